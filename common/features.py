@@ -1,0 +1,342 @@
+"""What the model may see: causal features at every step, and the examples that one round cuts from them.
+
+A step ends at its cut-off: everything about step `s` is a function of the entity's own days before
+`cutoffs[s]` and of what the plan or the covariates declare as known ahead. Steps are a day or a week
+long and end at the origin; labels count calendar days from the cut-off, whatever the step.
+
+Every constant below is public. Nothing is fitted across entities: no scaler, no vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from common.anchor import Anchor, fit_anchor
+from common.errors import DataError
+from common.panel import Panel
+from common.plan import ModelPlan
+
+HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
+RECENT_DAYS = 90
+YEAR_HARMONICS = 3
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything about some entities up to one origin.
+
+    Attributes
+    ----------
+    inputs
+        Causal features of each step.
+    cutoffs
+        First day that each step may not see; the last one is the origin.
+    birth
+        First step at which the entity exists.
+    key
+        64 bits of a hash of the entity's name; its public draws depend on this and on no other entity.
+    future
+        Covariates known ahead, per day, closed days included.
+    """
+
+    inputs: Float[Tensor, "entity step feature"]
+    cutoffs: Int[Tensor, " step"]
+    birth: Int[Tensor, " entity"]
+    key: Int[np.ndarray, " entity"]
+    target: Float[Tensor, "entity day"]
+    open: Bool[Tensor, "entity day"]
+    future: Float[Tensor, "entity day covariate"]
+    level: Float[Tensor, "entity step"]
+    cell_level: Float[Tensor, "entity step cell"]
+    cell_of_day: Int[Tensor, "entity day"]
+    plan: ModelPlan
+
+    @property
+    def num_entities(self) -> int:
+        """Entities, the unborn included."""
+        return int(self.inputs.shape[0])
+
+    @property
+    def num_features(self) -> int:
+        """Features per step."""
+        return int(self.inputs.shape[2])
+
+    @property
+    def num_future(self) -> int:
+        """Known-future features per bucket of the horizon."""
+        return int(self.future.shape[2]) + 1
+
+    def select(self, entities: Int[Tensor, " chosen"]) -> Series:
+        """Keep some entities."""
+        kept = {
+            name: getattr(self, name)[entities]
+            for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day")
+        }
+        return Series(cutoffs=self.cutoffs, key=self.key[entities.numpy()], plan=self.plan, **kept)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One record per entity: a window of steps, and forecasts from some of its positions.
+
+    Attributes
+    ----------
+    position
+        Index into the window of each forecast position.
+    anchor
+        The anchor's forecast of each bucket, in units of demand.
+    weight
+        1 where the label exists and counts, else 0.
+    """
+
+    inputs: Float[Tensor, "entity window feature"]
+    position: Int[Tensor, " position"]
+    future: Float[Tensor, "entity position bucket covariate"]
+    anchor: Float[Tensor, "entity position bucket"]
+    label: Float[Tensor, "entity position bucket"]
+    weight: Float[Tensor, "entity position bucket"]
+
+    def to(self, device: torch.device) -> Examples:
+        """Move to a device."""
+        return Examples(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
+
+def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
+    """Compute the causal features of every step up to day `origin`.
+
+    Raises
+    ------
+    DataError
+        The history is shorter than one step.
+    """
+    num_steps = origin // plan.step_days
+    if num_steps < 1:
+        raise DataError(
+            f"There are {origin} days of history before the origin, a step needs {plan.step_days}."
+        )
+    cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
+    anchor = fit_anchor(panel, plan.anchor, cutoffs, logarithmic=plan.likelihood == "log_normal")
+    features = _step_features(panel, plan, cutoffs, anchor)
+    return Series(
+        inputs=torch.from_numpy(features),
+        cutoffs=torch.from_numpy(cutoffs),
+        birth=torch.from_numpy(np.searchsorted(cutoffs, panel.first_day, side="right")),
+        key=_keys(panel),
+        target=torch.from_numpy(panel.target),
+        open=torch.from_numpy(panel.open),
+        future=torch.from_numpy(_day_covariates(panel, plan)),
+        level=torch.from_numpy(anchor.level),
+        cell_level=torch.from_numpy(anchor.cell_level),
+        cell_of_day=torch.from_numpy(anchor.cell_of_day),
+        plan=plan,
+    )
+
+
+def cut_training(series: Series, round_number: int) -> Examples:
+    """Cut every entity's training record of one round.
+
+    Each entity's window ends at a step drawn from its own name and the round number, no later than the
+    last step whose whole label lies before the origin. Positions are spread over the second half of the window.
+    """
+    plan = series.plan
+    origin = int(series.cutoffs[-1])
+    trainable = int((series.cutoffs + plan.horizon_days <= origin).sum())
+    if trainable == 0:
+        raise DataError(
+            f"{origin} days of history hold no training example: a label needs {plan.horizon_days} days after a first step."
+        )
+    earliest = torch.clamp(series.birth, max=trainable - 1)
+    if plan.positions < plan.window_steps:
+        earliest = torch.maximum(earliest, torch.tensor(min(plan.window_steps // 2, trainable - 1)))
+        draw = torch.from_numpy(_uniform(series.key, round_number))
+        end = earliest + (draw * (trainable - earliest)).to(torch.int64)
+    else:
+        end = torch.full_like(earliest, trainable - 1)
+    window = min(plan.window_steps, trainable)
+    return _cut(series, end, window, _spread(window, plan.positions), last_label=origin)
+
+
+def cut_forecast(series: Series) -> Examples:
+    """Cut every entity's window that ends at the origin, with one position: the origin."""
+    window = min(series.plan.window_steps, len(series.cutoffs))
+    end = torch.full_like(series.birth, len(series.cutoffs) - 1)
+    return _cut(series, end, window, torch.tensor([window - 1]), last_label=series.target.shape[1])
+
+
+def _spread(window: int, positions: int) -> Int[Tensor, " position"]:
+    """Positions of a window: all of them, or some spread over its second half, the last step among them."""
+    if positions >= window:
+        return torch.arange(window)
+    first = window // 2 if positions <= window - window // 2 else window - positions
+    return torch.unique(torch.linspace(first, window - 1, positions).round().to(torch.int64))
+
+
+def _cut(
+    series: Series,
+    end: Int[Tensor, " entity"],
+    window: int,
+    position: Int[Tensor, " position"],
+    *,
+    last_label: int,
+) -> Examples:
+    plan, entity = series.plan, torch.arange(series.num_entities)
+    step = end[:, None] + torch.arange(1 - window, 1)
+    alive = (step >= series.birth[:, None]) & (step >= 0)
+    step = step.clamp(min=0)
+    inputs = series.inputs[entity[:, None], step] * alive[:, :, None]
+    at = step[:, position]
+    cutoff = series.cutoffs[at]
+    day = cutoff[:, :, None] + torch.arange(plan.horizon_days)
+    there = day < series.target.shape[1]
+    day = day.clamp(max=series.target.shape[1] - 1)
+    row = entity[:, None, None]
+    counts = series.open[row, day] & there
+    cell = series.cell_of_day[row, day]
+    level = torch.gather(series.cell_level[entity[:, None], at], 2, cell)
+    if plan.likelihood == "log_normal":
+        level = torch.expm1(level)
+    complete = (cutoff + plan.horizon_days <= last_label) & alive[:, position]
+    buckets = (*day.shape[:2], plan.horizon, plan.bucket_days)
+    counted = counts.view(buckets)
+    lead = (torch.arange(plan.horizon) + 1.0) / plan.horizon
+    future = series.future[row, day].view(*buckets, -1).mean(3)
+    return Examples(
+        inputs=inputs,
+        position=position,
+        future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
+        anchor=(level.view(buckets) * counted).sum(3),
+        label=(series.target[row, day].view(buckets) * counted).sum(3),
+        weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
+    )
+
+
+def _step_features(
+    panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], anchor: Anchor
+) -> Float[np.ndarray, "entity step feature"]:
+    step_days = plan.step_days
+    target = _between(panel.target, cutoffs - step_days, cutoffs)
+    open_days = _between(panel.open, cutoffs - step_days, cutoffs)
+    means = [_running_mean(panel.target, panel.open, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
+    rates = np.stack([np.log1p(mean * step_days) for mean in means], axis=2)
+    sold = panel.target > 0
+    features = [
+        np.log1p(target)[:, :, None] / 4 - rates[:, :, 2:3] / 4,
+        (rates[:, :, :-1] - rates[:, :, 1:]),
+        rates[:, :, 1:2] / 4,
+        np.log1p(_since_last(sold, cutoffs))[:, :, None] / 4,
+        np.log1p(np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0))[:, :, None] / 4,
+        np.log1p(_between(sold, np.zeros_like(cutoffs), cutoffs))[:, :, None] / 3,
+        np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs))[:, :, None] / 3,
+        open_days[:, :, None] / step_days,
+        anchor.level[:, :, None] / 4
+        if anchor.logarithmic
+        else np.log1p(anchor.level * step_days)[:, :, None] / 4,
+        *_channel_features(panel, cutoffs, step_days),
+        _between(_day_covariates(panel, plan), cutoffs - step_days, cutoffs) / step_days,
+        np.broadcast_to(panel.static[:, None, :], (len(target), len(cutoffs), panel.static.shape[1])),
+    ]
+    return np.concatenate([feature.astype(np.float32) for feature in features], axis=2)
+
+
+def _channel_features(
+    panel: Panel, cutoffs: Int[np.ndarray, " step"], step_days: int
+) -> list[Float[np.ndarray, "entity step 2"]]:
+    """For each observed channel: this step, and the last 90 days, as logarithms."""
+    features = []
+    for channel in range(panel.observed.shape[2]):
+        values = panel.observed[:, :, channel]
+        now = _between(values, cutoffs - step_days, cutoffs)
+        recent = _between(values, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)
+        features.append(np.stack([np.log1p(now) / 4, np.log1p(recent) / 8], axis=2))
+    return features
+
+
+def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity day covariate"]:
+    """Known ahead for each day: declared covariates, open days around it, weekday and season."""
+    num_entities, num_days = panel.target.shape
+    days = np.arange(num_days)
+    is_open = panel.open.astype(np.float32)
+    around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
+    around[1][:, 0], around[2][:, -1] = 1.0, 1.0
+    angle = (
+        2
+        * np.pi
+        * ((days + panel.start.timetuple().tm_yday) / 365.25)[:, None]
+        * np.arange(1, YEAR_HARMONICS + 1)
+    )
+    calendar = [np.sin(angle), np.cos(angle)]
+    if plan.step == "day":
+        calendar.append(np.eye(7)[(days + panel.start.weekday()) % 7])
+    public = np.concatenate(calendar, axis=1).astype(np.float32)
+    return np.concatenate(
+        [panel.known, np.stack(around, axis=2), np.broadcast_to(public, (num_entities, *public.shape))],
+        axis=2,
+    )
+
+
+def _between(
+    values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]
+) -> np.ndarray:
+    """Sum over the days first … last - 1 of each step."""
+    total = np.cumsum(values, axis=1, dtype=np.float64)
+    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
+    return total[:, last] - total[:, first]
+
+
+def _running_mean(
+    target: np.ndarray, is_open: np.ndarray, half_life_days: float, cutoffs: Int[np.ndarray, " step"]
+) -> Float[np.ndarray, "entity step"]:
+    """Exponentially weighted mean over open days; an entity's first days count against one half-life of nothing.
+
+    The prior weight keeps a newborn's first sale from reading as a rate of one a day.
+    """
+    decay = 0.5 ** (1.0 / half_life_days)
+    prior = 0.1 / (1.0 - decay)
+    total, weight = np.zeros(len(target)), np.zeros(len(target))
+    means = np.zeros((len(target), len(cutoffs)), np.float32)
+    step = 0
+    for day in range(int(cutoffs[-1])):
+        total = total * decay + target[:, day]
+        weight = weight * decay + is_open[:, day]
+        if day + 1 == cutoffs[step]:
+            means[:, step] = total / (weight + prior)
+            step += 1
+    return means
+
+
+def _since_last(sold: Bool[np.ndarray, "entity day"], cutoffs: Int[np.ndarray, " step"]) -> np.ndarray:
+    """Days since the last day with demand; since the start of the span where there was none."""
+    last = np.maximum.accumulate(np.where(sold, np.arange(sold.shape[1]), -1), axis=1)
+    return cutoffs[None, :] - 1 - last[:, cutoffs - 1]
+
+
+def _keys(panel: Panel) -> Int[np.ndarray, " entity"]:
+    names = [
+        f"{merchant}\x00{entity}" for merchant, entity in zip(panel.merchants, panel.entities, strict=True)
+    ]
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.array([int.from_bytes(digest, "little", signed=True) for digest in digests], np.int64)
+
+
+def _uniform(key: Int[np.ndarray, " entity"], round_number: int) -> Float[np.ndarray, " entity"]:
+    """Draw in [0, 1) from each entity's key and the round number alone.
+
+    References
+    ----------
+    SplitMix64's finaliser: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    golden, first, second = (
+        np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+    )
+    with np.errstate(over="ignore"):
+        mixed = key.view(np.uint64) + golden * np.uint64(round_number + 1)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * first
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * second
+        mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2**53

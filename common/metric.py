@@ -1,0 +1,123 @@
+"""Forecasts and how far they were from what happened; every metric looks at open days only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from sklearn.metrics import roc_auc_score
+
+QUANTILE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MEDIAN = QUANTILE_LEVELS.index(0.5)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a method says of each entity's horizon.
+
+    Attributes
+    ----------
+    median
+        What is scored by absolute error; for a method without a distribution its point forecast.
+    quantiles
+        At `QUANTILE_LEVELS`; absent for a method without a distribution.
+    probability
+        Of any demand in the whole horizon.
+    """
+
+    mean: Float[np.ndarray, "entity bucket"]
+    median: Float[np.ndarray, "entity bucket"]
+    quantiles: Float[np.ndarray, "entity bucket level"] | None
+    probability: Float[np.ndarray, " entity"] | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened.
+
+    Attributes
+    ----------
+    counted
+        Buckets with an open day, of entities that existed at the origin.
+    scale
+        Mean squared one-step change of each entity's past daily demand: RMSSE's denominator.
+    """
+
+    actual: Float[np.ndarray, "entity bucket"]
+    counted: Bool[np.ndarray, "entity bucket"]
+    scale: Float[np.ndarray, " entity"]
+
+    def select(self, entities: np.ndarray) -> Outcome:
+        """Keep some entities."""
+        return Outcome(self.actual[entities], self.counted[entities], self.scale[entities])
+
+
+def score_demand(forecast: Forecast, outcome: Outcome) -> dict[str, float | None]:
+    """Score forecasts of amounts.
+
+    Returns
+    -------
+    dict
+        wape: sum of absolute errors of the median over sum of demand.
+        rmsse: root mean squared scaled error of the mean, averaged over entities (Hyndman & Koehler 2006).
+        rmspe: root mean squared relative error of the median, where demand is positive.
+        wql: weighted quantile loss, twice the pinball loss over the sum of demand, mean over levels.
+        coverage80: share of buckets inside the 10 % to 90 % interval; None without a distribution.
+        bias: sum of errors of the mean over sum of demand.
+    """
+    counted = outcome.counted
+    actual, mean, median = outcome.actual[counted], forecast.mean[counted], forecast.median[counted]
+    total = actual.sum()
+    if total <= 0:
+        return dict.fromkeys(("wape", "rmsse", "rmspe", "wql", "coverage80", "bias"))
+    quantiles = forecast.quantiles
+    positive = actual > 0
+    return {
+        "wape": float(np.abs(actual - median).sum() / total),
+        "rmsse": _rmsse(forecast.mean, outcome),
+        "rmspe": float(np.sqrt(np.mean(((actual - median)[positive] / actual[positive]) ** 2))),
+        "wql": float(
+            _quantile_loss(actual, median[:, None] if quantiles is None else quantiles[counted]) / total
+        ),
+        "coverage80": None if quantiles is None else _coverage(actual, quantiles[counted]),
+        "bias": float((mean - actual).sum() / total),
+    }
+
+
+def score_purchases(
+    probability: Float[np.ndarray, " entity"], bought: Bool[np.ndarray, " entity"]
+) -> dict[str, float | None]:
+    """Score probabilities of any demand: auc, log_loss, brier; accuracy, precision and recall at one half."""
+    chosen = probability >= 0.5
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    both = bool(bought.any() and not bought.all())
+    return {
+        "auc": float(roc_auc_score(bought, probability)) if both else None,
+        "log_loss": float(-np.mean(np.where(bought, np.log(clipped), np.log1p(-clipped)))),
+        "brier": float(np.mean((probability - bought) ** 2)),
+        "accuracy": float(np.mean(chosen == bought)),
+        "precision": float(np.mean(bought[chosen])) if chosen.any() else None,
+        "recall": float(np.mean(chosen[bought])) if bought.any() else None,
+    }
+
+
+def _rmsse(mean: Float[np.ndarray, "entity bucket"], outcome: Outcome) -> float | None:
+    count = outcome.counted.sum(1)
+    usable = (count > 0) & (outcome.scale > 0)
+    if not usable.any():
+        return None
+    squared = (((outcome.actual - mean) ** 2) * outcome.counted).sum(1)[usable] / count[usable]
+    return float(np.mean(np.sqrt(squared / outcome.scale[usable])))
+
+
+def _quantile_loss(
+    actual: Float[np.ndarray, " bucket"], quantiles: Float[np.ndarray, "bucket level"]
+) -> float:
+    level = np.array(QUANTILE_LEVELS)
+    error = actual[:, None] - quantiles
+    return float(2 * np.mean(np.maximum(level * error, (level - 1) * error), axis=1).sum())
+
+
+def _coverage(actual: Float[np.ndarray, " bucket"], quantiles: Float[np.ndarray, "bucket level"]) -> float:
+    return float(np.mean((quantiles[:, 0] <= actual) & (actual <= quantiles[:, -1])))

@@ -1,0 +1,96 @@
+"""DemandGRU: a small network that learns the correction to the anchor, for every bucket of the horizon.
+
+    encoder   GRU over the causal features of the steps
+    decoder   one MLP shared by all buckets, over [GRU state, features at the cut-off] and
+              [covariates known ahead, anchor] of the bucket
+    output    starts at zero, so that the untrained network forecasts the anchor
+
+Small is a privacy feature: noise grows with the square root of the number of parameters.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from common.errors import DataError
+from common.features import Examples
+from common.gru import ScanGRU
+from common.likelihood import Likelihood, make_likelihood
+from common.plan import ModelPlan
+
+
+class DemandGRU(nn.Module):
+    """Forecast the outputs of a likelihood from every chosen position of a window."""
+
+    def __init__(self, plan: ModelPlan, *, num_features: int, num_future: int) -> None:
+        super().__init__()
+        self.likelihood: Likelihood = make_likelihood(plan)
+        self.encoder = ScanGRU(num_features, plan.hidden_size)
+        self.from_context = nn.Linear(plan.hidden_size + num_features, plan.decoder_size)
+        self.from_future = nn.Linear(num_future + 1, plan.decoder_size)
+        self.output = nn.Linear(plan.decoder_size, self.likelihood.num_outputs)
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, examples: Examples) -> Float[Tensor, "entity position bucket output"]:
+        """Return the likelihood's outputs of each bucket."""
+        hidden = self.encoder(examples.inputs)[:, examples.position]
+        context = self.from_context(torch.cat([hidden, examples.inputs[:, examples.position]], dim=2))
+        future = torch.cat([examples.future, torch.log1p(examples.anchor)[..., None] / 4], dim=3)
+        outputs: Tensor = self.output(torch.tanh(context[:, :, None] + self.from_future(future)))
+        return outputs
+
+
+def entity_losses(model: nn.Module, likelihood: Likelihood, examples: Examples) -> Float[Tensor, " entity"]:
+    """Mean negative log-likelihood over each entity's counted buckets; 0 where none counts."""
+    loss = likelihood.loss(model(examples), examples.anchor, examples.label)
+    total = (loss * examples.weight).sum(dim=(1, 2))
+    return total / examples.weight.sum(dim=(1, 2)).clamp(min=1.0)
+
+
+def make_model(plan: ModelPlan, *, num_features: int, num_future: int, seed: int) -> DemandGRU:
+    """Make the model with weights drawn from a public seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DemandGRU(plan, num_features=num_features, num_future=num_future)
+
+
+def get_vector(model: nn.Module) -> Float[Tensor, " parameter"]:
+    """Flatten all parameters, in the order of `model.parameters()`."""
+    return torch.cat([parameter.detach().reshape(-1) for parameter in model.parameters()])
+
+
+@torch.no_grad()
+def set_vector(model: nn.Module, vector: Float[Tensor, " parameter"]) -> None:
+    """Write a flat vector back into the parameters."""
+    start = 0
+    for parameter in model.parameters():
+        parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
+        start += parameter.numel()
+
+
+def save_model(model: nn.Module, path: Path) -> None:
+    """Write the parameters as safetensors."""
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+
+
+def load_model(model: nn.Module, path: Path) -> None:
+    """Read parameters that `save_model` wrote.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or holds another shape of model.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise DataError(f"There is no model file {path}; train one first.") from error
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise DataError(f"{path} is not a model of this plan: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,307 @@
+"""The plan: one TOML file that says everything about a federation and nothing about one data set.
+
+A plan is frozen, strict and hashed. The hash names it on every message, so a merchant that approved
+a plan trains under that plan and no other. Unknown keys are refused, not ignored.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common.errors import ConfigError
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """Refuse unknown keys and silent conversions; never change after reading."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Measure(Section):
+    """What one day of one entity is worth: rows counted, a column summed, or distinct values counted."""
+
+    aggregate: Literal["rows", "sum", "distinct", "mean"]
+    column: str = ""
+
+    @model_validator(mode="after")
+    def _column_where_needed(self) -> Self:
+        if (self.aggregate == "rows") == bool(self.column):
+            raise ValueError('aggregate = "rows" takes no column, every other aggregate needs one')
+        return self
+
+
+class Filter(Section):
+    """Keep the rows in which `column` passes every condition that is given."""
+
+    column: str
+    equals: str | int | float | bool | None = None
+    above: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        if self.equals is None and self.above is None and self.at_least is None:
+            raise ValueError("needs one of equals, above, at_least")
+        return self
+
+
+class Attribute(Section):
+    """A covariate of a row: a number divided by a public `scale`, or one column per public category.
+
+    Categories and scale stand in the plan because anything fitted on private rows would leak them.
+    """
+
+    column: str
+    categories: tuple[str, ...] = ()
+    scale: Positive = 1.0
+    logarithm: bool = False
+
+
+class Lookup(Section):
+    """A second table whose columns are joined to the rows: `column` there equals `key` here."""
+
+    path: str
+    key: str
+    column: str
+
+
+class Deal(Section):
+    """How entities are dealt to merchants where the data has no merchants of its own."""
+
+    by: Literal["level", "random"]
+    column: str = Field("", description="observed channel whose past total orders the entities (by = level)")
+    merchants: Count
+    smallest: Count
+    largest: Count
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Self:
+        if self.smallest > self.largest:
+            raise ValueError("smallest must not exceed largest")
+        if self.by == "level" and not self.column:
+            raise ValueError('by = "level" needs the observed column that orders the entities')
+        return self
+
+
+class DataPlan(Section):
+    """Which columns mean what."""
+
+    source: Literal["file", "synthetic"] = "file"
+    path: str = ""
+    rows: Literal["events", "panel"]
+    entity: str
+    time: str
+    merchant: str = ""
+    deal: Deal | None = None
+    target: Measure
+    observed: dict[str, Measure] = {}
+    derived: dict[str, tuple[str, str]] = Field({}, description="new column = product of two columns")
+    filters: tuple[Filter, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    known: tuple[Attribute, ...] = ()
+    static: tuple[Attribute, ...] = ()
+    missing: Literal["zero", "closed"] = "zero"
+    closed_weekdays: tuple[Weekday, ...] = ()
+    closed_dates: tuple[date, ...] = ()
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start} must come before end {self.end}")
+        if (self.source == "file") != bool(self.path):
+            raise ValueError('source = "file" needs a path, source = "synthetic" takes none')
+        if self.merchant and self.deal:
+            raise ValueError("give merchant (a column) or deal (how to make merchants), not both")
+        if self.rows == "events" and self.missing == "closed":
+            raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
+        if self.deal and self.deal.column and self.deal.column not in self.observed:
+            raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
+        return self
+
+
+class AnchorPlan(Section):
+    """The parameter-free forecast that the network corrects; see `common.anchor`."""
+
+    half_life_days: Positive = 60.0
+    by_weekday: bool = False
+    regime: str = Field("", description="a known covariate whose on and off days have levels of their own")
+    prior_days: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ModelPlan(Section):
+    """Shape of the demand model and of what it forecasts."""
+
+    step: Literal["day", "week"]
+    horizon_days: Count
+    bucket_days: Count = 1
+    likelihood: Literal["negative_binomial", "hurdle_negative_binomial", "log_normal"]
+    hidden_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    window_steps: Count = Field(120, description="steps of history that one round reads")
+    positions: Count = Field(8, description="forecast positions per entity and round")
+    anchor: AnchorPlan = AnchorPlan()
+
+    @model_validator(mode="after")
+    def _whole_buckets(self) -> Self:
+        if self.horizon_days % self.bucket_days:
+            raise ValueError(
+                f"horizon_days {self.horizon_days} is no multiple of bucket_days {self.bucket_days}"
+            )
+        if self.positions > self.window_steps:
+            raise ValueError("positions must not exceed window_steps")
+        return self
+
+    @property
+    def step_days(self) -> int:
+        """Days in one step."""
+        return 1 if self.step == "day" else 7
+
+    @property
+    def horizon(self) -> int:
+        """Buckets in the horizon."""
+        return self.horizon_days // self.bucket_days
+
+
+class TrainingPlan(Section):
+    """Rounds and server optimiser: Adam on the aggregated update, cosine learning rate, averaged model."""
+
+    num_rounds: Count = 150
+    learning_rate: Positive = 0.03
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+class PrivacyPlan(Section):
+    """What the guarantee protects, and how training under noise differs from training without."""
+
+    unit: Literal["customer", "product", "category", "store"]
+    clipping_norm: Positive = 1.0
+    delta: Annotated[float, Field(gt=0, lt=0.01)] | None = Field(None, description="default: by size class")
+    size_classes: tuple[Count, ...] = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+    training: TrainingPlan = TrainingPlan()
+
+
+class FederationPlan(Section):
+    """Training without noise, and what binds every federation."""
+
+    training: TrainingPlan = TrainingPlan()
+    weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
+
+
+class AlonePlan(Section):
+    """Ordinary mini-batch training, for the methods that do not federate."""
+
+    num_steps: Count = 400
+    batch_size: Count = 128
+    learning_rate: Positive = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+
+
+class EvaluationPlan(Section):
+    """Rolling origins, methods, and seeds of the comparison."""
+
+    origins: tuple[date, ...] = Field(min_length=1, description="cut-offs; the first forecast day of each")
+    task: Literal["demand", "purchase"] = "demand"
+    methods: tuple[str, ...] = Field(min_length=1)
+    seeds: Count = 1
+    alone: AlonePlan = AlonePlan()
+
+
+class Plan(Section):
+    """One federation, whole."""
+
+    name: str
+    data: DataPlan
+    model: ModelPlan
+    privacy: PrivacyPlan
+    federation: FederationPlan = FederationPlan()
+    evaluation: EvaluationPlan
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        horizon = self.model.horizon_days
+        for origin in self.evaluation.origins:
+            history_days, future_days = (origin - self.data.start).days, (self.data.end - origin).days + 1
+            if history_days < self.model.step_days:
+                raise ValueError(f"evaluation.origins {origin} leaves no whole step after data.start")
+            if future_days < horizon:
+                raise ValueError(
+                    f"evaluation.origins {origin} leaves {future_days} days up to data.end, "
+                    f"model.horizon_days is {horizon}"
+                )
+        regime = self.model.anchor.regime
+        if regime and regime not in {attribute.column for attribute in self.data.known}:
+            raise ValueError(f"model.anchor.regime {regime!r} is none of data.known")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON: what a merchant approves."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a plan.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is no TOML, or a key or value is not legal.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot read the plan {path}: {error.strerror}. Give the path of a TOML file."
+        ) from error
+    return parse_plan(text, origin=str(path))
+
+
+def parse_plan(text: str, *, origin: str = "plan") -> Plan:
+    """Check the text of a plan; `origin` names it in errors."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is no TOML: {error}.") from error
+    try:
+        return Plan.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: " + "; ".join(_sentence(fault) for fault in error.errors())) from error
+
+
+def _sentence(fault: Any) -> str:
+    """Say key, value and what is legal."""
+    key = ".".join(str(part) for part in fault["loc"]) or "plan"
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key}{_did_you_mean(fault['loc'])}"
+    if fault["type"] == "missing":
+        return f"key {key} is missing"
+    legal = fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], dict | list):
+        return f"{key}: {legal}"
+    return f"{key} = {fault['input']!r}: {legal[0].lower() + legal[1:]}"
+
+
+def _did_you_mean(location: tuple[str | int, ...]) -> str:
+    section: Any = Plan
+    for part in location[:-1]:
+        field = getattr(section, "model_fields", {}).get(part)
+        section = field.annotation if field is not None else None
+    names = difflib.get_close_matches(str(location[-1]), getattr(section, "model_fields", {}), n=1)
+    return f" (did you mean {names[0]}?)" if names else ""
