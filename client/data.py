@@ -8,9 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import DataError
+from common.panel import as_text
 from common.plan import DataPlan
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str)  # a guessed type would be a function of everyone's rows
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".csv": _read_csv}
 
 
 def read_rows(plan: DataPlan, root: Path) -> pd.DataFrame:
@@ -27,15 +33,21 @@ def read_rows(plan: DataPlan, root: Path) -> pd.DataFrame:
         for column, where, name in ((lookup.key, rows, plan.path), (lookup.column, table, lookup.path)):
             if column not in where:
                 raise DataError(
-                    f"data.lookups needs the column {column!r} in {name}; it has {', '.join(where.columns)}."
+                    f"data.lookups needs the column {column!r} in {name}; "
+                    f"it has {', '.join(map(str, where.columns))}."
                 )
-        if table[lookup.column].duplicated().any():
+        keys = pd.Index(as_text(table[lookup.column]))
+        if keys.has_duplicates:
             raise DataError(
                 f"Column {lookup.column!r} of {lookup.path} has a value twice; a lookup needs one row each."
             )
-        rows = rows.merge(
-            table, how="left", left_on=lookup.key, right_on=lookup.column, suffixes=("", "_lookup")
-        )
+        table = table.drop(columns=[lookup.column])
+        both = rows.columns.intersection(table.columns)
+        if len(both):
+            raise DataError(
+                f"Both {plan.path} and {lookup.path} have the column {both[0]!r}; rename one of them."
+            )
+        rows = rows.join(table.set_index(keys).reindex(as_text(rows[lookup.key])).set_index(rows.index))
     return rows
 
 
@@ -48,7 +60,6 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DataError(f"There is no file {path}; check data.path and --data-root.")
     try:
         return reader(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"Cannot read {path}: {str(error).splitlines()[0]}. Is it a whole {path.suffix} file?"
-        ) from error
+    except (OSError, ValueError, LookupError) as error:  # LookupError: a Parquet file with other metadata
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"Cannot read {path}: {reason}. Is it a whole {path.suffix} file?") from error

@@ -5,6 +5,8 @@ One entity is one record, so Opacus' per-sample gradient is the gradient of ever
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from jaxtyping import Float
 from opacus.grad_sample import GradSampleModule, register_grad_sampler
@@ -14,11 +16,14 @@ from common.features import Examples
 from common.gru import StepLinear
 from common.model import DemandGRU, entity_losses
 
+# The inputs of the first layers are data and need no gradient; torch tells so at every backward pass.
+warnings.filterwarnings("ignore", message="Full backward hook is firing")
+
 
 @register_grad_sampler(StepLinear)
 def _step_linear_sampler(
     layer: StepLinear, activations: list[Tensor], backprops: Tensor
-) -> dict[nn.Parameter, Float[Tensor, "entity *shape"]]:
+) -> dict[nn.Parameter, Float[Tensor, entity *shape]]:
     """Sum over steps of output gradient times input, per entity."""
     return {
         layer.weight: torch.bmm(backprops.transpose(1, 2), activations[0]),
@@ -38,7 +43,7 @@ class EntityGradients:
     ) -> tuple[Float[Tensor, "entity parameter"], Float[Tensor, " entity"]]:
         """Return each entity's gradient, parameters in the order of `get_vector`, and its loss."""
         losses = entity_losses(self._hooked, self.model.likelihood, examples)
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         per_parameter = [parameter.grad_sample.flatten(1) for parameter in self.model.parameters()]
         gradients = torch.cat(per_parameter, dim=1)
         self._hooked.zero_grad(set_to_none=True)

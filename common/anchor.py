@@ -70,7 +70,8 @@ def fit_anchor(
         if day + 1 == cutoffs[step]:
             mean = total.sum(1) / np.maximum(weight.sum(1) + plan.prior_days, 1e-9)
             level[:, step] = mean
-            cell_level[:, step] = (total + CELL_PRIOR_DAYS * mean[:, None]) / (weight + CELL_PRIOR_DAYS)
+            cell_weight = weight + plan.prior_days / num_cells + CELL_PRIOR_DAYS
+            cell_level[:, step] = (total + CELL_PRIOR_DAYS * mean[:, None]) / cell_weight
             step += 1
     return Anchor(level, cell_level, cell_of_day, logarithmic)
 

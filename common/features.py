@@ -25,6 +25,11 @@ from common.plan import ModelPlan
 HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
 RECENT_DAYS = 90
 YEAR_HARMONICS = 3
+YEAR_DAYS = 364  # whole weeks, so that weekdays meet
+SEASON_DAYS, SEASON_LEVEL_DAYS = (
+    15,
+    91,
+)  # what last year's season is smoothed over, and what it is held against
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,10 @@ class Examples:
         Index into the window of each forecast position.
     anchor
         The anchor's forecast of each bucket, in units of demand.
+    open
+        Whether demand could happen on any day of the bucket.
     weight
-        1 where the label exists and counts, else 0.
+        1 where the bucket is open and its whole label lies in the data, else 0.
     """
 
     inputs: Float[Tensor, "entity window feature"]
@@ -100,6 +107,7 @@ class Examples:
     future: Float[Tensor, "entity position bucket covariate"]
     anchor: Float[Tensor, "entity position bucket"]
     label: Float[Tensor, "entity position bucket"]
+    open: Bool[Tensor, "entity position bucket"]
     weight: Float[Tensor, "entity position bucket"]
 
     def to(self, device: torch.device) -> Examples:
@@ -141,25 +149,41 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
 def cut_training(series: Series, round_number: int) -> Examples:
     """Cut every entity's training record of one round.
 
-    Each entity's window ends at a step drawn from its own name and the round number, no later than the
-    last step whose whole label lies before the origin. Positions are spread over the second half of the window.
+    The window ends at the last step whose whole label lies before the origin; where the history is longer than
+    the window, at a step drawn from the entity's own name and the round number. Positions are spread over the
+    second half of the window, or are all of it.
     """
-    plan = series.plan
+    plan, trainable = series.plan, count_trainable(series)
+    last = torch.full_like(series.birth, trainable - 1)
+    window = min(plan.window_steps, trainable)
+    if draws_windows(series):
+        earliest = torch.clamp(series.birth, min=window // 2, max=trainable - 1)
+        draw = torch.from_numpy(_uniform(series.key, round_number))
+        last = earliest + (draw * (trainable - earliest)).to(torch.int64)
+    return _cut(series, last, window, _spread(window, plan.positions), last_label=int(series.cutoffs[-1]))
+
+
+def count_trainable(series: Series) -> int:
+    """Count the steps whose whole label lies before the origin.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
     origin = int(series.cutoffs[-1])
-    trainable = int((series.cutoffs + plan.horizon_days <= origin).sum())
+    trainable = int((series.cutoffs + series.plan.horizon_days <= origin).sum())
     if trainable == 0:
         raise DataError(
-            f"{origin} days of history hold no training example: a label needs {plan.horizon_days} days after a first step."
+            f"{origin} days of history before the origin hold no training example: "
+            f"a label needs {series.plan.horizon_days} days after a first step; give more history."
         )
-    earliest = torch.clamp(series.birth, max=trainable - 1)
-    if plan.positions < plan.window_steps:
-        earliest = torch.maximum(earliest, torch.tensor(min(plan.window_steps // 2, trainable - 1)))
-        draw = torch.from_numpy(_uniform(series.key, round_number))
-        end = earliest + (draw * (trainable - earliest)).to(torch.int64)
-    else:
-        end = torch.full_like(earliest, trainable - 1)
-    window = min(plan.window_steps, trainable)
-    return _cut(series, end, window, _spread(window, plan.positions), last_label=origin)
+    return trainable
+
+
+def draws_windows(series: Series) -> bool:
+    """Whether each round reads other windows; where a window holds the whole history all rounds read the same."""
+    return count_trainable(series) > series.plan.window_steps
 
 
 def cut_forecast(series: Series) -> Examples:
@@ -174,7 +198,7 @@ def _spread(window: int, positions: int) -> Int[Tensor, " position"]:
     if positions >= window:
         return torch.arange(window)
     first = window // 2 if positions <= window - window // 2 else window - positions
-    return torch.unique(torch.linspace(first, window - 1, positions).round().to(torch.int64))
+    return torch.unique(torch.linspace(window - 1, first, positions).round().to(torch.int64))
 
 
 def _cut(
@@ -205,13 +229,14 @@ def _cut(
     buckets = (*day.shape[:2], plan.horizon, plan.bucket_days)
     counted = counts.view(buckets)
     lead = (torch.arange(plan.horizon) + 1.0) / plan.horizon
-    future = series.future[row, day].view(*buckets, -1).mean(3)
+    future = series.future[row, day].view(*buckets, series.future.shape[2]).mean(3)
     return Examples(
         inputs=inputs,
         position=position,
         future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
         anchor=(level.view(buckets) * counted).sum(3),
         label=(series.target[row, day].view(buckets) * counted).sum(3),
+        open=counted.any(3),
         weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
     )
 
@@ -264,20 +289,50 @@ def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity 
     is_open = panel.open.astype(np.float32)
     around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
     around[1][:, 0], around[2][:, -1] = 1.0, 1.0
-    angle = (
-        2
-        * np.pi
-        * ((days + panel.start.timetuple().tm_yday) / 365.25)[:, None]
-        * np.arange(1, YEAR_HARMONICS + 1)
-    )
-    calendar = [np.sin(angle), np.cos(angle)]
+    calendar = [np.zeros((num_days, 0))]
+    if plan.season:
+        turn = 2 * np.pi / 365.25 * (days + panel.start.timetuple().tm_yday)
+        calendar += [
+            wave(turn * harmonic)[:, None]
+            for harmonic in range(1, YEAR_HARMONICS + 1)
+            for wave in (np.sin, np.cos)
+        ]
     if plan.step == "day":
         calendar.append(np.eye(7)[(days + panel.start.weekday()) % 7])
     public = np.concatenate(calendar, axis=1).astype(np.float32)
-    return np.concatenate(
-        [panel.known, np.stack(around, axis=2), np.broadcast_to(public, (num_entities, *public.shape))],
-        axis=2,
+    own = [panel.known, np.stack(around, axis=2)]
+    if plan.season:
+        own.append(_last_year(panel, plan.horizon_days))
+    return np.concatenate([*own, np.broadcast_to(public, (num_entities, *public.shape))], axis=2)
+
+
+def _last_year(panel: Panel, horizon_days: int) -> Float[np.ndarray, "entity day 2"]:
+    """The entity's own demand a year before each day, against the quarter around that day, as log ratios.
+
+    The last day looked at lies `YEAR_DAYS - SEASON_LEVEL_DAYS // 2` before the day described, so within that
+    horizon it is known at every cut-off. Longer horizons and days without a year of history get zeros.
+    """
+    ratios = np.zeros((*panel.target.shape, 2), np.float32)
+    if panel.num_days <= YEAR_DAYS or horizon_days > YEAR_DAYS - SEASON_LEVEL_DAYS // 2:
+        return ratios
+    day = np.arange(panel.num_days - YEAR_DAYS)
+    demand = panel.target * panel.open
+    season, level = (
+        _mean_around(demand, panel.open, day, width) for width in (SEASON_DAYS, SEASON_LEVEL_DAYS)
     )
+    whole = panel.open[:, day] & (day[None, :] >= panel.first_day[:, None] + SEASON_LEVEL_DAYS // 2)
+    ratios[:, YEAR_DAYS:, 0] = np.where(whole, np.log1p(demand[:, day]) - np.log1p(level), 0.0)
+    ratios[:, YEAR_DAYS:, 1] = np.where(whole, np.log1p(season) - np.log1p(level), 0.0)
+    return ratios
+
+
+def _mean_around(
+    demand: np.ndarray, is_open: np.ndarray, day: Int[np.ndarray, " day"], width: int
+) -> Float[np.ndarray, "entity day"]:
+    """Mean over the open days of a window of `width` days around each day."""
+    first, last = np.maximum(day - width // 2, 0), day + width // 2 + 1
+    mean: np.ndarray = _between(demand, first, last) / np.maximum(_between(is_open, first, last), 1.0)
+    return mean
 
 
 def _between(

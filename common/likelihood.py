@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from common.plan import ModelPlan
 FLOOR = 0.02  # an anchor of zero still leaves the network something to multiply
 
 
+@runtime_checkable
 class Likelihood(Protocol):
     """A distribution of demand per bucket, given the anchor and the network's outputs."""
 
@@ -113,7 +114,7 @@ class HurdleNegativeBinomial:
 class LogNormal:
     """Positive amounts: log(1 + demand) is Gaussian around log(1 + anchor).
 
-    A zero on an open day has no density; it is read as a day with almost nothing. Use a hurdle where zeros matter.
+    A zero on an open day has no density and teaches nothing. Use a hurdle where zeros matter.
     """
 
     num_outputs = 2
@@ -132,7 +133,9 @@ class LogNormal:
         mean = torch.expm1(location + scale.square() / 2)
         normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
         quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
-        return Description(_as_numpy(mean), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
+        return Description(
+            _as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape)
+        )
 
     def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
         return torch.log1p(anchor) + outputs[..., 0], self.initial_log_scale + outputs[..., 1].clamp(

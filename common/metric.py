@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,20 @@ class Forecast:
     median: Float[np.ndarray, "entity bucket"]
     quantiles: Float[np.ndarray, "entity bucket level"] | None
     probability: Float[np.ndarray, " entity"] | None
+
+    def select(self, entities: np.ndarray) -> Forecast:
+        """Keep some entities."""
+        kept = {name: None if value is None else value[entities] for name, value in vars(self).items()}
+        return Forecast(**kept)
+
+    @classmethod
+    def concatenate(cls, forecasts: Sequence[Forecast]) -> Forecast:
+        """Put the entities of several forecasts of one method behind each other."""
+        joined = {}
+        for name in ("mean", "median", "quantiles", "probability"):
+            parts = [getattr(forecast, name) for forecast in forecasts]
+            joined[name] = None if parts[0] is None else np.concatenate(parts)
+        return cls(**joined)
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,12 @@ def score_demand(forecast: Forecast, outcome: Outcome) -> dict[str, float | None
 def score_purchases(
     probability: Float[np.ndarray, " entity"], bought: Bool[np.ndarray, " entity"]
 ) -> dict[str, float | None]:
-    """Score probabilities of any demand: auc, log_loss, brier; accuracy, precision and recall at one half."""
+    """Score probabilities of any demand: auc, log_loss, brier; accuracy, precision and recall at one half.
+
+    Of no entity, or where only one answer occurs, what cannot be told is None.
+    """
+    if not len(bought):
+        return dict.fromkeys(("auc", "log_loss", "brier", "accuracy", "precision", "recall"))
     chosen = probability >= 0.5
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     both = bool(bought.any() and not bought.all())

@@ -68,11 +68,10 @@ def get_vector(model: nn.Module) -> Float[Tensor, " parameter"]:
 
 @torch.no_grad()
 def set_vector(model: nn.Module, vector: Float[Tensor, " parameter"]) -> None:
-    """Write a flat vector back into the parameters."""
-    start = 0
-    for parameter in model.parameters():
-        parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
-        start += parameter.numel()
+    """Write a flat vector back into the parameters; one of another length is refused with a RuntimeError."""
+    sizes = [parameter.numel() for parameter in model.parameters()]
+    for parameter, part in zip(model.parameters(), torch.split(vector, sizes), strict=True):
+        parameter.copy_(part.view_as(parameter))
 
 
 def save_model(model: nn.Module, path: Path) -> None:

@@ -18,6 +18,8 @@ from jaxtyping import Bool, Float, Int
 from common.errors import DataError
 from common.plan import WEEKDAYS, Attribute, DataPlan, Filter, Measure
 
+LARGEST_VALUE = 1e12  # of one row; sums of squares of many stay finite in float32
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -91,7 +93,8 @@ def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
     rows, days = rows[days >= 0], days[days >= 0]
     if rows.empty:
         raise DataError(
-            f"No row is left between {plan.start} and {plan.end} after the filters; check data.start, data.end and data.filters."
+            f"No row is left between {plan.start} and {plan.end} after the filters; "
+            "check data.start, data.end and data.filters."
         )
     names, entity = _entities(rows, plan)
     grid = _Grid(entity, days, num_entities=len(names), num_days=(plan.end - plan.start).days + 1)
@@ -103,17 +106,18 @@ def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
     np.minimum.at(first_row, entity, np.arange(len(rows)))
     known = [column for attribute in plan.known for column in _columns_of(rows, attribute)]
     static = [column for attribute in plan.static for column in _columns_of(rows.iloc[first_row], attribute)]
+    open_days = _open_days(grid, plan, first_day)
     return Panel(
         start=plan.start,
         channels=tuple(plan.observed),
-        covariates=tuple(name for attribute in plan.known for name in _names_of(attribute)),
+        covariates=tuple(name for attribute in plan.known for name in attribute.names),
         entities=names[:, 1],
         merchants=names[:, 0],
-        target=grid.measure(rows, plan.target),
+        target=grid.measure(rows, plan.target) * open_days,
         observed=_stack([grid.measure(rows, measure) for measure in plan.observed.values()], grid.shape),
         known=_stack([grid.sum(column) for column in known], grid.shape),
         static=_stack(static, (len(names),)),
-        open=_open_days(grid, plan, first_day),
+        open=open_days,
         first_day=first_day,
     )
 
@@ -124,7 +128,7 @@ def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
         missing = [factor for factor in factors if factor not in rows]
         if missing:
             raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {_columns_there(rows)}.")
-        rows = rows.assign(**{name: rows[factors[0]].astype(float) * rows[factors[1]].astype(float)})
+        rows = rows.assign(**{name: as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])})
     return rows
 
 
@@ -134,12 +138,36 @@ def filter_rows(rows: pd.DataFrame, filters: Sequence[Filter]) -> pd.DataFrame:
     for condition in filters:
         column = rows[condition.column]
         if condition.equals is not None:
-            keep &= (column == condition.equals).to_numpy(bool, na_value=False)
+            is_text = isinstance(condition.equals, str)
+            keep &= (as_text(column) if is_text else as_numbers(column)) == condition.equals
         if condition.above is not None:
-            keep &= (column > condition.above).to_numpy(bool, na_value=False)
+            keep &= as_numbers(column) > condition.above
         if condition.at_least is not None:
-            keep &= (column >= condition.at_least).to_numpy(bool, na_value=False)
+            keep &= as_numbers(column) >= condition.at_least
     return rows[keep]
+
+
+def as_text(column: pd.Series) -> np.ndarray:
+    """Write each value as text by itself: 7 and 7.0 are "7", a gap is "".
+
+    A gap in one row turns a column of whole numbers into floats; the text of the other rows must not show it.
+    """
+    codes, values = pd.factorize(column)
+    names = [str(int(value) if _is_whole(value) else value) for value in values]
+    return np.array([*names, ""], dtype=object)[codes]  # a gap has code -1
+
+
+def as_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
+    """Read each value as a number by itself, "true" as 1 and "false" as 0; NaN where it is none."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    if not pd.api.types.is_string_dtype(column):
+        return numbers
+    words = column.str.lower()
+    return np.select([words == "true", words == "false"], [1.0, 0.0], numbers)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float | np.floating) and float(value).is_integer()
 
 
 class _Grid:
@@ -173,9 +201,9 @@ class _Grid:
             first = ~pd.DataFrame({"cell": self.cell, "code": codes}).duplicated().to_numpy()
             return self.sum((first & (codes >= 0)).astype(float))
         total = self.sum(_numbers(rows, measure.column))
-        if measure.aggregate == "sum":
-            return total
-        return total / np.maximum(self.sum(np.ones(len(rows))), 1.0).astype(np.float32)
+        if measure.aggregate == "mean":
+            total /= np.maximum(self.sum(np.ones(len(rows))), 1.0)
+        return total
 
     def refuse_duplicates(self, names: np.ndarray, plan: DataPlan) -> None:
         count = np.bincount(self.cell)
@@ -193,8 +221,8 @@ def _open_days(grid: _Grid, plan: DataPlan, first_day: np.ndarray) -> Bool[np.nd
     if plan.missing == "closed":
         return grid.has_row()
     calendar = pd.date_range(plan.start, plan.end)
-    closed = np.isin(calendar.weekday, [WEEKDAYS.index(day) for day in plan.closed_weekdays])
-    closed |= np.isin(calendar.date, plan.closed_dates)
+    closed = np.isin(calendar.day_of_week, [WEEKDAYS.index(day) for day in plan.closed_weekdays])
+    closed |= np.isin(calendar.date, np.array(plan.closed_dates, dtype=object))
     return ~closed[None, :] & (np.arange(grid.num_days)[None, :] >= first_day[:, None])
 
 
@@ -220,11 +248,21 @@ def _columns_there(rows: pd.DataFrame) -> str:
 
 def _day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
     """Day index of each row; -1 outside the plan's span."""
-    parsed = pd.to_datetime(times, errors="coerce")
+    numeric = pd.api.types.is_numeric_dtype(times)
+    try:  # by a fixed format: pandas would guess it from the first row, which is some entity's
+        parsed = pd.to_datetime(
+            pd.Series(as_text(times), times.index) if numeric else times, errors="coerce", format="ISO8601"
+        )
+    except ValueError as error:
+        raise DataError(
+            f"Column {plan.time!r} mixes offsets from UTC; "
+            "write local times, all without an offset or all with the same."
+        ) from error
     if parsed.isna().any():
         position = int(parsed.isna().to_numpy().argmax())
         raise DataError(
-            f"Column {plan.time!r}, row {times.index[position]}: {times.iloc[position]!r} is no date; write dates as 2011-09-30."
+            f"Column {plan.time!r}, row {times.index[position]}: '{times.iloc[position]}' is no date; "
+            "write dates as 2011-09-30."
         )
     days = (parsed.dt.tz_localize(None).dt.normalize() - pd.Timestamp(plan.start)).dt.days.to_numpy()
     return np.where(days <= (plan.end - plan.start).days, np.maximum(days, -1), -1)
@@ -232,45 +270,43 @@ def _day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
 
 def _entities(rows: pd.DataFrame, plan: DataPlan) -> tuple[np.ndarray, Int[np.ndarray, " row"]]:
     """Name the entities as (merchant, entity) pairs in a fixed order, and number the rows by them."""
-    entity = rows[plan.entity]
-    if entity.isna().any():
-        row = entity.index[int(entity.isna().to_numpy().argmax())]
-        raise DataError(
-            f"Column {plan.entity!r}, row {row} is empty; filter such rows out with data.filters or fill them."
-        )
-    merchant = rows[plan.merchant].astype(str) if plan.merchant else pd.Series("all", index=rows.index)
-    pairs = pd.MultiIndex.from_arrays([merchant, entity.astype(str)])
-    codes, unique = pd.factorize(pairs, sort=True)
+    entity = _names(rows, plan.entity)
+    merchant = _names(rows, plan.merchant) if plan.merchant else np.full(len(rows), "all", dtype=object)
+    codes, unique = pd.factorize(pd.MultiIndex.from_arrays([merchant, entity]), sort=True)
     return np.array([list(pair) for pair in unique], dtype=object), codes
 
 
+def _names(rows: pd.DataFrame, column: str) -> np.ndarray:
+    names = as_text(rows[column])
+    if (names == "").any():
+        row = rows.index[int((names == "").argmax())]
+        raise DataError(
+            f"Column {column!r}, row {row} is empty; filter such rows out with data.filters or fill them."
+        )
+    return names
+
+
 def _numbers(rows: pd.DataFrame, column: str) -> Float[np.ndarray, " row"]:
-    """Read a column as numbers; refuse what is none, not finite, or negative."""
-    values = pd.to_numeric(rows[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = ~np.isfinite(values) | (values < 0)
+    """Read a column as numbers; refuse what is none, negative, or too large."""
+    values = as_numbers(rows[column])
+    wrong = ~((values >= 0) & (values <= LARGEST_VALUE))
     if wrong.any():
         position = int(wrong.argmax())
         raise DataError(
-            f"Column {column!r} has {int(wrong.sum())} unusable values, the first in row {rows.index[position]}: "
-            f"{rows[column].iloc[position]!r}; demand is a finite number of at least 0: "
-            "mend the rows or leave them out with data.filters."
+            f"Column {column!r} has {int(wrong.sum())} unusable values, the first in row "
+            f"{rows.index[position]}: '{rows[column].iloc[position]}'; demand is a number "
+            f"from 0 to {LARGEST_VALUE:.0e}: mend the rows or leave them out with data.filters."
         )
     return values
-
-
-def _names_of(attribute: Attribute) -> list[str]:
-    return [f"{attribute.column}={value}" for value in attribute.categories] or [attribute.column]
 
 
 def _columns_of(rows: pd.DataFrame, attribute: Attribute) -> list[Float[np.ndarray, " row"]]:
     """Turn an attribute into numbers by the plan's public categories or scale; unknown values become 0."""
     column = rows[attribute.column]
     if attribute.categories:
-        text = column.astype(str).to_numpy()
+        text = as_text(column)
         return [(text == value).astype(np.float64) for value in attribute.categories]
-    values = np.nan_to_num(
-        pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan), posinf=0.0, neginf=0.0
-    )
+    values = np.nan_to_num(as_numbers(column), posinf=0.0, neginf=0.0)
     return [
         np.log1p(np.maximum(values, 0.0)) / attribute.scale
         if attribute.logarithm

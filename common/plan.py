@@ -9,26 +9,38 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import ConfigError
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
+
+def _read_day(value: object) -> object:
+    """Read a date from text, which pydantic alone would also take from a Unix timestamp."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("write a date as 2011-09-30")
+    return date.fromisoformat(value)
+
+
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Day = Annotated[date, BeforeValidator(_read_day)]
 
 
 class Section(BaseModel):
-    """Refuse unknown keys and silent conversions; never change after reading."""
+    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Measure(Section):
@@ -38,7 +50,7 @@ class Measure(Section):
     column: str = ""
 
     @model_validator(mode="after")
-    def _column_where_needed(self) -> Self:
+    def _column_where_needed(self) -> Measure:
         if (self.aggregate == "rows") == bool(self.column):
             raise ValueError('aggregate = "rows" takes no column, every other aggregate needs one')
         return self
@@ -53,7 +65,7 @@ class Filter(Section):
     at_least: float | None = None
 
     @model_validator(mode="after")
-    def _one_condition(self) -> Self:
+    def _one_condition(self) -> Filter:
         if self.equals is None and self.above is None and self.at_least is None:
             raise ValueError("needs one of equals, above, at_least")
         return self
@@ -70,6 +82,11 @@ class Attribute(Section):
     scale: Positive = 1.0
     logarithm: bool = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each covariate that comes of it."""
+        return tuple(f"{self.column}={value}" for value in self.categories) or (self.column,)
+
 
 class Lookup(Section):
     """A second table whose columns are joined to the rows: `column` there equals `key` here."""
@@ -83,13 +100,13 @@ class Deal(Section):
     """How entities are dealt to merchants where the data has no merchants of its own."""
 
     by: Literal["level", "random"]
-    column: str = Field("", description="observed channel whose past total orders the entities (by = level)")
+    column: str = Field("", description="observed channel whose value on an entity's first day orders the entities (by = level)")
     merchants: Count
     smallest: Count
     largest: Count
 
     @model_validator(mode="after")
-    def _sizes_in_order(self) -> Self:
+    def _sizes_in_order(self) -> Deal:
         if self.smallest > self.largest:
             raise ValueError("smallest must not exceed largest")
         if self.by == "level" and not self.column:
@@ -116,12 +133,12 @@ class DataPlan(Section):
     static: tuple[Attribute, ...] = ()
     missing: Literal["zero", "closed"] = "zero"
     closed_weekdays: tuple[Weekday, ...] = ()
-    closed_dates: tuple[date, ...] = ()
-    start: date
-    end: date
+    closed_dates: tuple[Day, ...] = ()
+    start: Day
+    end: Day
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> DataPlan:
         if self.start >= self.end:
             raise ValueError(f"start {self.start} must come before end {self.end}")
         if (self.source == "file") != bool(self.path):
@@ -130,6 +147,14 @@ class DataPlan(Section):
             raise ValueError("give merchant (a column) or deal (how to make merchants), not both")
         if self.rows == "events" and self.missing == "closed":
             raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
+        if self.rows == "events" and self.known:
+            raise ValueError(
+                'known needs rows = "panel": events tell nothing of days on which nothing happened'
+            )
+        if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
+            raise ValueError(
+                'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
+            )
         if self.deal and self.deal.column and self.deal.column not in self.observed:
             raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
         return self
@@ -155,10 +180,11 @@ class ModelPlan(Section):
     decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
     window_steps: Count = Field(120, description="steps of history that one round reads")
     positions: Count = Field(8, description="forecast positions per entity and round")
+    season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     anchor: AnchorPlan = AnchorPlan()
 
     @model_validator(mode="after")
-    def _whole_buckets(self) -> Self:
+    def _whole_buckets(self) -> ModelPlan:
         if self.horizon_days % self.bucket_days:
             raise ValueError(
                 f"horizon_days {self.horizon_days} is no multiple of bucket_days {self.bucket_days}"
@@ -215,7 +241,7 @@ class AlonePlan(Section):
 class EvaluationPlan(Section):
     """Rolling origins, methods, and seeds of the comparison."""
 
-    origins: tuple[date, ...] = Field(min_length=1, description="cut-offs; the first forecast day of each")
+    origins: tuple[Day, ...] = Field(min_length=1, description="cut-offs; the first forecast day of each")
     task: Literal["demand", "purchase"] = "demand"
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: Count = 1
@@ -233,7 +259,7 @@ class Plan(Section):
     evaluation: EvaluationPlan
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _fits_together(self) -> Plan:
         horizon = self.model.horizon_days
         for origin in self.evaluation.origins:
             history_days, future_days = (origin - self.data.start).days, (self.data.end - origin).days + 1
@@ -245,14 +271,18 @@ class Plan(Section):
                     f"model.horizon_days is {horizon}"
                 )
         regime = self.model.anchor.regime
-        if regime and regime not in {attribute.column for attribute in self.data.known}:
-            raise ValueError(f"model.anchor.regime {regime!r} is none of data.known")
+        covariates = [name for attribute in self.data.known for name in attribute.names]
+        if regime and regime not in covariates:
+            raise ValueError(f"model.anchor.regime {regime!r} is none of data.known: {', '.join(covariates)}")
         return self
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON: what a merchant approves."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the canonical JSON: what a merchant approves.
+
+        Keys of a section stand in their declared order, channels in the plan's own: it orders the features.
+        """
+        canonical = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -270,6 +300,8 @@ def read_plan(path: Path) -> Plan:
         raise ConfigError(
             f"Cannot read the plan {path}: {error.strerror}. Give the path of a TOML file."
         ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text in UTF-8. Give the path of a TOML file.") from error
     return parse_plan(text, origin=str(path))
 
 
@@ -299,9 +331,16 @@ def _sentence(fault: Any) -> str:
 
 
 def _did_you_mean(location: tuple[str | int, ...]) -> str:
-    section: Any = Plan
+    section: type[BaseModel] = Plan
     for part in location[:-1]:
-        field = getattr(section, "model_fields", {}).get(part)
-        section = field.annotation if field is not None else None
-    names = difflib.get_close_matches(str(location[-1]), getattr(section, "model_fields", {}), n=1)
+        field = section.model_fields.get(str(part))
+        if field is not None:  # else a place in a tuple, or a name that the plan gives
+            section = _section_in(field.annotation) or section
+    names = difflib.get_close_matches(str(location[-1]), section.model_fields, n=1)
     return f" (did you mean {names[0]}?)" if names else ""
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the section in `Section`, `Section | None`, `tuple[Section, ...]` or `dict[str, Section]`."""
+    candidates = (annotation, *get_args(annotation))
+    return next((found for found in candidates if hasattr(found, "model_fields")), None)

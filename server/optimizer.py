@@ -14,7 +14,8 @@ from torch import Tensor
 
 from common.plan import TrainingPlan
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-8
+BETA_1, BETA_2 = 0.9, 0.99
+EPSILON = 1e-6  # above what the lattice rounds away, so that rounding steers no coordinate
 
 
 @dataclass(frozen=True)

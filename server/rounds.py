@@ -28,6 +28,7 @@ class Cause(StrEnum):
     FAILED = "the merchant reported an error"
     UNREADABLE = "the answer could not be read"
     STRAY = "the answer belongs to another plan or round"
+    IMPLAUSIBLE = "the answer is larger than the merchant's public terms allow"
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,19 @@ def run_round(
     answers = _gather(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds)
     replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
     refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
-    if len(replies) < quorum:
-        reasons = "; ".join(f"node {node_id}: {refusal}" for node_id, refusal in refusals.items())
+    outcome = RoundOutcome(replies, refusals)
+    require_quorum(outcome, round_number=request.round_number, quorum=quorum)
+    return outcome
+
+
+def require_quorum(outcome: RoundOutcome, *, round_number: int, quorum: int) -> None:
+    """Raise a HansaError that names the missing and the reasons, where fewer than `quorum` replies count."""
+    if len(outcome.replies) < quorum:
+        reasons = "; ".join(f"node {node_id}: {refusal}" for node_id, refusal in outcome.refusals.items())
         raise HansaError(
-            f"Round {request.round_number} has {len(replies)} of the {quorum} answers that its quorum asks"
+            f"Round {round_number} has {len(outcome.replies)} of the {quorum} answers that its quorum asks"
             f" for ({reasons}); bring these merchants back or lower the quorum."
         )
-    return RoundOutcome(replies, refusals)
 
 
 def _check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: int) -> None:

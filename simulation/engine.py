@@ -8,15 +8,19 @@ step per round with everyone answering; the parity test holds it against the Cli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from client.gradient import EntityGradients
-from common.features import Series, cut_training
+from common.features import Examples, Series, cut_training, draws_windows
 from common.model import DemandGRU, entity_losses, get_vector, set_vector
 from common.plan import TrainingPlan
 from common.privacy.clipping import clip_factors
@@ -54,6 +58,7 @@ def federate(
     cap: float,
     noise: NoiseSource,
     device: torch.device,
+    num_threads: int = 1,
     state: ServerState | None = None,
     on_round: Callable[[ServerState, float], None] = lambda state, loss: None,
 ) -> ServerState:
@@ -61,6 +66,8 @@ def federate(
 
     Parameters
     ----------
+    num_threads
+        Threads that share the chunks of a round.
     on_round
         Called after each round with the new state and the mean training loss. The loss is the researcher's:
         no merchant sends it.
@@ -68,12 +75,16 @@ def federate(
     model.to(device)
     state = state or start_state(get_vector(model).cpu())
     per_entity = round_weights(cohort, mechanism, cap=cap)
-    chunks = [series.select(rows) for rows in torch.arange(series.num_entities).split(CHUNK_ENTITIES)]
-    weight_of = per_entity[cohort.merchant_of].split(CHUNK_ENTITIES)
+    chunks = [series.select(rows) for rows in _split(torch.arange(series.num_entities))]
+    weight_of = _split(per_entity[cohort.merchant_of])
+    cutter = _cutter(chunks, device)
     std = mechanism.noise_std * float(per_entity.square().sum().sqrt())
+    for _ in range(state.round_number if std > 0 else 0):  # so that a resumed run equals an undisturbed one
+        noise.integers(len(state.parameters), 1 / NOISE_LATTICE)
     while state.round_number < training.num_rounds:
         set_vector(model, state.parameters.to(device, torch.float32))
-        total, loss = sum_gradients(model, chunks, weight_of, mechanism, state.round_number + 1, device)
+        cut = cutter(state.round_number + 1)
+        total, loss = sum_gradients(model, cut, weight_of, mechanism, num_threads=num_threads)
         if std > 0:
             unit = std * NOISE_LATTICE
             total += noise.integers(len(total), 1 / NOISE_LATTICE).double() * unit
@@ -83,36 +94,73 @@ def federate(
     return state
 
 
+def _split(values: Tensor) -> Sequence[Tensor]:
+    return torch.split(values, CHUNK_ENTITIES)
+
+
+def _cutter(chunks: list[Series], device: torch.device) -> Callable[[int], Callable[[int], Examples]]:
+    """For each round, a function from a chunk's number to its examples; cut once if every round reads the same."""
+    if draws_windows(chunks[0]):
+        return lambda round_number: lambda number: cut_training(chunks[number], round_number).to(device)
+    whole = [cut_training(chunk, 1).to(device) for chunk in chunks]
+    return lambda round_number: whole.__getitem__
+
+
 def sum_gradients(
     model: DemandGRU,
-    chunks: list[Series],
-    weight_of: tuple[Float[Tensor, " entity"], ...],
+    cut: Callable[[int], Examples],
+    weight_of: Sequence[Float[Tensor, " _entity"]],
     mechanism: Mechanism,
-    round_number: int,
-    device: torch.device,
+    *,
+    num_threads: int = 1,
 ) -> tuple[Float[Tensor, " parameter"], float]:
-    """Weighted sum of clipped gradients of all entities, and the mean loss."""
-    total = torch.zeros(get_vector(model).numel(), dtype=torch.float64)
-    loss_sum, num_entities = 0.0, 0
-    gradients_of = EntityGradients(model) if mechanism.clipping_norm is not None else None
-    for chunk, weight in zip(chunks, weight_of, strict=True):
-        examples = cut_training(chunk, round_number).to(device)
-        if gradients_of is None:
-            losses = entity_losses(model, model.likelihood, examples)
-            model.zero_grad(set_to_none=True)
-            (losses * weight.to(device, torch.float32)).sum().backward()  # type: ignore[no-untyped-call]
-            total += (
-                torch.cat([p.grad.reshape(-1) for p in model.parameters() if p.grad is not None])
-                .double()
-                .cpu()
-            )
-        else:
+    """Weighted sum of the clipped gradients of all entities, and their mean loss.
+
+    Chunks are shared out among threads, each with a copy of the model, because torch's own threads stall where
+    another process takes a core. Sums are added in the order of the chunks, so threads change no bit.
+    """
+    idle: SimpleQueue[DemandGRU] = SimpleQueue()
+    for _ in range(num_threads):
+        idle.put(copy.deepcopy(model))
+
+    def sum_chunk(number: int) -> tuple[Tensor, float]:
+        own = idle.get()
+        try:
+            return _sum_chunk(own, cut(number), weight_of[number], mechanism)
+        finally:
+            idle.put(own)
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        sums = list(pool.map(sum_chunk, range(len(weight_of))))
+    total = torch.stack([total for total, _ in sums]).sum(dim=0)
+    return total, sum(loss for _, loss in sums) / sum(len(weight) for weight in weight_of)
+
+
+def _sum_chunk(
+    model: DemandGRU, examples: Examples, weight: Float[Tensor, " entity"], mechanism: Mechanism
+) -> tuple[Float[Tensor, " parameter"], float]:
+    if mechanism.clipping_norm is None:
+        total, losses = _plain_sum(model, examples, weight)
+    else:
+        with closing(EntityGradients(model)) as gradients_of:
             gradients, losses = gradients_of(examples)
-            norms = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
-            factor = clip_factors(norms, float(mechanism.clipping_norm or 0.0)) * weight.to(device)
-            total += (factor.float() @ torch.nan_to_num(gradients, posinf=0.0, neginf=0.0)).double().cpu()
-        loss_sum += float(losses.detach().sum())
-        num_entities += chunk.num_entities
-    if gradients_of is not None:
-        gradients_of.close()
-    return total, loss_sum / max(1, num_entities)
+        total = _clipped_sum(gradients, weight, mechanism.clipping_norm)
+    return total.double().cpu(), float(losses.sum())
+
+
+def _plain_sum(
+    model: DemandGRU, examples: Examples, weight: Float[Tensor, " entity"]
+) -> tuple[Float[Tensor, " parameter"], Float[Tensor, " entity"]]:
+    """One ordinary backward pass; nothing is clipped."""
+    losses = entity_losses(model, model.likelihood, examples)
+    total = (losses * weight.to(losses)).sum()
+    gradients = torch.autograd.grad(total, list(model.parameters()))
+    return torch.cat([gradient.reshape(-1) for gradient in gradients]), losses.detach()
+
+
+def _clipped_sum(
+    gradients: Float[Tensor, "entity parameter"], weight: Float[Tensor, " entity"], clipping_norm: float
+) -> Float[Tensor, " parameter"]:
+    norms = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
+    factor = clip_factors(norms, clipping_norm) * weight.to(norms)
+    return factor.to(gradients) @ torch.nan_to_num(gradients, posinf=0.0, neginf=0.0)

@@ -1,0 +1,173 @@
+"""A merchant's end of a round: decide whether to answer, and answer the same question always the same way.
+
+Nothing here trusts the coordinator. What a refusal depends on is the request and what was asked before, never
+the data: a refusal is a message too.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client.training import train_round
+from common.errors import ConfigError, MessageError
+from common.features import Series
+from common.message import RoundReply, RoundRequest, decode_request, encode_reply
+from common.model import get_vector, make_model
+from common.plan import Plan
+from common.privacy.mechanism import Mechanism
+from common.privacy.noise import NoiseSource
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Merchant:
+    """What this merchant decided before the first round.
+
+    Attributes
+    ----------
+    plan
+        The approved plan.
+    num_rounds
+        The rounds that this merchant pays for; `mechanism` was chosen for as many.
+    series
+        The merchant's own data, on the CPU; it may be empty.
+    noise
+        `SecureNoise` where the data is real.
+    device
+        Where gradients are computed.
+
+    Raises
+    ------
+    ConfigError
+        If `num_rounds` is below 1.
+    """
+
+    plan: Plan
+    num_rounds: int
+    series: Series
+    mechanism: Mechanism
+    noise: NoiseSource
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        if self.num_rounds < 1:
+            raise ConfigError(f"num_rounds is {self.num_rounds}: a merchant takes part in at least 1 round.")
+
+    @property
+    def mu_squared(self) -> float:
+        """What all rounds add to mu squared together; infinite without noise."""
+        return self.num_rounds * self.mechanism.mu_squared
+
+
+def make_client_app(merchant: Merchant) -> ClientApp:
+    """Make the app that answers for one merchant.
+
+    Parameters
+    ----------
+    merchant
+        Data, privacy and what was agreed to.
+
+    Returns
+    -------
+    ClientApp
+        Handles training messages. Whatever it refuses, or fails at, leaves as one and the same MessageError.
+
+    Notes
+    -----
+    **Guarantee**
+
+    - A round is answered once, rounds only go forward, and none is above `num_rounds`: what leaves is
+      `merchant.mu_squared` in Gaussian DP, over the life of the app.
+    - The latest request, asked again, gets the very same bytes: a second draw of noise around the same sum
+      would halve the noise. Another request for a round already answered is refused.
+    - No text, type or count that depends on data leaves with an error.
+
+    The answers are kept in memory: a restarted app would answer again. Until the sealed message and the
+    ledger are on disk, keep one app for the whole run.
+    """
+    app, answers = ClientApp(), _Answers(merchant)
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        try:
+            content = answers.answer(message.content)
+        except Exception as error:
+            _log(error)
+            raise MessageError("This merchant does not answer this request.") from None
+        return Message(content, reply_to=message)
+
+    return app
+
+
+class _Answers:
+    """Answer each round once; keep the latest answer for whoever asks the same again."""
+
+    def __init__(self, merchant: Merchant) -> None:
+        self._merchant = merchant
+        series = merchant.series
+        self._model = make_model(
+            merchant.plan.model, num_features=series.num_features, num_future=series.num_future, seed=0
+        )
+        self._size = len(get_vector(self._model))
+        self._latest: tuple[RoundRequest, RoundReply] | None = None
+        self._lock = Lock()  # two handlers at once must not draw noise for the same round
+
+    def answer(self, content: RecordDict) -> RecordDict:
+        request = decode_request(content, size=self._size)
+        _check_terms(request, self._merchant)
+        with self._lock:
+            reply = self._repeat(request) or self._train(request)
+            self._latest = request, reply
+        return encode_reply(reply)
+
+    def _repeat(self, request: RoundRequest) -> RoundReply | None:
+        """Return the latest answer if `request` asks for it again, None if it asks for a later round."""
+        if self._latest is None:
+            return None
+        asked, reply = self._latest
+        if request.round_number > asked.round_number:
+            return None
+        if (request.round_number, request.model_hash) != (asked.round_number, asked.model_hash):
+            raise MessageError(
+                f"Round {request.round_number} was asked for after round {asked.round_number} was answered, "
+                "and not in the same words; go on with the next round."
+            )
+        return reply
+
+    def _train(self, request: RoundRequest) -> RoundReply:
+        merchant = self._merchant
+        total = train_round(
+            self._model,
+            merchant.series,
+            request.parameters,
+            round_number=request.round_number,
+            mechanism=merchant.mechanism,
+            noise=merchant.noise,
+            device=merchant.device,
+        )
+        return RoundReply(request.plan_hash, request.round_number, total)
+
+
+def _check_terms(request: RoundRequest, merchant: Merchant) -> None:
+    if request.plan_hash != merchant.plan.hash:
+        raise MessageError("A request names another plan than the one approved here; approve that one first.")
+    if request.round_number > merchant.num_rounds:
+        raise MessageError(
+            f"Round {request.round_number} was asked for, this merchant agreed to {merchant.num_rounds}; "
+            "end the run."
+        )
+
+
+def _log(error: Exception) -> None:
+    """Write down why nothing was sent: a refusal's own sentence quotes no data, any other error's might."""
+    if isinstance(error, MessageError):
+        LOGGER.warning("Refused: %s", error)
+    else:
+        LOGGER.error("Failed: %s", type(error).__name__)

@@ -1,0 +1,114 @@
+"""hansa-sim: a whole federation in one process, for the researcher."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from common.errors import ConfigError, HansaError
+from common.plan import read_plan
+from simulation.display import ProgressBar
+from simulation.folder import RunFolder
+from simulation.run import run_plan
+from simulation.summary import make_table
+
+EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    help="Run a whole federation in one process.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def hansa_sim() -> None:
+    """Run a whole federation in one process."""
+
+
+@app.command()
+def run(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    out: Annotated[Path, typer.Option(help="Folder for everything that the run leaves.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    only: Annotated[
+        str, typer.Option(help="Methods to run, separated by commas; all of the plan's if left out.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="First seed of weights, batches and simulated noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that the folder holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of a table.")] = False,
+) -> None:
+    """Run every method of PLAN at every origin and compare them."""
+    torch.set_num_threads(1)  # the engine has threads of its own; torch's would contend with them
+    plan = read_plan(plan_file)
+    methods = tuple(name.strip() for name in only.split(",") if name.strip()) or plan.evaluation.methods
+    folder = RunFolder(out)
+    command = shlex.join(["hansa-sim", *sys.argv[1:]])
+    folder.open(plan, seed=seed, command=command, resume=resume)
+    console = Console(stderr=as_json)
+    with ProgressBar(console) as display:
+        summary = run_plan(
+            plan,
+            folder,
+            data_root=data_root,
+            methods=methods,
+            seed=seed,
+            device=choose_device(device),
+            command=command,
+            display=display,
+        )
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        console.print(make_table(summary, plan.evaluation.task))
+        console.print(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
+
+
+@app.command()
+def plan(
+    out: Annotated[Path | None, typer.Option(help="File to write; the terminal if left out.")] = None,
+) -> None:
+    """Write a commented starter plan."""
+    text = files("simulation").joinpath("starter.toml").read_text()
+    if out is None:
+        typer.echo(text, nl=False)
+    elif out.exists():
+        raise ConfigError(f"{out} exists already; choose another --out.")
+    else:
+        out.write_text(text)
+        typer.echo(f"Wrote {out}; describe your columns in it, then: hansa-sim run {out} --out runs/first")
+
+
+def choose_device(name: str) -> torch.device:
+    """Take the GPU if there is one and nothing else was asked for."""
+    if name not in {"auto", "cpu", "cuda"}:
+        raise ConfigError(f"--device {name} is none of auto, cpu, cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: this machine shows no CUDA device; use --device auto.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence and exit code 2, Ctrl-C is exit code 130."""
+    try:
+        app(standalone_mode=True)
+    except HansaError as error:
+        typer.echo(f"hansa-sim: {error}", err=True)
+        sys.exit(EXIT_MISTAKE)
+    except KeyboardInterrupt:
+        typer.echo(
+            "hansa-sim: stopped; what is done is kept, go on with the same command and --resume.", err=True
+        )
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,151 @@
+"""The folder of a run: what is written where, so that an interrupted run goes on.
+
+plan.json                                the plan with every default filled in
+run.json                                 plan hash, seed, command line
+summary.json                             see `simulation.summary`
+forecasts.parquet                        every forecast, one row per entity and bucket
+models/METHOD-ORIGIN-SEED.safetensors    the averaged global model
+parts/METHOD-ORIGIN-SEED.*               scores and forecasts of one part; the state while it trains
+tensorboard/METHOD-ORIGIN-SEED/          curves
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from common.errors import ConfigError, DataError
+from common.metric import QUANTILE_LEVELS, Forecast
+from common.plan import Plan
+from simulation.trial import Trial
+
+
+@dataclass(frozen=True)
+class Part:
+    """One method at one origin with one seed."""
+
+    method: str
+    origin: date
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the part in file names."""
+        return f"{self.method}-{self.origin}-{self.seed}"
+
+
+class RunFolder:
+    """Read and write one run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self, plan: Plan, *, seed: int, command: str, resume: bool) -> None:
+        """Start a run here, or go on with the one that is here.
+
+        Raises
+        ------
+        ConfigError
+            The folder holds a run and `resume` is off, or it holds another plan's or seed's run.
+        """
+        identity = {"plan_hash": plan.hash, "seed": seed}
+        record = self.path / "run.json"
+        if record.exists():
+            if not resume:
+                raise ConfigError(
+                    f"{self.path} already holds a run; go on with --resume or choose another --out."
+                )
+            there = json.loads(record.read_text())
+            if {key: there.get(key) for key in identity} != identity:
+                raise ConfigError(
+                    f"{self.path} holds a run of another plan or seed; choose another --out, or run it with "
+                    f"--seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
+                )
+        try:
+            for name in ("models", "parts", "tensorboard"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot write to {self.path}: {error.strerror}; choose another --out."
+            ) from error
+        self.write_json("run.json", {**identity, "command": command})
+        self.write_json("plan.json", plan.model_dump(mode="json"))
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a file that is there whole or not at all."""
+        partial = self.path / f"{name}.partial"
+        try:
+            partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+            partial.replace(self.path / name)
+        except OSError as error:
+            raise DataError(
+                f"Cannot write {self.path / name}: {error.strerror}; make room and go on with --resume."
+            ) from error
+
+    def read_part(self, part: Part) -> dict[str, Any] | None:
+        """Scores of a finished part; None where it is not finished."""
+        path = self.path / "parts" / f"{part.name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def write_part(self, part: Part, scores: dict[str, Any], forecast: Forecast, trial: Trial) -> None:
+        """Write forecasts, then scores: a part with scores is finished."""
+        forecast_table(part, forecast, trial).to_parquet(self.path / "parts" / f"{part.name}.parquet")
+        self.write_json(f"parts/{part.name}.json", scores)
+        self.state_path(part).unlink(missing_ok=True)
+
+    def state_path(self, part: Part) -> Path:
+        """Where the state of a training part is kept."""
+        return self.path / "parts" / f"{part.name}.state.safetensors"
+
+    def model_path(self, part: Part) -> Path:
+        """Where the model of a part is kept."""
+        return self.path / "models" / f"{part.name}.safetensors"
+
+    def curve_path(self, part: Part) -> Path:
+        """Where the curves of a part are kept."""
+        return self.path / "tensorboard" / part.name
+
+    def join_forecasts(self, parts: list[Part]) -> None:
+        """Put the forecasts of all finished parts into one file, one part in memory at a time."""
+        files = [self.path / "parts" / f"{part.name}.parquet" for part in parts if self.read_part(part)]
+        if not files:
+            return
+        target = self.path / "forecasts.parquet"
+        with pq.ParquetWriter(target, pq.read_schema(files[0])) as writer:
+            for file in files:
+                writer.write_table(pq.read_table(file))
+
+
+def forecast_table(part: Part, forecast: Forecast, trial: Trial) -> pd.DataFrame:
+    """Lay a forecast out in rows: one per entity and bucket, with what happened beside it."""
+    num_entities, num_buckets = forecast.mean.shape
+    starts = [
+        trial.origin + timedelta(days=bucket * trial.plan.model.bucket_days) for bucket in range(num_buckets)
+    ]
+    columns: dict[str, Any] = {
+        "method": part.method,
+        "origin": pd.Timestamp(part.origin),
+        "seed": part.seed,
+        "merchant": np.repeat(trial.panel.merchants.astype(str), num_buckets),
+        "entity": np.repeat(trial.panel.entities.astype(str), num_buckets),
+        "day": pd.to_datetime(np.tile(np.array(starts, "datetime64[D]"), num_entities)),
+        "open": trial.outcome.counted.ravel(),
+        "actual": trial.outcome.actual.ravel().astype(float),
+        "mean": forecast.mean.ravel().astype(float),
+        "median": forecast.median.ravel().astype(float),
+    }
+    for place, level in enumerate(QUANTILE_LEVELS):
+        values = np.full(num_entities * num_buckets, np.nan) if forecast.quantiles is None else None
+        columns[f"q{round(level * 100)}"] = (
+            values if forecast.quantiles is None else forecast.quantiles[:, :, place].ravel().astype(float)
+        )
+    probability = np.full(num_entities, np.nan) if forecast.probability is None else forecast.probability
+    columns["probability_any"] = np.repeat(probability.astype(float), num_buckets)
+    return pd.DataFrame(columns)

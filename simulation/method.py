@@ -1,0 +1,198 @@
+"""Every method of the comparison, by name: from one origin to one forecast.
+
+seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
+anchor                                          the untrained model: what the network corrects
+logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
+gru_local, gru_pooled                           the demand model alone, or with all data in one place
+federated                                       all merchants together, without noise
+federated_eps<number>                           the same at that epsilon per entity
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from client.forecast import forecast_demand
+from common.errors import ConfigError
+from common.metric import Forecast
+from common.model import DemandGRU, make_model
+from common.plan import Plan, TrainingPlan
+from common.privacy.accounting import delta_for, noise_multiplier_for
+from common.privacy.mechanism import Mechanism
+from server.optimizer import ServerState
+from simulation.alone import train_alone
+from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from simulation.engine import federate
+from simulation.logistic import forecast_logistic_local, forecast_logistic_pooled
+from simulation.noise import SeededNoise
+from simulation.trial import Trial
+
+POINT_METHODS = {
+    "seasonal_naive": forecast_seasonal_naive,
+    "moving_average": forecast_moving_average,
+    "weekday_mean": forecast_weekday_mean,
+}
+LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic_pooled}
+PRIVATE = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
+NAMES = (
+    *POINT_METHODS,
+    "anchor",
+    *LOGISTIC_METHODS,
+    "gru_local",
+    "gru_pooled",
+    "federated",
+    "federated_eps<number>",
+)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of progress, and from where to go on.
+
+    Attributes
+    ----------
+    on_round
+        Called after every round with the state and the training loss.
+    on_step
+        Called with the share of the work that is done and the loss, where a method has no rounds.
+    """
+
+    on_round: Callable[[ServerState, float], None] = lambda state, loss: None
+    on_step: Callable[[float, float], None] = lambda share, loss: None
+    state: ServerState | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A forecast, and the model that made it where there is one that may leave the merchants."""
+
+    forecast: Forecast
+    model: DemandGRU | None = field(default=None)
+
+
+def check_methods(names: tuple[str, ...], plan: Plan) -> None:
+    """Refuse names that are no method, or no method of the plan's task, with a ConfigError."""
+    for name in names:
+        if name not in NAMES and not PRIVATE.fullmatch(name):
+            raise ConfigError(
+                f"evaluation.methods has {name!r}, which is no method; there are {', '.join(NAMES)}."
+            )
+        if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
+            raise ConfigError(
+                f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.'
+            )
+
+
+def epsilon_in(name: str) -> float | None:
+    """Epsilon of a private method; None for every other."""
+    match = PRIVATE.fullmatch(name)
+    return float(match.group(1)) if match else None
+
+
+def training_of(name: str, plan: Plan) -> TrainingPlan:
+    """Rounds and learning rate of a federated method."""
+    return plan.federation.training if epsilon_in(name) is None else plan.privacy.training
+
+
+def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
+    """Delta of the guarantee: the plan's, or by the largest size class of the cohort."""
+    return plan.privacy.delta or delta_for(largest_size_class)
+
+
+def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
+    """What runs, and what is accounted, for a federated method."""
+    epsilon = epsilon_in(name)
+    if epsilon is None:
+        return Mechanism(None, 0.0)
+    noise_multiplier = noise_multiplier_for(
+        epsilon=epsilon,
+        delta=delta_of_plan(plan, largest_size_class),
+        num_rounds=plan.privacy.training.num_rounds,
+    )
+    return Mechanism(plan.privacy.clipping_norm, noise_multiplier)
+
+
+def is_random(name: str) -> bool:
+    """Whether the seed matters to a method."""
+    return name.startswith(("gru", "federated"))
+
+
+def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watch: Watch) -> Result:
+    """Train where the method trains, and forecast the trial's horizon."""
+    plan = trial.plan
+    if name in POINT_METHODS:
+        return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
+    if name in LOGISTIC_METHODS:
+        return Result(LOGISTIC_METHODS[name](trial.panel, plan.model, trial.day))
+    if name == "gru_pooled":
+        return Result(_train_alone(trial, np.arange(len(trial.panel.entities)), seed, device, watch.on_step))
+    if name == "gru_local":
+        return Result(_train_each_alone(trial, seed, device, watch.on_step))
+    model = _new_model(trial, seed)
+    if name != "anchor":
+        _federate(name, model, trial, seed, device, watch)
+    return Result(forecast_demand(model, trial.series, device=device), model)
+
+
+def count_parameters(trial: Trial) -> int:
+    """Parameters of the trial's model."""
+    return sum(parameter.numel() for parameter in _new_model(trial, 0).parameters())
+
+
+def _new_model(trial: Trial, seed: int) -> DemandGRU:
+    series = trial.series
+    return make_model(
+        trial.plan.model, num_features=series.num_features, num_future=series.num_future, seed=seed
+    )
+
+
+def _federate(
+    name: str, model: DemandGRU, trial: Trial, seed: int, device: torch.device, watch: Watch
+) -> None:
+    federate(
+        model,
+        trial.series,
+        trial.cohort,
+        mechanism_of(name, trial.plan, max(trial.cohort.size_classes)),
+        training=training_of(name, trial.plan),
+        cap=trial.plan.federation.weight_cap,
+        noise=SeededNoise(np.random.default_rng([seed, trial.day])),
+        device=device,
+        num_threads=os.cpu_count() or 1,
+        state=watch.state,
+        on_round=watch.on_round,
+    )
+
+
+def _train_alone(
+    trial: Trial, rows: np.ndarray, seed: int, device: torch.device, on_step: Callable[[float, float], None]
+) -> Forecast:
+    alone = trial.plan.evaluation.alone
+    return train_alone(
+        trial.panel.select(rows),
+        trial.plan.model,
+        alone,
+        trial.day,
+        seed=seed,
+        device=device,
+        on_step=lambda step, loss: on_step(step / alone.num_steps, loss),
+    )
+
+
+def _train_each_alone(
+    trial: Trial, seed: int, device: torch.device, on_step: Callable[[float, float], None]
+) -> Forecast:
+    """Train one model per merchant, and put the forecasts back in the panel's order."""
+    rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
+    forecasts = []
+    for done, rows in enumerate(rows_of):
+        forecasts.append(_train_alone(trial, rows, seed, device, lambda share, loss: None))
+        on_step((done + 1) / len(rows_of), float("nan"))
+    order = np.argsort(np.concatenate(rows_of))
+    return Forecast.concatenate(forecasts).select(order)

@@ -1,0 +1,167 @@
+"""Run a plan: every method at every origin, with progress, checkpoints and a summary that grows as it goes."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from common.model import save_model
+from common.panel import Panel
+from common.plan import Plan
+from common.privacy.accounting import epsilon_of
+from server.checkpoint import load_checkpoint, save_checkpoint
+from server.optimizer import ServerState
+from simulation.folder import Part, RunFolder
+from simulation.method import (
+    Watch,
+    check_methods,
+    count_parameters,
+    delta_of_plan,
+    epsilon_in,
+    mechanism_of,
+    run_method,
+    training_of,
+)
+from simulation.summary import describe_privacy, score_part, summarise
+from simulation.trial import Trial, load_panel, make_trial
+
+CHECKPOINT_SECONDS = 5.0
+
+
+class Display(Protocol):
+    """Show progress; a terminal and `--json` show it differently."""
+
+    def start(self, part: Part, done: int, parts: int) -> None:
+        """Tell that a part begins."""
+        ...
+
+    def show(self, share: float, text: str) -> None:
+        """Tell how far the part is."""
+        ...
+
+
+def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
+    """List the parts of a run; private methods once per seed, since their noise is what varies."""
+    return [
+        Part(method, origin, seed + repetition)
+        for origin in plan.evaluation.origins
+        for method in methods
+        for repetition in range(plan.evaluation.seeds if epsilon_in(method) is not None else 1)
+    ]
+
+
+def run_plan(
+    plan: Plan,
+    folder: RunFolder,
+    *,
+    data_root: Path,
+    methods: tuple[str, ...],
+    seed: int,
+    device: torch.device,
+    command: str,
+    display: Display,
+) -> dict[str, Any]:
+    """Run what is not done yet, and return the summary.
+
+    Interrupted at any moment, the folder keeps every finished part and the last state of the one in training.
+    """
+    check_methods(methods, plan)
+    parts = plan_parts(plan, methods, seed)
+    header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command}
+    panel = load_panel(plan, data_root)
+    trial: Trial | None = None
+    for done, part in enumerate(parts):
+        if folder.read_part(part) is not None:
+            continue
+        display.start(part, done, len(parts))
+        if trial is None or trial.origin != part.origin:
+            trial = make_trial(plan, panel, part.origin)
+        run_part(part, trial, folder, device=device, display=display)
+        _write_summary(folder, parts, plan, header, panel)
+    folder.join_forecasts(parts)
+    return _write_summary(folder, parts, plan, header, panel)
+
+
+def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: Display) -> None:
+    """Train, forecast and score one part."""
+    started = time.monotonic()
+    with SummaryWriter(str(folder.curve_path(part))) as curves:
+        recorder = _Recorder(part, trial, folder, curves, display)
+        watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
+        try:
+            result = run_method(part.method, trial, seed=part.seed, device=device, watch=watch)
+        except KeyboardInterrupt:
+            recorder.save_state()
+            raise
+    if result.model is not None:
+        save_model(result.model.cpu(), folder.model_path(part))
+    scores = {
+        "method": part.method,
+        "origin": str(part.origin),
+        "seed": part.seed,
+        "seconds": time.monotonic() - started,
+        "privacy": describe_privacy(part.method, trial.plan, trial.cohort.size_classes),
+        **score_part(result.forecast, trial),
+    }
+    folder.write_part(part, scores, result.forecast, trial)
+
+
+class _Recorder:
+    """Turn what training tells into curves, progress and checkpoints."""
+
+    def __init__(
+        self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: Display
+    ) -> None:
+        self._part, self._trial, self._folder = part, trial, folder
+        self._curves, self._display = curves, display
+        self._state: ServerState | None = None
+        self._saved_at = time.monotonic()
+        largest = max(trial.cohort.size_classes)
+        self._mechanism = mechanism_of(part.method, trial.plan, largest)
+        self._delta = delta_of_plan(trial.plan, largest)
+        self._num_rounds = training_of(part.method, trial.plan).num_rounds
+
+    def on_round(self, state: ServerState, loss: float) -> None:
+        self._state = state
+        text = f"round {state.round_number}/{self._num_rounds}  loss {loss:.4f}"
+        self._curves.add_scalar("loss", loss, state.round_number)  # type: ignore[no-untyped-call]
+        if self._mechanism.noise_multiplier > 0:
+            epsilon = epsilon_of(math.sqrt(state.round_number * self._mechanism.mu_squared), self._delta)
+            text += f"  ε so far {epsilon:.3f} per {self._trial.plan.privacy.unit}"
+            self._curves.add_scalar("epsilon", epsilon, state.round_number)  # type: ignore[no-untyped-call]
+        self._display.show(state.round_number / self._num_rounds, text)
+        if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+            self.save_state()
+
+    def on_step(self, share: float, loss: float) -> None:
+        self._display.show(share, "" if math.isnan(loss) else f"loss {loss:.4f}")
+
+    def save_state(self) -> None:
+        if self._state is not None:
+            save_checkpoint(self._state, self._folder.state_path(self._part), plan_hash=self._trial.plan.hash)
+            self._saved_at = time.monotonic()
+
+    def load_state(self) -> ServerState | None:
+        path = self._folder.state_path(self._part)
+        if not path.exists():
+            return None
+        return load_checkpoint(path, plan_hash=self._trial.plan.hash, size=count_parameters(self._trial))
+
+
+def _write_summary(
+    folder: RunFolder, parts: list[Part], plan: Plan, header: dict[str, Any], panel: Panel
+) -> dict[str, Any]:
+    finished = [scores for part in parts if (scores := folder.read_part(part)) is not None]
+    data = {
+        "entities": len(panel.entities),
+        "days": panel.num_days,
+        "merchants": len(finished[0]["merchants"]) if finished else 0,
+    }
+    summary = summarise(finished, plan, {**header, "complete": len(finished) == len(parts), "data": data})
+    folder.write_json("summary.json", summary)
+    return summary

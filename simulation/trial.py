@@ -1,0 +1,117 @@
+"""One rolling origin of a plan: who takes part, what they may see, and what happened after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from client.data import read_rows
+from common.errors import DataError
+from common.features import Series, build_series
+from common.metric import Outcome
+from common.panel import Panel, build_panel
+from common.plan import ModelPlan, Plan
+from simulation.deal import deal_merchants
+from simulation.engine import Cohort
+from simulation.synthetic.federation import SyntheticSettings
+from simulation.synthetic.panel import draw_panel
+
+DEAL_SEED = 0  # merchants stay the same whatever the seed of the training
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that the methods of one origin share.
+
+    Attributes
+    ----------
+    panel
+        The entities that exist at the origin, with their merchants.
+    day
+        Index of the origin's first forecast day.
+    """
+
+    plan: Plan
+    origin: date
+    day: int
+    panel: Panel
+    series: Series
+    cohort: Cohort
+    outcome: Outcome
+
+    @property
+    def merchants(self) -> tuple[str, ...]:
+        """Names of the merchants, in the order of the cohort."""
+        return tuple(np.unique(self.panel.merchants.astype(str)))
+
+    def rows_of(self, merchant: str) -> Int[np.ndarray, " entity"]:
+        """Entities of one merchant."""
+        return np.flatnonzero(self.panel.merchants.astype(str) == merchant)
+
+
+def load_panel(plan: Plan, data_root: Path) -> Panel:
+    """Read or draw the plan's rows and lay them out by day."""
+    if plan.data.source == "synthetic":
+        return build_panel(draw_panel(SyntheticSettings()), plan.data)
+    return build_panel(read_rows(plan.data, data_root), plan.data)
+
+
+def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
+    """Prepare one origin.
+
+    Raises
+    ------
+    DataError
+        No entity exists before the origin.
+    """
+    day = panel.day_of(origin)
+    if plan.data.deal is not None:
+        panel = panel.deal(deal_merchants(panel, plan.data.deal, day, seed=DEAL_SEED))
+    present = panel.select(np.flatnonzero(panel.first_day < day))
+    if len(present.entities) == 0:
+        raise DataError(f"No {plan.data.entity} has a row before the origin {origin}; choose a later origin.")
+    return Trial(
+        plan=plan,
+        origin=origin,
+        day=day,
+        panel=present,
+        series=build_series(present, plan.model, day),
+        cohort=declare_cohort(present, plan),
+        outcome=observe(present, plan.model, day),
+    )
+
+
+def declare_cohort(panel: Panel, plan: Plan) -> Cohort:
+    """Give each merchant the smallest size class that holds its entities.
+
+    In a federation the merchant declares its class by hand and keeps it; the simulation stands in for that hand.
+    """
+    _, merchant_of, sizes = np.unique(panel.merchants.astype(str), return_inverse=True, return_counts=True)
+    classes = sorted(plan.privacy.size_classes)
+    if sizes.max() > classes[-1]:
+        raise DataError(
+            f"A merchant has {sizes.max()} entities, more than the largest of privacy.size_classes ({classes[-1]}); "
+            "add a larger class."
+        )
+    return Cohort(
+        merchant_of=torch.from_numpy(merchant_of.astype(np.int64)),
+        size_classes=tuple(next(size for size in classes if size >= count) for count in sizes),
+    )
+
+
+def observe(panel: Panel, plan: ModelPlan, day: int) -> Outcome:
+    """Note what happened in the horizon that starts on `day`."""
+    horizon = slice(day, day + plan.horizon_days)
+    buckets = (len(panel.entities), plan.horizon, plan.bucket_days)
+    change = np.diff(panel.target[:, :day], axis=1)
+    alive = np.arange(day)[None, 1:] > panel.first_day[:, None]
+    return Outcome(
+        actual=(panel.target * panel.open)[:, horizon].reshape(buckets).sum(2),
+        counted=panel.open[:, horizon].reshape(buckets).any(2),
+        scale=(change**2 * alive).sum(1) / np.maximum(alive.sum(1), 1),
+    )
