@@ -20,7 +20,15 @@ $(READY): pyproject.toml
 setup: $(READY)  ## create .venv with everything installed
 
 demo: setup  ## train a synthetic federation end to end and show its table
+	rm -rf $(RUNS)/demo
 	$(BIN)/hansa-sim run plans/demo.toml --out $(RUNS)/demo
+
+rossmann: setup  ## stores of one chain, 42 days ahead (reads DATA)
+	$(BIN)/hansa-sim run plans/rossmann.toml --out $(RUNS)/rossmann --data-root $(DATA) --resume
+
+online-retail-customers: setup  ## who buys in the next 30 days (reads DATA)
+	$(BIN)/hansa-sim run plans/online-retail-customers.toml --out $(RUNS)/online-retail-customers \
+		--data-root $(DATA) --resume
 
 check: setup  ## lint, format, types, imports
 	$(BIN)/ruff check .
@@ -37,4 +45,4 @@ test-slow: setup  ## the longer tests
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-.PHONY: help setup demo check test test-slow test-gpu
+.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-gpu

@@ -160,8 +160,7 @@ def _check_terms(request: RoundRequest, merchant: Merchant) -> None:
         raise MessageError("A request names another plan than the one approved here; approve that one first.")
     if request.round_number > merchant.num_rounds:
         raise MessageError(
-            f"Round {request.round_number} was asked for, this merchant agreed to {merchant.num_rounds}; "
-            "end the run."
+            f"Round {request.round_number} was asked for, this merchant agreed to {merchant.num_rounds}; end the run."
         )
 
 

@@ -33,8 +33,7 @@ def read_rows(plan: DataPlan, root: Path) -> pd.DataFrame:
         for column, where, name in ((lookup.key, rows, plan.path), (lookup.column, table, lookup.path)):
             if column not in where:
                 raise DataError(
-                    f"data.lookups needs the column {column!r} in {name}; "
-                    f"it has {', '.join(map(str, where.columns))}."
+                    f"data.lookups needs the column {column!r} in {name}; it has {', '.join(map(str, where.columns))}."
                 )
         keys = pd.Index(as_text(table[lookup.column]))
         if keys.has_duplicates:
@@ -44,9 +43,7 @@ def read_rows(plan: DataPlan, root: Path) -> pd.DataFrame:
         table = table.drop(columns=[lookup.column])
         both = rows.columns.intersection(table.columns)
         if len(both):
-            raise DataError(
-                f"Both {plan.path} and {lookup.path} have the column {both[0]!r}; rename one of them."
-            )
+            raise DataError(f"Both {plan.path} and {lookup.path} have the column {both[0]!r}; rename one of them.")
         rows = rows.join(table.set_index(keys).reindex(as_text(rows[lookup.key])).set_index(rows.index))
     return rows
 

@@ -20,10 +20,10 @@ from common.model import DemandGRU, entity_losses
 warnings.filterwarnings("ignore", message="Full backward hook is firing")
 
 
-@register_grad_sampler(StepLinear)
+@register_grad_sampler(StepLinear)  # type: ignore[untyped-decorator]
 def _step_linear_sampler(
     layer: StepLinear, activations: list[Tensor], backprops: Tensor
-) -> dict[nn.Parameter, Float[Tensor, entity *shape]]:
+) -> dict[Tensor, Float[Tensor, "entity ..."]]:
     """Sum over steps of output gradient times input, per entity."""
     return {
         layer.weight: torch.bmm(backprops.transpose(1, 2), activations[0]),
@@ -38,13 +38,11 @@ class EntityGradients:
         self.model = model
         self._hooked = GradSampleModule(model, batch_first=True, loss_reduction="sum")
 
-    def __call__(
-        self, examples: Examples
-    ) -> tuple[Float[Tensor, "entity parameter"], Float[Tensor, " entity"]]:
+    def __call__(self, examples: Examples) -> tuple[Float[Tensor, "entity parameter"], Float[Tensor, " entity"]]:
         """Return each entity's gradient, parameters in the order of `get_vector`, and its loss."""
         losses = entity_losses(self._hooked, self.model.likelihood, examples)
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        per_parameter = [parameter.grad_sample.flatten(1) for parameter in self.model.parameters()]
+        losses.sum().backward()
+        per_parameter = [_grad_sample(parameter).flatten(1) for parameter in self.model.parameters()]
         gradients = torch.cat(per_parameter, dim=1)
         self._hooked.zero_grad(set_to_none=True)
         return gradients, losses.detach()
@@ -52,3 +50,9 @@ class EntityGradients:
     def close(self) -> None:
         """Take the hooks off the model again."""
         self._hooked.remove_hooks()
+
+
+def _grad_sample(parameter: nn.Parameter) -> Float[Tensor, "entity ..."]:
+    """Read what Opacus' hooks left on a parameter."""
+    grad_sample: Tensor = parameter.grad_sample  # type: ignore[attr-defined]
+    return grad_sample

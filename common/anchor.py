@@ -43,9 +43,7 @@ class Anchor:
     logarithmic: bool
 
 
-def fit_anchor(
-    panel: Panel, plan: AnchorPlan, cutoffs: Int[np.ndarray, " step"], *, logarithmic: bool
-) -> Anchor:
+def fit_anchor(panel: Panel, plan: AnchorPlan, cutoffs: Int[np.ndarray, " step"], *, logarithmic: bool) -> Anchor:
     """Follow every entity's levels through time and note them at each cut-off.
 
     Parameters

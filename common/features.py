@@ -10,7 +10,7 @@ Every constant below is public. Nothing is fitted across entities: no scaler, no
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -125,9 +125,7 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
     """
     num_steps = origin // plan.step_days
     if num_steps < 1:
-        raise DataError(
-            f"There are {origin} days of history before the origin, a step needs {plan.step_days}."
-        )
+        raise DataError(f"There are {origin} days of history before the origin, a step needs {plan.step_days}.")
     cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
     anchor = fit_anchor(panel, plan.anchor, cutoffs, logarithmic=plan.likelihood == "log_normal")
     features = _step_features(panel, plan, cutoffs, anchor)
@@ -160,7 +158,21 @@ def cut_training(series: Series, round_number: int) -> Examples:
         earliest = torch.clamp(series.birth, min=window // 2, max=trainable - 1)
         draw = torch.from_numpy(_uniform(series.key, round_number))
         last = earliest + (draw * (trainable - earliest)).to(torch.int64)
-    return _cut(series, last, window, _spread(window, plan.positions), last_label=int(series.cutoffs[-1]))
+    position = _spread(window, plan.positions)
+    examples = _cut(series, last, window, position, last_label=int(series.cutoffs[-1]))
+    if plan.memory_days is None:
+        return examples
+    counts = _fading(series.cutoffs[:trainable], plan.memory_days, position - window + trainable)
+    at = last[:, None] + position - window + 1
+    return replace(examples, weight=examples.weight * counts[at.clamp(min=0)][:, :, None])
+
+
+def _fading(
+    cutoffs: Int[Tensor, " step"], memory_days: float, position: Int[Tensor, " position"]
+) -> Float[Tensor, " step"]:
+    """Let positions count less with age, and 1 on average over those of the latest window."""
+    count = 0.5 ** ((cutoffs[-1] - cutoffs) / memory_days)
+    return (count / count[position].mean()).to(torch.float32)
 
 
 def count_trainable(series: Series) -> int:
@@ -259,9 +271,7 @@ def _step_features(
         np.log1p(_between(sold, np.zeros_like(cutoffs), cutoffs))[:, :, None] / 3,
         np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs))[:, :, None] / 3,
         open_days[:, :, None] / step_days,
-        anchor.level[:, :, None] / 4
-        if anchor.logarithmic
-        else np.log1p(anchor.level * step_days)[:, :, None] / 4,
+        anchor.level[:, :, None] / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days)[:, :, None] / 4,
         *_channel_features(panel, cutoffs, step_days),
         _between(_day_covariates(panel, plan), cutoffs - step_days, cutoffs) / step_days,
         np.broadcast_to(panel.static[:, None, :], (len(target), len(cutoffs), panel.static.shape[1])),
@@ -293,9 +303,7 @@ def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity 
     if plan.season:
         turn = 2 * np.pi / 365.25 * (days + panel.start.timetuple().tm_yday)
         calendar += [
-            wave(turn * harmonic)[:, None]
-            for harmonic in range(1, YEAR_HARMONICS + 1)
-            for wave in (np.sin, np.cos)
+            wave(turn * harmonic)[:, None] for harmonic in range(1, YEAR_HARMONICS + 1) for wave in (np.sin, np.cos)
         ]
     if plan.step == "day":
         calendar.append(np.eye(7)[(days + panel.start.weekday()) % 7])
@@ -307,7 +315,7 @@ def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity 
 
 
 def _last_year(panel: Panel, horizon_days: int) -> Float[np.ndarray, "entity day 2"]:
-    """The entity's own demand a year before each day, against the quarter around that day, as log ratios.
+    """Compare the entity's demand a year before each day with the quarter around that day, as log ratios.
 
     The last day looked at lies `YEAR_DAYS - SEASON_LEVEL_DAYS // 2` before the day described, so within that
     horizon it is known at every cut-off. Longer horizons and days without a year of history get zeros.
@@ -317,9 +325,7 @@ def _last_year(panel: Panel, horizon_days: int) -> Float[np.ndarray, "entity day
         return ratios
     day = np.arange(panel.num_days - YEAR_DAYS)
     demand = panel.target * panel.open
-    season, level = (
-        _mean_around(demand, panel.open, day, width) for width in (SEASON_DAYS, SEASON_LEVEL_DAYS)
-    )
+    season, level = (_mean_around(demand, panel.open, day, width) for width in (SEASON_DAYS, SEASON_LEVEL_DAYS))
     whole = panel.open[:, day] & (day[None, :] >= panel.first_day[:, None] + SEASON_LEVEL_DAYS // 2)
     ratios[:, YEAR_DAYS:, 0] = np.where(whole, np.log1p(demand[:, day]) - np.log1p(level), 0.0)
     ratios[:, YEAR_DAYS:, 1] = np.where(whole, np.log1p(season) - np.log1p(level), 0.0)
@@ -335,9 +341,7 @@ def _mean_around(
     return mean
 
 
-def _between(
-    values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]
-) -> np.ndarray:
+def _between(values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]) -> np.ndarray:
     """Sum over the days first … last - 1 of each step."""
     total = np.cumsum(values, axis=1, dtype=np.float64)
     total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
@@ -372,9 +376,7 @@ def _since_last(sold: Bool[np.ndarray, "entity day"], cutoffs: Int[np.ndarray, "
 
 
 def _keys(panel: Panel) -> Int[np.ndarray, " entity"]:
-    names = [
-        f"{merchant}\x00{entity}" for merchant, entity in zip(panel.merchants, panel.entities, strict=True)
-    ]
+    names = [f"{merchant}\x00{entity}" for merchant, entity in zip(panel.merchants, panel.entities, strict=True)]
     digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
     return np.array([int.from_bytes(digest, "little", signed=True) for digest in digests], np.int64)
 
@@ -386,9 +388,7 @@ def _uniform(key: Int[np.ndarray, " entity"], round_number: int) -> Float[np.nda
     ----------
     SplitMix64's finaliser: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
-    golden, first, second = (
-        np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-    )
+    golden, first, second = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
     with np.errstate(over="ignore"):
         mixed = key.view(np.uint64) + golden * np.uint64(round_number + 1)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * first

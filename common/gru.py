@@ -102,9 +102,7 @@ class _ThroughTime(torch.autograd.Function):
         block = max(1, CACHED_ELEMENTS // max(1, num_entities * size))
         for last in range(num_steps, 0, -block):
             steps = slice(max(0, last - block), last)
-            _write_slopes(
-                grad_hidden[steps], grad_input[steps], gates[steps], states[steps], hidden_new[steps]
-            )
+            _write_slopes(grad_hidden[steps], grad_input[steps], gates[steps], states[steps], hidden_new[steps])
             for step in range(last - 1, steps.start - 1, -1):
                 grad_state += direct[step]
                 per_gate[step].mul_(grad_state.unsqueeze(1))
@@ -114,9 +112,7 @@ class _ThroughTime(torch.autograd.Function):
         return grad_input.transpose(0, 1), grad_hidden.transpose(0, 1), None, None, None
 
 
-def _write_slopes(
-    slope_hidden: Tensor, slope_input: Tensor, gates: Tensor, states: Tensor, hidden_new: Tensor
-) -> None:
+def _write_slopes(slope_hidden: Tensor, slope_input: Tensor, gates: Tensor, states: Tensor, hidden_new: Tensor) -> None:
     """Write each gate's slope: its gradient is linear in the gradient of the state it leads to."""
     size = states.shape[2]
     reset, update, new = gates.split(size, dim=2)

@@ -133,14 +133,10 @@ class LogNormal:
         mean = torch.expm1(location + scale.square() / 2)
         normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
         quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
-        return Description(
-            _as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape)
-        )
+        return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
 
     def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.log1p(anchor) + outputs[..., 0], self.initial_log_scale + outputs[..., 1].clamp(
-            -3.0, 3.0
-        )
+        return torch.log1p(anchor) + outputs[..., 0], self.initial_log_scale + outputs[..., 1].clamp(-3.0, 3.0)
 
 
 def make_likelihood(plan: ModelPlan) -> Likelihood:

@@ -58,9 +58,7 @@ class RoundRequest:
                 "The model of a round request has parameters that are not finite; restart from a good one."
             )
         if self.model_hash != hash_vector(self.parameters):
-            raise MessageError(
-                "The model of a round request does not match its model_hash; have it sent again."
-            )
+            raise MessageError("The model of a round request does not match its model_hash; have it sent again.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +191,7 @@ def decode_reply(record: RecordDict, *, size: int) -> RoundReply:
 
 def _check_round(plan_hash: str, round_number: int) -> None:
     if not re.fullmatch(r"[0-9a-f]{64}", plan_hash):
-        raise MessageError(
-            "The plan_hash of a message is not 64 lower-case hex digits; send the plan's SHA-256."
-        )
+        raise MessageError("The plan_hash of a message is not 64 lower-case hex digits; send the plan's SHA-256.")
     if round_number < 1:
         raise MessageError("The round_number of a message is below 1; the first round is round 1.")
 
@@ -207,16 +203,12 @@ def _pack(about: ConfigRecord, vector: Tensor, *, dtype: "np.dtype[Any]") -> Rec
 
 def _unpack(record: RecordDict, *, fields: frozenset[str]) -> tuple[ConfigRecord, Array]:
     if set(record) != {ABOUT, VECTOR}:
-        raise MessageError(
-            f"A message holds other records than '{ABOUT}' and '{VECTOR}'; send these two alone."
-        )
+        raise MessageError(f"A message holds other records than '{ABOUT}' and '{VECTOR}'; send these two alone.")
     about, vector = record[ABOUT], record[VECTOR]
     if not isinstance(about, ConfigRecord) or not isinstance(vector, ArrayRecord):
         raise MessageError(f"A message's '{ABOUT}' must be a ConfigRecord and its '{VECTOR}' an ArrayRecord.")
     if set(about) != fields:
-        raise MessageError(
-            f"The '{ABOUT}' of a message must hold {', '.join(sorted(fields))} and nothing else."
-        )
+        raise MessageError(f"The '{ABOUT}' of a message must hold {', '.join(sorted(fields))} and nothing else.")
     if set(vector) != {VALUES}:
         raise MessageError(f"The '{VECTOR}' of a message must hold one array '{VALUES}' and nothing else.")
     return about, vector[VALUES]
@@ -249,9 +241,7 @@ def _read_vector(array: Array, *, dtype: "np.dtype[Any]", size: int) -> Tensor:
             f"The vector of a message is not {size} numbers of type {dtype.name}; send the plan's model."
         )
     if not array.data.startswith(header) or len(array.data) != len(header) + size * dtype.itemsize:
-        raise MessageError(
-            f"The bytes of a message's vector are not {size} plain {dtype.name} numbers in .npy form."
-        )
+        raise MessageError(f"The bytes of a message's vector are not {size} plain {dtype.name} numbers in .npy form.")
     values = np.frombuffer(array.data, dtype=dtype, count=size, offset=len(header))
     return torch.from_numpy(values.astype(dtype.newbyteorder("=")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -34,17 +35,23 @@ class Forecast:
 
     def select(self, entities: np.ndarray) -> Forecast:
         """Keep some entities."""
-        kept = {name: None if value is None else value[entities] for name, value in vars(self).items()}
-        return Forecast(**kept)
+        quantiles, probability = self.quantiles, self.probability
+        return Forecast(
+            self.mean[entities],
+            self.median[entities],
+            None if quantiles is None else quantiles[entities],
+            None if probability is None else probability[entities],
+        )
 
     @classmethod
     def concatenate(cls, forecasts: Sequence[Forecast]) -> Forecast:
         """Put the entities of several forecasts of one method behind each other."""
-        joined = {}
-        for name in ("mean", "median", "quantiles", "probability"):
+
+        def join(name: str) -> Any:
             parts = [getattr(forecast, name) for forecast in forecasts]
-            joined[name] = None if parts[0] is None else np.concatenate(parts)
-        return cls(**joined)
+            return None if parts[0] is None else np.concatenate(parts)
+
+        return cls(join("mean"), join("median"), join("quantiles"), join("probability"))
 
 
 @dataclass(frozen=True)
@@ -92,9 +99,7 @@ def score_demand(forecast: Forecast, outcome: Outcome) -> dict[str, float | None
         "wape": float(np.abs(actual - median).sum() / total),
         "rmsse": _rmsse(forecast.mean, outcome),
         "rmspe": float(np.sqrt(np.mean(((actual - median)[positive] / actual[positive]) ** 2))),
-        "wql": float(
-            _quantile_loss(actual, median[:, None] if quantiles is None else quantiles[counted]) / total
-        ),
+        "wql": float(_quantile_loss(actual, median[:, None] if quantiles is None else quantiles[counted]) / total),
         "coverage80": None if quantiles is None else _coverage(actual, quantiles[counted]),
         "bias": float((mean - actual).sum() / total),
     }
@@ -131,9 +136,7 @@ def _rmsse(mean: Float[np.ndarray, "entity bucket"], outcome: Outcome) -> float 
     return float(np.mean(np.sqrt(squared / outcome.scale[usable])))
 
 
-def _quantile_loss(
-    actual: Float[np.ndarray, " bucket"], quantiles: Float[np.ndarray, "bucket level"]
-) -> float:
+def _quantile_loss(actual: Float[np.ndarray, " bucket"], quantiles: Float[np.ndarray, "bucket level"]) -> float:
     level = np.array(QUANTILE_LEVELS)
     error = actual[:, None] - quantiles
     return float(2 * np.mean(np.maximum(level * error, (level - 1) * error), axis=1).sum())

@@ -51,7 +51,7 @@ def entity_losses(model: nn.Module, likelihood: Likelihood, examples: Examples) 
     """Mean negative log-likelihood over each entity's counted buckets; 0 where none counts."""
     loss = likelihood.loss(model(examples), examples.anchor, examples.label)
     total = (loss * examples.weight).sum(dim=(1, 2))
-    return total / examples.weight.sum(dim=(1, 2)).clamp(min=1.0)
+    return total / (examples.weight.shape[1] * examples.weight.shape[2])
 
 
 def make_model(plan: ModelPlan, *, num_features: int, num_future: int, seed: int) -> DemandGRU:

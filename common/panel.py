@@ -280,9 +280,7 @@ def _names(rows: pd.DataFrame, column: str) -> np.ndarray:
     names = as_text(rows[column])
     if (names == "").any():
         row = rows.index[int((names == "").argmax())]
-        raise DataError(
-            f"Column {column!r}, row {row} is empty; filter such rows out with data.filters or fill them."
-        )
+        raise DataError(f"Column {column!r}, row {row} is empty; filter such rows out with data.filters or fill them.")
     return names
 
 
@@ -307,11 +305,7 @@ def _columns_of(rows: pd.DataFrame, attribute: Attribute) -> list[Float[np.ndarr
         text = as_text(column)
         return [(text == value).astype(np.float64) for value in attribute.categories]
     values = np.nan_to_num(as_numbers(column), posinf=0.0, neginf=0.0)
-    return [
-        np.log1p(np.maximum(values, 0.0)) / attribute.scale
-        if attribute.logarithm
-        else values / attribute.scale
-    ]
+    return [np.log1p(np.maximum(values, 0.0)) / attribute.scale if attribute.logarithm else values / attribute.scale]
 
 
 def _stack(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -100,7 +100,10 @@ class Deal(Section):
     """How entities are dealt to merchants where the data has no merchants of its own."""
 
     by: Literal["level", "random"]
-    column: str = Field("", description="observed channel whose value on an entity's first day orders the entities (by = level)")
+    column: str = Field(
+        "",
+        description="observed channel whose value on an entity's first day orders the entities (by = level)",
+    )
     merchants: Count
     smallest: Count
     largest: Count
@@ -148,9 +151,7 @@ class DataPlan(Section):
         if self.rows == "events" and self.missing == "closed":
             raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
         if self.rows == "events" and self.known:
-            raise ValueError(
-                'known needs rows = "panel": events tell nothing of days on which nothing happened'
-            )
+            raise ValueError('known needs rows = "panel": events tell nothing of days on which nothing happened')
         if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
             raise ValueError(
                 'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
@@ -180,15 +181,16 @@ class ModelPlan(Section):
     decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
     window_steps: Count = Field(120, description="steps of history that one round reads")
     positions: Count = Field(8, description="forecast positions per entity and round")
+    memory_days: Positive | None = Field(
+        None, description="half-life of what a training position counts; none: for ever"
+    )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     anchor: AnchorPlan = AnchorPlan()
 
     @model_validator(mode="after")
     def _whole_buckets(self) -> ModelPlan:
         if self.horizon_days % self.bucket_days:
-            raise ValueError(
-                f"horizon_days {self.horizon_days} is no multiple of bucket_days {self.bucket_days}"
-            )
+            raise ValueError(f"horizon_days {self.horizon_days} is no multiple of bucket_days {self.bucket_days}")
         if self.positions > self.window_steps:
             raise ValueError("positions must not exceed window_steps")
         return self
@@ -297,9 +299,7 @@ def read_plan(path: Path) -> Plan:
     try:
         text = path.read_text()
     except OSError as error:
-        raise ConfigError(
-            f"Cannot read the plan {path}: {error.strerror}. Give the path of a TOML file."
-        ) from error
+        raise ConfigError(f"Cannot read the plan {path}: {error.strerror}. Give the path of a TOML file.") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text in UTF-8. Give the path of a TOML file.") from error
     return parse_plan(text, origin=str(path))

@@ -94,9 +94,7 @@ def make_server_app(
     return app
 
 
-def run_federation(
-    grid: Grid, federation: Federation, state: ServerState, *, on_round: RoundHook
-) -> ServerState:
+def run_federation(grid: Grid, federation: Federation, state: ServerState, *, on_round: RoundHook) -> ServerState:
     """Run the rounds that `state` has still before it, and return the state after the last."""
     while state.round_number < federation.training.num_rounds:
         outcome = ask_cohort(grid, federation, state)

@@ -81,9 +81,7 @@ def load_checkpoint(path: Path, *, plan_hash: str, size: int) -> ServerState:
     if not _is_whole(tensors, metadata):
         raise _damage(path)
     if metadata["plan_hash"] != plan_hash or len(tensors["parameters"]) != size:
-        raise ConfigError(
-            f"{path} is a checkpoint of another plan; go on under that one or name another file."
-        )
+        raise ConfigError(f"{path} is a checkpoint of another plan; go on under that one or name another file.")
     return ServerState(int(metadata["round_number"]), **tensors)
 
 

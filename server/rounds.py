@@ -110,13 +110,9 @@ def _check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: i
     if len(set(node_ids)) != len(node_ids):
         raise ConfigError("A round names a node twice; list every node once.")
     if not 1 <= quorum <= len(node_ids):
-        raise ConfigError(
-            f"A quorum of {quorum} cannot be met by {len(node_ids)} nodes; choose 1 to {len(node_ids)}."
-        )
+        raise ConfigError(f"A quorum of {quorum} cannot be met by {len(node_ids)} nodes; choose 1 to {len(node_ids)}.")
     if not timeout_seconds > 0:
-        raise ConfigError(
-            f"A round cannot end within {timeout_seconds} seconds; choose a positive timeout_seconds."
-        )
+        raise ConfigError(f"A round cannot end within {timeout_seconds} seconds; choose a positive timeout_seconds.")
 
 
 def _gather(
@@ -137,9 +133,7 @@ def _gather(
         pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
-def _sweep(
-    grid: Grid, request: RoundRequest, *, pending: dict[str, int], answers: dict[int, RoundAnswer]
-) -> None:
+def _sweep(grid: Grid, request: RoundRequest, *, pending: dict[str, int], answers: dict[int, RoundAnswer]) -> None:
     """Ask once for every open reply; move what came from `pending` to `answers`."""
     for message_id, node_id in list(pending.items()):
         try:
@@ -152,9 +146,7 @@ def _sweep(
             del pending[message_id]
 
 
-def _send(
-    grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float
-) -> dict[str, int]:
+def _send(grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float) -> dict[str, int]:
     """Return the node of every message that was accepted, by message id.
 
     An error reply made by the SuperLink names the SuperLink as its source, so only this map tells who it is.

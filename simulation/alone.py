@@ -47,9 +47,7 @@ def _make(series: Series, plan: ModelPlan, seed: int) -> DemandGRU:
     return make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed)
 
 
-def _enough_steps(
-    panel: Panel, plan: ModelPlan, alone: AlonePlan, day: int, *, seed: int, device: torch.device
-) -> int:
+def _enough_steps(panel: Panel, plan: ModelPlan, alone: AlonePlan, day: int, *, seed: int, device: torch.device) -> int:
     """Train up to one horizon before the origin and see after how many steps that horizon is forecast best."""
     cut = day - plan.horizon_days
     earlier = np.flatnonzero(panel.first_day < cut)
@@ -88,25 +86,19 @@ def _train(
         return
     model.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=alone.learning_rate, weight_decay=alone.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, alone.learning_rate, total_steps=alone.num_steps
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, alone.learning_rate, total_steps=alone.num_steps)
     generator = torch.Generator().manual_seed(seed)
-    for step, rows in zip(
-        range(1, num_steps + 1), _batches(series.num_entities, alone, generator), strict=False
-    ):
+    for step, rows in zip(range(1, num_steps + 1), _batches(series.num_entities, alone, generator), strict=False):
         examples = cut_training(series.select(rows), step).to(device)
         loss = entity_losses(model, model.likelihood, examples).mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         on_step(step, float(loss.detach()))
 
 
-def _batches(
-    num_entities: int, alone: AlonePlan, generator: torch.Generator
-) -> Iterator[Int[Tensor, " entity"]]:
+def _batches(num_entities: int, alone: AlonePlan, generator: torch.Generator) -> Iterator[Int[Tensor, " entity"]]:
     while True:
         yield from torch.randperm(num_entities, generator=generator).split(alone.batch_size)

@@ -57,9 +57,7 @@ def _weekday_means(panel: Panel, origin: int, *, weeks: int) -> Float[np.ndarray
     return means
 
 
-def _forecast_days(
-    panel: Panel, plan: ModelPlan, origin: int, by_weekday: Float[np.ndarray, "entity 7"]
-) -> Forecast:
+def _forecast_days(panel: Panel, plan: ModelPlan, origin: int, by_weekday: Float[np.ndarray, "entity 7"]) -> Forecast:
     """Lay the weekdays out over the horizon and add the open days of each bucket."""
     is_open = _open_ahead(panel, plan, origin)
     days = by_weekday[:, (origin + np.arange(plan.horizon_days)) % 7].reshape(is_open.shape)

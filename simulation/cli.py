@@ -40,14 +40,10 @@ def run(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
     out: Annotated[Path, typer.Option(help="Folder for everything that the run leaves.")],
     data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
-    only: Annotated[
-        str, typer.Option(help="Methods to run, separated by commas; all of the plan's if left out.")
-    ] = "",
+    only: Annotated[str, typer.Option(help="Methods to run, separated by commas; all of the plan's if left out.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="First seed of weights, batches and simulated noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that the folder holds.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of a table.")] = False,
 ) -> None:
     """Run every method of PLAN at every origin and compare them."""
@@ -108,7 +104,5 @@ def main() -> None:
         typer.echo(f"hansa-sim: {error}", err=True)
         sys.exit(EXIT_MISTAKE)
     except KeyboardInterrupt:
-        typer.echo(
-            "hansa-sim: stopped; what is done is kept, go on with the same command and --resume.", err=True
-        )
+        typer.echo("hansa-sim: stopped; what is done is kept, go on with the same command and --resume.", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -98,9 +98,7 @@ def _require_possible(deal: Deal, num_entities: int) -> None:
 def _by_level(panel: Panel, column: str) -> Int[np.ndarray, " entity"]:
     """Order the entities by a channel's value on their first day, ties by a hash of the name."""
     first = panel.observed[np.arange(len(panel.entities)), panel.first_day, panel.channels.index(column)]
-    digests = np.array(
-        [hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in panel.entities]
-    )
+    digests = np.array([hashlib.blake2b(str(name).encode(), digest_size=8).hexdigest() for name in panel.entities])
     return np.lexsort((digests, first))
 
 

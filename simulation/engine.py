@@ -42,7 +42,7 @@ class Cohort:
 
 
 def round_weights(cohort: Cohort, mechanism: Mechanism, *, cap: float) -> Float[Tensor, " merchant"]:
-    """What one entity's clipped gradient counts for at each merchant: the merchant's weight over its size class."""
+    """Weigh one entity's clipped gradient at each merchant: the merchant's weight over its size class."""
     sigmas = [mechanism.noise_multiplier] * len(cohort.size_classes)
     weights = merchant_weights(cohort.size_classes, sigmas, cap=cap)
     return weights / torch.tensor(cohort.size_classes, dtype=torch.float64)

@@ -90,9 +90,7 @@ def federate_flower(
         quorum=quorum or len(cohort.size_classes),
         timeout_seconds=timeout_seconds,
     )
-    merchants = [
-        Merchant(plan, training.num_rounds, own, mechanism, noise, device) for own in split(series, cohort)
-    ]
+    merchants = [Merchant(plan, training.num_rounds, own, mechanism, noise, device) for own in split(series, cohort)]
     make_server_app(federation, final, on_round=keep)(make_grid(merchants), make_context(SERVER_NODE_ID))
     set_vector(model.to(device), final.average.to(device, torch.float32))
     return final

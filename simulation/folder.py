@@ -59,9 +59,7 @@ class RunFolder:
         record = self.path / "run.json"
         if record.exists():
             if not resume:
-                raise ConfigError(
-                    f"{self.path} already holds a run; go on with --resume or choose another --out."
-                )
+                raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
             there = json.loads(record.read_text())
             if {key: there.get(key) for key in identity} != identity:
                 raise ConfigError(
@@ -72,9 +70,7 @@ class RunFolder:
             for name in ("models", "parts", "tensorboard"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(
-                f"Cannot write to {self.path}: {error.strerror}; choose another --out."
-            ) from error
+            raise ConfigError(f"Cannot write to {self.path}: {error.strerror}; choose another --out.") from error
         self.write_json("run.json", {**identity, "command": command})
         self.write_json("plan.json", plan.model_dump(mode="json"))
 
@@ -126,9 +122,7 @@ class RunFolder:
 def forecast_table(part: Part, forecast: Forecast, trial: Trial) -> pd.DataFrame:
     """Lay a forecast out in rows: one per entity and bucket, with what happened beside it."""
     num_entities, num_buckets = forecast.mean.shape
-    starts = [
-        trial.origin + timedelta(days=bucket * trial.plan.model.bucket_days) for bucket in range(num_buckets)
-    ]
+    starts = [trial.origin + timedelta(days=bucket * trial.plan.model.bucket_days) for bucket in range(num_buckets)]
     columns: dict[str, Any] = {
         "method": part.method,
         "origin": pd.Timestamp(part.origin),

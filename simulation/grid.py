@@ -28,9 +28,7 @@ REPLY_EXPIRED = 4  # Flower's ErrorCode.REPLY_MESSAGE_UNAVAILABLE
 
 def make_context(node_id: int, *, node_config: UserConfig | None = None) -> Context:
     """Return the Context of one merchant (or of the server, as `SERVER_NODE_ID`) in the in-process run."""
-    return Context(
-        run_id=RUN_ID, node_id=node_id, node_config=node_config or {}, state=RecordDict(), run_config={}
-    )
+    return Context(run_id=RUN_ID, node_id=node_id, node_config=node_config or {}, state=RecordDict(), run_config={})
 
 
 class InProcessGrid(Grid):
@@ -65,9 +63,7 @@ class InProcessGrid(Grid):
         self._clients = {context.node_id: (app, context) for app, context in merchants.values()}
         self._waiting: dict[str, Message] = {}
         if len(self._clients) != len(merchants) or SERVER_NODE_ID in self._clients:
-            raise ConfigError(
-                f"Merchants in one process need node ids of their own, none of them {SERVER_NODE_ID}."
-            )
+            raise ConfigError(f"Merchants in one process need node ids of their own, none of them {SERVER_NODE_ID}.")
         self.set_run(Run.create_empty(RUN_ID))
 
     def set_run(self, run: Run) -> None:
@@ -127,9 +123,7 @@ class InProcessGrid(Grid):
         reply = self._call_client(message)
         seconds = time.perf_counter() - started
         if seconds > message.metadata.ttl:
-            reply = Message(
-                Error(REPLY_EXPIRED, "The reply came after the message's time to live."), reply_to=message
-            )
+            reply = Message(Error(REPLY_EXPIRED, "The reply came after the message's time to live."), reply_to=message)
         _name(reply)
         return reply, seconds
 
@@ -139,9 +133,7 @@ class InProcessGrid(Grid):
         try:
             reply = _copy_message(app(message, context))
             if reply.metadata.reply_to_message_id != message.metadata.message_id:
-                raise ValueError(
-                    "The ClientApp did not reply to its message; use Message(..., reply_to=message)."
-                )
+                raise ValueError("The ClientApp did not reply to its message; use Message(..., reply_to=message).")
         except Exception as error:
             self.failures[node_id] = error
             # The text of an exception may quote data, so it stays on the merchant's side.

@@ -46,16 +46,12 @@ class Logistic:
         return probability
 
 
-def forecast_logistic_pooled(
-    panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS
-) -> Forecast:
+def forecast_logistic_pooled(panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS) -> Forecast:
     """Forecast from one regression over the entities of all merchants."""
     return _forecast(panel, plan, origin, _predict(panel, plan, origin, num_snapshots))
 
 
-def forecast_logistic_local(
-    panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS
-) -> Forecast:
+def forecast_logistic_local(panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS) -> Forecast:
     """Forecast from one regression per merchant, each over that merchant's own entities."""
     probability = np.zeros(len(panel.entities))
     for merchant in np.unique(panel.merchants):
@@ -64,9 +60,7 @@ def forecast_logistic_local(
     return _forecast(panel, plan, origin, probability)
 
 
-def fit_logistic(
-    features: Float[np.ndarray, "example feature"], bought: Bool[np.ndarray, " example"]
-) -> Logistic:
+def fit_logistic(features: Float[np.ndarray, "example feature"], bought: Bool[np.ndarray, " example"]) -> Logistic:
     """Fit a regression; where all or none of n bought, k of them, take the base rate (k + 1) / (n + 2)."""
     num_features = features.shape[1]
     if bought.all() or not bought.any():
@@ -126,9 +120,7 @@ def _can_buy(panel: Panel, plan: ModelPlan, cutoff: int) -> Bool[np.ndarray, " e
     return (panel.first_day < cutoff) & panel.open[:, cutoff : cutoff + plan.horizon_days].any(axis=1)
 
 
-def _forecast(
-    panel: Panel, plan: ModelPlan, origin: int, probability: Float[np.ndarray, " entity"]
-) -> Forecast:
+def _forecast(panel: Panel, plan: ModelPlan, origin: int, probability: Float[np.ndarray, " entity"]) -> Forecast:
     """Read the probability as that of at least one Poisson count, spread evenly over the open days ahead."""
     probability = probability * _can_buy(panel, plan, origin)
     ahead = panel.open[:, origin : origin + plan.horizon_days].reshape(-1, plan.horizon, plan.bucket_days)

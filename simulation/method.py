@@ -80,13 +80,9 @@ def check_methods(names: tuple[str, ...], plan: Plan) -> None:
     """Refuse names that are no method, or no method of the plan's task, with a ConfigError."""
     for name in names:
         if name not in NAMES and not PRIVATE.fullmatch(name):
-            raise ConfigError(
-                f"evaluation.methods has {name!r}, which is no method; there are {', '.join(NAMES)}."
-            )
+            raise ConfigError(f"evaluation.methods has {name!r}, which is no method; there are {', '.join(NAMES)}.")
         if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
-            raise ConfigError(
-                f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.'
-            )
+            raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
 
 
 def epsilon_in(name: str) -> float | None:
@@ -96,7 +92,7 @@ def epsilon_in(name: str) -> float | None:
 
 
 def training_of(name: str, plan: Plan) -> TrainingPlan:
-    """Rounds and learning rate of a federated method."""
+    """Give rounds and learning rate of a federated method."""
     return plan.federation.training if epsilon_in(name) is None else plan.privacy.training
 
 
@@ -106,7 +102,7 @@ def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
 
 
 def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
-    """What runs, and what is accounted, for a federated method."""
+    """Make what runs, and is accounted, for a federated method."""
     epsilon = epsilon_in(name)
     if epsilon is None:
         return Mechanism(None, 0.0)
@@ -147,14 +143,10 @@ def count_parameters(trial: Trial) -> int:
 
 def _new_model(trial: Trial, seed: int) -> DemandGRU:
     series = trial.series
-    return make_model(
-        trial.plan.model, num_features=series.num_features, num_future=series.num_future, seed=seed
-    )
+    return make_model(trial.plan.model, num_features=series.num_features, num_future=series.num_future, seed=seed)
 
 
-def _federate(
-    name: str, model: DemandGRU, trial: Trial, seed: int, device: torch.device, watch: Watch
-) -> None:
+def _federate(name: str, model: DemandGRU, trial: Trial, seed: int, device: torch.device, watch: Watch) -> None:
     federate(
         model,
         trial.series,

@@ -114,9 +114,7 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
 class _Recorder:
     """Turn what training tells into curves, progress and checkpoints."""
 
-    def __init__(
-        self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: Display
-    ) -> None:
+    def __init__(self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: Display) -> None:
         self._part, self._trial, self._folder = part, trial, folder
         self._curves, self._display = curves, display
         self._state: ServerState | None = None
@@ -129,11 +127,11 @@ class _Recorder:
     def on_round(self, state: ServerState, loss: float) -> None:
         self._state = state
         text = f"round {state.round_number}/{self._num_rounds}  loss {loss:.4f}"
-        self._curves.add_scalar("loss", loss, state.round_number)  # type: ignore[no-untyped-call]
+        self._curves.add_scalar("loss", loss, state.round_number)
         if self._mechanism.noise_multiplier > 0:
             epsilon = epsilon_of(math.sqrt(state.round_number * self._mechanism.mu_squared), self._delta)
             text += f"  ε so far {epsilon:.3f} per {self._trial.plan.privacy.unit}"
-            self._curves.add_scalar("epsilon", epsilon, state.round_number)  # type: ignore[no-untyped-call]
+            self._curves.add_scalar("epsilon", epsilon, state.round_number)
         self._display.show(state.round_number / self._num_rounds, text)
         if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self.save_state()

@@ -94,9 +94,7 @@ def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> di
         "not_protected": "a merchant's size class and participation; one entity at two merchants is two units",
     }
     if plan.privacy.unit != "customer":
-        statement["customer_guarantee"] = (
-            "none: a customer who touched k units changes k records, by up to 2C each"
-        )
+        statement["customer_guarantee"] = "none: a customer who touched k units changes k records, by up to 2C each"
         statement["epsilon_of_a_customer_by_units_touched"] = {
             str(k): epsilon_of(customer_mu(mu, k), delta) for k in (1, 5)
         }
@@ -116,19 +114,14 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
             if epsilon_in(method) is not None
         },
         "origins": {
-            origin: {
-                method: _mean(part["all"] for part in same)
-                for method, same in _group(group, "method").items()
-            }
+            origin: {method: _mean(part["all"] for part in same) for method, same in _group(group, "method").items()}
             for origin, group in _group(parts, "origin").items()
         },
         "merchants": {method: _per_merchant(group) for method, group in by_method.items()},
         "small_merchants": {
             method: _mean(part["small_merchants"] for part in group) for method, group in by_method.items()
         },
-        "privacy": {
-            method: group[0]["privacy"] for method, group in by_method.items() if group[0]["privacy"]
-        },
+        "privacy": {method: group[0]["privacy"] for method, group in by_method.items() if group[0]["privacy"]},
         "timing_seconds": {
             **{method: sum(part["seconds"] for part in group) for method, group in by_method.items()},
             "total": sum(part["seconds"] for part in parts),
@@ -150,9 +143,7 @@ def _per_seed(parts: list[dict[str, Any]]) -> list[Metrics]:
 
 def _per_merchant(parts: list[dict[str, Any]]) -> dict[str, Metrics]:
     names = sorted({name for part in parts for name in part["merchants"]})
-    return {
-        name: _mean(part["merchants"][name] for part in parts if name in part["merchants"]) for name in names
-    }
+    return {name: _mean(part["merchants"][name] for part in parts if name in part["merchants"]) for name in names}
 
 
 def _mean(rows: Iterable[Metrics]) -> Metrics:

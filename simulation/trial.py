@@ -112,6 +112,6 @@ def observe(panel: Panel, plan: ModelPlan, day: int) -> Outcome:
     alive = np.arange(day)[None, 1:] > panel.first_day[:, None]
     return Outcome(
         actual=(panel.target * panel.open)[:, horizon].reshape(buckets).sum(2),
-        counted=panel.open[:, horizon].reshape(buckets).any(2),
+        counted=np.asarray(panel.open[:, horizon].reshape(buckets).any(2)),
         scale=(change**2 * alive).sum(1) / np.maximum(alive.sum(1), 1),
     )

@@ -15,6 +15,8 @@ from common.model import DemandGRU, entity_losses, get_vector, make_model, set_v
 from common.panel import Panel
 from common.plan import Plan
 
+torch.set_num_threads(1)  # torch's threads spin where another process holds a core: a suite of 30 s takes minutes
+
 SMALL_PLAN: dict[str, Any] = {
     "name": "small",
     "data": {
@@ -108,9 +110,7 @@ def to_double() -> Callable[[Examples], Examples]:
 
     def convert(examples: Examples) -> Examples:
         fields = vars(examples).items()
-        return Examples(
-            **{name: part.double() if part.is_floating_point() else part for name, part in fields}
-        )
+        return Examples(**{name: part.double() if part.is_floating_point() else part for name, part in fields})
 
     return convert
 

@@ -1,0 +1,1 @@
+"""The mechanism of the guarantee: clip, lattice, noise, and the account of what they spend."""

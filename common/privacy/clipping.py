@@ -7,14 +7,10 @@ from torch import Tensor
 from common.errors import ConfigError
 
 SMALLEST_CLIPPING_NORM, LARGEST_CLIPPING_NORM = 1e-9, 1e9
-ROUNDING_MARGIN = (
-    2.0**-30
-)  # of the clipping norm, kept free for the rounding of norm, factor, product, quotient
+ROUNDING_MARGIN = 2.0**-30  # of the clipping norm, kept free for the rounding of norm, factor, product, quotient
 
 
-def clip(
-    gradients: Float[Tensor, "entity parameter"], clipping_norm: float
-) -> Float64[Tensor, "entity parameter"]:
+def clip(gradients: Float[Tensor, "entity parameter"], clipping_norm: float) -> Float64[Tensor, "entity parameter"]:
     """Scale each entity's gradient down until its L2 norm is at most `clipping_norm`.
 
     Parameters

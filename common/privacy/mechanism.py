@@ -62,15 +62,12 @@ class Mechanism:
     def __post_init__(self) -> None:
         if not 0 <= self.noise_multiplier <= LARGEST_NOISE_MULTIPLIER:
             raise ConfigError(
-                f"noise_multiplier is {self.noise_multiplier}: "
-                f"it must lie between 0 and {LARGEST_NOISE_MULTIPLIER}."
+                f"noise_multiplier is {self.noise_multiplier}: it must lie between 0 and {LARGEST_NOISE_MULTIPLIER}."
             )
         if self.clipping_norm is not None:
             check_clipping_norm(self.clipping_norm)
         elif self.noise_multiplier > 0:
-            raise PrivacyError(
-                "noise without clipping hides nothing: set clipping_norm, or no noise_multiplier."
-            )
+            raise PrivacyError("noise without clipping hides nothing: set clipping_norm, or no noise_multiplier.")
 
     @property
     def lattice_step(self) -> float:

@@ -154,9 +154,7 @@ def _refined_pair(radius: int, angle: int, std: float) -> tuple[int, int]:
     with mpmath.workprec(UNIFORM_BITS + 2 * EXTRA_BITS):
         length = std * mpmath.sqrt(-2 * mpmath.log(mpmath.mpf(_extended(radius) + 1) / scale))
         direction = 2 * mpmath.pi * _extended(angle) / scale
-        return int(mpmath.nint(length * mpmath.cos(direction))), int(
-            mpmath.nint(length * mpmath.sin(direction))
-        )
+        return int(mpmath.nint(length * mpmath.cos(direction))), int(mpmath.nint(length * mpmath.sin(direction)))
 
 
 def _extended(leading: int) -> int:

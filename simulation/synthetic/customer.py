@@ -195,9 +195,7 @@ def _describe_lines(
     )
 
 
-def _draw_products(
-    shop: Shop, time: Float[np.ndarray, " line"], *, generator: Generator
-) -> Int[np.ndarray, " line"]:
+def _draw_products(shop: Shop, time: Float[np.ndarray, " line"], *, generator: Generator) -> Int[np.ndarray, " line"]:
     # In proportion to the day's true rates, by one sorted table for all days: day + cumulative share.
     day = _open_day(time, len(shop.dates))
     share = np.cumsum(shop.rate, axis=0) / shop.rate.sum(axis=0)

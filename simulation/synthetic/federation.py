@@ -62,9 +62,7 @@ class SyntheticSettings:
     def __post_init__(self) -> None:
         _require(self.merchants >= 1, "merchants must be at least 1")
         for thing in ("products", "customers"):
-            smallest, largest = (
-                getattr(self, f"{thing}_per_merchant_{end}") for end in ("smallest", "largest")
-            )
+            smallest, largest = (getattr(self, f"{thing}_per_merchant_{end}") for end in ("smallest", "largest"))
             _require(1 <= smallest <= largest, f"{thing}_per_merchant_smallest must lie in 1 … largest")
         _require(7 <= self.newcomer_days <= self.days, "newcomer_days must lie in 7 … days")
         _require(0 <= self.closed_weekday <= 6, "closed_weekday must lie in 0 (Monday) … 6 (Sunday)")

@@ -82,9 +82,7 @@ def _draw_on_sale(shape: tuple[int, int], generator: Generator) -> Bool[np.ndarr
     return np.arange(shape[1]) >= launch[:, None]
 
 
-def _draw_promotion(
-    shape: tuple[int, int], generator: Generator, *, kind: Kind
-) -> Bool[np.ndarray, "product day"]:
+def _draw_promotion(shape: tuple[int, int], generator: Generator, *, kind: Kind) -> Bool[np.ndarray, "product day"]:
     # The merchant runs a campaign every few weeks; every product joins or sits it out.
     period, length = generator.integers(18, 36), generator.integers(5, 12)
     day = np.arange(shape[1]) + generator.integers(period)

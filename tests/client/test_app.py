@@ -57,9 +57,7 @@ def make_vector(series: Series, plan: Plan) -> Tensor:
     return get_vector(make_model(plan.model, **sizes, seed=1))
 
 
-def make_request(
-    merchant: Merchant, *, round_number: int = 1, plan_hash: str = "", shift: float = 0.0
-) -> RoundRequest:
+def make_request(merchant: Merchant, *, round_number: int = 1, plan_hash: str = "", shift: float = 0.0) -> RoundRequest:
     parameters = make_vector(merchant.series, merchant.plan) + shift
     return RoundRequest(plan_hash or merchant.plan.hash, round_number, hash_vector(parameters), parameters)
 
@@ -194,9 +192,7 @@ def test_a_merchant_without_data_answers_in_as_many_bytes(merchant: Merchant) ->
 
 
 @pytest.mark.parametrize("newcomer", ["ordinary", "nan", "enormous"])
-def test_an_entity_more_changes_the_sum_and_no_other_byte_of_the_reply(
-    merchant: Merchant, newcomer: str
-) -> None:
+def test_an_entity_more_changes_the_sum_and_no_other_byte_of_the_reply(merchant: Merchant, newcomer: str) -> None:
     few, series = merchant.series.select(torch.arange(5)), merchant.series
     if newcomer != "ordinary":
         series.inputs[5] = torch.nan if newcomer == "nan" else 1e30

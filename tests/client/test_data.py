@@ -10,9 +10,7 @@ from common.errors import DataError
 from common.panel import build_panel
 from common.plan import DataPlan
 
-ROWS = pd.DataFrame(
-    {"store": [1, 2, 1], "time": ["2024-01-01", "2024-01-01", "2024-01-02"], "sales": [5.0, 6.5, 7.0]}
-)
+ROWS = pd.DataFrame({"store": [1, 2, 1], "time": ["2024-01-01", "2024-01-01", "2024-01-02"], "sales": [5.0, 6.5, 7.0]})
 STATES = pd.DataFrame({"Store": [2, 1], "State": ["BY", "HE"], "size": [20, 10]})
 
 
@@ -144,9 +142,7 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path, share: float) -> No
         read_table(cut)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\n\n", b"a,b\n1,2,3\n4,5,6,7\n", b"a,b\n\xff\xfe\x00,1\n", b'a,b\n"1,2\n']
-)
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"a,b\n1,2,3\n4,5,6,7\n", b"a,b\n\xff\xfe\x00,1\n", b'a,b\n"1,2\n'])
 def test_what_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"Cannot read .*rows.csv: .* Is it a whole .csv file"):

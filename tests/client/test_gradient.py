@@ -53,9 +53,7 @@ def test_every_parameter_s_gradient_is_that_of_each_entity_alone(
     for name, parameter in model.named_parameters():
         columns = slice(start, start + parameter.numel())
         assert expected[:, columns].abs().max() > 0, name
-        torch.testing.assert_close(
-            gradients[:, columns], expected[:, columns], rtol=1e-10, atol=1e-12, msg=name
-        )
+        torch.testing.assert_close(gradients[:, columns], expected[:, columns], rtol=1e-10, atol=1e-12, msg=name)
         start += parameter.numel()
     assert start == gradients.shape[1]
     torch.testing.assert_close(losses, entity_losses(model, model.likelihood, examples))
@@ -73,9 +71,7 @@ def test_an_entity_s_gradient_does_not_depend_on_its_company(
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e300])
-def test_a_broken_entity_does_not_touch_another(
-    model: DemandGRU, examples: Examples, pick: Pick, bad: float
-) -> None:
+def test_a_broken_entity_does_not_touch_another(model: DemandGRU, examples: Examples, pick: Pick, bad: float) -> None:
     inputs = examples.inputs.clone()
     inputs[1, 3] = bad
     with hooked(model) as gradients_of:

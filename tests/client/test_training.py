@@ -118,9 +118,7 @@ def test_an_entity_without_a_finite_gradient_counts_as_nobody(plan: Plan) -> Non
 def test_a_steep_gradient_is_clipped_and_no_gradient_is_longer_than_the_norm(plan: Plan) -> None:
     silent = Mechanism(clipping_norm=1e-3, noise_multiplier=0.0)
     for customer in ("customer-000", "customer-001", "customer-002"):
-        norm = integer_norm(
-            replay(make_series(BASE[BASE["customer"] == customer], plan), plan, mechanism=silent)
-        )
+        norm = integer_norm(replay(make_series(BASE[BASE["customer"] == customer], plan), plan, mechanism=silent))
         assert 0.999 * 2**LATTICE_BITS < norm <= 2**LATTICE_BITS
 
 

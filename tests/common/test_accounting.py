@@ -75,9 +75,7 @@ def test_delta_is_exact_down_to_the_tiniest(mu: float, epsilon: float, delta: fl
     ("epsilon", "mu", "noise_multiplier"),
     [(1.0, 0.268, 26.4), (2.0, 0.502, 14.1), (4.0, 0.925, 7.64), (8.0, 1.666, 4.24)],
 )
-def test_the_published_table_of_mu_and_noise_holds(
-    epsilon: float, mu: float, noise_multiplier: float
-) -> None:
+def test_the_published_table_of_mu_and_noise_holds(epsilon: float, mu: float, noise_multiplier: float) -> None:
     assert mu_of(epsilon, 1e-5) == pytest.approx(mu, abs=5e-4)
     noise = noise_multiplier_for(epsilon=epsilon, delta=1e-5, num_rounds=50)
     assert noise == pytest.approx(noise_multiplier, rel=2e-3)

@@ -30,9 +30,7 @@ def test_the_level_is_the_weighted_mean_of_the_past(make_panel: MakePanel) -> No
 
 def test_a_closed_day_counts_neither_as_demand_nor_as_a_day(make_panel: MakePanel) -> None:
     is_open = np.array([[True, False, True]])
-    anchor = fit_anchor(
-        make_panel(target=days(4, 7, 2), open=is_open), HALVES, np.array([3]), logarithmic=False
-    )
+    anchor = fit_anchor(make_panel(target=days(4, 7, 2), open=is_open), HALVES, np.array([3]), logarithmic=False)
     np.testing.assert_allclose(anchor.level, [[(1 + 2) / 1.25]], rtol=1e-6)
 
 
@@ -100,9 +98,7 @@ def test_no_level_changes_with_what_happened_on_or_after_its_cut_off(
     plan = AnchorPlan(half_life_days=5.0, by_weekday=True, regime="promo", prior_days=2.0)
     cutoffs = np.arange(1, 21)
     before = fit_anchor(panel, plan, cutoffs, logarithmic=logarithmic)
-    after = fit_anchor(
-        make_panel(num_entities=3, num_days=21, **changed), plan, cutoffs, logarithmic=logarithmic
-    )
+    after = fit_anchor(make_panel(num_entities=3, num_days=21, **changed), plan, cutoffs, logarithmic=logarithmic)
     seen = cutoffs <= day
     np.testing.assert_array_equal(before.level[:, seen], after.level[:, seen])
     np.testing.assert_array_equal(before.cell_level[:, seen], after.cell_level[:, seen])

@@ -10,9 +10,7 @@ from common.errors import ConfigError
 from common.privacy.clipping import clip, clip_factors
 
 clipping_norms = st.floats(1e-9, 1e9)
-gradients32 = arrays(
-    "float32", array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(width=32)
-)
+gradients32 = arrays("float32", array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(width=32))
 gradients64 = arrays("float64", array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats())
 
 
@@ -21,9 +19,7 @@ def exact_squared_norm(row: list[float]) -> Fraction:
 
 
 @given(gradients=gradients32 | gradients64, clipping_norm=clipping_norms)
-def test_no_entity_is_longer_than_the_clipping_norm_in_exact_arithmetic(
-    gradients, clipping_norm: float
-) -> None:
+def test_no_entity_is_longer_than_the_clipping_norm_in_exact_arithmetic(gradients, clipping_norm: float) -> None:
     for row in clip(torch.from_numpy(gradients), clipping_norm).tolist():
         assert exact_squared_norm(row) <= Fraction(clipping_norm) ** 2
 
@@ -35,9 +31,7 @@ def test_exactly_the_entities_that_are_not_finite_contribute_zero(gradients, cli
     clipped = clip(gradients, clipping_norm)
     assert torch.equal(clipped[~finite], torch.zeros_like(clipped[~finite]))
     lengths = gradients[finite].double().norm(dim=1)
-    torch.testing.assert_close(
-        clipped[finite].norm(dim=1), lengths.clamp(max=clipping_norm), rtol=1e-8, atol=1e-300
-    )
+    torch.testing.assert_close(clipped[finite].norm(dim=1), lengths.clamp(max=clipping_norm), rtol=1e-8, atol=1e-300)
 
 
 @given(

@@ -55,9 +55,7 @@ def draw_panel(make_panel: MakePanel, seed: int, num_entities: int = 4) -> Panel
     exists = np.arange(DAYS)[None, :] >= first_day[:, None]
     panel = make_panel(num_entities=num_entities, num_days=DAYS, seed=seed, first_day=first_day)
     is_open = exists & (generator.random(exists.shape) < 0.9)
-    return replace(
-        panel, open=is_open, target=panel.target * is_open, observed=panel.observed * exists[:, :, None]
-    )
+    return replace(panel, open=is_open, target=panel.target * is_open, observed=panel.observed * exists[:, :, None])
 
 
 def assert_equal(first: Any, second: Any, message: str) -> None:
@@ -156,9 +154,7 @@ def test_last_year_s_day_is_the_same_weekday_a_year_of_whole_weeks_ago(
     panel, plan = make_panel(num_entities=1, num_days=800), make_model_plan()
     target = panel.target.copy()
     target[0, 200] += 30.0
-    before, after = (
-        build_series(each, plan, 400).future[0] for each in (panel, replace(panel, target=target))
-    )
+    before, after = (build_series(each, plan, 400).future[0] for each in (panel, replace(panel, target=target)))
     changed = (before != after).any(dim=1).nonzero().flatten().tolist()
     first, last = 200 + 52 * 7 - SEASON_LEVEL_DAYS // 2, 200 + 52 * 7 + SEASON_LEVEL_DAYS // 2
     assert changed == list(range(first, last + 1))
@@ -229,9 +225,7 @@ def weekly(make_model_plan: Callable[..., ModelPlan]) -> ModelPlan:
 
 
 # Cut-offs 11, 18, 25, …, 60; the days c … c + 29 sum to 30 c + 435.
-def test_labels_count_calendar_days_from_the_cut_off_in_weekly_steps(
-    make_panel: MakePanel, weekly: ModelPlan
-) -> None:
+def test_labels_count_calendar_days_from_the_cut_off_in_weekly_steps(make_panel: MakePanel, weekly: ModelPlan) -> None:
     series = build_series(count_days(make_panel), weekly, 60)
     examples = cut_training(series, 1)
     assert series.cutoffs.tolist() == [11, 18, 25, 32, 39, 46, 53, 60]
@@ -253,9 +247,7 @@ def test_a_closed_day_is_no_part_of_a_label_and_a_closed_bucket_does_not_count(
     assert examples.anchor[1, 0, 0] == 0.0
 
 
-def test_buckets_of_days_follow_each_other(
-    make_panel: MakePanel, make_model_plan: Callable[..., ModelPlan]
-) -> None:
+def test_buckets_of_days_follow_each_other(make_panel: MakePanel, make_model_plan: Callable[..., ModelPlan]) -> None:
     plan = make_model_plan(horizon_days=6, bucket_days=2)
     examples = cut_forecast(build_series(count_days(make_panel), plan, 10))
     assert examples.label.tolist() == [[[21.0, 25.0, 29.0]]]
@@ -275,18 +267,14 @@ def test_the_anchor_of_steady_demand_is_that_demand_on_open_days(
 
 
 # Born on day 12, the entity first exists at the cut-off of day 18.
-def test_before_its_birth_an_entity_has_no_inputs_and_no_label_counts(
-    make_panel: MakePanel, weekly: ModelPlan
-) -> None:
+def test_before_its_birth_an_entity_has_no_inputs_and_no_label_counts(make_panel: MakePanel, weekly: ModelPlan) -> None:
     examples = cut_training(build_series(count_days(make_panel, first_day=np.array([12])), weekly, 60), 1)
     assert examples.weight[0, :, 0].tolist() == [0.0, 1.0, 1.0]
     assert not examples.inputs[0, 0].any()
     assert examples.inputs[0, 1:].any(dim=1).all()
 
 
-def test_whoever_is_born_at_the_origin_or_later_is_no_example(
-    make_panel: MakePanel, weekly: ModelPlan
-) -> None:
+def test_whoever_is_born_at_the_origin_or_later_is_no_example(make_panel: MakePanel, weekly: ModelPlan) -> None:
     series = build_series(count_days(make_panel, 2, first_day=np.array([30, 60])), weekly, 30)
     forecast = cut_forecast(series)
     assert series.birth.tolist() == [len(series.cutoffs)] * 2
@@ -376,9 +364,7 @@ def test_where_a_window_holds_the_whole_history_all_rounds_read_the_same(
     assert window_ends(series, 1).tolist() == [56.0] * 5
 
 
-@pytest.mark.parametrize(
-    ("window", "positions"), [(1, 1), (2, 1), (12, 1), (12, 5), (12, 9), (12, 12), (56, 3)]
-)
+@pytest.mark.parametrize(("window", "positions"), [(1, 1), (2, 1), (12, 1), (12, 5), (12, 9), (12, 12), (56, 3)])
 def test_positions_lie_late_in_the_window_and_its_last_step_is_one(
     make_panel: MakePanel, make_model_plan: Callable[..., ModelPlan], window: int, positions: int
 ) -> None:

@@ -22,9 +22,7 @@ assert os.environ["FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION"] == "1"
 """
 
 
-def import_in_fresh_python(
-    package: str, *, expected: str, **settings: str
-) -> subprocess.CompletedProcess[str]:
+def import_in_fresh_python(package: str, *, expected: str, **settings: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLWR_")}
     return subprocess.run(
         [sys.executable, "-c", CHECK.format(package=package, expected=expected)],

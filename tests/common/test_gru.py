@@ -41,9 +41,7 @@ def assert_equals_torch(pair: Pair, inputs: Tensor) -> None:
     inputs = inputs.requires_grad_()
     hidden, expected = ours(inputs), theirs(inputs)[0]
     torch.testing.assert_close(hidden, expected, rtol=0, atol=1e-12)
-    of_ours = dict(
-        zip(["inputs", *dict(ours.named_parameters())], gradients(hidden, inputs, ours), strict=True)
-    )
+    of_ours = dict(zip(["inputs", *dict(ours.named_parameters())], gradients(hidden, inputs, ours), strict=True))
     of_theirs = dict(
         zip(["inputs", *dict(theirs.named_parameters())], gradients(expected, inputs, theirs), strict=True)
     )

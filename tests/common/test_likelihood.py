@@ -34,9 +34,7 @@ def draw(likelihood: Likelihood, size: int, *, spread: float = 1.0, seed: int = 
     return outputs, anchor
 
 
-def probabilities(
-    likelihood: Likelihood, outputs: Tensor, anchor: Tensor, largest: int = 20_000
-) -> np.ndarray:
+def probabilities(likelihood: Likelihood, outputs: Tensor, anchor: Tensor, largest: int = 20_000) -> np.ndarray:
     counts = torch.arange(largest + 1, dtype=torch.float64)
     grid = (len(anchor), largest + 1)
     loss = likelihood.loss(
@@ -55,9 +53,7 @@ def test_the_negative_binomial_equals_scipy_s(count: int, mean: float, alpha: fl
     value, log_mean, log_alpha = torch.tensor([float(count), mean, alpha], dtype=torch.float64).unbind()
     ours = _negative_binomial(value, log_mean.log(), log_alpha.log())
     size = 1 / alpha
-    assert float(ours) == pytest.approx(
-        stats.nbinom.logpmf(count, size, size / (size + mean)), rel=1e-7, abs=1e-7
-    )
+    assert float(ours) == pytest.approx(stats.nbinom.logpmf(count, size, size / (size + mean)), rel=1e-7, abs=1e-7)
 
 
 # Origin: scipy.stats.norm on log(1 + demand), less the constant ½ log 2π, which teaches nothing.
@@ -65,9 +61,7 @@ def test_the_log_normal_loss_equals_scipy_s_but_for_a_constant() -> None:
     outputs, anchor = draw(LogNormal(), 50)
     label = anchor * 3 + 0.5
     location, log_scale = (each.numpy() for each in LogNormal()._parameters(outputs, anchor))
-    expected = -stats.norm.logpdf(np.log1p(label.numpy()), location, np.exp(log_scale)) - 0.5 * np.log(
-        2 * np.pi
-    )
+    expected = -stats.norm.logpdf(np.log1p(label.numpy()), location, np.exp(log_scale)) - 0.5 * np.log(2 * np.pi)
     np.testing.assert_allclose(LogNormal().loss(outputs, anchor, label), expected, rtol=1e-12)
 
 

@@ -38,9 +38,7 @@ def test_one_entity_more_or_less_moves_the_sum_by_at_most_the_clipping_norm(
 
 @pytest.mark.parametrize("planted", [0.0, 1e-45, 1.0, 16.0, 1e38, math.inf, -math.inf, math.nan])
 @pytest.mark.parametrize("row", [0, -1])
-def test_whatever_one_entity_holds_the_sum_moves_by_at_most_the_clipping_norm(
-    planted: float, row: int
-) -> None:
+def test_whatever_one_entity_holds_the_sum_moves_by_at_most_the_clipping_norm(planted: float, row: int) -> None:
     gradients = torch.randn(20, 300, generator=torch.Generator().manual_seed(1))
     gradients[row] = planted
     mechanism = Mechanism(clipping_norm=1.0, noise_multiplier=1.0)
@@ -100,9 +98,7 @@ def test_noise_is_added_to_the_sum_and_not_in_its_place() -> None:
 
 def test_without_noise_the_sum_is_released_as_it_is() -> None:
     total = torch.tensor([1, -2])
-    assert torch.equal(
-        Mechanism(clipping_norm=1.0, noise_multiplier=0.0).release(total, SecureNoise()), total
-    )
+    assert torch.equal(Mechanism(clipping_norm=1.0, noise_multiplier=0.0).release(total, SecureNoise()), total)
 
 
 def test_the_mechanism_that_runs_costs_what_the_plan_budgeted() -> None:

@@ -165,12 +165,7 @@ def unpickles(name: str) -> bool:
 
 def offences(forbidden, *folders: str) -> list[str]:
     files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-    return [
-        f"{file}: {name}"
-        for file in files
-        for name in names_of(ast.parse(file.read_text()))
-        if forbidden(name)
-    ]
+    return [f"{file}: {name}" for file in files for name in names_of(ast.parse(file.read_text())) if forbidden(name)]
 
 
 def test_no_other_generator_is_in_reach_of_the_mechanism_or_the_client() -> None:

@@ -249,9 +249,7 @@ def to_rows(histories: dict[str, list[tuple[Any, ...]]], names: list[str]) -> pd
     """Let pandas infer the types of the columns, as it would from these rows alone."""
     columns = ["customer", "time", "quantity", "price", "invoice", "code"]
     rows = [(int(name) if name in "12" else name, *line) for name in names for line in histories[name]]
-    return pd.DataFrame(
-        {name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)}
-    )
+    return pd.DataFrame({name: list(values) for name, values in zip(columns, zip(*rows, strict=True), strict=True)})
 
 
 def row_of(panel: Panel, entity: str) -> dict[str, Any] | None:
@@ -301,9 +299,7 @@ def test_no_entity_s_row_changes_when_another_comes_goes_or_changes(
     gone=st.integers(0, 3),
     reverse=st.booleans(),
 )
-def test_no_store_s_row_changes_when_another_store_goes(
-    opened: list[set[int]], gone: int, reverse: bool
-) -> None:
+def test_no_store_s_row_changes_when_another_store_goes(opened: list[set[int]], gone: int, reverse: bool) -> None:
     plan = make_data_plan(PANEL, missing="closed", known=[{"column": "promo", "categories": ["1"]}])
     rows = [
         (store, f"2024-01-0{day + 1}", 10.0**store + day, None if store == 0 else day % 2)
@@ -390,9 +386,7 @@ def test_what_is_no_amount_is_shown_with_its_row(bad: Any, aggregate: str) -> No
 
 
 def test_a_bad_factor_of_a_derived_column_is_refused_where_it_is_used() -> None:
-    plan = make_data_plan(
-        target={"aggregate": "sum", "column": "spend"}, derived={"spend": ["quantity", "price"]}
-    )
+    plan = make_data_plan(target={"aggregate": "sum", "column": "spend"}, derived={"spend": ["quantity", "price"]})
     assert "Column 'spend' has 1 unusable values" in complaint(LINES.assign(price=["x", "1", "2", "3"]), plan)
     assert derive_columns(LINES, plan)["spend"].tolist() == [3.0, 0.5, 1.5, 10.0]
 

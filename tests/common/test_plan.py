@@ -115,9 +115,7 @@ def test_a_bad_value_is_named_with_key_value_and_what_is_legal(
         ('column = "visits"', 'colum = "visits"', "data.observed.visits.colum", "column"),
     ],
 )
-def test_an_unknown_key_is_refused_and_the_nearest_one_suggested(
-    old: str, new: str, key: str, suggestion: str
-) -> None:
+def test_an_unknown_key_is_refused_and_the_nearest_one_suggested(old: str, new: str, key: str, suggestion: str) -> None:
     assert f"unknown key {key} (did you mean {suggestion}?)" in complaint(changed(old, new))
 
 

@@ -54,9 +54,7 @@ class Town:
         """Return honest merchants, and `other` in the place of some."""
         names = [f"m{index}" for index in range(len(NODE_IDS))]
         apps = {name: make_client_app(self.merchant(index)) for index, name in enumerate(names)} | other
-        return {
-            name: (apps[name], make_context(node_id)) for name, node_id in zip(names, NODE_IDS, strict=True)
-        }
+        return {name: (apps[name], make_context(node_id)) for name, node_id in zip(names, NODE_IDS, strict=True)}
 
     def run(self, grid: InProcessGrid, *, checkpoint: Path | None = None, **terms: Any) -> ServerState:
         """Run the app until its last round and return the state that was heard of last."""
@@ -92,9 +90,7 @@ def shouting_app(size: int, *, value: int) -> ClientApp:
     def train(message: Message, context: Context) -> Message:
         request = decode_request(message.content, size=size)
         total = torch.full((size,), value, dtype=torch.int64)
-        return Message(
-            encode_reply(RoundReply(request.plan_hash, request.round_number, total)), reply_to=message
-        )
+        return Message(encode_reply(RoundReply(request.plan_hash, request.round_number, total)), reply_to=message)
 
     return app
 
@@ -132,9 +128,7 @@ def test_a_merchant_whose_data_is_all_nan_counts_as_zero_and_one_that_is_off_is_
     broken.series.inputs.fill_(torch.nan)
     off = ClientApp()  # has no handler, hence an error from Flower itself
     final = town.run(InProcessGrid(town.apps(m0=make_client_app(broken), m2=off)))
-    assert {node_id: refusal.cause for node_id, refusal in town.heard[0][1].refusals.items()} == {
-        12: Cause.FAILED
-    }
+    assert {node_id: refusal.cause for node_id, refusal in town.heard[0][1].refusals.items()} == {12: Cause.FAILED}
     assert set(town.heard[0][1].replies) == {10, 11}
     assert bool(torch.isfinite(final.parameters).all())
 
@@ -162,16 +156,12 @@ class CrashingGrid(InProcessGrid):
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         replies = super().pull_messages(message_ids)
-        if any(
-            int(r.metadata.group_id) == self.last and r.metadata.src_node_id == NODE_IDS[-1] for r in replies
-        ):
+        if any(int(r.metadata.group_id) == self.last and r.metadata.src_node_id == NODE_IDS[-1] for r in replies):
             raise KeyboardInterrupt
         return replies
 
 
-def test_a_run_that_resumes_ends_bit_for_bit_where_an_undisturbed_one_ends(
-    town: Town, tmp_path: Path
-) -> None:
+def test_a_run_that_resumes_ends_bit_for_bit_where_an_undisturbed_one_ends(town: Town, tmp_path: Path) -> None:
     undisturbed = town.run(InProcessGrid(town.apps()))
     path = tmp_path / "state.safetensors"
     grid = CrashingGrid(town.apps())

@@ -59,9 +59,7 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("terms", [{"plan_hash": OTHER_HASH}, {"size": SIZE + 1}])
-def test_a_checkpoint_of_another_plan_is_refused_in_one_sentence(
-    path: Path, terms: dict[str, object]
-) -> None:
+def test_a_checkpoint_of_another_plan_is_refused_in_one_sentence(path: Path, terms: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="is a checkpoint of another plan; go on under that one") as refused:
         load(path, **terms)  # type: ignore[arg-type]
     assert "\n" not in str(refused.value)

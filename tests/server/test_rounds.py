@@ -23,9 +23,7 @@ def make_request(*, round_number: int = 3) -> RoundRequest:
     return RoundRequest(PLAN_HASH, round_number, hash_vector(parameters), parameters)
 
 
-def sound_app(
-    *, plan_hash: str = PLAN_HASH, round_shift: int = 0, size: int = SIZE, seconds: float = 0.0
-) -> ClientApp:
+def sound_app(*, plan_hash: str = PLAN_HASH, round_shift: int = 0, size: int = SIZE, seconds: float = 0.0) -> ClientApp:
     """Return a merchant that answers with its own address in every place of the sum."""
     app = ClientApp()
 
@@ -194,9 +192,7 @@ def test_impossible_terms_are_refused_before_a_merchant_is_asked(
 ) -> None:
     grid = make_grid(raising_app())
     with pytest.raises(ConfigError):
-        run_round(
-            grid, request=make_request(), node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum
-        )
+        run_round(grid, request=make_request(), node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum)
     assert grid.failures == {}
 
 

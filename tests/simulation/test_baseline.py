@@ -39,9 +39,7 @@ def test_seasonal_naive_goes_back_to_the_last_open_day_of_the_weekday(weeks, pla
 
 
 def test_seasonal_naive_repeats_the_sum_of_the_last_bucket(weeks, make_plan):
-    forecast = forecast_seasonal_naive(
-        weeks, make_plan(model={"horizon_days": 6, "bucket_days": 3}).model, 35
-    )
+    forecast = forecast_seasonal_naive(weeks, make_plan(model={"horizon_days": 6, "bucket_days": 3}).model, 35)
     assert forecast.mean.tolist() == [[99, 99]]
 
 

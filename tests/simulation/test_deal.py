@@ -47,9 +47,7 @@ def test_sizes_ascend_from_smallest_to_largest_and_add_up(merchants, smallest, s
     largest = smallest + spread
     least, most = (merchants - 1) * smallest + largest, smallest + (merchants - 1) * largest
     num_entities = least + round(part * (most - least))
-    found = merchant_sizes(
-        Deal(by="random", merchants=merchants, smallest=smallest, largest=largest), num_entities
-    )
+    found = merchant_sizes(Deal(by="random", merchants=merchants, smallest=smallest, largest=largest), num_entities)
     assert found.sum() == num_entities
     assert (found[0], found[-1]) == (smallest, largest)
     assert (np.diff(found) >= 0).all()

@@ -209,11 +209,7 @@ def test_a_run_resumed_from_its_state_equals_an_undisturbed_one_bit_by_bit(
     other = make_awake_model(series, seed=9).float()
     resumed = run(other, series, mechanism, rounds=6, state=kept[-1])
     for name, value in vars(undisturbed).items():
-        assert (
-            value == vars(resumed)[name]
-            if name == "round_number"
-            else torch.equal(value, vars(resumed)[name])
-        )
+        assert value == vars(resumed)[name] if name == "round_number" else torch.equal(value, vars(resumed)[name])
     assert torch.equal(get_vector(other), undisturbed.average.float())
 
 

@@ -71,9 +71,7 @@ def make_grid(*apps: ClientApp) -> InProcessGrid:
 
 
 def make_message(node_id: int, *, ttl: float = 60.0) -> Message:
-    content = RecordDict(
-        {"vector": ArrayRecord({"values": Array(np.arange(3.0))}), "about": ConfigRecord({"a": 1})}
-    )
+    content = RecordDict({"vector": ArrayRecord({"values": Array(np.arange(3.0))}), "about": ConfigRecord({"a": 1})})
     return Message(content, node_id, MessageType.TRAIN, ttl=ttl, group_id="1")
 
 
@@ -106,9 +104,7 @@ def test_what_a_merchant_changes_in_its_message_reaches_nobody_else() -> None:
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        message.content.config_records["about"]["a"] = (
-            int(str(message.content.config_records["about"]["a"])) + 1
-        )
+        message.content.config_records["about"]["a"] = int(str(message.content.config_records["about"]["a"])) + 1
         return Message(message.content, reply_to=message)
 
     grid = make_grid(app, app)

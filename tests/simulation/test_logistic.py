@@ -155,9 +155,7 @@ def test_no_day_from_the_origin_on_is_looked_at(forecast, make_panel, plan, seed
     panel, other = scattered(make_panel, seed), scattered(make_panel, seed)
     other.target[:, origin:] = 1 - other.target[:, origin:]
     other.observed[:, origin:] += 1
-    np.testing.assert_array_equal(
-        forecast(panel, plan, origin).probability, forecast(other, plan, origin).probability
-    )
+    np.testing.assert_array_equal(forecast(panel, plan, origin).probability, forecast(other, plan, origin).probability)
 
 
 @given(seed=st.integers(0, 2**32 - 1))

@@ -95,9 +95,7 @@ def make_street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel]
         owner = np.random.default_rng(2).permutation(owner)  # nobody's entities stand side by side
         merchants = np.array([f"shop-{number}" for number in owner], dtype=object)
         panel = make_panel(num_entities=len(owner), merchants=merchants)
-        return Street(
-            plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES)
-        )
+        return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES))
 
     return make
 
@@ -153,17 +151,13 @@ def test_without_noise_both_paths_end_at_the_same_parameters(
 # False alarms, were the seeds not fixed: 1e-3 for each of the three KS tests; 1 % off in variance is 5.5
 # standard deviations of an estimate from 600,000 numbers, 4e-8.
 def test_with_noise_both_paths_add_the_same_gaussian(make_street: Callable[..., Street]) -> None:
-    street = make_street(
-        privacy={"training": {"num_rounds": 1}}, model={"hidden_size": 96, "decoder_size": 96}
-    )
+    street = make_street(privacy={"training": {"num_rounds": 1}}, model={"hidden_size": 96, "decoder_size": 96})
     noisy, silent = Mechanism(0.5, 3.0), Mechanism(0.5, 0.0)
     start = start_state(get_vector(street.model()))
     means = [gradient(start, run(silent)) for run in (street.fast, street.flower)]
     seeds = range(10, 10 + math.ceil(600_000 / len(start.parameters)))
     fast = np.concatenate([gradient(start, street.fast(noisy, seed=seed)) - means[0] for seed in seeds])
-    slow = np.concatenate(
-        [gradient(start, street.flower(noisy, seed=99 + seed)) - means[1] for seed in seeds]
-    )
+    slow = np.concatenate([gradient(start, street.flower(noisy, seed=99 + seed)) - means[1] for seed in seeds])
     weights = round_weights(street.cohort, noisy, cap=street.plan.federation.weight_cap)
     std = 3.0 * 0.5 * math.sqrt(float(weights.square().sum()))
     assert fast.var() / std**2 == pytest.approx(1.0, abs=0.01)

@@ -176,9 +176,7 @@ def test_the_funnel_narrows(panel, events):
 @pytest.mark.parametrize(("later", "earlier"), [("order", "cart"), ("cart", "view")])
 def test_no_step_of_the_funnel_is_skipped(events, later, earlier):
     keys = ["customer", "product"]
-    seen = events.assign(
-        later=(events["event"] == later).astype(int), earlier=(events["event"] == earlier).astype(int)
-    )
+    seen = events.assign(later=(events["event"] == later).astype(int), earlier=(events["event"] == earlier).astype(int))
     totals = seen.groupby(keys)[["later", "earlier"]].cumsum()
     assert (totals["earlier"] >= totals["later"]).all()
 
