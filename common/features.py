@@ -10,7 +10,7 @@ Every constant below is public. Nothing is fitted across entities: no scaler, no
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -158,21 +158,7 @@ def cut_training(series: Series, round_number: int) -> Examples:
         earliest = torch.clamp(series.birth, min=window // 2, max=trainable - 1)
         draw = torch.from_numpy(_uniform(series.key, round_number))
         last = earliest + (draw * (trainable - earliest)).to(torch.int64)
-    position = _spread(window, plan.positions)
-    examples = _cut(series, last, window, position, last_label=int(series.cutoffs[-1]))
-    if plan.memory_days is None:
-        return examples
-    counts = _fading(series.cutoffs[:trainable], plan.memory_days, position - window + trainable)
-    at = last[:, None] + position - window + 1
-    return replace(examples, weight=examples.weight * counts[at.clamp(min=0)][:, :, None])
-
-
-def _fading(
-    cutoffs: Int[Tensor, " step"], memory_days: float, position: Int[Tensor, " position"]
-) -> Float[Tensor, " step"]:
-    """Let positions count less with age, and 1 on average over those of the latest window."""
-    count = 0.5 ** ((cutoffs[-1] - cutoffs) / memory_days)
-    return (count / count[position].mean()).to(torch.float32)
+    return _cut(series, last, window, _spread(window, plan.positions), last_label=int(series.cutoffs[-1]))
 
 
 def count_trainable(series: Series) -> int:

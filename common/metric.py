@@ -43,6 +43,11 @@ class Forecast:
             None if probability is None else probability[entities],
         )
 
+    def is_finite(self) -> bool:
+        """Whether every number is one."""
+        parts = (self.mean, self.median, self.quantiles, self.probability)
+        return all(np.isfinite(part).all() for part in parts if part is not None)
+
     @classmethod
     def concatenate(cls, forecasts: Sequence[Forecast]) -> Forecast:
         """Put the entities of several forecasts of one method behind each other."""

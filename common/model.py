@@ -48,7 +48,11 @@ class DemandGRU(nn.Module):
 
 
 def entity_losses(model: nn.Module, likelihood: Likelihood, examples: Examples) -> Float[Tensor, " entity"]:
-    """Mean negative log-likelihood over each entity's counted buckets; 0 where none counts."""
+    """Negative log-likelihood of each entity's counted buckets, over the number of buckets that could count.
+
+    The denominator is public and the same for all, so a position weighs the same whoever it belongs to: what is
+    trained on has the mix of old and new entities that a forecast meets. An entity without a label has loss 0.
+    """
     loss = likelihood.loss(model(examples), examples.anchor, examples.label)
     total = (loss * examples.weight).sum(dim=(1, 2))
     return total / (examples.weight.shape[1] * examples.weight.shape[2])

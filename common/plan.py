@@ -181,9 +181,6 @@ class ModelPlan(Section):
     decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
     window_steps: Count = Field(120, description="steps of history that one round reads")
     positions: Count = Field(8, description="forecast positions per entity and round")
-    memory_days: Positive | None = Field(
-        None, description="half-life of what a training position counts; none: for ever"
-    )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     anchor: AnchorPlan = AnchorPlan()
 
@@ -220,7 +217,9 @@ class PrivacyPlan(Section):
     unit: Literal["customer", "product", "category", "store"]
     clipping_norm: Positive = 1.0
     delta: Annotated[float, Field(gt=0, lt=0.01)] | None = Field(None, description="default: by size class")
-    size_classes: tuple[Count, ...] = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
+    size_classes: tuple[Count, ...] = Field(
+        (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536), min_length=1
+    )
     training: TrainingPlan = TrainingPlan()
 
 

@@ -50,8 +50,9 @@ def _make(series: Series, plan: ModelPlan, seed: int) -> DemandGRU:
 def _enough_steps(panel: Panel, plan: ModelPlan, alone: AlonePlan, day: int, *, seed: int, device: torch.device) -> int:
     """Train up to one horizon before the origin and see after how many steps that horizon is forecast best."""
     cut = day - plan.horizon_days
+    first_cutoff = plan.step_days + cut % plan.step_days
     earlier = np.flatnonzero(panel.first_day < cut)
-    if len(earlier) == 0 or cut < plan.step_days + plan.horizon_days:
+    if len(earlier) == 0 or cut < first_cutoff + plan.horizon_days:
         return 0
     series = build_series(panel.select(earlier), plan, cut)
     held_out = cut_forecast(series).to(device)

@@ -17,16 +17,19 @@ from common.errors import ConfigError, HansaError
 from common.plan import read_plan
 from simulation.display import ProgressBar
 from simulation.folder import RunFolder
+from simulation.method import check_methods
 from simulation.run import run_plan
 from simulation.summary import make_table
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+PIPE_WIDTH = 120  # of a table that goes to a file or a pipe
 
 app = typer.Typer(
     help="Run a whole federation in one process.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # they print local variables, which hold the data
 )
 
 
@@ -50,10 +53,14 @@ def run(
     torch.set_num_threads(1)  # the engine has threads of its own; torch's would contend with them
     plan = read_plan(plan_file)
     methods = tuple(name.strip() for name in only.split(",") if name.strip()) or plan.evaluation.methods
+    check_methods(methods, plan)
+    chosen_device = choose_device(device)
     folder = RunFolder(out)
     command = shlex.join(["hansa-sim", *sys.argv[1:]])
     folder.open(plan, seed=seed, command=command, resume=resume)
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
     with ProgressBar(console) as display:
         summary = run_plan(
             plan,
@@ -61,7 +68,7 @@ def run(
             data_root=data_root,
             methods=methods,
             seed=seed,
-            device=choose_device(device),
+            device=chosen_device,
             command=command,
             display=display,
         )
@@ -69,7 +76,7 @@ def run(
         typer.echo(json.dumps(summary, indent=2))
     else:
         console.print(make_table(summary, plan.evaluation.task))
-        console.print(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
+        typer.echo(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
 
 
 @app.command()
@@ -83,8 +90,15 @@ def plan(
     elif out.exists():
         raise ConfigError(f"{out} exists already; choose another --out.")
     else:
-        out.write_text(text)
+        _write(out, text)
         typer.echo(f"Wrote {out}; describe your columns in it, then: hansa-sim run {out} --out runs/first")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise ConfigError(f"Cannot write {file}: {error.strerror}; choose another --out.") from error
 
 
 def choose_device(name: str) -> torch.device:
@@ -103,6 +117,7 @@ def main() -> None:
     except HansaError as error:
         typer.echo(f"hansa-sim: {error}", err=True)
         sys.exit(EXIT_MISTAKE)
-    except KeyboardInterrupt:
-        typer.echo("hansa-sim: stopped; what is done is kept, go on with the same command and --resume.", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == EXIT_INTERRUPTED:  # typer makes this of Ctrl-C and says nothing
+            typer.echo("hansa-sim: stopped; what is done is kept, go on with the same command and --resume.", err=True)
+        raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,7 +25,7 @@ class ProgressBar:
         )
         self._task = self._progress.add_task("", total=1.0, text="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> ProgressBar:
         """Show the bar."""
         self._progress.start()
         return self

@@ -12,6 +12,8 @@ tensorboard/METHOD-ORIGIN-SEED/          curves
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 
 from common.errors import ConfigError, DataError
 from common.metric import QUANTILE_LEVELS, Forecast
@@ -53,37 +56,48 @@ class RunFolder:
         Raises
         ------
         ConfigError
-            The folder holds a run and `resume` is off, or it holds another plan's or seed's run.
+            The folder holds a run and `resume` is off, or it holds another plan's or seed's run, or it cannot be
+            written to.
         """
         identity = {"plan_hash": plan.hash, "seed": seed}
-        record = self.path / "run.json"
-        if record.exists():
-            if not resume:
-                raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
-            there = json.loads(record.read_text())
-            if {key: there.get(key) for key in identity} != identity:
-                raise ConfigError(
-                    f"{self.path} holds a run of another plan or seed; choose another --out, or run it with "
-                    f"--seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
-                )
         try:
+            if self._holds_run():
+                self._require_same(identity, resume=resume)
             for name in ("models", "parts", "tensorboard"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
+            self.write_json("run.json", {**identity, "command": command})
+            self.write_json("plan.json", plan.model_dump(mode="json"))
         except OSError as error:
             raise ConfigError(f"Cannot write to {self.path}: {error.strerror}; choose another --out.") from error
-        self.write_json("run.json", {**identity, "command": command})
-        self.write_json("plan.json", plan.model_dump(mode="json"))
+
+    def _holds_run(self) -> bool:
+        """Whether there is anything to lose: a run that ended at a mistake in the data has left no part."""
+        parts = self.path / "parts"
+        return (self.path / "run.json").exists() and parts.is_dir() and any(parts.iterdir())
+
+    def _require_same(self, identity: dict[str, Any], *, resume: bool) -> None:
+        if not resume:
+            raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
+        there = json.loads((self.path / "run.json").read_text())
+        if {key: there.get(key) for key in identity} != identity:
+            raise ConfigError(
+                f"{self.path} holds a run of another plan or seed; choose another --out, or run it with "
+                f"--seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make one sentence of a full or broken disk, whichever library meets it."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"Cannot write to {self.path}: {error}; make room and go on with --resume.") from error
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file that is there whole or not at all."""
         partial = self.path / f"{name}.partial"
-        try:
-            partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
-            partial.replace(self.path / name)
-        except OSError as error:
-            raise DataError(
-                f"Cannot write {self.path / name}: {error.strerror}; make room and go on with --resume."
-            ) from error
+        partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        partial.replace(self.path / name)
 
     def read_part(self, part: Part) -> dict[str, Any] | None:
         """Scores of a finished part; None where it is not finished."""

@@ -24,7 +24,7 @@ from common.metric import Forecast
 from common.model import DemandGRU, make_model
 from common.plan import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
-from common.privacy.mechanism import Mechanism
+from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 from server.optimizer import ServerState
 from simulation.alone import train_alone
 from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
@@ -77,12 +77,15 @@ class Result:
 
 
 def check_methods(names: tuple[str, ...], plan: Plan) -> None:
-    """Refuse names that are no method, or no method of the plan's task, with a ConfigError."""
+    """Refuse, with a ConfigError, names that are no method or not one of the plan's task, come twice, or ask too much."""
     for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"The method {name} is named twice; name it once.")
         if name not in NAMES and not PRIVATE.fullmatch(name):
-            raise ConfigError(f"evaluation.methods has {name!r}, which is no method; there are {', '.join(NAMES)}.")
+            raise ConfigError(f"There is no method {name!r}; there are {', '.join(NAMES)}.")
         if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
             raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
+        mechanism_of(name, plan, min(plan.privacy.size_classes))
 
 
 def epsilon_in(name: str) -> float | None:
@@ -111,6 +114,11 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
         delta=delta_of_plan(plan, largest_size_class),
         num_rounds=plan.privacy.training.num_rounds,
     )
+    if noise_multiplier > LARGEST_NOISE_MULTIPLIER:
+        raise ConfigError(
+            f"{name} needs a noise multiplier of {noise_multiplier:.0f}, the largest is {LARGEST_NOISE_MULTIPLIER:.0f}; "
+            "take a larger epsilon or fewer rounds."
+        )
     return Mechanism(plan.privacy.clipping_norm, noise_multiplier)
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from common.errors import ConfigError
 from common.model import save_model
 from common.panel import Panel
 from common.plan import Plan
 from common.privacy.accounting import epsilon_of
 from server.checkpoint import load_checkpoint, save_checkpoint
 from server.optimizer import ServerState
+from simulation.display import ProgressBar
 from simulation.folder import Part, RunFolder
 from simulation.method import (
     Watch,
-    check_methods,
     count_parameters,
     delta_of_plan,
     epsilon_in,
@@ -31,18 +32,6 @@ from simulation.summary import describe_privacy, score_part, summarise
 from simulation.trial import Trial, load_panel, make_trial
 
 CHECKPOINT_SECONDS = 5.0
-
-
-class Display(Protocol):
-    """Show progress; a terminal and `--json` show it differently."""
-
-    def start(self, part: Part, done: int, parts: int) -> None:
-        """Tell that a part begins."""
-        ...
-
-    def show(self, share: float, text: str) -> None:
-        """Tell how far the part is."""
-        ...
 
 
 def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
@@ -64,13 +53,12 @@ def run_plan(
     seed: int,
     device: torch.device,
     command: str,
-    display: Display,
+    display: ProgressBar,
 ) -> dict[str, Any]:
     """Run what is not done yet, and return the summary.
 
     Interrupted at any moment, the folder keeps every finished part and the last state of the one in training.
     """
-    check_methods(methods, plan)
     parts = plan_parts(plan, methods, seed)
     header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command}
     panel = load_panel(plan, data_root)
@@ -81,14 +69,22 @@ def run_plan(
         display.start(part, done, len(parts))
         if trial is None or trial.origin != part.origin:
             trial = make_trial(plan, panel, part.origin)
-        run_part(part, trial, folder, device=device, display=display)
-        _write_summary(folder, parts, plan, header, panel)
-    folder.join_forecasts(parts)
-    return _write_summary(folder, parts, plan, header, panel)
+        with folder.writing():
+            run_part(part, trial, folder, device=device, display=display)
+            _write_summary(folder, parts, plan, header, panel)
+    with folder.writing():
+        folder.join_forecasts(parts)
+        return _write_summary(folder, parts, plan, header, panel)
 
 
-def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: Display) -> None:
-    """Train, forecast and score one part."""
+def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: ProgressBar) -> None:
+    """Train, forecast and score one part.
+
+    Raises
+    ------
+    ConfigError
+        Training diverged.
+    """
     started = time.monotonic()
     with SummaryWriter(str(folder.curve_path(part))) as curves:
         recorder = _Recorder(part, trial, folder, curves, display)
@@ -98,6 +94,11 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
         except KeyboardInterrupt:
             recorder.save_state()
             raise
+    if not result.forecast.is_finite():
+        raise ConfigError(
+            f"{part.method} diverged: it forecasts numbers that are not finite; "
+            "lower its learning rate in the plan, or leave it out with --only."
+        )
     if result.model is not None:
         save_model(result.model.cpu(), folder.model_path(part))
     scores = {
@@ -114,7 +115,7 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
 class _Recorder:
     """Turn what training tells into curves, progress and checkpoints."""
 
-    def __init__(self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: Display) -> None:
+    def __init__(self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: ProgressBar) -> None:
         self._part, self._trial, self._folder = part, trial, folder
         self._curves, self._display = curves, display
         self._state: ServerState | None = None

@@ -9,7 +9,7 @@
     merchants        METHOD → MERCHANT → METRIC, mean over origins and seeds; `entities` is their mean number
     small_merchants  METHOD → METRIC, all merchants with fewer than 150 entities pooled, mean over origins and seeds
     privacy          METHOD → unit, adjacency, epsilon, delta, mu, noise_multiplier, clipping_norm, num_rounds, ...
-    data             rows of the comparison: entities and merchants per origin
+    data             entities and days of the panel, merchants at the first origin
     timing_seconds   METHOD → training and forecasting, summed over origins and seeds; `total` of the whole run
     versions         of Python and of the libraries that matter
 
@@ -27,7 +27,9 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from common.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan import Plan
@@ -130,8 +132,8 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
     }
 
 
-def _group(parts: Iterable[dict[str, Any]], key: str) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _group(parts: Iterable[dict[str, Any]], key: str) -> dict[Any, list[dict[str, Any]]]:
+    groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
     for part in parts:
         groups[part[key]].append(part)
     return groups
@@ -169,8 +171,9 @@ def _reduce(rows: Iterable[Metrics], how: Any) -> Metrics:
 def make_table(summary: dict[str, Any], task: str) -> Table:
     """Lay the summary out for a terminal: one row per method, epsilon and unit beside it."""
     metrics = HEADLINE[task]
-    table = Table(title=f"{summary['plan']}: mean over {len(summary['origins'])} origins")
-    table.add_column("method")
+    origins = len(summary["origins"])
+    table = Table(title=Text(f"{summary['plan']}: mean over {origins} origin{'s' * (origins > 1)}"), box=SIMPLE)
+    table.add_column("method", no_wrap=True)
     table.add_column("privacy")
     for metric in (*metrics, "seconds"):
         table.add_column(metric, justify="right")
