@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -24,7 +25,7 @@ from common.plan import ModelPlan
 
 HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
 RECENT_DAYS = 90
-YEAR_HARMONICS = 3
+YEAR_HARMONICS, MONTH_HARMONICS = 3, 3
 YEAR_DAYS = 364  # whole weeks, so that weekdays meet
 SEASON_DAYS, SEASON_LEVEL_DAYS = (
     15,
@@ -281,23 +282,27 @@ def _channel_features(
 def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity day covariate"]:
     """Known ahead for each day: declared covariates, open days around it, weekday and season."""
     num_entities, num_days = panel.target.shape
-    days = np.arange(num_days)
     is_open = panel.open.astype(np.float32)
     around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
     around[1][:, 0], around[2][:, -1] = 1.0, 1.0
     calendar = [np.zeros((num_days, 0))]
+    dates = pd.date_range(panel.start, periods=num_days)
     if plan.season:
-        turn = 2 * np.pi / 365.25 * (days + panel.start.timetuple().tm_yday)
-        calendar += [
-            wave(turn * harmonic)[:, None] for harmonic in range(1, YEAR_HARMONICS + 1) for wave in (np.sin, np.cos)
-        ]
+        calendar.append(_waves(dates.day_of_year / 365.25, YEAR_HARMONICS))
     if plan.step == "day":
-        calendar.append(np.eye(7)[(days + panel.start.weekday()) % 7])
+        calendar.append(_waves((dates.day - 1) / dates.days_in_month, MONTH_HARMONICS))  # wages come monthly
+        calendar.append(np.eye(7)[dates.day_of_week])
     public = np.concatenate(calendar, axis=1).astype(np.float32)
     own = [panel.known, np.stack(around, axis=2)]
     if plan.season:
         own.append(_last_year(panel, plan.horizon_days))
     return np.concatenate([*own, np.broadcast_to(public, (num_entities, *public.shape))], axis=2)
+
+
+def _waves(phase: pd.Index, harmonics: int) -> Float[np.ndarray, "day wave"]:
+    """Sines and cosines of a phase that runs from 0 to 1, and of its multiples."""
+    turns = 2 * np.pi * np.asarray(phase)[:, None] * np.arange(1, harmonics + 1)
+    return np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
 
 
 def _last_year(panel: Panel, horizon_days: int) -> Float[np.ndarray, "entity day 2"]:

@@ -209,6 +209,7 @@ class TrainingPlan(Section):
     num_rounds: Count = 150
     learning_rate: Positive = 0.03
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, lt=10)] = 0.0
 
 
 class PrivacyPlan(Section):

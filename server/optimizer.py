@@ -50,15 +50,17 @@ def advance(state: ServerState, gradient: Float[Tensor, " parameter"], plan: Tra
 
     References
     ----------
-    Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1; as a server optimiser: Reddi et al. 2021 (arXiv 2003.00295).
+    Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1, with the weight decay of Loshchilov & Hutter 2019
+    (arXiv 1711.05101), algorithm 2; as a server optimiser: Reddi et al. 2021 (arXiv 2003.00295).
     """
     round_number = state.round_number + 1
     first = BETA_1 * state.first_moment + (1 - BETA_1) * gradient
     second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient.square()
     corrected_first = first / (1 - BETA_1**round_number)
     corrected_second = second / (1 - BETA_2**round_number)
-    step = learning_rate(round_number, plan) * corrected_first / (corrected_second.sqrt() + EPSILON)
-    parameters = state.parameters - step
+    rate = learning_rate(round_number, plan)
+    step = rate * corrected_first / (corrected_second.sqrt() + EPSILON)
+    parameters = (1 - rate * plan.weight_decay) * state.parameters - step
     decay = min(plan.ema, (round_number - 1) / (round_number + 9))  # early rounds are soon forgotten
     average = decay * state.average + (1 - decay) * parameters
     return ServerState(round_number, parameters, first, second, average)

@@ -47,7 +47,6 @@ NAMES = (
     "gru_local",
     "gru_pooled",
     "federated",
-    "federated_eps<number>",
 )
 
 
@@ -77,12 +76,18 @@ class Result:
 
 
 def check_methods(names: tuple[str, ...], plan: Plan) -> None:
-    """Refuse, with a ConfigError, names that are no method or not one of the plan's task, come twice, or ask too much."""
+    """Refuse what is no method, is no method of the plan's task, comes twice, or needs more noise than is legal.
+
+    Raises
+    ------
+    ConfigError
+        For the first such name.
+    """
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"The method {name} is named twice; name it once.")
         if name not in NAMES and not PRIVATE.fullmatch(name):
-            raise ConfigError(f"There is no method {name!r}; there are {', '.join(NAMES)}.")
+            raise ConfigError(f"There is no method {name!r}; there are {', '.join(NAMES)}, federated_eps<number>.")
         if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
             raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
         mechanism_of(name, plan, min(plan.privacy.size_classes))
@@ -116,15 +121,10 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
     )
     if noise_multiplier > LARGEST_NOISE_MULTIPLIER:
         raise ConfigError(
-            f"{name} needs a noise multiplier of {noise_multiplier:.0f}, the largest is {LARGEST_NOISE_MULTIPLIER:.0f}; "
+            f"{name} needs a noise multiplier of {noise_multiplier:.0f}, more than {LARGEST_NOISE_MULTIPLIER:.0f}; "
             "take a larger epsilon or fewer rounds."
         )
     return Mechanism(plan.privacy.clipping_norm, noise_multiplier)
-
-
-def is_random(name: str) -> bool:
-    """Whether the seed matters to a method."""
-    return name.startswith(("gru", "federated"))
 
 
 def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watch: Watch) -> Result:

@@ -115,7 +115,9 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
 class _Recorder:
     """Turn what training tells into curves, progress and checkpoints."""
 
-    def __init__(self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: ProgressBar) -> None:
+    def __init__(
+        self, part: Part, trial: Trial, folder: RunFolder, curves: SummaryWriter, display: ProgressBar
+    ) -> None:
         self._part, self._trial, self._folder = part, trial, folder
         self._curves, self._display = curves, display
         self._state: ServerState | None = None

@@ -1,4 +1,4 @@
-"""A whole run through the command: what it leaves, that it can be stopped, and that it goes on as if it had not been."""
+"""A whole run through the command: what it leaves, and that a stopped run ends like an undisturbed one."""
 
 import json
 import math
@@ -171,7 +171,9 @@ def test_a_run_stopped_by_ctrl_c_goes_on_and_ends_like_an_undisturbed_one(run, w
     assert process.returncode == 130
     assert said == "hansa-sim: stopped; what is done is kept, go on with the same command and --resume.\n"
     plan, state_file = read_plan(plan_file), tables / "stopped/parts/federated_eps8-2024-02-06-0.state.safetensors"
-    size = sum(tensor.numel() for tensor in load_file(tables / "stopped/models/anchor-2024-02-06-0.safetensors").values())
+    size = sum(
+        tensor.numel() for tensor in load_file(tables / "stopped/models/anchor-2024-02-06-0.safetensors").values()
+    )
     assert 0 < load_checkpoint(state_file, plan_hash=plan.hash, size=size).round_number < LONG["num_rounds"]
     assert json.loads((tables / "stopped/summary.json").read_text())["complete"] is False
 
