@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,22 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
     folder.write_part(part, scores, result.forecast, trial)
 
 
+@contextmanager
+def hold_interrupt() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a block; for the main thread.
+
+    Thrown into the middle of TensorBoard's queue it swallows a wake-up, and closing the curves takes two minutes.
+    """
+    pressed: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if pressed:
+        raise KeyboardInterrupt
+
+
 class _Recorder:
     """Turn what training tells into curves, progress and checkpoints."""
 
@@ -128,6 +147,10 @@ class _Recorder:
         self._num_rounds = training_of(part.method, trial.plan).num_rounds
 
     def on_round(self, state: ServerState, loss: float) -> None:
+        with hold_interrupt():
+            self._record(state, loss)
+
+    def _record(self, state: ServerState, loss: float) -> None:
         self._state = state
         text = f"round {state.round_number}/{self._num_rounds}  loss {loss:.4f}"
         self._curves.add_scalar("loss", loss, state.round_number)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import resource
 import signal
@@ -19,7 +20,7 @@ from common.plan import Plan, read_plan
 from server.checkpoint import load_checkpoint
 from simulation import summary
 from simulation.folder import Part
-from simulation.run import plan_parts
+from simulation.run import hold_interrupt, plan_parts
 from simulation.summary import HEADLINE
 
 HANSA_SIM = Path(sys.executable).with_name("hansa-sim")
@@ -157,6 +158,15 @@ def test_a_run_with_only_goes_on_to_the_whole_plan(run, write_plan):
 
 
 # Stopped
+
+
+def test_ctrl_c_waits_for_the_end_of_a_block_that_holds_it():
+    done = []
+    with pytest.raises(KeyboardInterrupt), hold_interrupt():  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("the rest of the block")
+    assert done == ["the rest of the block"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_run_stopped_by_ctrl_c_goes_on_and_ends_like_an_undisturbed_one(run, write_plan, tables):
