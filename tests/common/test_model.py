@@ -84,7 +84,7 @@ def test_an_entity_whose_labels_do_not_count_has_no_loss_and_no_gradient(
     assert gradients[[0, 2, 3, 4]].norm(dim=1).min() > 0
 
 
-def test_a_loss_is_the_mean_over_the_buckets_that_count(
+def test_a_loss_adds_the_buckets_that_count_over_all_that_could_count(
     make_series: MakeSeries, make_awake_model: MakeModel, to_double: Callable[[Examples], Examples]
 ) -> None:
     series = make_series(num_entities=1)
@@ -93,7 +93,7 @@ def test_a_loss_is_the_mean_over_the_buckets_that_count(
     weight[0, 0, 1] = weight[0, 2, 3] = 1.0
     each = model.likelihood.loss(model(examples), examples.anchor, examples.label)
     loss = entity_losses(model, model.likelihood, replace(examples, weight=weight))
-    torch.testing.assert_close(loss, (each[:, 0, 1] + each[:, 2, 3]) / 2)
+    torch.testing.assert_close(loss, (each[:, 0, 1] + each[:, 2, 3]) / weight[0].numel())
 
 
 def test_nobody_has_losses_of_length_zero(make_series: MakeSeries, make_awake_model: MakeModel) -> None:

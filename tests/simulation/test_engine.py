@@ -82,7 +82,7 @@ def test_the_sum_is_a_plain_loop_over_clipped_and_weighted_entities(
     expected = torch.zeros_like(gradients[0])
     for weight, gradient, norm in zip(WEIGHT, gradients, norms, strict=True):
         expected += weight * gradient * min(1.0, clipping_norm / float(norm))
-    total, loss = sum_gradients(model, [examples], [WEIGHT], Mechanism(clipping_norm, 0.0))
+    total, loss = sum_gradients(model, [examples].__getitem__, [WEIGHT], Mechanism(clipping_norm, 0.0))
     torch.testing.assert_close(total, expected, rtol=1e-7, atol=1e-10)
     assert loss == pytest.approx(float(entity_losses(model, model.likelihood, examples).detach().mean()))
 
@@ -92,9 +92,9 @@ def test_the_sum_is_a_plain_loop_over_clipped_and_weighted_entities(
 def test_the_sum_does_not_depend_on_the_chunks(
     model: DemandGRU, examples: Examples, pick: Pick, mechanism: Mechanism, chunks: list[list[int]]
 ) -> None:
-    whole, loss = sum_gradients(model, [examples], [WEIGHT], mechanism)
+    whole, loss = sum_gradients(model, [examples].__getitem__, [WEIGHT], mechanism)
     parts = [pick(examples, chunk) for chunk in chunks]
-    total, loss_in_parts = sum_gradients(model, parts, [WEIGHT[chunk] for chunk in chunks], mechanism)
+    total, loss_in_parts = sum_gradients(model, parts.__getitem__, [WEIGHT[chunk] for chunk in chunks], mechanism)
     torch.testing.assert_close(total, whole, rtol=1e-10, atol=1e-13)
     assert loss_in_parts == pytest.approx(loss)
 
@@ -102,7 +102,7 @@ def test_the_sum_does_not_depend_on_the_chunks(
 def test_without_privacy_the_sum_is_one_plain_backward_pass(model: DemandGRU, examples: Examples) -> None:
     (entity_losses(model, model.likelihood, examples) * WEIGHT).sum().backward()
     expected = torch.cat([p.grad.reshape(-1) for p in model.parameters() if p.grad is not None])
-    total, _ = sum_gradients(model, [examples], [WEIGHT], OPEN)
+    total, _ = sum_gradients(model, [examples].__getitem__, [WEIGHT], OPEN)
     torch.testing.assert_close(total, expected, rtol=1e-10, atol=1e-13)
 
 
@@ -112,9 +112,9 @@ def test_an_entity_that_is_not_finite_contributes_zero(
 ) -> None:
     inputs = examples.inputs.clone()
     inputs[2, 5, 0] = bad
-    total, _ = sum_gradients(model, [replace(examples, inputs=inputs)], [WEIGHT], CLIPPED)
+    total, _ = sum_gradients(model, [replace(examples, inputs=inputs)].__getitem__, [WEIGHT], CLIPPED)
     others = [0, 1, 3, 4]
-    expected, _ = sum_gradients(model, [pick(examples, others)], [WEIGHT[others]], CLIPPED)
+    expected, _ = sum_gradients(model, [pick(examples, others)].__getitem__, [WEIGHT[others]], CLIPPED)
     torch.testing.assert_close(total, expected, rtol=1e-10, atol=1e-13)
 
 
@@ -122,10 +122,10 @@ def test_no_entity_moves_the_sum_by_more_than_its_weight_times_the_clipping_norm
     model: DemandGRU, examples: Examples, pick: Pick
 ) -> None:
     tight = Mechanism(clipping_norm=1e-3, noise_multiplier=0.0)
-    total, _ = sum_gradients(model, [examples], [WEIGHT], tight)
+    total, _ = sum_gradients(model, [examples].__getitem__, [WEIGHT], tight)
     for entity in range(5):
         left = [other for other in range(5) if other != entity]
-        less, _ = sum_gradients(model, [pick(examples, left)], [WEIGHT[left]], tight)
+        less, _ = sum_gradients(model, [pick(examples, left)].__getitem__, [WEIGHT[left]], tight)
         assert float((total - less).norm()) == pytest.approx(1e-3 * float(WEIGHT[entity]), abs=1e-11)
 
 
@@ -147,7 +147,7 @@ def test_the_update_of_a_round_is_the_weighted_sum_at_the_weights_of_the_round(
 ) -> None:
     model = model.float()
     weight = round_weights(COHORT, CLIPPED, cap=1.0)[COHORT.merchant_of]
-    expected, loss = sum_gradients(model, [cut_training(series, 1)], [weight], CLIPPED)
+    expected, loss = sum_gradients(model, [cut_training(series, 1)].__getitem__, [weight], CLIPPED)
     losses: list[float] = []
     state = run(model, series, CLIPPED, on_round=lambda state, loss: losses.append(loss))
     torch.testing.assert_close(update_of_first_round(state), expected, rtol=1e-6, atol=1e-9)
@@ -163,7 +163,7 @@ def test_the_noise_of_a_round_has_the_standard_deviation_of_all_merchants_togeth
     start = get_vector(model)
     std = 3.0 * 0.05 * math.sqrt((0.1 / 10) ** 2 + (0.9 / 30) ** 2)
     weight = round_weights(COHORT, PRIVATE, cap=1.0)[COHORT.merchant_of]
-    signal, _ = sum_gradients(model, [cut_training(series, 1)], [weight], PRIVATE)
+    signal, _ = sum_gradients(model, [cut_training(series, 1)].__getitem__, [weight], PRIVATE)
     noise = []
     for seed in range(8):
         set_vector(model, start)
