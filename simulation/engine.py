@@ -133,7 +133,7 @@ def sum_gradients(
     with ThreadPoolExecutor(num_threads) as pool:
         sums = list(pool.map(sum_chunk, range(len(weight_of))))
     total = torch.stack([total for total, _ in sums]).sum(dim=0)
-    return total, sum(loss for _, loss in sums) / sum(len(weight) for weight in weight_of)
+    return total, sum(loss for _, loss in sums) / max(1, sum(len(weight) for weight in weight_of))
 
 
 def _sum_chunk(
