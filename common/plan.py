@@ -181,6 +181,9 @@ class ModelPlan(Section):
     decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
     window_steps: Count = Field(120, description="steps of history that one round reads")
     positions: Count = Field(8, description="forecast positions per entity and round")
+    position_steps: Count | None = Field(
+        None, description="steps at the end of a window over which the positions spread; half of it if left out"
+    )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     anchor: AnchorPlan = AnchorPlan()
 
@@ -227,6 +230,7 @@ class PrivacyPlan(Section):
 class FederationPlan(Section):
     """Training without noise, and what binds every federation."""
 
+    start: Literal["cold", "warm"] = Field("cold", description="warm: from the public model of this shape")
     training: TrainingPlan = TrainingPlan()
     weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
 
@@ -248,6 +252,7 @@ class EvaluationPlan(Section):
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: Count = 1
     alone: AlonePlan = AlonePlan()
+    candidates: tuple[str, ...] = Field((), description="what `routed` chooses from, the simplest first")
 
 
 class Plan(Section):

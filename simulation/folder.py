@@ -32,16 +32,24 @@ from simulation.trial import Trial
 
 @dataclass(frozen=True)
 class Part:
-    """One method at one origin with one seed."""
+    """One method at one origin with one seed.
+
+    Attributes
+    ----------
+    rehearsal
+        Whether the method forecasts the last horizon before the origin instead of the one after it; see
+        `simulation.routing`.
+    """
 
     method: str
     origin: date
     seed: int
+    rehearsal: bool = False
 
     @property
     def name(self) -> str:
         """Name of the part in file names."""
-        return f"{self.method}-{self.origin}-{self.seed}"
+        return f"{self.method}-{self.origin}-{self.seed}" + ("-rehearsal" if self.rehearsal else "")
 
 
 class RunFolder:
@@ -121,6 +129,23 @@ class RunFolder:
     def curve_path(self, part: Part) -> Path:
         """Where the curves of a part are kept."""
         return self.path / "tensorboard" / part.name
+
+    def read_forecast(self, part: Part, num_entities: int) -> Forecast:
+        """Read the forecasts of a finished part, entities in the order of its trial."""
+        table = pd.read_parquet(self.path / "parts" / f"{part.name}.parquet")
+
+        def column(name: str) -> np.ndarray:
+            return table[name].to_numpy().reshape(num_entities, -1)
+
+        names = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
+        quantiles = np.stack([column(name) for name in names], axis=2)
+        probability = column("probability_any")[:, 0]
+        return Forecast(
+            mean=column("mean"),
+            median=column("median"),
+            quantiles=None if np.isnan(quantiles).any() else quantiles,
+            probability=None if np.isnan(probability).any() else probability,
+        )
 
     def join_forecasts(self, parts: list[Part]) -> None:
         """Put the forecasts of all finished parts into one file, one part in memory at a time."""
