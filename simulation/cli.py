@@ -12,12 +12,15 @@ from typing import Annotated
 import torch
 import typer
 from rich.console import Console
+from safetensors import SafetensorError
 
 from common.errors import ConfigError, HansaError
 from common.plan import read_plan
+from common.warm.start import save_warm, warm_path
 from simulation.display import ProgressBar
 from simulation.folder import RunFolder
 from simulation.method import check_methods
+from simulation.pretraining.train import train_warm
 from simulation.run import run_plan
 from simulation.summary import make_table
 
@@ -92,6 +95,31 @@ def plan(
     else:
         _write(out, text)
         typer.echo(f"Wrote {out}; describe your columns in it, then: hansa-sim run {out} --out runs/first")
+
+
+@app.command()
+def warm(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
+) -> None:
+    """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
+    torch.set_num_threads(1)
+    plan = read_plan(plan_file)
+    path = out or warm_path(plan.model)
+    with ProgressBar(Console(stderr=True)) as display:
+        model, series = train_warm(
+            plan.model,
+            num_steps=steps,
+            seed=seed,
+            on_step=lambda step, loss: display.show(step / steps, f"loss {loss:.4f}"),
+        )
+    try:
+        save_warm(model, series, path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"Cannot write {path}: {error}; choose another --out.") from error
+    typer.echo(f'Wrote {path}; plans of this shape start there with federation.start = "warm".')
 
 
 def _write(file: Path, text: str) -> None:

@@ -138,11 +138,10 @@ def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *,
             if final
             else _released_forecast(rehearsed, trial, folder)
         )
-    counted = rehearsal.outcome.counted.any(axis=1)
+    counted = np.flatnonzero(rehearsal.outcome.counted.any(axis=1))
     choices = {}
     for merchant in trial.merchants:
-        rows = rehearsal.rows_of(merchant)
-        rows = rows[counted[rows]]
+        rows = np.intersect1d(rehearsal.rows_of(merchant), counted)
         choices[merchant] = choose_method({name: losses[name][rows] for name in candidates})
     return Routed(_join(trial, forecasts, choices), choices)
 

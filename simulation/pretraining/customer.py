@@ -51,9 +51,9 @@ def _purchase_times(generator: Generator, customers: int, days: int) -> Float[np
     gaps = generator.gamma(regularity, 1 / (regularity * np.maximum(rate, 1e-6))[:, None], (customers, PURCHASES - 1))
     time = start[:, None] + np.concatenate([np.zeros((customers, 1)), np.cumsum(gaps, axis=1)], axis=1)
     loyalty = generator.uniform(0.3, 3)
-    leaving = generator.beta(loyalty, loyalty * log_uniform(generator, 1, 30), customers)
+    leaving = generator.beta(loyalty, loyalty * log_uniform(generator, 3.0, 100.0), customers)
     left = np.cumsum(generator.random(time.shape) < leaving[:, None], axis=1)
     gone = np.concatenate([np.zeros((customers, 1), int), left[:, :-1]], axis=1) > 0
-    end = start + generator.exponential(log_uniform(generator, 120, 1500), customers)
+    end = start + generator.exponential(log_uniform(generator, 200.0, 2500.0), customers)
     gone[:, 1:] |= time[:, 1:] >= end[:, None]
     return np.where(gone, np.inf, time)

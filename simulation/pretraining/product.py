@@ -35,7 +35,7 @@ def _draw_merchant(
 ) -> tuple[Float[np.ndarray, "entity day"], Bool[np.ndarray, "entity day"], Float[np.ndarray, "entity day"]]:
     promotion = _promotions(generator, entities, days) * promoted
     effect = np.abs(generator.normal(generator.uniform(0, 0.8), 0.15, (entities, 1)))
-    level = np.log(log_uniform(generator, 300, 10_000) if money else log_uniform(generator, 0.03, 20))
+    level = np.log(log_uniform(generator, 300.0, 10_000.0) if money else log_uniform(generator, 0.03, 20.0))
     curve = level + generator.normal(0, 0.4 if money else 0.8, (entities, 1)) + effect * promotion
     curve += _weekdays(generator, entities, days) + _drift(generator, entities, days)
     curve += yearly_wave(generator, days) * generator.uniform(0.5, 1.5, (entities, 1))
