@@ -17,6 +17,8 @@ A gain is value, against, gain, low, high and verdict: `gain` is the share by wh
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,12 +30,12 @@ from jaxtyping import Float
 from common.errors import ConfigError
 from simulation.bootstrap import CONFIDENCE, Gain, measure_gain
 from simulation.evidence import Evidence, measure_losses
-from simulation.method import epsilon_in
 from simulation.summary import SMALL_MERCHANT_ENTITIES
 
 RESAMPLES = 1000
 SIZE_GROUPS = 10
 USUAL_EPSILON = 2.0
+EPSILON = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
 MUCH_WORSE = -0.01  # a merchant is much worse off where its whole interval lies below
 
 Answer = dict[str, Any]
@@ -72,11 +74,19 @@ def choose_pair(evidence: Evidence, method: str = "", against: str = "") -> Pair
 
 
 def choose_federated(methods: Sequence[str]) -> str:
-    """Name the federated method that stands for the federation: at the epsilon nearest to 2, else without noise."""
-    private = {name: epsilon for name in methods if (epsilon := epsilon_in(name)) is not None}
-    if private:
-        return min(private, key=lambda name: abs(private[name] - USUAL_EPSILON))
-    return "federated" if "federated" in methods else ""
+    """Name the method that stands for the federation: at the epsilon nearest to 2, personalised where there is one."""
+    federated = [name for name in methods if name.startswith("federated")]
+    return min(federated, key=_distance, default="")
+
+
+def federated_epsilon(method: str) -> float:
+    """Read the epsilon in the name of a federated method, personalised or not; infinite without noise."""
+    named = EPSILON.match(method)
+    return float(named.group(1)) if named else math.inf
+
+
+def _distance(method: str) -> tuple[float, bool]:
+    return abs(federated_epsilon(method) - USUAL_EPSILON), not method.endswith("_personalised")
 
 
 def is_own(method: str) -> bool:

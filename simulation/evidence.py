@@ -94,6 +94,8 @@ class Evidence:
         except (OSError, ArrowException) as error:
             sentence = str(error).splitlines()[0]
             raise DataError(f"Cannot read {file}: {sentence}; make it again with --resume.") from error
+        if rows.empty:
+            raise ConfigError(f"{file} holds no forecast of {method}: finish the run with --resume.")
         for (origin, seed), part in rows.groupby(["origin", "seed"], sort=True):
             yield _read_record(part, origin.date(), int(seed))
 
@@ -110,7 +112,7 @@ def read_evidence(path: Path) -> Evidence:
     """
     try:
         plan = Plan.model_validate_json((path / "plan.json").read_text())
-        summary = json.loads((path / "summary.json").read_text())
+        summary = {"answer": None, **json.loads((path / "summary.json").read_text())}  # older runs have no answer
     except (FileNotFoundError, NotADirectoryError) as error:
         missing = Path(error.filename).name
         raise ConfigError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, PercentFormatter
 
@@ -19,6 +19,7 @@ from simulation.report.figure import Ink, Picture
 VERDICT_INK = {"better": Ink.GOOD, "worse": Ink.BAD, "unclear": Ink.UNCLEAR}
 SERIES_INK = (Ink.MAIN, Ink.OTHER, Ink.GOOD, Ink.BAD, Ink.UNCLEAR)
 SHOWN_ROUNDS = 40
+LABEL_SHARE = 0.08  # of the height of a picture that one line of text takes
 MOST_INTERVALS = 200  # of merchants in one picture; with more they hide the points
 
 
@@ -72,7 +73,8 @@ def draw_epsilons(
     axes.errorbar(epsilons, values, yerr=spreads, fmt="o-", color=Ink.MAIN, linewidth=2, capsize=3)
     for value in references.values():
         axes.axhline(value, color=Ink.UNCLEAR, linewidth=1, linestyle=(0, (4, 3)))
-    _label_lines(axes, {"private federation": float(values[-1]), **references})
+    inks = dict.fromkeys(references, Ink.TEXT)
+    _label_ends(axes, {**references, "private federation": float(values[-1])}, {**inks, "private federation": Ink.MAIN})
     axes.set_xscale("log")
     _write_ticks(axes, list(epsilons))
     axes.set_xlabel(f"epsilon per {unit}: further left is more private")
@@ -80,15 +82,17 @@ def draw_epsilons(
     return picture
 
 
-def _label_lines(axes: Axes, heights: Mapping[str, float]) -> None:
-    """Write names at the right end, pushed upwards where they would overlap."""
+def _label_ends(axes: Axes, heights: Mapping[str, float], inks: Mapping[str, str]) -> None:
+    """Write names at the right end of their lines, pushed upwards where they would overlap."""
     low, high = axes.get_ylim()
     last = -math.inf
     for name, height in sorted(heights.items(), key=lambda item: item[1]):
-        last = max(height, last + 0.07 * (high - low))
-        ink = Ink.MAIN if name == "private federation" else Ink.TEXT
-        place = ("axes fraction", "data")
-        axes.annotate(f" {name}", (1, last), xycoords=place, va="center", color=ink, annotation_clip=False)
+        last = max(height, last + LABEL_SHARE * (high - low))
+        _write(axes, f" {name}", (1.0, last), ("axes fraction", "data"), inks[name])
+
+
+def _write(axes: Axes, text: str, place: tuple[float, float], of: tuple[str, str], ink: str) -> None:
+    axes.annotate(text, place, xycoords=of, va="center", color=ink, annotation_clip=False)
 
 
 def draw_spending(privacy: Mapping[str, Mapping[str, Any]]) -> Picture:
@@ -97,15 +101,15 @@ def draw_spending(privacy: Mapping[str, Mapping[str, Any]]) -> Picture:
     told = ", ".join(f"{name} ends at epsilon {epsilon:.3g}" for name, epsilon in last.items())
     picture = Picture("Privacy spent over the rounds", f"Curves that rise ever more slowly: {told}.", height=2.8)
     axes = picture.axes[0]
-    for ink, (name, stated) in zip(_inks(len(privacy)), privacy.items(), strict=True):
+    for ink, stated in zip(_inks(len(privacy)), privacy.values(), strict=True):
         total = stated["num_rounds"]
         rounds = np.unique(np.linspace(1, total, min(total, SHOWN_ROUNDS)).round().astype(int))
         spent = [epsilon_of(math.sqrt(done) / stated["noise_multiplier"], stated["delta"]) for done in rounds]
         axes.plot([0, *rounds], [0.0, *spent], color=ink, linewidth=2)
-        axes.annotate(f" {name}", (rounds[-1], spent[-1]), va="center", annotation_clip=False)
     axes.set_xlabel("rounds")
     axes.set_title("epsilon spent: lower is more private", loc="left")
     axes.set_ylim(bottom=0)
+    _label_ends(axes, last, dict(zip(last, _inks(len(last)), strict=True)))
     return picture
 
 
@@ -119,10 +123,11 @@ def draw_history(lengths: Sequence[Mapping[str, Any]], metric: str) -> Picture:
         height=2.8,
     )
     axes = picture.axes[0]
-    for key, ink, name in (("own", Ink.OTHER, "alone"), ("federated", Ink.MAIN, "in the federation")):
-        values = [length[key] for length in lengths]
-        axes.plot(months, values, "o-", color=ink, linewidth=2, markersize=4)
-        axes.annotate(f"   {name}", (months[-1], values[-1]), va="center", color=ink, annotation_clip=False)
+    inks = {"alone": Ink.OTHER, "in the federation": Ink.MAIN}
+    lines = {name: [length[key] for length in lengths] for name, key in zip(inks, ("own", "federated"), strict=True)}
+    for name, values in lines.items():
+        axes.plot(months, values, "o-", color=inks[name], linewidth=2, markersize=4)
+    _label_ends(axes, {name: values[-1] for name, values in lines.items()}, inks)
     _logarithmic(axes, months)
     axes.set_xlabel("months of the merchant's own history")
     axes.set_title(f"{metric}: lower is better", loc="left")
@@ -136,7 +141,7 @@ def draw_examples(examples: Sequence[Example]) -> Picture:
     for axes, example in zip(picture.axes, examples, strict=True):
         place = np.arange(len(example.actual))
         _band(axes, place, example)
-        axes.step(place, example.median, color=Ink.MAIN, linewidth=1.8, where="mid")
+        axes.step(place, np.where(example.counted, example.median, np.nan), color=Ink.MAIN, linewidth=1.8, where="mid")
         axes.plot(place[example.counted], example.actual[example.counted], "o", color=Ink.TEXT, markersize=3)
         ticks = place[:: max(1, math.ceil(len(place) / 3))]
         axes.set_xticks(ticks, [f"{np.datetime64(example.day[tick], 'D').item():%d %b}" for tick in ticks])
@@ -145,12 +150,12 @@ def draw_examples(examples: Sequence[Example]) -> Picture:
     return picture
 
 
-def _band(axes: Axes, place: Float[np.ndarray, " bucket"], example: Example) -> None:
+def _band(axes: Axes, place: Int[np.ndarray, " bucket"], example: Example) -> None:
     if example.quantiles is None:
         return
-    for outer, shade in ((0, 0.18), (2, 0.25)):
+    for outer, shade in ((0, 0.18), (1, 0.25)):
         low, high = example.quantiles[:, outer], example.quantiles[:, -1 - outer]
-        axes.fill_between(place, low, high, color=Ink.MAIN, alpha=shade, linewidth=0, step="mid")
+        axes.fill_between(place, low, high, color=Ink.MAIN, alpha=shade, linewidth=0, where=example.counted, step="mid")
 
 
 def draw_odds(odds: Sequence[Odds], unit: str) -> Picture:
@@ -161,12 +166,8 @@ def draw_odds(odds: Sequence[Odds], unit: str) -> Picture:
     for place, one in enumerate(reversed(odds)):
         ink = Ink.MAIN if one.actual > 0 else Ink.UNCLEAR
         axes.barh(place, one.probability, height=0.62, color=ink)
-        axes.annotate(
-            f" {one.probability:.0%} said; {_came(one)} ({one.expected:.2g} expected)",
-            (one.probability, place),
-            va="center",
-            annotation_clip=False,
-        )
+        text = f" {one.probability:.0%} said; {_came(one)} ({one.expected:.2g} expected)"
+        _write(axes, text, (one.probability, float(place)), ("data", "data"), Ink.TEXT)
     axes.set_yticks(range(len(odds)), [f"{unit} {number}" for number in range(len(odds), 0, -1)])
     axes.set_xlim(0, 1.35)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
@@ -206,7 +207,7 @@ def _logarithmic(axes: Axes, values: Sequence[float] | Float[np.ndarray, " value
     """Make the horizontal axis logarithmic with round ticks written out."""
     axes.set_xscale("log")
     low, high = min(values, default=1.0), max(values, default=1.0)
-    ticks = [base * 10**power for power in range(-2, 7) for base in (1, 2, 5)]
+    ticks = [base * 10.0**power for power in range(-2, 7) for base in (1, 2, 5)]
     _write_ticks(axes, [tick for tick in ticks if low * 0.99 <= tick <= high * 1.01] or [low])
 
 

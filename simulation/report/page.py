@@ -6,7 +6,7 @@ What the sentences say is decided here, what they look like in `page.html`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,27 +14,31 @@ from markupsafe import Markup
 
 from simulation.answer import choose_federated, is_own
 from simulation.evidence import Evidence, Record
+from simulation.method import PRIVATE
 from simulation.report import chart, wording
 from simulation.report.calibration import Point, demand_points, purchase_points
 from simulation.report.example import choose_examples, choose_odds
 from simulation.report.figure import Picture
 from simulation.summary import HEADLINE, say_privacy
 
+TEMPLATES = Environment(
+    loader=PackageLoader("simulation.report", ""),
+    autoescape=True,  # names of merchants and methods are somebody's text
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters.update(
+    percent=wording.percent, signed=wording.signed_percent, number=wording.number, times=wording.times
+)
+
 
 def make_page(evidence: Evidence) -> str:
     """Write the page of a run whose summary holds its answer."""
-    environment = Environment(
-        loader=PackageLoader("simulation.report", ""),
-        autoescape=True,  # names of merchants and methods are somebody's text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=wording.percent, signed=wording.signed_percent, number=wording.number)
     summary, found = evidence.summary, evidence.summary["answer"]
     headline = evidence.metrics[0]
     compared = found["metrics"][headline] if found else None
-    return environment.get_template("page.html").render(
+    return TEMPLATES.get_template("page.html").render(
         plan=evidence.plan,
         summary=summary,
         answer=found,
@@ -52,6 +56,11 @@ def make_page(evidence: Evidence) -> str:
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
         pictures=_pictures(evidence, compared),
     )
+
+
+def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """Write the page of several runs side by side."""
+    return TEMPLATES.get_template("comparison.html").render(**compared, labels=labels, metrics=wording.METRICS)
 
 
 def _methods(evidence: Evidence) -> list[dict[str, Any]]:
@@ -72,12 +81,13 @@ def _pictures(evidence: Evidence, compared: Mapping[str, Any] | None) -> dict[st
     """Draw what the run can show; a picture whose methods are absent is left out."""
     shown = _shown_methods(evidence)
     records = {name: list(evidence.records(name)) for name in shown}
+    private = _global_models(evidence)
     drawn = {
         "gains": chart.draw_gains(compared["merchants"], compared["sizes"], evidence.plan.privacy.unit)
         if compared and compared["counts"]["merchants"]
         else None,
         "epsilons": _epsilons(evidence),
-        "spending": chart.draw_spending(evidence.summary["privacy"]) if evidence.summary["privacy"] else None,
+        "spending": chart.draw_spending(private) if private else None,
         "history": _history(evidence),
         "examples": _examples(evidence, records[shown[0]]),
         "calibration": _calibration(evidence, records),
@@ -93,13 +103,18 @@ def _shown_methods(evidence: Evidence) -> list[str]:
     return [choose_federated(evidence.methods) or evidence.methods[0]]
 
 
+def _global_models(evidence: Evidence) -> dict[str, Any]:
+    """Give what is stated of each private model; one that is personalised afterwards spends nothing of its own."""
+    return {name: stated for name, stated in evidence.summary["privacy"].items() if PRIVATE.fullmatch(name)}
+
+
 def _epsilons(evidence: Evidence) -> Picture | None:
     """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
     headline, scores = evidence.metrics[0], evidence.summary["methods"]
     points = [
         (stated["epsilon"], scores[name][headline], evidence.summary["spread"].get(name, {}).get(headline) or 0.0)
-        for name, stated in evidence.summary["privacy"].items()
-        if scores[name][headline] is not None and "_" not in name.removeprefix("federated_")
+        for name, stated in _global_models(evidence).items()
+        if scores[name][headline] is not None
     ]
     known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
     own = {name: value for name, value in known.items() if is_own(name)}

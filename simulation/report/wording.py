@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.plan import Plan
-from simulation.method import epsilon_in
+from simulation.answer import federated_epsilon
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,8 @@ def verdict(plan: Plan, found: Mapping[str, Any] | None, headline: str) -> Verdi
         return Verdict("unclear", "This run cannot tell.", "Nothing happened in the horizon.", _ground(found))
     tone, method, against = pooled["verdict"], _method(plan, found), _against(found)
     word = {"better": "Yes.", "worse": "No.", "unclear": "No clear difference."}[tone]
-    gain = f"{METRICS[headline].name} {percent(abs(pooled['gain']))} {'better' if pooled['gain'] >= 0 else 'worse'}"
     how = "about as well as" if tone == "unclear" else f"{tone} than"
-    sentence = f"On these merchants' own past, {method} forecast {how} {against}: {gain}{_interval(pooled)}."
+    sentence = f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}."
     return Verdict(tone, word, sentence, _ground(found))
 
 
@@ -73,8 +72,8 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
         return "merchants who could also choose the federation's forecasts"
     if not method.startswith("federated"):
         return method
-    epsilon = epsilon_in(method)
-    privacy = "without noise" if epsilon is None else f"at epsilon {epsilon:g} per {plan.privacy.unit}"
+    epsilon = federated_epsilon(method)
+    privacy = "without noise" if math.isinf(epsilon) else f"at epsilon {epsilon:g} per {plan.privacy.unit}"
     return f"the federation {privacy}" + (", personalised," if method.endswith("_personalised") else "")
 
 
@@ -84,10 +83,12 @@ def _against(found: Mapping[str, Any]) -> str:
     return f"{found['against']}" if found["chosen"] == "asked" else f"the best method of their own ({found['against']})"
 
 
-def _interval(gain: Mapping[str, Any]) -> str:
+def gain_words(gain: Mapping[str, Any], metric: str) -> str:
+    """Say how much better or worse by a metric, with the interval where there is one."""
+    words = f"{METRICS[metric].name} {percent(abs(gain['gain']))} {'better' if gain['gain'] >= 0 else 'worse'}"
     if gain["low"] is None:
-        return ""
-    return f" (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+        return words
+    return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
 
 
 def _ground(found: Mapping[str, Any]) -> str:
@@ -103,18 +104,24 @@ def _ground(found: Mapping[str, Any]) -> str:
 
 
 def history(found: Mapping[str, Any]) -> str:
-    """Say how many months of own history the shortest history in the federation is worth."""
-    first = found["lengths"][0]
-    start = (
-        f"With {months(first['months'])} of history, the federation's model ({found['federated']}) forecasts as well as"
-    )
-    if first["equal_months"] is None:
-        return f"{start} no length of own history that there is, up to {months(found['lengths'][-1]['months'])}."
-    if first["equal_months"] <= first["months"]:
-        return f"{start} the same history alone, or less well: here it replaces none."
-    high = "more than there is" if first["high"] is None else months(first["high"])
-    low = "more than there is" if first["low"] is None else months(first["low"])
-    return f"{start} {months(first['equal_months'])} alone (95 % interval {low} to {high})."
+    """Say how many months of own history the shortest and the longest history in the federation are worth."""
+    first, last = found["lengths"][0], found["lengths"][-1]
+    start = f"With {months(first['months'])} of history the federation's model ({found['federated']}) forecasts"
+    whole = f"with all {months(last['months'])}"
+    if last["equal_months"] is None:
+        whole += " it is better than anything alone"
+    else:
+        whole += f" as well as {months(last['equal_months'])} alone"
+    return f"{start} {_worth(first)}; {whole}."
+
+
+def _worth(length: Mapping[str, Any]) -> str:
+    if length["equal_months"] is None:
+        return "better than any length of history alone"
+    if length["equal_months"] <= length["months"]:
+        return "no better than the same history alone"
+    low, high = ("more than there is" if length[end] is None else months(length[end]) for end in ("low", "high"))
+    return f"as well as {months(length['equal_months'])} alone (95{PERCENT} interval {low} to {high})"
 
 
 def months(value: float) -> str:
@@ -128,6 +135,11 @@ def number(value: float | None, metric: str = "") -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.1%}".replace("%", PERCENT) if metric in IN_PERCENT else f"{value:.4f}"
+
+
+def times(value: float) -> str:
+    """Write a factor."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def percent(value: float | None) -> str:
