@@ -129,7 +129,7 @@ def say_answer(run: Evidence) -> None:
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of two or more runs.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of two or more runs.")],
     out: Annotated[Path | None, typer.Option(help="Also write the comparison as a page, a .html file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
@@ -153,7 +153,7 @@ def compare(
 
 @app.command()
 def table(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of finished runs.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of finished runs.")],
     metrics: Annotated[str, typer.Option(help="Metrics, separated by commas; the main ones if left out.")] = "",
     into: Annotated[Path | None, typer.Option(help="Put the tables between the two marks of this file.")] = None,
 ) -> None:

@@ -54,3 +54,45 @@ def test_a_run_without_a_federation_has_no_answer_and_a_page_that_says_what_to_r
     assert "This run cannot tell." in page
     assert "--only anchor,federated_eps2" in page
     assert "no method of this run is private" in page
+
+
+# The command
+
+
+def test_report_says_the_answer_prints_it_as_json_and_makes_the_page_again(hansa_sim, own_run):
+    folder = own_run("orders")
+    (folder / "report.html").unlink()
+    finished = hansa_sim("report", folder, "--method", "federated", "--against", "anchor", "--resamples", 200)
+    assert (finished.code, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("Is it worth joining? ")
+    assert "than anchor" in finished.stdout or "as well as anchor" in finished.stdout
+    assert str(folder / "report.html") in finished.stdout
+    assert "federated" in (folder / "report.html").read_text()
+    printed = json.loads(hansa_sim("report", folder, "--against", "anchor", "--json").stdout)
+    assert printed == summary_in(folder)["answer"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "prophet"], "holds no method prophet; it holds seasonal_naive, anchor"),
+        (["--method", "anchor", "--against", "anchor"], "cannot be compared with itself"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_one_sentence_and_changes_nothing(hansa_sim, own_run, options, words):
+    folder = own_run("orders")
+    before = (folder / "summary.json").read_text()
+    finished = hansa_sim("report", folder, *options)
+    assert finished.code == 2
+    assert words in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+    assert (folder / "summary.json").read_text() == before
+
+
+def test_a_run_that_was_stopped_has_no_answer_yet(hansa_sim, own_run, tmp_path):
+    folder = own_run("sales")
+    (folder / "forecasts.parquet").unlink()
+    finished = hansa_sim("report", folder)
+    assert finished.code == 2
+    assert "finish the run with --resume" in finished.stderr
+    assert "holds no run" in hansa_sim("report", tmp_path).stderr
