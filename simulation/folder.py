@@ -3,6 +3,8 @@
 plan.json                                the plan with every default filled in
 run.json                                 plan hash, seed, command line
 summary.json                             see `simulation.summary`
+history.json                             see `simulation.history`
+report.html                              the page that answers, see `simulation.report`
 forecasts.parquet                        every forecast, one row per entity and bucket
 models/METHOD-ORIGIN-SEED.safetensors    the averaged global model
 parts/METHOD-ORIGIN-SEED.*               scores and forecasts of one part; the state while it trains
@@ -102,9 +104,13 @@ class RunFolder:
             raise DataError(f"Cannot write to {self.path}: {error}; make room and go on with --resume.") from error
 
     def write_json(self, name: str, value: Any) -> None:
+        """Write JSON that is there whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
         """Write a file that is there whole or not at all."""
         partial = self.path / f"{name}.partial"
-        partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        partial.write_text(text)
         partial.replace(self.path / name)
 
     def read_part(self, part: Part) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from common.plan import Plan
 from common.privacy.accounting import epsilon_of
 from server.checkpoint import load_checkpoint, save_checkpoint
 from server.optimizer import ServerState
+from simulation.conclusion import conclude, write_history
 from simulation.display import ProgressBar
 from simulation.folder import Part, RunFolder
 from simulation.method import (
@@ -69,7 +70,7 @@ def run_plan(
     Interrupted at any moment, the folder keeps every finished part and the last state of the one in training.
     """
     parts = plan_parts(plan, methods, seed)
-    header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command}
+    header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command, "answer": None}
     panel = load_panel(plan, data_root)
     stage: Stage | None = None
     for done, part in enumerate(parts):
@@ -83,7 +84,9 @@ def run_plan(
             _write_summary(folder, parts, plan, header, panel)
     with folder.writing():
         folder.join_forecasts([part for part in parts if not part.rehearsal])
-        return _write_summary(folder, parts, plan, header, panel)
+        _write_summary(folder, parts, plan, header, panel)
+        write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
+        return conclude(folder)
 
 
 @dataclass(frozen=True)

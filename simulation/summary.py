@@ -11,6 +11,7 @@
     choices          METHOD → MERCHANT → CANDIDATE → share of origins and seeds in which it was served by that one
     privacy          METHOD → unit, adjacency, epsilon, delta, mu, noise_multiplier, clipping_norm, num_rounds, ...
     data             entities and days of the panel, merchants at the first origin
+    answer           is it worth joining? see `simulation.answer`; null before the run is complete
     timing_seconds   METHOD → training and forecasting, summed over origins and seeds; `total` of the whole run
     versions         of Python and of the libraries that matter
 
@@ -185,11 +186,15 @@ def make_table(summary: dict[str, Any], task: str) -> Table:
     for metric in (*metrics, "seconds"):
         table.add_column(metric, justify="right")
     for method, scores in summary["methods"].items():
-        stated = summary["privacy"].get(method)
-        guarantee = f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(method)
         values = [_show(scores.get(metric)) for metric in metrics]
-        table.add_row(method, guarantee, *values, f"{summary['timing_seconds'][method]:.1f}")
+        table.add_row(method, say_privacy(method, summary), *values, f"{summary['timing_seconds'][method]:.1f}")
     return table
+
+
+def say_privacy(method: str, summary: dict[str, Any]) -> str:
+    """Say a method's epsilon and unit, or where the data is without one."""
+    stated = summary["privacy"].get(method)
+    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(method)
 
 
 def _place_of(method: str) -> str:
