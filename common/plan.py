@@ -1,7 +1,7 @@
 """The plan: one TOML file that says everything about a federation and nothing about one data set.
 
-A plan is frozen, strict and hashed. The hash names it on every message, so a merchant that approved
-a plan trains under that plan and no other. Unknown keys are refused, not ignored.
+A plan is frozen, strict and hashed. Every message names the plan and which of its two trainings runs, with noise
+or without, so a merchant that approved one trains under that one and no other. Unknown keys are refused, not ignored.
 """
 
 from __future__ import annotations
@@ -286,6 +286,15 @@ class Plan(Section):
         """
         canonical = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def training(self, *, private: bool) -> TrainingPlan:
+        """Rounds and rates with noise, or without."""
+        return self.privacy.training if private else self.federation.training
+
+    def run_hash(self, *, private: bool) -> str:
+        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message."""
+        section = "privacy" if private else "federation"
+        return hashlib.sha256(f"{self.hash} {section}.training".encode()).hexdigest()
 
 
 def read_plan(path: Path) -> Plan:
