@@ -65,9 +65,7 @@ class Federation:
         if not self.cohort:
             raise ConfigError("A federation has no merchant; enrol one first.")
         if len({terms.mechanism.noise_multiplier > 0 for terms in self.cohort.values()}) > 1:
-            raise ConfigError(
-                "Some merchants of a federation add noise and others do not; run them as two federations."
-            )
+            raise ConfigError("Some merchants of a federation add noise and others do not; make it two federations.")
 
     @property
     def run_hash(self) -> str:

@@ -73,17 +73,22 @@ def state_guarantee(mu_squared: float, delta: float, *, num_coordinates: int) ->
 
 
 def mu_within(epsilon: float, delta: float, *, num_coordinates: int) -> float:
-    """Return the largest mu that keeps (`epsilon`, `delta`), what finite precision adds included.
+    """Return the largest mu that keeps (`epsilon`, `delta`), what finite precision adds included."""
+    return mu_of(epsilon, gaussian_delta(epsilon, delta, num_coordinates=num_coordinates))
+
+
+def gaussian_delta(epsilon: float, delta: float, *, num_coordinates: int) -> float:
+    """Return what finite precision leaves of `delta` to the ideal mechanism.
 
     Raises
     ------
     ConfigError
-        If finite precision alone takes all of delta, as it does at an epsilon that promises nothing.
+        If finite precision alone takes all of it, as it does at an epsilon that promises nothing.
     """
     left = delta - _numerical_delta(epsilon, num_coordinates)
     if left <= 0:
         raise ConfigError(f"epsilon is {epsilon}: too large for a delta of {delta} to mean anything; lower it.")
-    return mu_of(epsilon, left)
+    return left
 
 
 def noise_multiplier_in_release(
