@@ -49,9 +49,10 @@ class Room:
         """The one that binds."""
         return min(self.life, self.period)
 
-    def rounds(self, cost: float) -> int:
-        """How many rounds of that cost fit."""
-        return 0 if math.isinf(cost) else max(0, math.floor(self.least / cost))
+
+def how_often(cost: float, left: float) -> int:
+    """Return how many spends of that cost fit into what is left."""
+    return 0 if math.isinf(cost) or left <= 0 else math.floor(left / cost)
 
 
 def accounts_of(entries: Iterable[Entry]) -> list[Account]:

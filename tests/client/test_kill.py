@@ -30,7 +30,7 @@ from common.privacy.noise import SecureNoise
 from common.wire import to_wire
 
 SIZE = 500
-RESERVED, SENT = b"r", b"s"
+READY, RESERVED, SENT = b"o", b"r", b"s"
 MODEL = torch.linspace(-1, 1, SIZE)
 
 
@@ -64,6 +64,7 @@ def answer(siege: Siege, round_number: int, writing: int) -> None:
     request, mechanism = siege.request(round_number), siege.agreement.mechanism
     with closing(Ledger(siege.path)) as ledger:
         book = LedgerBook(ledger, siege.agreement)
+        os.write(writing, READY)
         sealed: RecordDict | None = book.reserve(request, mechanism)
         os.write(writing, RESERVED)
         if sealed is None:
@@ -73,7 +74,7 @@ def answer(siege: Siege, round_number: int, writing: int) -> None:
 
 
 def run_child(siege: Siege, round_number: int, *, kill_after_seconds: float | None) -> bytes:
-    """Run one answer in a process of its own, kill it after a while, and return what it said."""
+    """Run one answer in a process of its own, kill it a while after it is ready, and return what it said since."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -84,6 +85,7 @@ def run_child(siege: Siege, round_number: int, *, kill_after_seconds: float | No
         finally:
             os._exit(code)
     os.close(writing)
+    assert os.read(reading, 1) == READY
     if kill_after_seconds is not None:
         time.sleep(kill_after_seconds)
         os.kill(child, signal.SIGKILL)
@@ -108,7 +110,7 @@ def besiege(siege: Siege, *, kills: int, seed: int) -> None:
     generator = random.Random(seed)  # noqa: S311
     whole_seconds, round_number = min(time_whole(siege, number) for number in range(1, 6)), 6
     while siege.killed.total() < kills:
-        moment = generator.uniform(0, whole_seconds)
+        moment = whole_seconds * generator.random() ** 2  # a part of the whole passes before the child is ready
         if siege.hear(round_number, run_child(siege, round_number, kill_after_seconds=moment)):
             if generator.random() < 0.5:  # the answer is lost on its way, and asked for again
                 siege.hear(round_number, run_child(siege, round_number, kill_after_seconds=moment))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.ledger.account import Account, room_of
+from client.ledger.account import Account, how_often, room_of
 from client.ledger.entry import Opening, Seal, Spend, chain
 from client.ledger.ledger import Ledger, create_ledger
 from client.ledger.verification import verify_ledger
@@ -330,11 +330,11 @@ def test_how_many_rounds_are_left_follows_from_the_tighter_budget(make_spend: Ca
     account = Account("shop", "customer", DELTA, (make_spend(),))
     room = room_of(account, BUDGET, now=NOON + timedelta(days=1))
     assert room.least == room.period < room.life
-    assert room.rounds(1 / 16) == math.floor((mu_of(2.0, DELTA) ** 2 - 1 / 16) * 16)
+    assert how_often(1 / 16, room.least) == math.floor((mu_of(2.0, DELTA) ** 2 - 1 / 16) * 16)
     later = room_of(account, BUDGET, now=NOON + timedelta(days=31))
     assert later.life == room.life
     assert later.period == pytest.approx(mu_of(2.0, DELTA) ** 2)
-    assert room.rounds(math.inf) == 0
+    assert how_often(math.inf, room.least) == how_often(1 / 16, -1.0) == 0
 
 
 def test_every_line_of_a_ledger_reads_back_as_it_was_written(ledger: Ledger, make_spend: Callable[..., Spend]) -> None:
