@@ -26,7 +26,7 @@ from common.plan import TrainingPlan
 from common.privacy.clipping import clip_factors
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
-from server.aggregation import merchant_weights
+from common.weight import merchant_weights
 from server.optimizer import ServerState, advance, start_state
 
 CHUNK_ENTITIES = 256
