@@ -92,7 +92,7 @@ def make_client_app(merchant: Merchant) -> ClientApp:
     The answers are kept in memory: a restarted app would answer again. Until the sealed message and the
     ledger are on disk, keep one app for the whole run.
     """
-    app, answers = ClientApp(), _Answers(merchant)
+    app, answers = ClientApp(), Answers(merchant)
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -106,7 +106,7 @@ def make_client_app(merchant: Merchant) -> ClientApp:
     return app
 
 
-class _Answers:
+class Answers:
     """Answer each round once; keep the latest answer for whoever asks the same again."""
 
     def __init__(self, merchant: Merchant) -> None:
@@ -120,6 +120,7 @@ class _Answers:
         self._lock = Lock()  # two handlers at once must not draw noise for the same round
 
     def answer(self, content: RecordDict) -> RecordDict:
+        """Answer one request, or refuse it with a MessageError."""
         request = decode_request(content, size=self._size)
         _check_terms(request, self._merchant)
         with self._lock:
