@@ -14,10 +14,12 @@ import typer
 from rich.console import Console
 from safetensors import SafetensorError
 
+from client.audit.level import LEVELS
 from common.errors import ConfigError, HansaError
 from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
 from simulation.answer import RESAMPLES
+from simulation.audit import ALL_LEVELS, audit_plan
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
 from simulation.display import ProgressBar
@@ -31,7 +33,7 @@ from simulation.report.wording import verdict
 from simulation.run import run_plan
 from simulation.summary import make_table
 
-EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+EXIT_VIOLATION, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
 PIPE_WIDTH = 120  # of a table that goes to a file or a pipe
 
 app = typer.Typer(
@@ -192,6 +194,28 @@ def table(
         typer.echo(text, nl=False)
     else:
         put_into(text, into)
+
+
+@app.command()
+def audit(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    level: Annotated[
+        str, typer.Option(help=f"Levels, separated by commas, out of {', '.join(ALL_LEVELS)}.")
+    ] = ",".join(LEVELS),
+    merchant: Annotated[str, typer.Option(help="Merchant to audit; the smallest if left out.")] = "",
+    epsilon: Annotated[
+        float | None, typer.Option(min=0.01, help="The promise; the plan's strictest method if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Look for a broken promise at one merchant of PLAN; exit code 1 says that one was found."""
+    torch.set_num_threads(1)
+    levels = tuple(name.strip() for name in level.split(","))
+    report = audit_plan(read_plan(plan_file), data_root, levels=levels, merchant=merchant, epsilon=epsilon)
+    typer.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
+    if not report.clean:
+        raise typer.Exit(EXIT_VIOLATION)
 
 
 def _write(file: Path, text: str) -> None:
