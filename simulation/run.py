@@ -67,9 +67,11 @@ def run_plan(
 ) -> dict[str, Any]:
     """Run what is not done yet, and return the summary.
 
-    Interrupted at any moment, the folder keeps every finished part and the last state of the one in training.
+    Interrupted at any moment, the folder keeps every finished part and the last state of the one in training. What
+    an earlier run left there for the plan's other methods is shown beside.
     """
     parts = plan_parts(plan, methods, seed)
+    shown = plan_parts(plan, tuple(dict.fromkeys((*methods, *plan.evaluation.methods))), seed)
     header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command, "answer": None}
     panel = load_panel(plan, data_root)
     stage: Stage | None = None
@@ -81,10 +83,10 @@ def run_plan(
             stage = Stage(make_trial(plan, panel, part.origin))
         with folder.writing():
             run_part(part, stage, folder, first_seed=seed, device=device, display=display)
-            _write_summary(folder, parts, plan, header, panel)
+            _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
-        folder.join_forecasts([part for part in parts if not part.rehearsal])
-        _write_summary(folder, parts, plan, header, panel)
+        folder.join_forecasts([part for part in shown if not part.rehearsal])
+        _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
         write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
         return conclude(folder)
 
@@ -227,6 +229,6 @@ def _write_summary(
         "days": panel.num_days,
         "merchants": len(forecasts[0]["merchants"]) if forecasts else 0,
     }
-    summary = summarise(finished, plan, {**header, "complete": len(finished) == len(parts), "data": data})
+    summary = summarise(finished, plan, {"complete": False, **header, "data": data})
     folder.write_json("summary.json", summary)
     return summary
