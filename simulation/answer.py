@@ -59,18 +59,16 @@ def choose_pair(evidence: Evidence, method: str = "", against: str = "") -> Pair
         A method that was asked for is not in the run, or is held against itself.
     """
     for name in filter(None, (method, against)):
-        if name not in evidence.methods:
-            raise ConfigError(
-                f"The run in {evidence.path} holds no method {name}; it holds {', '.join(evidence.methods)}."
-            )
-    if not (method or against) and {"routed", "routed_own"} <= set(evidence.methods):
-        return Pair("routed", "routed_own", "routers")
-    first, second = method or choose_federated(evidence.methods), against or _best_own(evidence)
+        evidence.require(name)
+    first = method or ("routed" if "routed" in evidence.methods else choose_federated(evidence.methods))
+    second = against or ("routed_own" if "routed_own" in evidence.methods else _best_own(evidence))
     if not first or not second:
         return None
     if first == second:
         raise ConfigError(f"{first} cannot be compared with itself; choose another --against.")
-    return Pair(first, second, "asked" if method or against else "nearest")
+    if method or against:
+        return Pair(first, second, "asked")
+    return Pair(first, second, "routers" if (first, second) == ("routed", "routed_own") else "nearest")
 
 
 def choose_federated(methods: Sequence[str]) -> str:

@@ -187,6 +187,12 @@ def test_what_is_asked_for_is_compared_and_the_other_side_is_filled_in(holding):
     assert choose_pair(run, method="anchor") == Pair("anchor", "gru_local", "asked")
 
 
+def test_a_router_fills_its_side_even_where_the_other_is_asked_for(holding):
+    run = holding(anchor=0.1, federated_eps2=0.2, routed=0.2, routed_own=0.3)
+    assert choose_pair(run, method="federated_eps2") == Pair("federated_eps2", "routed_own", "asked")
+    assert choose_pair(run, against="anchor") == Pair("routed", "anchor", "asked")
+
+
 def test_a_run_of_one_side_only_has_nothing_to_compare(holding):
     assert choose_pair(holding(anchor=0.3, gru_local=0.2)) is None
     assert choose_pair(holding(federated=0.3, gru_pooled=0.2)) is None
