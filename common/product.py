@@ -1,0 +1,169 @@
+"""The gradient of every entity, before it is multiplied out: what went into each linear map, and what came back.
+
+For one entity, the gradient of a linear map is a small matrix product over its rows (steps, positions, buckets):
+what came back, transposed, times what went in. Multiplied out for a few entities at a time, all maps together fit a
+core's cache: there the joint norm is read, the clipping factor follows, and the entities are added up and forgotten.
+So the products cost what an ordinary backward pass pays for its weights, and memory holds a few gradients at a time.
+
+Norms are those of the very numbers that are added up. They could be had without them, from Gram matrices of the rows
+(Bu et al. 2022, arXiv 2210.00038); that was no faster at the sizes tried (docs/benchmark.md), and Gram matrices
+cancel: in single precision a true norm of .3 may come out as 0, and whoever clips by it breaks the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+from torch.nn.functional import pad
+
+from common.privacy.clipping import clip_factors
+
+CACHED_NUMBERS = 1 << 17  # of gradients multiplied out at a time on a CPU: half a core's cache
+DEVICE_NUMBERS = 1 << 26  # on any other device
+ALIGNED_NUMBERS = 16  # 64 bytes of single precision
+
+
+@dataclass(frozen=True)
+class Product:
+    """One linear map, as every entity used it.
+
+    Attributes
+    ----------
+    weight, bias
+        Of the map.
+    inputs
+        What went in.
+    backprops
+        The gradient of the loss in what came out.
+    roll
+        The column of `backprops` that belongs to row 0 of `weight`; from there on they run around in order.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    inputs: Float[Tensor, "entity row in"]
+    backprops: Float[Tensor, "entity row out"]
+    roll: int = 0
+
+    def expand(self, entities: slice) -> tuple[Float[Tensor, "some out in"], Float[Tensor, "some out"]]:
+        """Multiply out some entities' gradients of weight and bias, in the order of `backprops`.
+
+        Every entity's factors and product begin at a multiple of 64 bytes: elsewhere a kernel may add up in another
+        order, and an entity's last bits would depend on how many stand before it.
+        """
+        inputs, backprops = self.inputs[entities], self.backprops[entities]
+        rows, size = -inputs.shape[1] % ALIGNED_NUMBERS, backprops.shape[2]
+        inputs, backprops = pad(inputs, (0, 0, 0, rows)), pad(backprops, (0, -size % ALIGNED_NUMBERS, 0, rows))
+        return torch.bmm(backprops.transpose(1, 2), inputs)[:, :size], backprops.sum(dim=1)[:, :size]
+
+
+@dataclass(frozen=True)
+class EntityGradients:
+    """The gradient of every entity, in all parameters.
+
+    Attributes
+    ----------
+    products
+        Each parameter belongs to one of them, and to one only.
+    parameters
+        In the order of the flat vector.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has no product, or two.
+    """
+
+    products: Sequence[Product]
+    parameters: Sequence[Tensor]
+
+    def __post_init__(self) -> None:
+        owned = [parameter for product in self.products for parameter in (product.weight, product.bias)]
+        if len(owned) != len(self.parameters) or set(owned) != set(self.parameters):
+            raise ValueError("Each parameter must belong to one linear map that is used once.")
+
+    @property
+    def num_entities(self) -> int:
+        """Entities, each with one gradient."""
+        return len(self.products[0].inputs)
+
+    def expand(self, entities: slice) -> Float[Tensor, "some parameter"]:
+        """Multiply out the flat gradients of some entities."""
+        return self._flatten(self._multiply(entities), dim=1)
+
+    def sum_clipped(self, weight: Float[Tensor, " entity"], clipping_norm: float) -> Float[Tensor, " parameter"]:
+        """Add up the gradients of all entities, each clipped by itself and then weighed.
+
+        Parameters
+        ----------
+        weight
+            How much each entity's clipped gradient counts.
+        clipping_norm
+            Largest L2 norm of one entity's gradient over all parameters jointly, from 1e-9 to 1e9.
+
+        Returns
+        -------
+        Float[Tensor, " parameter"]
+            Flat, in the precision of the gradients.
+
+        Raises
+        ------
+        ConfigError
+            If `clipping_norm` lies outside its legal range.
+
+        Notes
+        -----
+        Each entity is scaled by a norm that is not below its own (`entity_norms`), and counts nothing where that is
+        not finite. But the sum is one of floating-point numbers, for study: what leaves a merchant is summed as
+        integers, by `common.privacy.mechanism`.
+        """
+        totals = [torch.zeros_like(part) for product in self.products for part in (product.weight, product.bias)]
+        for entities in self._blocks():
+            parts = self._multiply(entities)
+            norms = entity_norms(parts)
+            factor = (clip_factors(norms, clipping_norm) * weight[entities].to(norms)).to(parts[0])
+            if not bool(torch.isfinite(norms).all()):  # 0 · inf would be NaN
+                parts = [part.nan_to_num(0.0, posinf=0.0, neginf=0.0) for part in parts]
+            for total, part in zip(totals, parts, strict=True):
+                total.view(-1).addmv_(part.flatten(1).t(), factor)
+        return self._flatten(totals, dim=0)
+
+    def _blocks(self) -> list[slice]:
+        numbers = CACHED_NUMBERS if self.products[0].inputs.device.type == "cpu" else DEVICE_NUMBERS
+        size = max(1, numbers // sum(parameter.numel() for parameter in self.parameters))
+        return [slice(first, first + size) for first in range(0, self.num_entities, size)]
+
+    def _multiply(self, entities: slice) -> list[Tensor]:
+        return [part for product in self.products for part in product.expand(entities)]
+
+    def _flatten(self, parts: Sequence[Tensor], *, dim: int) -> Tensor:
+        """Lay weights and biases, in the order of the products, side by side in the order of the parameters."""
+        places = [(owner, product.roll) for product in self.products for owner in (product.weight, product.bias)]
+        flat = {
+            owner: part.roll(-roll, dims=dim).flatten(dim) for (owner, roll), part in zip(places, parts, strict=True)
+        }
+        return torch.cat([flat[parameter] for parameter in self.parameters], dim=dim)
+
+
+def entity_norms(parts: Sequence[Float[Tensor, "entity ..."]]) -> Float64[Tensor, " entity"]:
+    """Take the joint L2 norm of each entity's parts: never below the true one, and hardly above.
+
+    Notes
+    -----
+    Rows of n numbers are summed in the precision of the parts, with unit roundoff u, and their norms in float64. In
+    any order of summation a row's computed norm is at least 1 - (n/2 + 2)u times the true one, and it is raised by
+    (n/2 + 3)u; squares too small for single precision lose less than what is left, in any norm above 1e-9. What
+    float64 rounds lies within the margin of `clip_factors`. Rows too long for single precision are summed in float64.
+    """
+    squares = torch.zeros(len(parts[0]), dtype=torch.float64, device=parts[0].device)
+    for part in parts:
+        norms = torch.linalg.vector_norm(part, dim=-1).double()
+        if not bool(torch.isfinite(norms).all()):
+            norms = torch.linalg.vector_norm(part, dim=-1, dtype=torch.float64)
+        raised = 1 + (part.shape[-1] / 2 + 3) * torch.finfo(part.dtype).eps / 2
+        squares += (norms * raised).square().view(len(part), -1).sum(dim=1)
+    return squares.sqrt()
