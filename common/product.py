@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
-from torch.nn.functional import pad
 
 from common.privacy.clipping import clip_factors
 
-CACHED_NUMBERS = 1 << 17  # of gradients multiplied out at a time on a CPU: half a core's cache
+CACHED_NUMBERS = 1 << 18  # of gradients multiplied out at a time on a CPU: a core's cache
 DEVICE_NUMBERS = 1 << 26  # on any other device
+SMALLEST_BLOCK = 16  # entities, below which the calls cost more than the numbers
 ALIGNED_NUMBERS = 16  # 64 bytes of single precision
 
 
@@ -49,16 +49,37 @@ class Product:
     backprops: Float[Tensor, "entity row out"]
     roll: int = 0
 
+
+class Workspace:
+    """Memory for one product, multiplied out for a few entities at a time, and used again for the next few.
+
+    Every entity's factors and product begin at a multiple of 64 bytes, with zeros in between: elsewhere a kernel may
+    add up in another order, and an entity's last bits would depend on how many stand before it.
+    """
+
+    def __init__(self, product: Product, size: int) -> None:
+        (_, rows, columns), out = product.inputs.shape, product.backprops.shape[2]
+        self._product = product
+        self._inputs = product.inputs.new_zeros(size, _even(rows), columns)
+        self._backprops = product.inputs.new_zeros(size, _even(rows), _even(out))
+        self._gradients = product.inputs.new_empty(size, _even(out), columns)
+
     def expand(self, entities: slice) -> tuple[Float[Tensor, "some out in"], Float[Tensor, "some out"]]:
         """Multiply out some entities' gradients of weight and bias, in the order of `backprops`.
 
-        Every entity's factors and product begin at a multiple of 64 bytes: elsewhere a kernel may add up in another
-        order, and an entity's last bits would depend on how many stand before it.
+        There may be fewer of them than the workspace holds. They last until the next are asked for.
         """
-        inputs, backprops = self.inputs[entities], self.backprops[entities]
-        rows, size = -inputs.shape[1] % ALIGNED_NUMBERS, backprops.shape[2]
-        inputs, backprops = pad(inputs, (0, 0, 0, rows)), pad(backprops, (0, -size % ALIGNED_NUMBERS, 0, rows))
-        return torch.bmm(backprops.transpose(1, 2), inputs)[:, :size], backprops.sum(dim=1)[:, :size]
+        inputs, backprops = self._product.inputs[entities], self._product.backprops[entities]
+        (number, rows, _), out = inputs.shape, backprops.shape[2]
+        self._inputs[:number, :rows] = inputs
+        self._backprops[:number, :rows, :out] = backprops
+        gradients, padded = self._gradients[:number], self._backprops[:number]
+        torch.bmm(padded.transpose(1, 2), self._inputs[:number], out=gradients)
+        return gradients[:, :out], padded.sum(dim=1)[:, :out]
+
+
+def _even(size: int) -> int:
+    return size + -size % ALIGNED_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -93,7 +114,9 @@ class EntityGradients:
 
     def expand(self, entities: slice) -> Float[Tensor, "some parameter"]:
         """Multiply out the flat gradients of some entities."""
-        return self._flatten(self._multiply(entities), dim=1)
+        size = len(range(*entities.indices(self.num_entities)))
+        parts = [part for product in self.products for part in Workspace(product, size).expand(entities)]
+        return self._flatten(parts, dim=1)
 
     def sum_clipped(self, weight: Float[Tensor, " entity"], clipping_norm: float) -> Float[Tensor, " parameter"]:
         """Add up the gradients of all entities, each clipped by itself and then weighed.
@@ -122,8 +145,10 @@ class EntityGradients:
         integers, by `common.privacy.mechanism`.
         """
         totals = [torch.zeros_like(part) for product in self.products for part in (product.weight, product.bias)]
-        for entities in self._blocks():
-            parts = self._multiply(entities)
+        size = self._block_size()
+        workspaces = [Workspace(product, size) for product in self.products]
+        for entities in (slice(first, first + size) for first in range(0, self.num_entities, size)):
+            parts = [part for workspace in workspaces for part in workspace.expand(entities)]
             norms = entity_norms(parts)
             factor = (clip_factors(norms, clipping_norm) * weight[entities].to(norms)).to(parts[0])
             if not bool(torch.isfinite(norms).all()):  # 0 · inf would be NaN
@@ -132,13 +157,10 @@ class EntityGradients:
                 total.view(-1).addmv_(part.flatten(1).t(), factor)
         return self._flatten(totals, dim=0)
 
-    def _blocks(self) -> list[slice]:
+    def _block_size(self) -> int:
         numbers = CACHED_NUMBERS if self.products[0].inputs.device.type == "cpu" else DEVICE_NUMBERS
-        size = max(1, numbers // sum(parameter.numel() for parameter in self.parameters))
-        return [slice(first, first + size) for first in range(0, self.num_entities, size)]
-
-    def _multiply(self, entities: slice) -> list[Tensor]:
-        return [part for product in self.products for part in product.expand(entities)]
+        size = max(SMALLEST_BLOCK, numbers // sum(parameter.numel() for parameter in self.parameters))
+        return max(1, min(size, self.num_entities))
 
     def _flatten(self, parts: Sequence[Tensor], *, dim: int) -> Tensor:
         """Lay weights and biases, in the order of the products, side by side in the order of the parameters."""

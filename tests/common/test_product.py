@@ -12,7 +12,7 @@ from common.features import Examples, Series, cut_training
 from common.gru import GRU
 from common.model import DemandGRU
 from common.privacy.clipping import clip_factors
-from common.product import EntityGradients, Product, entity_norms
+from common.product import EntityGradients, Product, Workspace, entity_norms
 
 LIKELIHOODS = ("negative_binomial", "hurdle_negative_binomial", "log_normal")
 
@@ -78,6 +78,7 @@ def test_the_clipped_sum_over_a_gru_is_a_loop_over_torch_s(
     expected = gradients_of_torch_s(gru, inputs, counted)
     clipping_norm, weight = float(expected.norm(dim=1).median()), torch.rand(11, dtype=torch.float64)
     monkeypatch.setattr(product, "CACHED_NUMBERS", block * expected.shape[1])
+    monkeypatch.setattr(product, "SMALLEST_BLOCK", 1)
     gradients = gru_gradients(gru.to(dtype), inputs.to(dtype), counted.to(dtype))
     assert relative_error(gradients.expand(slice(None)), expected) < tolerance
     total = gradients.sum_clipped(weight, clipping_norm)
@@ -132,7 +133,7 @@ def test_a_norm_is_never_below_that_of_what_is_added_up_and_hardly_above(
     rows: int, size: int, dtype: torch.dtype
 ) -> None:
     gradients = make_linear(rows, size, entities=200, dtype=dtype)
-    parts = gradients.products[0].expand(slice(None))
+    parts = Workspace(gradients.products[0], 200).expand(slice(None))
     true = torch.cat([part.flatten(1) for part in parts], dim=1).double().norm(dim=1)
     ratio = entity_norms(list(parts)) / true
     slack = 2.0**-50 if dtype == torch.float64 else 0.0  # of the yardstick itself
