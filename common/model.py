@@ -41,7 +41,7 @@ class DemandGRU(nn.Module):
     def forward(self, examples: Examples) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket."""
         states, _ = self.encoder(examples.inputs)
-        hidden = states[:, examples.position]
+        hidden = states.index_select(1, examples.position)
         context = self.from_context(torch.cat([hidden, examples.inputs[:, examples.position]], dim=2))
         future = torch.cat([examples.future, torch.log1p(examples.anchor)[..., None] / 4], dim=3)
         outputs: Tensor = self.output(torch.tanh(context[:, :, None] + self.from_future(future)))

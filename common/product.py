@@ -45,7 +45,7 @@ class Product:
 
     weight: Tensor
     bias: Tensor
-    inputs: Float[Tensor, "entity row in"]
+    inputs: Float[Tensor, "entity row in_"]
     backprops: Float[Tensor, "entity row out"]
     roll: int = 0
 
@@ -62,20 +62,25 @@ class Workspace:
         self._product = product
         self._inputs = product.inputs.new_zeros(size, _even(rows), columns)
         self._backprops = product.inputs.new_zeros(size, _even(rows), _even(out))
-        self._gradients = product.inputs.new_empty(size, _even(out), columns)
+        self._gradients = product.inputs.new_empty(size, columns, _even(out))
 
-    def expand(self, entities: slice) -> tuple[Float[Tensor, "some out in"], Float[Tensor, "some out"]]:
-        """Multiply out some entities' gradients of weight and bias, in the order of `backprops`.
+    def expand(self, entities: slice) -> tuple[Float[Tensor, "some in_ out"], Float[Tensor, "some out"]]:
+        """Multiply out the gradients of weight, transposed, and bias, with columns as in `backprops`, and padding.
 
-        There may be fewer of them than the workspace holds. They last until the next are asked for.
+        There may be fewer entities than the workspace holds. What is returned lasts until the next call.
         """
         inputs, backprops = self._product.inputs[entities], self._product.backprops[entities]
         (number, rows, _), out = inputs.shape, backprops.shape[2]
         self._inputs[:number, :rows] = inputs
         self._backprops[:number, :rows, :out] = backprops
         gradients, padded = self._gradients[:number], self._backprops[:number]
-        torch.bmm(padded.transpose(1, 2), self._inputs[:number], out=gradients)
-        return gradients[:, :out], padded.sum(dim=1)[:, :out]
+        torch.bmm(self._inputs[:number].transpose(1, 2), padded, out=gradients)
+        return gradients, padded.sum(dim=1)
+
+    def new_sums(self) -> tuple[Float[Tensor, "in_ out"], Float[Tensor, " out"]]:
+        """Give zeros to add gradients of weight and bias to."""
+        shape = self._gradients.shape[1:]
+        return self._gradients.new_zeros(shape), self._gradients.new_zeros(shape[1])
 
 
 def _even(size: int) -> int:
@@ -115,8 +120,7 @@ class EntityGradients:
     def expand(self, entities: slice) -> Float[Tensor, "some parameter"]:
         """Multiply out the flat gradients of some entities."""
         size = len(range(*entities.indices(self.num_entities)))
-        parts = [part for product in self.products for part in Workspace(product, size).expand(entities)]
-        return self._flatten(parts, dim=1)
+        return self._flatten([part for product in self.products for part in Workspace(product, size).expand(entities)])
 
     def sum_clipped(self, weight: Float[Tensor, " entity"], clipping_norm: float) -> Float[Tensor, " parameter"]:
         """Add up the gradients of all entities, each clipped by itself and then weighed.
@@ -144,31 +148,32 @@ class EntityGradients:
         not finite. But the sum is one of floating-point numbers, for study: what leaves a merchant is summed as
         integers, by `common.privacy.mechanism`.
         """
-        totals = [torch.zeros_like(part) for product in self.products for part in (product.weight, product.bias)]
         size = self._block_size()
         workspaces = [Workspace(product, size) for product in self.products]
+        sums = [sum_ for workspace in workspaces for sum_ in workspace.new_sums()]
         for entities in (slice(first, first + size) for first in range(0, self.num_entities, size)):
             parts = [part for workspace in workspaces for part in workspace.expand(entities)]
             norms = entity_norms(parts)
-            factor = (clip_factors(norms, clipping_norm) * weight[entities].to(norms)).to(parts[0])
+            factor = (clip_factors(norms, clipping_norm) * weight[entities].to(norms)).to(sums[0])
             if not bool(torch.isfinite(norms).all()):  # 0 · inf would be NaN
                 parts = [part.nan_to_num(0.0, posinf=0.0, neginf=0.0) for part in parts]
-            for total, part in zip(totals, parts, strict=True):
-                total.view(-1).addmv_(part.flatten(1).t(), factor)
-        return self._flatten(totals, dim=0)
+            for sum_, part in zip(sums, parts, strict=True):
+                sum_.view(-1).addmv_(part.flatten(1).t(), factor)
+        return self._flatten([sum_[None] for sum_ in sums])[0]
 
     def _block_size(self) -> int:
         numbers = CACHED_NUMBERS if self.products[0].inputs.device.type == "cpu" else DEVICE_NUMBERS
         size = max(SMALLEST_BLOCK, numbers // sum(parameter.numel() for parameter in self.parameters))
         return max(1, min(size, self.num_entities))
 
-    def _flatten(self, parts: Sequence[Tensor], *, dim: int) -> Tensor:
-        """Lay weights and biases, in the order of the products, side by side in the order of the parameters."""
-        places = [(owner, product.roll) for product in self.products for owner in (product.weight, product.bias)]
-        flat = {
-            owner: part.roll(-roll, dims=dim).flatten(dim) for (owner, roll), part in zip(places, parts, strict=True)
-        }
-        return torch.cat([flat[parameter] for parameter in self.parameters], dim=dim)
+    def _flatten(self, parts: Sequence[Tensor]) -> Float[Tensor, "some parameter"]:
+        """Lay out what workspaces gave, product by product, in the order of the parameters."""
+        flat: dict[Tensor, Tensor] = {}
+        for product, weight, bias in zip(self.products, parts[::2], parts[1::2], strict=True):
+            out = len(product.bias)
+            flat[product.weight] = weight.transpose(1, 2)[:, :out].roll(-product.roll, dims=1).flatten(1)
+            flat[product.bias] = bias[:, :out].roll(-product.roll, dims=1)
+        return torch.cat([flat[parameter] for parameter in self.parameters], dim=1)
 
 
 def entity_norms(parts: Sequence[Float[Tensor, "entity ..."]]) -> Float64[Tensor, " entity"]:

@@ -28,7 +28,7 @@ from common.privacy.noise import NoiseSource
 from server.aggregation import merchant_weights
 from server.optimizer import ServerState, advance, start_state
 
-CHUNK_ENTITIES = 256
+CHUNK_ENTITIES = 128  # few enough for the cache, many enough that the calls of a step do not count
 NOISE_LATTICE = 2.0**-40  # the engine's one combined noise is drawn in these units of its own std
 
 

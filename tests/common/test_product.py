@@ -138,7 +138,7 @@ def test_a_norm_is_never_below_that_of_what_is_added_up_and_hardly_above(
     ratio = entity_norms(list(parts)) / true
     slack = 2.0**-50 if dtype == torch.float64 else 0.0  # of the yardstick itself
     assert float(ratio.min()) >= 1 - slack
-    assert float(ratio.max()) <= 1 + (size + 10) * torch.finfo(dtype).eps
+    assert float(ratio.max()) <= 1 + (size + 25) * torch.finfo(dtype).eps
 
 
 # No. 23 of the privacy page: steps that cancel. Gram matrices in single precision see two numbers near 1e14 and
