@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from common.errors import DataError
 from common.features import Examples
-from common.gru import ScanGRU
+from common.gru import GRU
 from common.likelihood import Likelihood, make_likelihood
 from common.plan import ModelPlan
 
@@ -31,7 +31,7 @@ class DemandGRU(nn.Module):
     def __init__(self, plan: ModelPlan, *, num_features: int, num_future: int) -> None:
         super().__init__()
         self.likelihood: Likelihood = make_likelihood(plan)
-        self.encoder = ScanGRU(num_features, plan.hidden_size)
+        self.encoder = GRU(num_features, plan.hidden_size)
         self.from_context = nn.Linear(plan.hidden_size + num_features, plan.decoder_size)
         self.from_future = nn.Linear(num_future + 1, plan.decoder_size)
         self.output = nn.Linear(plan.decoder_size, self.likelihood.num_outputs)
@@ -44,7 +44,8 @@ class DemandGRU(nn.Module):
 
     def encode(self, examples: Examples) -> Float[Tensor, "entity position context"]:
         """Return what the decoder sees of the past: the GRU's state and the features at each position."""
-        hidden = self.encoder(examples.inputs)[:, examples.position]
+        states, _ = self.encoder(examples.inputs)
+        hidden = states.index_select(1, examples.position)
         return torch.cat([hidden, examples.inputs[:, examples.position]], dim=2)
 
     def decode(

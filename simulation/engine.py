@@ -19,17 +19,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from client.gradient import EntityGradients
+from client.gradient import ProductModule
 from common.features import Examples, Series, cut_training, draws_windows
 from common.model import DemandGRU, entity_losses, get_vector, set_vector
 from common.plan import TrainingPlan
-from common.privacy.clipping import clip_factors
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 from common.weight import merchant_weights
 from server.optimizer import ServerState, advance, start_state
 
-CHUNK_ENTITIES = 256
+CHUNK_ENTITIES = 128  # few enough for the cache, many enough that the calls of a step do not count
 NOISE_LATTICE = 2.0**-40  # the engine's one combined noise is drawn in these units of its own std
 
 
@@ -142,9 +141,9 @@ def _sum_chunk(
     if mechanism.clipping_norm is None:
         total, losses = _plain_sum(model, examples, weight)
     else:
-        with closing(EntityGradients(model)) as gradients_of:
-            gradients, losses = gradients_of(examples)
-        total = _clipped_sum(gradients, weight, mechanism.clipping_norm)
+        with closing(ProductModule(model)) as hooked:
+            gradients, losses = hooked.gradients(examples)
+        total = gradients.sum_clipped(weight.to(losses.device), mechanism.clipping_norm)
     return total.double().cpu(), float(losses.sum())
 
 
@@ -156,11 +155,3 @@ def _plain_sum(
     total = (losses * weight.to(losses)).sum()
     gradients = torch.autograd.grad(total, list(model.parameters()))
     return torch.cat([gradient.reshape(-1) for gradient in gradients]), losses.detach()
-
-
-def _clipped_sum(
-    gradients: Float[Tensor, "entity parameter"], weight: Float[Tensor, " entity"], clipping_norm: float
-) -> Float[Tensor, " parameter"]:
-    norms = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
-    factor = clip_factors(norms, clipping_norm) * weight.to(norms)
-    return factor.to(gradients) @ torch.nan_to_num(gradients, posinf=0.0, neginf=0.0)

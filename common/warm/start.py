@@ -65,7 +65,7 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged or no warm model; make it again with `hansa-sim warm PLAN`.") from error
     columns = {
-        "encoder.input_gates.weight": _places(names, series.names),
+        "encoder.weight_ih_l0": _places(names, series.names),
         "from_context.weight": _places(names, series.names, before=model.encoder.hidden_size),
         "from_future.weight": _places(future_names, series.future_names, after=2),  # the lead, and the anchor
     }
