@@ -15,7 +15,7 @@ from common.privacy.accounting import epsilon_of
 
 BAR_WIDTH = 40
 LONGEST_TABLE = 24
-WIDTH, HEIGHT, MARGIN = 720, 300, 60
+WIDTH, HEIGHT, MARGIN = 720.0, 300.0, 60.0
 
 
 @dataclass(frozen=True)
