@@ -107,7 +107,7 @@ def make_client_app(merchant: Merchant) -> ClientApp:
     A book in memory ends with the app: a restarted one would answer again. `client.guard.LedgerBook` outlives
     restarts, kills and coordinators.
     """
-    app, answers = ClientApp(), _Answers(merchant)
+    app, answers = ClientApp(), Answers(merchant)
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -121,7 +121,7 @@ def make_client_app(merchant: Merchant) -> ClientApp:
     return app
 
 
-class _Answers:
+class Answers:
     """Answer each round once, and whoever asks the same again in the same bytes."""
 
     def __init__(self, merchant: Merchant) -> None:
@@ -135,6 +135,7 @@ class _Answers:
         self._lock = Lock()  # two handlers at once must not draw noise for the same round
 
     def answer(self, content: RecordDict) -> RecordDict:
+        """Answer one request, or refuse it with a HansaError."""
         request = decode_request(content, size=self._size)
         _check_terms(request, self._merchant)
         with self._lock:
