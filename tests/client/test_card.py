@@ -82,6 +82,17 @@ def test_what_others_see_in_the_models_follows_from_the_public_cohort(
     assert "unknown" in alone["released_models_only"]
 
 
+def test_of_an_audit_the_card_takes_over_the_verdict_and_nothing_that_was_measured(
+    ledger: Ledger, make_policy: Callable[..., Policy], spend_rounds: Callable[..., None]
+) -> None:
+    spend_rounds()
+    levels = {"L0": {"violations": [], "measured": {"shift": 0.73917}}, "L1": {"violations": ["mu is 1.2"]}}
+    card = make_card(ledger, make_policy(), "", audit={"clean": False, "levels": levels})
+    assert card["audit"] == {"clean": False, "levels": {"L0": "clean", "L1": "violated"}}
+    with pytest.raises(DataError, match="no report of hansa-client audit"):
+        make_card(ledger, make_policy(), "", audit={"clean": True})
+
+
 def test_without_noise_the_card_promises_nothing_and_says_so_first(
     ledger: Ledger, make_policy: Callable[..., Policy], spend_rounds: Callable[..., None]
 ) -> None:
