@@ -42,7 +42,13 @@ test: check  ## everything that CI runs
 test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow
 
+audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
+	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/simulation/test_audit.py
+
+audit-table: setup  ## write the table of planted faults into docs/audit.md
+	AUDIT_TABLE=write $(BIN)/pytest -m slow tests/client/audit/test_planted.py
+
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-gpu
+.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-gpu audit-study audit-table
