@@ -19,6 +19,11 @@ from planted.fault import Fault
 Patch = pytest.MonkeyPatch
 
 
+class NoNoise:
+    def integers(self, size: int, std: float) -> Tensor:
+        return torch.zeros(size, dtype=torch.int64)
+
+
 def fitted_scaler(patch: Patch) -> None:
     step_features = features._step_features
 
@@ -107,7 +112,7 @@ def window_records(patch: Patch) -> None:
 
             with pytest.MonkeyPatch.context() as inner:
                 inner.setattr(training, "cut_training", cut_one)
-                total += train_round(model, series, parameters, mechanism=silent, noise=noise, **rest)
+                total += train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release(total, noise)
 
     patch.setattr("client.app.train_round", faulty)
@@ -145,7 +150,7 @@ def divide_by_count(patch: Patch) -> None:
         model: DemandGRU, series: Any, parameters: Tensor, *, mechanism: Mechanism, noise: Any, **rest: Any
     ) -> Tensor:
         silent = Mechanism(mechanism.clipping_norm, 0.0)
-        total = train_round(model, series, parameters, mechanism=silent, noise=noise, **rest)
+        total = train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release((total.double() * 64 / max(1, series.num_entities)).round().long(), noise)
 
     patch.setattr("client.app.train_round", faulty)
