@@ -61,7 +61,7 @@ def audit_plan(
     Parameters
     ----------
     merchant
-        Its name; the smallest one, in which an entity weighs most, if left empty.
+        Its name; if left empty the smallest of more than one entity, where one weighs most.
     epsilon
         What is claimed; the smallest of the plan's private methods if left out.
 
@@ -124,7 +124,7 @@ def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str,
     names, counts = np.unique(panel.merchants.astype(str), return_counts=True)
     if merchant and merchant not in names:
         raise ConfigError(f"There is no merchant {merchant!r} at the first origin; there are {', '.join(names)}.")
-    chosen = merchant or str(names[counts.argmin()])
+    chosen = merchant or str(names[np.where(counts > 1, counts, counts.max()).argmin()])
     entities = panel.entities[panel.merchants.astype(str) == chosen]
     own = np.isin(as_text(rows[plan.data.entity]), entities)
     if plan.data.merchant:

@@ -123,8 +123,13 @@ def _multiplied(own: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
     """Repeat rows; where a day has one row, multiply what it holds."""
     if plan.rows == "events":
         return pd.concat([own] * COPIES)
-    columns = _value_columns(plan, own)
-    return own.assign(**{column: pd.to_numeric(own[column], errors="coerce") * COPIES for column in columns})
+    columns = {column: own[column] for column in _value_columns(plan, own)}
+    return own.assign(
+        **{
+            name: (pd.to_numeric(column, errors="coerce") * COPIES).astype(_type_of(column))
+            for name, column in columns.items()
+        }
+    )
 
 
 def _value_columns(plan: DataPlan, rows: pd.DataFrame) -> list[str]:
@@ -136,7 +141,12 @@ def _value_columns(plan: DataPlan, rows: pd.DataFrame) -> list[str]:
 
 
 def _valued(own: pd.DataFrame, columns: list[str], value: float) -> pd.DataFrame:
-    return own.assign(**dict.fromkeys(columns, value))
+    return own.assign(**{column: str(value) if _type_of(own[column]) is str else value for column in columns})
+
+
+def _type_of(column: pd.Series) -> type:
+    """Tell text, as a CSV file is read, from numbers."""
+    return str if isinstance(column.iloc[0], str) else float
 
 
 def _dated(own: pd.DataFrame, plan: DataPlan, day: date) -> pd.DataFrame:
