@@ -40,11 +40,23 @@ class DemandGRU(nn.Module):
 
     def forward(self, examples: Examples) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket."""
+        return self.decode(self.encode(examples), examples.future, examples.anchor)
+
+    def encode(self, examples: Examples) -> Float[Tensor, "entity position context"]:
+        """Return what the decoder sees of the past: the GRU's state and the features at each position."""
         states, _ = self.encoder(examples.inputs)
         hidden = states.index_select(1, examples.position)
-        context = self.from_context(torch.cat([hidden, examples.inputs[:, examples.position]], dim=2))
-        future = torch.cat([examples.future, torch.log1p(examples.anchor)[..., None] / 4], dim=3)
-        outputs: Tensor = self.output(torch.tanh(context[:, :, None] + self.from_future(future)))
+        return torch.cat([hidden, examples.inputs[:, examples.position]], dim=2)
+
+    def decode(
+        self,
+        context: Float[Tensor, "entity position context"],
+        future: Float[Tensor, "entity position bucket covariate"],
+        anchor: Float[Tensor, "entity position bucket"],
+    ) -> Float[Tensor, "entity position bucket output"]:
+        """Return the likelihood's outputs of each bucket, from what is known of past and future."""
+        ahead = torch.cat([future, torch.log1p(anchor)[..., None] / 4], dim=3)
+        outputs: Tensor = self.output(torch.tanh(self.from_context(context)[:, :, None] + self.from_future(ahead)))
         return outputs
 
 

@@ -53,8 +53,8 @@ class Product:
 class Workspace:
     """Memory for one product, multiplied out for a few entities at a time, and used again for the next few.
 
-    Every entity's factors and product begin at a multiple of 64 bytes, with zeros in between: elsewhere a kernel may
-    add up in another order, and an entity's last bits would depend on how many stand before it.
+    Every entity's factors and product begin at a multiple of 64 bytes, with zeros in between, for speed; and because
+    elsewhere a kernel may add up in another order, so that an entity's last bits would depend on its place.
     """
 
     def __init__(self, product: Product, size: int) -> None:

@@ -25,7 +25,7 @@ from common.model import DemandGRU, entity_losses, get_vector, set_vector
 from common.plan import TrainingPlan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
-from server.aggregation import merchant_weights
+from common.weight import merchant_weights
 from server.optimizer import ServerState, advance, start_state
 
 CHUNK_ENTITIES, DEVICE_CHUNK_ENTITIES = 256, 16_384  # for the cache of a core, for the memory of a device

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,32 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
         series=build_series(present, plan.model, day),
         cohort=declare_cohort(present, plan),
         outcome=observe(present, plan.model, day),
+    )
+
+
+def rehearse(trial: Trial) -> Trial:
+    """Step back by one horizon: the same merchants, what they knew then, and what happened up to the origin.
+
+    Raises
+    ------
+    DataError
+        No entity exists that early.
+    """
+    day = trial.day - trial.plan.model.horizon_days
+    present = trial.panel.select(np.flatnonzero(trial.panel.first_day < day))
+    if day < trial.plan.model.step_days or len(present.entities) == 0:
+        raise DataError(
+            f"There is nothing to choose a method on: no {trial.plan.data.entity} has a row one horizon "
+            f"before the origin {trial.origin}; choose a later origin, or leave out what is routed or personalised."
+        )
+    return Trial(
+        plan=trial.plan,
+        origin=trial.origin - timedelta(days=trial.plan.model.horizon_days),
+        day=day,
+        panel=present,
+        series=build_series(present, trial.plan.model, day),
+        cohort=declare_cohort(present, trial.plan),
+        outcome=observe(present, trial.plan.model, day),
     )
 
 

@@ -202,6 +202,15 @@ def test_channels_in_another_order_give_another_hash() -> None:
     assert parse_plan(changed(f"{first}\n{second}", f"{second}\n{first}")).hash != parse_plan(TEXT).hash
 
 
+def test_a_run_with_noise_and_one_without_have_hashes_of_their_own() -> None:
+    plan = parse_plan(TEXT)
+    hashes = {plan.hash, plan.run_hash(private=True), plan.run_hash(private=False)}
+    assert len(hashes) == 3
+    assert all(len(value) == 64 for value in hashes)
+    assert plan.training(private=True) is plan.privacy.training
+    assert plan.training(private=False) is plan.federation.training
+
+
 def test_a_plan_that_travelled_as_json_keeps_its_hash() -> None:
     plan = parse_plan(TEXT)
     assert Plan.model_validate_json(plan.model_dump_json()).hash == plan.hash

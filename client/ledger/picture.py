@@ -1,0 +1,105 @@
+"""The budget over time, as bars in a terminal and as a drawing that needs no other file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from client.ledger.account import Account
+from client.policy import Budget
+from common.privacy.accounting import epsilon_of
+
+BAR_WIDTH = 40
+LONGEST_TABLE = 24
+WIDTH, HEIGHT, MARGIN = 720, 300, 60
+
+
+@dataclass(frozen=True)
+class Point:
+    """Epsilon of everything spent up to a moment."""
+
+    at: datetime
+    epsilon: float
+
+
+def curve_of(account: Account) -> list[Point]:
+    """Follow epsilon from spend to spend; all of one moment are one point."""
+    points: dict[datetime, float] = {}
+    mu_squared = 0.0
+    for spend in sorted(account.spends, key=lambda spend: spend.at):
+        mu_squared += spend.cost(account.unit)
+        points[spend.at] = mu_squared
+    return [Point(at, epsilon_of(math.sqrt(total), account.delta)) for at, total in points.items()]
+
+
+def make_bars(account: Account, budget: Budget | None) -> Table:
+    """Draw one bar for every month in which something was spent, up to the budget for life."""
+    limit = f" of {budget.epsilon:g}" if budget else ""
+    table = Table(title=f"{account.dataset}: epsilon{limit} per {account.unit}, at delta {account.delta:g}", box=SIMPLE)
+    for column in ("month", "epsilon so far", "", "rounds"):
+        table.add_column(column, justify="left" if column in ("month", "") else "right")
+    months: dict[str, tuple[float, int]] = {}
+    for point, count in _with_counts(account):
+        month = f"{point.at.astimezone():%Y-%m}"
+        months[month] = point.epsilon, months.get(month, (0.0, 0))[1] + count
+    top = budget.epsilon if budget else max((epsilon for epsilon, _ in months.values()), default=1.0)
+    for month, (epsilon, rounds) in list(months.items())[-LONGEST_TABLE:]:
+        table.add_row(month, f"{epsilon:.3f}", _bar(epsilon / top), str(rounds))
+    if not months:
+        table.add_row("–", "0", _bar(0.0), "0")
+    return table
+
+
+def draw_curve(account: Account, budget: Budget | None) -> str:
+    """Draw epsilon over time as SVG, with the budget for life as a line that it must not cross."""
+    points = [point for point in curve_of(account) if math.isfinite(point.epsilon)]
+    top = 1.1 * max([point.epsilon for point in points] + [budget.epsilon if budget else 1.0])
+    first, last = (points[0].at, points[-1].at) if points else (None, None)
+    span = max(1.0, (last - first).total_seconds()) if first and last else 1.0
+
+    def x(at: datetime) -> float:
+        return MARGIN + (WIDTH - 2 * MARGIN) * ((at - first).total_seconds() / span if first else 0.0)
+
+    def y(epsilon: float) -> float:
+        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * epsilon / top
+
+    path = f"M{MARGIN} {y(0):.1f}" + "".join(f" H{x(point.at):.1f} V{y(point.epsilon):.1f}" for point in points)
+    marks = [
+        f'<path d="M{MARGIN} {MARGIN} V{HEIGHT - MARGIN} H{WIDTH - MARGIN}" fill="none" stroke="#888"/>',
+        f'<path d="{path} H{WIDTH - MARGIN}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
+        _text(MARGIN, MARGIN - 24, f"epsilon per {account.unit}, everything added up, at delta {account.delta:g}"),
+        _text(MARGIN - 34, y(0) + 4, "0"),
+    ]
+    if budget:
+        limit = y(budget.epsilon)
+        marks.append(f'<path d="M{MARGIN} {limit:.1f} H{WIDTH - MARGIN}" stroke="#b3261e" stroke-dasharray="6 4"/>')
+        marks.append(_text(MARGIN - 34, limit + 4, f"{budget.epsilon:g}"))
+    if points:
+        marks.append(_text(MARGIN, HEIGHT - MARGIN + 20, f"{points[0].at:%Y-%m-%d}"))
+        marks.append(_text(WIDTH - MARGIN - 70, HEIGHT - MARGIN + 20, f"{points[-1].at:%Y-%m-%d}"))
+        marks.append(_text(WIDTH - MARGIN + 6, y(points[-1].epsilon) + 4, f"{points[-1].epsilon:.2f}"))
+    body = "\n".join(marks)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
+        f'font-size="13">\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
+    )
+
+
+def _with_counts(account: Account) -> list[tuple[Point, int]]:
+    counts: dict[datetime, int] = {}
+    for spend in account.spends:
+        counts[spend.at] = counts.get(spend.at, 0) + 1
+    return [(point, counts[point.at]) for point in curve_of(account)]
+
+
+def _bar(share: float) -> str:
+    full = BAR_WIDTH if not math.isfinite(share) else min(BAR_WIDTH, round(BAR_WIDTH * share))
+    return "█" * full + "░" * (BAR_WIDTH - full)
+
+
+def _text(x: float, y: float, words: str) -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}">{words}</text>'

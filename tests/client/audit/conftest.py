@@ -1,0 +1,61 @@
+"""A merchant small enough to be audited in seconds, with data on which every planted fault can show."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from client.audit.subject import Subject
+from common.plan import Plan
+from common.privacy.accounting import noise_multiplier_for
+from common.privacy.mechanism import Mechanism
+
+ORIGIN = date(2024, 2, 5)
+COUNTRIES = ("here", "there")
+DELTA = 1e-5
+DATA = {
+    "target": {"aggregate": "sum", "column": "units"},
+    "static": [{"column": "country", "categories": COUNTRIES}],
+    "start": date(2024, 1, 1),
+    "end": date(2024, 2, 9),
+}
+
+
+def draw_rows(num_customers: int, *, seed: int = 0) -> pd.DataFrame:
+    """Draw purchases; nobody buys on 20 January."""
+    generator = np.random.default_rng(seed)
+    visits = generator.integers(1, 9, num_customers)
+    days = generator.choice([day for day in range(35) if day != 19], visits.sum())
+    customer = np.repeat(np.arange(num_customers), visits)
+    return pd.DataFrame(
+        {
+            "customer": [f"customer-{number:03d}" for number in customer],
+            "time": pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D"),
+            "units": generator.integers(1, 9, visits.sum()).astype(float),
+            "country": np.array(COUNTRIES)[customer % 2],
+        }
+    )
+
+
+@pytest.fixture
+def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., Subject]:
+    """Make a subject over `rows` or the rows of `num_customers` customers."""
+
+    def make(
+        *,
+        num_customers: int = 70,
+        rows: pd.DataFrame | None = None,
+        epsilon: float = 2.0,
+        num_rounds: int = 50,
+        **changes: Any,
+    ) -> Subject:
+        plan = make_plan(data=DATA, model={"season": False}, evaluation={"origins": [ORIGIN]})
+        sigma = noise_multiplier_for(epsilon=epsilon, delta=DELTA, num_rounds=num_rounds)
+        own = draw_rows(num_customers) if rows is None else rows
+        terms = {"mechanism": Mechanism(1.0, sigma), "num_rounds": num_rounds, "epsilon": epsilon, "delta": DELTA}
+        return Subject(plan, own, ORIGIN, **(terms | changes))
+
+    return make

@@ -1,0 +1,201 @@
+"""Faults between the raw rows and the gradient: one entity's record depends on another's, or is many records."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from planted.fault import Fault
+from torch import Tensor
+
+from client import training
+from client.gradient import ProductModule
+from common import features, panel
+from common.features import cut_training
+from common.gru import GRU
+from common.model import DemandGRU
+from common.privacy.mechanism import Mechanism
+
+Patch = pytest.MonkeyPatch
+
+
+def fitted_scaler(patch: Patch) -> None:
+    step_features = features._step_features
+
+    def faulty(*arguments: Any) -> np.ndarray:
+        values = step_features(*arguments)
+        return (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
+
+    patch.setattr(features, "_step_features", faulty)
+
+
+def calendar_from_rows(patch: Patch) -> None:
+    open_days = panel._open_days
+
+    def faulty(grid: Any, plan: Any, first_day: np.ndarray) -> np.ndarray:
+        anyone = grid.has_row().any(0)
+        return open_days(grid, plan, first_day) & anyone[None, :]
+
+    patch.setattr(panel, "_open_days", faulty)
+
+
+def span_from_rows(patch: Patch) -> None:
+    """Count days from the first row of anyone, inside the span or not."""
+    day_of_row = panel._day_of_row
+
+    def faulty(times: pd.Series, plan: Any) -> np.ndarray:
+        days = day_of_row(times, plan)
+        return np.where(days >= 0, days - days[days >= 0].min(), -1)
+
+    patch.setattr(panel, "_day_of_row", faulty)
+
+
+def vocabulary_from_rows(patch: Patch) -> None:
+    """Number the categories that occur instead of taking the plan's."""
+    columns_of = panel._columns_of
+
+    def faulty(rows: pd.DataFrame, attribute: Any) -> list[np.ndarray]:
+        if not attribute.categories:
+            return columns_of(rows, attribute)
+        codes = np.unique(panel.as_text(rows[attribute.column]).astype(str), return_inverse=True)[1]
+        return [(codes == place).astype(float) for place in range(len(attribute.categories))]
+
+    patch.setattr(panel, "_columns_of", faulty)
+
+
+def winsorise(patch: Patch) -> None:
+    """Cap demand at the quantile of everyone's."""
+    numbers = panel._numbers
+
+    def faulty(rows: pd.DataFrame, column: str) -> np.ndarray:
+        values = numbers(rows, column)
+        return np.minimum(values, np.quantile(values, 0.95))
+
+    patch.setattr(panel, "_numbers", faulty)
+
+
+def relative_to_total(patch: Patch) -> None:
+    """Measure an entity's demand as its share of the shop's."""
+    build = features.build_series
+
+    def share(own: Any, plan: Any, origin: int) -> Any:
+        return build(features.Panel(**{**vars(own), "target": own.target / own.target.sum() * 100}), plan, origin)
+
+    patch.setattr("client.audit.subject.build_series", share)
+
+
+def draws_by_place(patch: Patch) -> None:
+    """Draw an entity's window by its place in the list."""
+    patch.setattr(features, "_keys", lambda own: np.arange(len(own.entities), dtype=np.int64))
+
+
+def window_records(patch: Patch) -> None:
+    """Clip each forecast position as a record of its own: an entity is as many records as it has positions."""
+
+    def faulty(
+        model: DemandGRU,
+        series: Any,
+        parameters: Tensor,
+        *,
+        round_number: int,
+        mechanism: Mechanism,
+        noise: Any,
+        device: Any,
+    ) -> Tensor:
+        features_of_all = cut_training(series, round_number) if series.num_entities else None
+        total = torch.zeros(len(parameters), dtype=torch.int64)
+        training.set_vector(model, parameters)
+        hooked = ProductModule(model)
+        for position in range(0 if features_of_all is None else features_of_all.weight.shape[1]):
+            fields = {**vars(features_of_all)}
+            weight = torch.zeros_like(fields["weight"])
+            weight[:, position] = fields["weight"][:, position]
+            gradients, _ = hooked.gradients(features.Examples(**{**fields, "weight": weight}))
+            total += mechanism.contribution(gradients.expand(slice(None)))
+        hooked.close()
+        return mechanism.release(total, noise)
+
+    patch.setattr("client.app.train_round", faulty)
+
+
+def batch_mean(patch: Patch) -> None:
+    """Centre the hidden layer over the batch, as BatchNorm does."""
+    forward = GRU.forward
+
+    def faulty(self: GRU, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return forward(self, inputs - inputs.mean(0, keepdim=True).nan_to_num())
+
+    patch.setattr(GRU, "forward", faulty)
+
+
+def carried_state(patch: Patch) -> None:
+    """Start a batch from where the last one ended."""
+    forward, last = GRU.forward, [0.0]
+
+    def faulty(self: GRU, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, final = forward(self, inputs + 0.1 * last[0])
+        last[0] = float(final.detach().nan_to_num().mean())
+        return hidden, final
+
+    patch.setattr(GRU, "forward", faulty)
+
+
+def divide_by_count(patch: Patch) -> None:
+    """Scale the sum by the number of entities that there are."""
+    train_round = training.train_round
+
+    def faulty(
+        model: DemandGRU, series: Any, parameters: Tensor, *, mechanism: Mechanism, noise: Any, **rest: Any
+    ) -> Tensor:
+        silent = Mechanism(mechanism.clipping_norm, 0.0)
+        total = train_round(model, series, parameters, mechanism=silent, noise=noise, **rest)
+        return mechanism.release((total.double() * 64 / max(1, series.num_entities)).round().long(), noise)
+
+    patch.setattr("client.app.train_round", faulty)
+
+
+def noise_per_chunk(patch: Patch) -> None:
+    """Release every chunk: how often noise is added tells how many entities there are."""
+    train_round = training.train_round
+
+    def faulty(model: DemandGRU, series: Any, parameters: Tensor, **rest: Any) -> Tensor:
+        chunks = torch.arange(series.num_entities).split(64) or [torch.arange(0)]
+        return sum(train_round(model, series.select(chunk), parameters, **rest) for chunk in chunks)
+
+    patch.setattr("client.app.train_round", faulty)
+
+
+def ragged_chunks(patch: Patch) -> None:
+    """Let the last chunk be as long as what is left."""
+    patch.setattr(training, "CHUNK_ENTITIES", 5)
+    patch.setattr(training, "_fill", lambda rows: rows)
+
+
+def deduplicate(patch: Patch) -> None:
+    """Drop a row that equals another entity's row of the same day."""
+    filter_rows = panel.filter_rows
+
+    def faulty(rows: pd.DataFrame, filters: Any) -> pd.DataFrame:
+        kept = filter_rows(rows, filters)
+        return kept.drop_duplicates(subset=[column for column in kept if column != "customer"])
+
+    patch.setattr(panel, "filter_rows", faulty)
+
+
+FAULTS = (
+    Fault("fitted-scaler", "features scaled by everyone's mean and deviation", fitted_scaler),
+    Fault("calendar-from-rows", "closed is when nobody bought", calendar_from_rows),
+    Fault("span-from-rows", "time starts at the first row of anyone", span_from_rows),
+    Fault("vocabulary-from-rows", "categories numbered as they occur", vocabulary_from_rows),
+    Fault("quantile-cap", "demand capped at everyone's 95 % quantile", winsorise),
+    Fault("share-of-total", "demand measured as a share of the shop's", relative_to_total),
+    Fault("rows-matched-across-entities", "a row that equals another entity's is dropped", deduplicate),
+    Fault("draws-by-place", "an entity's draws follow its place in the list", draws_by_place),
+    Fault("window-level-records", "every position is clipped as a record of its own", window_records),
+    Fault("batch-coupling", "the batch's mean is taken out, as BatchNorm does", batch_mean),
+    Fault("hidden-state-carried-over", "a batch starts where the last one ended", carried_state),
+    Fault("denominator-from-count", "the sum is divided by the number of entities", divide_by_count),
+    Fault("noise-per-chunk", "as many draws as there are chunks", noise_per_chunk),
+    Fault("ragged-chunks", "a product's last bits follow the number of entities", ragged_chunks),
+)
