@@ -42,7 +42,10 @@ test: check  ## everything that CI runs
 test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow
 
+test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its ledger against what arrived
+	$(BIN)/pytest -m slow -s tests/client/test_kill.py
+
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-gpu
+.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-kill test-gpu

@@ -25,7 +25,14 @@ from common.model import DemandGRU, entity_losses
 from common.panel import Panel
 from common.plan import ModelPlan
 
-PRIOR_STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the squared distance, against the mean loss of an entity
+PRIOR_STRENGTHS = (
+    1000.0,
+    300.0,
+    100.0,
+    30.0,
+    10.0,
+    3.0,
+)  # of the squared distance, against the sum of entities' losses
 WINDOWS = 4  # per entity, where its history is longer than the model's window
 ITERATIONS = 30  # of L-BFGS, from the solution of the stronger prior
 
@@ -119,7 +126,8 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
         outputs = fitted.decode(records.context, records.future, records.anchor)
         loss = fitted.likelihood.loss(outputs, records.anchor, records.label)
         distance = sum(((own - start) ** 2).sum() for own, start in zip(moving, center, strict=True))
-        objective = (loss * records.weight).sum() / records.weight.numel() + strength * distance
+        evidence = (loss * records.weight).sum() / records.weight[0].numel()
+        objective = (evidence + strength * distance) / len(records.weight)
         objective.backward()
         return objective
 

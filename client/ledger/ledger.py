@@ -199,7 +199,7 @@ class Ledger:
         PrivacyError
             It is not the one that was sealed.
         """
-        with self._lock, self._translated():
+        with self.snapshot():
             self._catch_up()
             row = self._connection.execute("SELECT content FROM message WHERE spend = ?", (number,)).fetchone()
         digests = [entry.digest for entry in self._entries if isinstance(entry, Seal) and entry.spend == number]
@@ -259,6 +259,19 @@ class Ledger:
                     )
                 self._entries.append(read_entry(line))
                 self._heads.append(head)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state of the file inside, whatever another process writes meanwhile."""
+        with self._lock, self._translated():
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

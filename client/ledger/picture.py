@@ -15,7 +15,7 @@ from common.privacy.accounting import epsilon_of
 
 BAR_WIDTH = 40
 LONGEST_TABLE = 24
-WIDTH, HEIGHT, MARGIN = 720, 300, 60
+WIDTH, HEIGHT, MARGIN = 720.0, 300.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -56,37 +56,60 @@ def make_bars(account: Account, budget: Budget | None) -> Table:
 
 def draw_curve(account: Account, budget: Budget | None) -> str:
     """Draw epsilon over time as SVG, with the budget for life as a line that it must not cross."""
-    points = [point for point in curve_of(account) if math.isfinite(point.epsilon)]
-    top = 1.1 * max([point.epsilon for point in points] + [budget.epsilon if budget else 1.0])
-    first, last = (points[0].at, points[-1].at) if points else (None, None)
-    span = max(1.0, (last - first).total_seconds()) if first and last else 1.0
-
-    def x(at: datetime) -> float:
-        return MARGIN + (WIDTH - 2 * MARGIN) * ((at - first).total_seconds() / span if first else 0.0)
-
-    def y(epsilon: float) -> float:
-        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * epsilon / top
-
-    path = f"M{MARGIN} {y(0):.1f}" + "".join(f" H{x(point.at):.1f} V{y(point.epsilon):.1f}" for point in points)
+    every = curve_of(account)
+    points = [point for point in every if math.isfinite(point.epsilon)]
+    axes = _Axes.around(points, budget)
+    title = f"epsilon per {account.unit}, everything added up, at delta {account.delta:g}"
     marks = [
         f'<path d="M{MARGIN} {MARGIN} V{HEIGHT - MARGIN} H{WIDTH - MARGIN}" fill="none" stroke="#888"/>',
-        f'<path d="{path} H{WIDTH - MARGIN}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
-        _text(MARGIN, MARGIN - 24, f"epsilon per {account.unit}, everything added up, at delta {account.delta:g}"),
-        _text(MARGIN - 34, y(0) + 4, "0"),
+        f'<path d="{_steps(points, axes)}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
+        _text(MARGIN, MARGIN - 24, title),
+        _text(MARGIN - 34, axes.y(0.0) + 4, "0"),
     ]
     if budget:
-        limit = y(budget.epsilon)
+        limit = axes.y(budget.epsilon)
         marks.append(f'<path d="M{MARGIN} {limit:.1f} H{WIDTH - MARGIN}" stroke="#b3261e" stroke-dasharray="6 4"/>')
         marks.append(_text(MARGIN - 34, limit + 4, f"{budget.epsilon:g}"))
     if points:
         marks.append(_text(MARGIN, HEIGHT - MARGIN + 20, f"{points[0].at:%Y-%m-%d}"))
         marks.append(_text(WIDTH - MARGIN - 70, HEIGHT - MARGIN + 20, f"{points[-1].at:%Y-%m-%d}"))
-        marks.append(_text(WIDTH - MARGIN + 6, y(points[-1].epsilon) + 4, f"{points[-1].epsilon:.2f}"))
+        marks.append(_text(WIDTH - MARGIN + 6, axes.y(points[-1].epsilon) + 4, f"{points[-1].epsilon:.2f}"))
+    if len(points) < len(every):
+        since = f"{every[len(points)].at:%Y-%m-%d}"
+        marks.append(_text(MARGIN, MARGIN - 6, f"no guarantee since {since}: what was released then has no bound"))
     body = "\n".join(marks)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
         f'font-size="13">\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
     )
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """From time and epsilon to places in the drawing."""
+
+    first: datetime | None
+    span_seconds: float
+    top: float
+
+    @classmethod
+    def around(cls, points: list[Point], budget: Budget | None) -> _Axes:
+        top = 1.1 * max([point.epsilon for point in points] + [budget.epsilon if budget else 1.0])
+        if not points:
+            return cls(None, 1.0, top)
+        return cls(points[0].at, max(1.0, (points[-1].at - points[0].at).total_seconds()), top)
+
+    def x(self, at: datetime) -> float:
+        share = (at - self.first).total_seconds() / self.span_seconds if self.first else 0.0
+        return MARGIN + (WIDTH - 2 * MARGIN) * share
+
+    def y(self, epsilon: float) -> float:
+        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * epsilon / self.top
+
+
+def _steps(points: list[Point], axes: _Axes) -> str:
+    steps = "".join(f" H{axes.x(point.at):.1f} V{axes.y(point.epsilon):.1f}" for point in points)
+    return f"M{MARGIN} {axes.y(0.0):.1f}{steps} H{WIDTH - MARGIN}"
 
 
 def _with_counts(account: Account) -> list[tuple[Point, int]]:

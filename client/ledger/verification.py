@@ -28,7 +28,7 @@ def verify_ledger(path: Path, *, head: str | None = None) -> None:
     PrivacyError
         Something was changed, dropped, added or moved, or the ledger is older than `head`.
     """
-    with closing(Ledger(path)) as ledger:  # opening it checks the chain
+    with closing(Ledger(path)) as ledger, ledger.snapshot():  # opening it checks the chain
         entries, heads = ledger.entries, ledger.heads
         for number, entry in enumerate(entries, start=1):
             if isinstance(entry, Spend):

@@ -211,6 +211,20 @@ def test_two_who_reserve_and_seal_at_once_agree_on_one_spend_and_one_message(
     verify_ledger(ledger.path)
 
 
+def test_a_reader_sees_a_message_and_its_line_together_while_another_seals(
+    ledger: Ledger, make_spend: Callable[..., Spend]
+) -> None:
+    numbers = [
+        ledger.reserve(make_spend(round_number=number, noise_multiplier=50.0), BUDGETS) for number in range(1, 16)
+    ]
+    with closing(Ledger(ledger.path)) as reader, ThreadPoolExecutor(1) as pool:
+        sealing = pool.submit(lambda: [ledger.seal(number, b"m", at=NOON) for number in numbers])
+        while not sealing.done():
+            assert reader.message(numbers[-1]) in (None, b"m")
+            verify_ledger(ledger.path)
+        assert reader.message(numbers[-1]) == b"m"
+
+
 def test_nothing_can_be_changed_or_deleted_through_sqlite(ledger: Ledger, make_spend: Callable[..., Spend]) -> None:
     number = ledger.reserve(make_spend(), BUDGETS)
     ledger.seal(number, b"message", at=NOON)
