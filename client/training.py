@@ -18,7 +18,6 @@ from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
 CHUNK_ENTITIES = 64  # at 16 and below an entity's last bit changes with its place in the chunk
-EVEN_SIZE = 16  # numbers in the widest vector register
 
 
 def train_round(
@@ -42,29 +41,20 @@ def train_round(
     Notes
     -----
     A matrix product of 5 rows and one of 6 may differ in the last bit of the rows they share, so that one
-    entity's presence would show in the others' contributions. Hence every chunk has the same shape. Nor may a row's
-    last bit depend on its place: kernels for whole vector registers keep to that, those for the rest of a layer that
-    does not fill them do not, so a model with such layers sees one entity at a time. None of this is a theorem about
-    kernels: the neighbour replay in the tests looks, on the CPU.
+    entity's presence would show in the others' contributions. Hence every chunk has the same shape. That the
+    last bits then agree is no theorem about kernels: the neighbour replay in the tests looks, on the CPU.
     """
     set_vector(model.to(device), parameters.to(device, torch.float32))
     total = torch.zeros(len(parameters), dtype=torch.int64)
-    size = _chunk_size(model)
     with closing(ProductModule(model)) as hooked:
-        for first in range(0, series.num_entities, size):
-            rows = torch.arange(first, min(first + size, series.num_entities))
-            examples = cut_training(series.select(_fill(rows, size)), round_number).to(device)
+        for first in range(0, series.num_entities, CHUNK_ENTITIES):
+            rows = torch.arange(first, min(first + CHUNK_ENTITIES, series.num_entities))
+            examples = cut_training(series.select(_fill(rows)), round_number).to(device)
             gradients, _ = hooked.gradients(examples)
-            total += mechanism.contribution(gradients.expand(slice(size))[: len(rows)].cpu())
+            total += mechanism.contribution(gradients.expand(slice(CHUNK_ENTITIES))[: len(rows)].cpu())
     return mechanism.release(total, noise)
 
 
-def _chunk_size(model: DemandGRU) -> int:
-    """Entities that go through the model at a time."""
-    sizes = (model.encoder.hidden_size, model.output.in_features)
-    return CHUNK_ENTITIES if all(size % EVEN_SIZE == 0 for size in sizes) else 1
-
-
-def _fill(rows: Int[Tensor, " row"], size: int) -> Int[Tensor, " chunk"]:
+def _fill(rows: Int[Tensor, " row"]) -> Int[Tensor, " chunk"]:
     """Repeat a chunk's entities up to the full length; what the repeated ones give is thrown away."""
-    return rows[torch.arange(size) % len(rows)]
+    return rows[torch.arange(CHUNK_ENTITIES) % len(rows)]

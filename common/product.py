@@ -21,7 +21,7 @@ from torch import Tensor
 
 from common.privacy.clipping import clip_factors
 
-CACHED_NUMBERS = 1 << 18  # of gradients multiplied out at a time on a CPU: a core's cache
+CACHED_NUMBERS = 1 << 18  # of factors and gradients worked on at a time on a CPU: a core's cache
 DEVICE_NUMBERS = 1 << 26  # on any other device
 SMALLEST_BLOCK = 16  # entities, below which the calls cost more than the numbers
 ALIGNED_NUMBERS = 16  # 64 bytes of single precision
@@ -53,8 +53,8 @@ class Product:
 class Workspace:
     """Memory for one product, multiplied out for a few entities at a time, and used again for the next few.
 
-    Every entity's factors and product begin at a multiple of 64 bytes, with zeros in between: elsewhere a kernel may
-    add up in another order, and an entity's last bits would depend on how many stand before it.
+    Every entity's factors and product begin at a multiple of 64 bytes, with zeros in between, for speed; and because
+    elsewhere a kernel may add up in another order, so that an entity's last bits would depend on its place.
     """
 
     def __init__(self, product: Product, size: int) -> None:
@@ -162,9 +162,14 @@ class EntityGradients:
         return self._flatten([sum_[None] for sum_ in sums])[0]
 
     def _block_size(self) -> int:
-        numbers = CACHED_NUMBERS if self.products[0].inputs.device.type == "cpu" else DEVICE_NUMBERS
-        size = max(SMALLEST_BLOCK, numbers // sum(parameter.numel() for parameter in self.parameters))
-        return max(1, min(size, self.num_entities))
+        """Count the entities that are multiplied out at a time: as many as the cache holds, factors and all."""
+        room = CACHED_NUMBERS if self.products[0].inputs.device.type == "cpu" else DEVICE_NUMBERS
+        needed = sum(product.weight.numel() for product in self.products)
+        needed += sum(
+            product.inputs.shape[1] * (product.inputs.shape[2] + product.backprops.shape[2])
+            for product in self.products
+        )
+        return max(1, min(max(SMALLEST_BLOCK, room // needed), self.num_entities))
 
     def _flatten(self, parts: Sequence[Tensor]) -> Float[Tensor, "some parameter"]:
         """Lay out what workspaces gave, product by product, in the order of the parameters."""
