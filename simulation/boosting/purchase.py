@@ -17,7 +17,7 @@ from common.plan import ModelPlan
 from simulation.boosting.tree import TreePlan, TreeRows, fit_trees, predict_score
 from simulation.logistic import SNAPSHOTS, can_buy, purchase_features, purchase_forecast, purchase_labels
 
-TREES = TreePlan(num_trees=60, learning_rate=0.05, num_leaves=8, min_leaf_rows=100, l2=5.0, objective="binary")
+TREES = TreePlan(num_trees=120, learning_rate=0.03, num_leaves=6, min_leaf_rows=50, l2=5.0, objective="binary")
 RECENT_WINDOWS_DAYS = (30, 60, 180)
 YEAR_DAYS = 364
 

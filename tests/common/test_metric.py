@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from common.metric import QUANTILE_LEVELS, Forecast, Outcome, score_demand, score_purchases
 
@@ -15,7 +16,7 @@ FORECAST = Forecast(
     quantiles=None,
     probability=None,
 )
-DEMAND_SCORES = ("wape", "rmsse", "rmspe", "wql", "coverage80", "bias")
+DEMAND_SCORES = ("wape", "rmsse", "rmspe", "wql", "coverage80", "coverage80_mid", "bias")
 
 
 def make_forecast(quantiles: np.ndarray) -> Forecast:
@@ -33,6 +34,7 @@ def test_each_score_of_demand_is_what_its_formula_says() -> None:
         "rmspe": pytest.approx(np.sqrt((0.5**2 + 0) / 2)),
         "wql": pytest.approx((1 + 1 + 0) / 6),
         "coverage80": None,
+        "coverage80_mid": None,
         "bias": pytest.approx((1 + 0 + 1) / 6),
     }
 
@@ -56,7 +58,34 @@ def test_coverage_counts_the_ends_of_the_interval(demand: float, inside: float) 
 def test_a_perfect_forecast_loses_nothing() -> None:
     quantiles = np.repeat(OUTCOME.actual[:, :, None], len(QUANTILE_LEVELS), axis=2)
     scores = score_demand(make_forecast(quantiles), OUTCOME)
-    assert scores == dict(zip(DEMAND_SCORES, (0.0, 0.0, 0.0, 0.0, 1.0, 0.0), strict=True))
+    # Nine levels that all equal the demand say that it has 5 % to 95 % below and up to it; 80 of those 90 are inside.
+    assert scores == dict(zip(DEMAND_SCORES, (0.0, 0.0, 0.0, 0.0, 1.0, pytest.approx(8 / 9), 0.0), strict=True))
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.1, 0.3, 1.0, 3.0, 10.0])
+def test_the_interval_of_a_perfect_count_forecast_covers_four_fifths_by_the_middle(mean: float) -> None:
+    # 20,000 draws: a share of .8 has a standard deviation of .003; the rest is the coarseness of nine levels.
+    actual = np.random.default_rng(0).poisson(mean, (20_000, 1)).astype(float)
+    quantiles = np.broadcast_to(stats.poisson.ppf(QUANTILE_LEVELS, mean), (20_000, 1, 9))
+    outcome = Outcome(actual, np.ones((20_000, 1), bool), np.ones(20_000))
+    scores = score_demand(make_forecast(quantiles), outcome)
+    assert 0.75 < scores["coverage80_mid"] < 0.85
+    assert scores["coverage80"] > 0.8
+
+
+def test_a_count_forecast_that_is_too_sure_or_too_wide_is_seen_by_the_middle() -> None:
+    actual = np.random.default_rng(0).poisson(3.0, (20_000, 1)).astype(float)
+    outcome = Outcome(actual, np.ones((20_000, 1), bool), np.ones(20_000))
+    for wrong, low, high in ((np.full(9, 3.0), 0.0, 0.5), (np.linspace(0, 9, 9), 0.9, 1.0)):
+        quantiles = np.broadcast_to(wrong, (20_000, 1, 9))
+        assert low < score_demand(make_forecast(quantiles), outcome)["coverage80_mid"] < high
+
+
+def test_the_middle_is_the_plain_coverage_where_no_demand_equals_an_end() -> None:
+    generator = np.random.default_rng(0)
+    actual, quantiles = generator.random((500, 1)), np.sort(generator.random((500, 1, 9)), axis=2)
+    scores = score_demand(make_forecast(quantiles), Outcome(actual, np.ones((500, 1), bool), np.ones(500)))
+    assert scores["coverage80_mid"] == scores["coverage80"]
 
 
 def test_what_is_said_of_a_closed_day_does_not_count() -> None:
