@@ -7,6 +7,7 @@ adds or removes one row of the panel and changes no other (the privacy unit depe
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -169,9 +170,9 @@ def as_text(column: pd.Series) -> np.ndarray:
 def as_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
     """Read each value as a number by itself, "true" as 1 and "false" as 0; NaN where it is none."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if not pd.api.types.is_string_dtype(column):
+    if not (pd.api.types.is_string_dtype(column) or pd.api.types.is_object_dtype(column)):
         return numbers
-    words = column.str.lower()
+    words = pd.Series(as_text(column)).str.lower()  # text with a gap is an object column before pandas 3
     return np.select([words == "true", words == "false"], [1.0, 0.0], numbers)
 
 
@@ -264,11 +265,12 @@ def _columns_there(rows: pd.DataFrame) -> str:
 def day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
     """Day index of each row; -1 outside the plan's span."""
     numeric = pd.api.types.is_numeric_dtype(times)
+    as_read = pd.Series(as_text(times), times.index) if numeric else times
     try:  # by a fixed format: pandas would guess it from the first row, which is some entity's
-        parsed = pd.to_datetime(
-            pd.Series(as_text(times), times.index) if numeric else times, errors="coerce", format="ISO8601"
-        )
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # mixed offsets, before pandas 3
+            parsed = pd.to_datetime(as_read, errors="coerce", format="ISO8601")
+    except (ValueError, FutureWarning) as error:
         raise DataError(
             f"Column {plan.time!r} mixes offsets from UTC; "
             "write local times, all without an offset or all with the same."

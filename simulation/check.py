@@ -38,7 +38,6 @@ def _check_origins(report: Report, plan: Plan, panel: Panel) -> Report:
         except HansaError as error:
             return report.add(Finding("fault", "merchants", f"Origin {origin}: {error}"))
         sizes = cohort.merchant_of.bincount().tolist()
-        facts = {f"entities at {origin}": len(present.entities), f"merchants at {origin}": len(sizes)}
-        smallest = {f"entities of the smallest and the largest there, {origin}": f"{min(sizes)}, {max(sizes)}"}
-        report = Report({**report.facts, **facts, **smallest}, report.findings)
+        there = f"{len(present.entities)} entities of {len(sizes)} merchants, {min(sizes)} to {max(sizes)} each"
+        report = Report({**report.facts, f"at {origin}": there}, report.findings)
     return report

@@ -8,7 +8,7 @@ import pandas as pd
 from client.check.calendar import find_calendar_faults
 from client.check.leak import find_leaks
 from client.check.report import Finding, Report
-from client.check.row import describe_rows, find_row_faults, kept_days
+from client.check.row import describe_rows, find_row_faults, keep_rows
 from client.check.series import find_history_faults, find_series_faults
 from common.errors import DataError
 from common.panel import Panel, build_panel
@@ -22,10 +22,11 @@ def inspect_rows(rows: pd.DataFrame, plan: Plan) -> tuple[Report, Panel | None]:
         panel = build_panel(rows, plan.data)
     except DataError as error:
         return report.add(Finding("fault", "panel", str(error))), None
-    report = Report({**report.facts, **describe_rows(rows, plan.data), **describe_panel(panel)}, ())
+    kept = keep_rows(rows, plan.data)
+    report = Report({**report.facts, **describe_rows(kept, plan.data), **describe_panel(panel)}, ())
     findings = [
-        *find_row_faults(rows, plan.data),
-        *find_calendar_faults(kept_days(rows, plan.data), plan.data),
+        *find_row_faults(kept, plan.data),
+        *find_calendar_faults(kept.days, plan.data),
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_leaks(panel, plan),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -14,48 +15,59 @@ from common.panel import as_text, day_of_row, derive_columns, filter_rows
 from common.plan import Attribute, DataPlan
 
 SHOWN = 3  # values named in a sentence
+RARE = 0.01  # share of rows up to which copies are no more than a note
 
 
-def describe_rows(rows: pd.DataFrame, plan: DataPlan) -> dict[str, int | float | str]:
-    """Count the rows that the plan keeps, and give their first and last day."""
-    inside = kept_days(rows, plan)
-    first, last = (plan.start + timedelta(days=int(day)) for day in (inside.min(), inside.max()))
-    return {"rows kept": len(inside), "first day with a row": str(first), "last day with a row": str(last)}
+@dataclass(frozen=True)
+class KeptRows:
+    """What the plan's filters and span leave.
+
+    Attributes
+    ----------
+    days
+        Day of each row that is left.
+    num_outside
+        Rows that pass the filters and lie outside the span.
+    """
+
+    rows: pd.DataFrame
+    days: Int[np.ndarray, " row"]
+    num_outside: int
 
 
-def find_row_faults(rows: pd.DataFrame, plan: DataPlan) -> Iterator[Finding]:
+def keep_rows(rows: pd.DataFrame, plan: DataPlan) -> KeptRows:
+    """Keep the rows that the panel is built from."""
+    kept = filter_rows(derive_columns(rows, plan), plan.filters)
+    days = day_of_row(kept[plan.time], plan)
+    inside = days >= 0
+    return KeptRows(kept[inside], days[inside], int((~inside).sum()))
+
+
+def describe_rows(kept: KeptRows, plan: DataPlan) -> dict[str, int | float | str]:
+    """Count the rows, and give their first and last day."""
+    first, last = (plan.start + timedelta(days=int(day)) for day in (kept.days.min(), kept.days.max()))
+    return {"rows kept": len(kept.rows), "first day with a row": str(first), "last day with a row": str(last)}
+
+
+def find_row_faults(kept: KeptRows, plan: DataPlan) -> Iterator[Finding]:
     """Look for rows outside the span, gaps in used columns, rows that are there twice, and unknown categories."""
-    kept, days = _keep(rows, plan)
-    outside = int((days < 0).sum())
-    if outside:
+    rows = kept.rows
+    if kept.num_outside:
         yield Finding(
             "note",
             "outside_span",
-            f"{outside} rows lie outside data.start {plan.start} … data.end {plan.end} and are left out.",
+            f"{kept.num_outside} rows lie outside data.start {plan.start} … data.end {plan.end} and are left out.",
         )
-    kept = kept[days >= 0]
-    yield from _find_gaps(kept, plan)
-    if plan.rows == "events" and (twice := int(kept.duplicated().sum())):
+    yield from _find_gaps(rows, plan)
+    if plan.rows == "events" and (twice := int(rows.duplicated().sum())):
         yield Finding(
-            "note" if twice < len(kept) / 100 else "warning",
+            "note" if twice < RARE * len(rows) else "warning",
             "duplicates",
-            f"{twice} of {len(kept)} rows equal another row in every column and count twice; "
+            f"{twice} of {len(rows)} rows equal another row in every column and count twice; "
             "if they were exported twice, drop the copies.",
         )
     for attribute in (*plan.known, *plan.static):
-        yield from _find_unknown_categories(kept, attribute)
-
-
-def kept_days(rows: pd.DataFrame, plan: DataPlan) -> Int[np.ndarray, " row"]:
-    """Give the day of each row that the plan keeps."""
-    _, days = _keep(rows, plan)
-    return days[days >= 0]
-
-
-def _keep(rows: pd.DataFrame, plan: DataPlan) -> tuple[pd.DataFrame, Int[np.ndarray, " row"]]:
-    """Filter the rows, and give the day of each that is left; -1 outside the span."""
-    kept = filter_rows(derive_columns(rows, plan), plan.filters)
-    return kept, day_of_row(kept[plan.time], plan)
+        yield from _find_unknown_categories(rows, attribute)
 
 
 def _find_gaps(rows: pd.DataFrame, plan: DataPlan) -> Iterator[Finding]:

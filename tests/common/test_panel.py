@@ -217,7 +217,8 @@ def test_a_gap_in_another_row_does_not_change_how_a_value_is_written(column: lis
 
 def test_numbers_words_and_gaps_are_read_one_by_one() -> None:
     values = as_numbers(pd.Series([" 1.5", "true", "FALSE", "x", None, "1e400"]))
-    np.testing.assert_array_equal(values, [1.5, 1.0, 0.0, np.nan, np.nan, np.inf])
+    np.testing.assert_array_equal(values[:5], [1.5, 1.0, 0.0, np.nan, np.nan])
+    assert not np.isfinite(values[5])  # NaN before pandas 3, then infinite: no number to use either way
 
 
 # ------------------------------------------------------------------ entities do not touch each other
