@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +16,13 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from client.audit.level import LEVELS
+from client.check.report import Report
 from common.errors import ConfigError, HansaError
 from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
 from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
+from simulation.check import check_plan
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
 from simulation.display import ProgressBar
@@ -90,6 +93,26 @@ def run(
         console.print(make_table(summary, plan.evaluation.task))
         say_answer(read_evidence(out))
         typer.echo(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
+
+
+@app.command()
+def check(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print facts and findings as JSON.")] = False,
+) -> None:
+    """Say what the data of PLAN holds and what would go wrong, before anything is trained."""
+    report = check_plan(read_plan(plan_file), data_root)
+    typer.echo(json.dumps({**asdict(report), "fails": report.fails}, indent=2) if as_json else _report_text(report))
+    if report.fails:
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+def _report_text(report: Report) -> str:
+    width = max((len(name) for name in report.facts), default=0)
+    facts = [f"{name:{width}}  {value}" for name, value in report.facts.items()]
+    findings = [f"{finding.severity}: {finding.sentence}" for finding in report.findings]
+    return "\n".join([*facts, "", *(findings or ["Nothing to complain of."])])
 
 
 @app.command()
