@@ -134,7 +134,7 @@ def plan(
 def warm(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
     out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
 ) -> None:
     """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
