@@ -42,6 +42,9 @@ test: check  ## everything that CI runs
 test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow
 
+test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its ledger against what arrived
+	$(BIN)/pytest -m slow -s tests/client/test_kill.py
+
 audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
 	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/simulation/test_audit.py
 
@@ -51,4 +54,4 @@ audit-table: setup  ## write the table of planted faults into docs/audit.md
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-gpu audit-study audit-table
+.PHONY: $(shell grep -oE "^[a-z-]+:" $(MAKEFILE_LIST) | tr -d :)

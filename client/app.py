@@ -14,16 +14,18 @@ import torch
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
+from client.book import Book, MemoryBook
 from client.training import train_round
-from common.errors import ConfigError, MessageError
+from common.errors import ConfigError, MessageError, PrivacyError
 from common.features import Series
 from common.message import RoundReply, RoundRequest, decode_request, encode_reply
 from common.model import get_vector, make_model
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism
-from common.privacy.noise import NoiseSource
+from common.privacy.noise import NoiseSource, SecureNoise
 
 LOGGER = logging.getLogger(__name__)
+DECLINED = "declined"  # all that a coordinator learns of a refusal or a failure
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,16 @@ class Merchant:
         `SecureNoise` where the data is real.
     device
         Where gradients are computed.
+    book
+        Where rounds are charged and their answers sealed: `client.guard.LedgerBook` where data is real; None keeps
+        them in memory, for a simulation.
 
     Raises
     ------
     ConfigError
         If `num_rounds` is below 1.
+    PrivacyError
+        If rounds are charged to a ledger for noise that can be replayed.
     """
 
     plan: Plan
@@ -55,10 +62,18 @@ class Merchant:
     mechanism: Mechanism
     noise: NoiseSource
     device: torch.device
+    book: Book | None = None
 
     def __post_init__(self) -> None:
         if self.num_rounds < 1:
             raise ConfigError(f"num_rounds is {self.num_rounds}: a merchant takes part in at least 1 round.")
+        if self.book is not None and not isinstance(self.noise, SecureNoise):
+            raise PrivacyError("A ledger charges for noise that nobody can replay; use SecureNoise with a book.")
+
+    @property
+    def run_hash(self) -> str:
+        """Names the plan, and whether it runs with noise, on every message."""
+        return self.plan.run_hash(private=self.mechanism.noise_multiplier > 0)
 
     @property
     def mu_squared(self) -> float:
@@ -84,13 +99,13 @@ def make_client_app(merchant: Merchant) -> ClientApp:
     **Guarantee**
 
     - A round is answered once, rounds only go forward, and none is above `num_rounds`: what leaves is
-      `merchant.mu_squared` in Gaussian DP, over the life of the app.
-    - The latest request, asked again, gets the very same bytes: a second draw of noise around the same sum
-      would halve the noise. Another request for a round already answered is refused.
+      `merchant.mu_squared` in Gaussian DP, over the life of the book.
+    - The order is reserve, compute, seal, send. A request asked again gets the very same bytes: a second draw
+      of noise around the same sum would halve the noise. Another request for a round already answered is refused.
     - No text, type or count that depends on data leaves with an error.
 
-    The answers are kept in memory: a restarted app would answer again. Until the sealed message and the
-    ledger are on disk, keep one app for the whole run.
+    A book in memory ends with the app: a restarted one would answer again. `client.guard.LedgerBook` outlives
+    restarts, kills and coordinators.
     """
     app, answers = ClientApp(), Answers(merchant)
 
@@ -100,14 +115,14 @@ def make_client_app(merchant: Merchant) -> ClientApp:
             content = answers.answer(message.content)
         except Exception as error:
             _log(error)
-            raise MessageError("This merchant does not answer this request.") from None
+            raise MessageError(DECLINED) from None
         return Message(content, reply_to=message)
 
     return app
 
 
 class Answers:
-    """Answer each round once; keep the latest answer for whoever asks the same again."""
+    """Answer each round once, and whoever asks the same again in the same bytes."""
 
     def __init__(self, merchant: Merchant) -> None:
         self._merchant = merchant
@@ -116,31 +131,18 @@ class Answers:
             merchant.plan.model, num_features=series.num_features, num_future=series.num_future, seed=0
         )
         self._size = len(get_vector(self._model))
-        self._latest: tuple[RoundRequest, RoundReply] | None = None
+        self._book = merchant.book or MemoryBook()
         self._lock = Lock()  # two handlers at once must not draw noise for the same round
 
     def answer(self, content: RecordDict) -> RecordDict:
-        """Answer one request, or refuse it with a MessageError."""
+        """Answer one request, or refuse it with a HansaError."""
         request = decode_request(content, size=self._size)
         _check_terms(request, self._merchant)
         with self._lock:
-            reply = self._repeat(request) or self._train(request)
-            self._latest = request, reply
-        return encode_reply(reply)
-
-    def _repeat(self, request: RoundRequest) -> RoundReply | None:
-        """Return the latest answer if `request` asks for it again, None if it asks for a later round."""
-        if self._latest is None:
-            return None
-        asked, reply = self._latest
-        if request.round_number > asked.round_number:
-            return None
-        if (request.round_number, request.model_hash) != (asked.round_number, asked.model_hash):
-            raise MessageError(
-                f"Round {request.round_number} was asked for after round {asked.round_number} was answered, "
-                "and not in the same words; go on with the next round."
-            )
-        return reply
+            sealed = self._book.reserve(request, self._merchant.mechanism)
+            if sealed is None:
+                sealed = self._book.seal(request, encode_reply(self._train(request)))
+        return sealed
 
     def _train(self, request: RoundRequest) -> RoundReply:
         merchant = self._merchant
@@ -157,7 +159,7 @@ class Answers:
 
 
 def _check_terms(request: RoundRequest, merchant: Merchant) -> None:
-    if request.plan_hash != merchant.plan.hash:
+    if request.plan_hash != merchant.run_hash:
         raise MessageError("A request names another plan than the one approved here; approve that one first.")
     if request.round_number > merchant.num_rounds:
         raise MessageError(
@@ -167,7 +169,7 @@ def _check_terms(request: RoundRequest, merchant: Merchant) -> None:
 
 def _log(error: Exception) -> None:
     """Write down why nothing was sent: a refusal's own sentence quotes no data, any other error's might."""
-    if isinstance(error, MessageError):
+    if isinstance(error, MessageError | PrivacyError):
         LOGGER.warning("Refused: %s", error)
     else:
         LOGGER.error("Failed: %s", type(error).__name__)

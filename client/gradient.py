@@ -1,58 +1,75 @@
-"""Per-entity gradients of one forward and backward pass, by Opacus' hooks and registered samplers.
+"""The gradients of all entities from one forward and one backward pass, by Opacus' hooks.
 
-One entity is one record, so Opacus' per-sample gradient is the gradient of everything that the entity did.
+One entity is one record, so Opacus' per-sample gradient is the gradient of everything that the entity did. Opacus
+itself multiplies every layer's gradients out for the whole batch; here its hooks keep what went into each linear layer
+and what came back, the GRU leaves the same of its steps, and `common.product` multiplies out as few as it needs.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from opacus.grad_sample import GradSampleModule, register_grad_sampler
+from opacus.grad_sample import GradSampleModule
 from torch import Tensor, nn
 
 from common.features import Examples
-from common.gru import StepLinear
+from common.gru import GRU
 from common.model import DemandGRU, entity_losses
+from common.product import EntityGradients, Product
 
 # The inputs of the first layers are data and need no gradient; torch tells so at every backward pass.
 warnings.filterwarnings("ignore", message="Full backward hook is firing")
 
 
-@register_grad_sampler(StepLinear)  # type: ignore[untyped-decorator]
-def _step_linear_sampler(
-    layer: StepLinear, activations: list[Tensor], backprops: Tensor
-) -> dict[Tensor, Float[Tensor, "entity ..."]]:
-    """Sum over steps of output gradient times input, per entity."""
-    return {
-        layer.weight: torch.bmm(backprops.transpose(1, 2), activations[0]),
-        layer.bias: backprops.sum(dim=1),
-    }
+class ProductModule(GradSampleModule):  # type: ignore[misc]
+    """A model whose backward pass leaves products in place of gradients, for as long as its hooks hold.
 
-
-class EntityGradients:
-    """Take per-entity gradients of one model; hold the hooks for as long as this object lives."""
+    Made of linear layers and GRUs; any other kind of layer with parameters is refused with a TypeError.
+    """
 
     def __init__(self, model: DemandGRU) -> None:
-        self.model = model
-        self._hooked = GradSampleModule(model, batch_first=True, loss_reduction="sum")
+        super().__init__(model, batch_first=True, loss_reduction="sum")
+        self._recurrent = [layer for layer in model.modules() if isinstance(layer, GRU)]
+        self._products: list[Product] = []
+        for gru in self._recurrent:
+            gru.factors = {}
 
-    def __call__(self, examples: Examples) -> tuple[Float[Tensor, "entity parameter"], Float[Tensor, " entity"]]:
-        """Return each entity's gradient, parameters in the order of `get_vector`, and its loss."""
-        losses = entity_losses(self._hooked, self.model.likelihood, examples)
-        losses.sum().backward()
-        per_parameter = [_grad_sample(parameter).flatten(1) for parameter in self.model.parameters()]
-        gradients = torch.cat(per_parameter, dim=1)
-        self._hooked.zero_grad(set_to_none=True)
-        return gradients, losses.detach()
+    def gradients(self, examples: Examples) -> tuple[EntityGradients, Float[Tensor, " entity"]]:
+        """Return each entity's gradient and its loss."""
+        losses = entity_losses(self, self._module.likelihood, examples)
+        parameters = list(self._module.parameters())
+        # Asked for biases alone, autograd passes through every layer and multiplies out no weight.
+        biases = [parameter for parameter in parameters if parameter.dim() == 1]
+        torch.autograd.grad(losses.sum(), biases, allow_unused=True)
+        products = [*self._products, *(product for gru in self._recurrent for product in gru.products())]
+        self._products.clear()
+        return EntityGradients(products, parameters), losses.detach()
 
     def close(self) -> None:
         """Take the hooks off the model again."""
-        self._hooked.remove_hooks()
+        self.remove_hooks()
+        for gru in self._recurrent:
+            gru.factors = None
 
+    def iterate_submodules(self, module: nn.Module) -> Iterator[nn.Module]:
+        """Give the layers that Opacus puts its hooks on: the linear ones."""
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                yield layer
+            elif not isinstance(layer, GRU) and any(True for _ in layer.parameters(recurse=False)):
+                raise TypeError(f"{type(layer).__name__} has parameters and is neither a linear layer nor a GRU.")
 
-def _grad_sample(parameter: nn.Parameter) -> Float[Tensor, "entity ..."]:
-    """Read what Opacus' hooks left on a parameter."""
-    grad_sample: Tensor = parameter.grad_sample  # type: ignore[attr-defined]
-    return grad_sample
+    def capture_backprops_hook(
+        self, module: nn.Linear, grad_input: Any, grad_output: tuple[Tensor, ...], **_: Any
+    ) -> None:
+        """Keep a layer's factors; every dimension between the first and the last counts rows."""
+        activations, backprops = self.rearrange_grad_samples(
+            module=module, backprops=grad_output[0], loss_reduction=self.loss_reduction, batch_first=self.batch_first
+        )
+        del module.max_batch_len
+        inputs, backprops = (part.unsqueeze(1).flatten(1, -2) for part in (activations[0], backprops))
+        self._products.append(Product(module.weight, module.bias, inputs, backprops))

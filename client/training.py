@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
-from client.gradient import EntityGradients
+from client.gradient import ProductModule
 from common.features import Series, cut_training
 from common.model import DemandGRU, set_vector
 from common.privacy.mechanism import Mechanism
@@ -46,12 +46,12 @@ def train_round(
     """
     set_vector(model.to(device), parameters.to(device, torch.float32))
     total = torch.zeros(len(parameters), dtype=torch.int64)
-    with closing(EntityGradients(model)) as gradients_of:
+    with closing(ProductModule(model)) as hooked:
         for first in range(0, series.num_entities, CHUNK_ENTITIES):
             rows = torch.arange(first, min(first + CHUNK_ENTITIES, series.num_entities))
             examples = cut_training(series.select(_fill(rows)), round_number).to(device)
-            gradients, _ = gradients_of(examples)
-            total += mechanism.contribution(gradients[: len(rows)].cpu())
+            gradients, _ = hooked.gradients(examples)
+            total += mechanism.contribution(gradients.expand(slice(CHUNK_ENTITIES))[: len(rows)].cpu())
     return mechanism.release(total, noise)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from torch import Tensor
 from common.anchor import Anchor, fit_anchor
 from common.errors import DataError
 from common.panel import Panel
-from common.plan import ModelPlan
+from common.plan import WEEKDAYS, ModelPlan
 
 HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
 RECENT_DAYS = 90
@@ -41,6 +42,8 @@ class Series:
     ----------
     inputs
         Causal features of each step.
+    names, future_names
+        What each column of `inputs` and of `future` holds; a public model is fitted to other columns by them.
     cutoffs
         First day that each step may not see; the last one is the origin.
     birth
@@ -52,6 +55,8 @@ class Series:
     """
 
     inputs: Float[Tensor, "entity step feature"]
+    names: tuple[str, ...]
+    future_names: tuple[str, ...]
     cutoffs: Int[Tensor, " step"]
     birth: Int[Tensor, " entity"]
     key: Int[np.ndarray, " entity"]
@@ -84,7 +89,8 @@ class Series:
             name: getattr(self, name)[entities]
             for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day")
         }
-        return Series(cutoffs=self.cutoffs, key=self.key[entities.numpy()], plan=self.plan, **kept)
+        shared = {name: getattr(self, name) for name in ("names", "future_names", "cutoffs", "plan")}
+        return Series(key=self.key[entities.numpy()], **shared, **kept)
 
 
 @dataclass(frozen=True)
@@ -129,15 +135,18 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         raise DataError(f"There are {origin} days of history before the origin, a step needs {plan.step_days}.")
     cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
     anchor = fit_anchor(panel, plan.anchor, cutoffs, logarithmic=plan.likelihood == "log_normal")
-    features = _step_features(panel, plan, cutoffs, anchor)
+    names, features = _step_features(panel, plan, cutoffs, anchor)
+    future_names, future = _day_covariates(panel, plan)
     return Series(
         inputs=torch.from_numpy(features),
+        names=names,
+        future_names=future_names,
         cutoffs=torch.from_numpy(cutoffs),
         birth=torch.from_numpy(np.searchsorted(cutoffs, panel.first_day, side="right")),
         key=_keys(panel),
         target=torch.from_numpy(panel.target),
         open=torch.from_numpy(panel.open),
-        future=torch.from_numpy(_day_covariates(panel, plan)),
+        future=torch.from_numpy(future),
         level=torch.from_numpy(anchor.level),
         cell_level=torch.from_numpy(anchor.cell_level),
         cell_of_day=torch.from_numpy(anchor.cell_of_day),
@@ -159,7 +168,7 @@ def cut_training(series: Series, round_number: int) -> Examples:
         earliest = torch.clamp(series.birth, min=window // 2, max=trainable - 1)
         draw = torch.from_numpy(_uniform(series.key, round_number))
         last = earliest + (draw * (trainable - earliest)).to(torch.int64)
-    return _cut(series, last, window, _spread(window, plan.positions), last_label=int(series.cutoffs[-1]))
+    return _cut(series, last, window, _spread(window, plan), last_label=int(series.cutoffs[-1]))
 
 
 def count_trainable(series: Series) -> int:
@@ -192,12 +201,13 @@ def cut_forecast(series: Series) -> Examples:
     return _cut(series, end, window, torch.tensor([window - 1]), last_label=series.target.shape[1])
 
 
-def _spread(window: int, positions: int) -> Int[Tensor, " position"]:
-    """Positions of a window: all of them, or some spread over its second half, the last step among them."""
-    if positions >= window:
+def _spread(window: int, plan: ModelPlan) -> Int[Tensor, " position"]:
+    """Positions of a window: all of them, or some spread over its end, the last step among them."""
+    if plan.positions >= window:
         return torch.arange(window)
-    first = window // 2 if positions <= window - window // 2 else window - positions
-    return torch.unique(torch.linspace(window - 1, first, positions).round().to(torch.int64))
+    span = max(plan.positions, min(plan.position_steps or window - window // 2, window))
+    first = window - span
+    return torch.unique(torch.linspace(window - 1, first, plan.positions).round().to(torch.int64))
 
 
 def _cut(
@@ -242,61 +252,77 @@ def _cut(
 
 def _step_features(
     panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], anchor: Anchor
-) -> Float[np.ndarray, "entity step feature"]:
+) -> tuple[tuple[str, ...], Float[np.ndarray, "entity step feature"]]:
     step_days = plan.step_days
     target = _between(panel.target, cutoffs - step_days, cutoffs)
     open_days = _between(panel.open, cutoffs - step_days, cutoffs)
     means = [_running_mean(panel.target, panel.open, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
-    rates = np.stack([np.log1p(mean * step_days) for mean in means], axis=2)
+    rates = [np.log1p(mean * step_days) for mean in means]
     sold = panel.target > 0
-    features = [
-        np.log1p(target)[:, :, None] / 4 - rates[:, :, 2:3] / 4,
-        (rates[:, :, :-1] - rates[:, :, 1:]),
-        rates[:, :, 1:2] / 4,
-        np.log1p(_since_last(sold, cutoffs))[:, :, None] / 4,
-        np.log1p(np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0))[:, :, None] / 4,
-        np.log1p(_between(sold, np.zeros_like(cutoffs), cutoffs))[:, :, None] / 3,
-        np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs))[:, :, None] / 3,
-        open_days[:, :, None] / step_days,
-        anchor.level[:, :, None] / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days)[:, :, None] / 4,
-        *_channel_features(panel, cutoffs, step_days),
-        _between(_day_covariates(panel, plan), cutoffs - step_days, cutoffs) / step_days,
-        np.broadcast_to(panel.static[:, None, :], (len(target), len(cutoffs), panel.static.shape[1])),
-    ]
-    return np.concatenate([feature.astype(np.float32) for feature in features], axis=2)
+    tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
+    covariates, by_day = _day_covariates(panel, plan)
+    features: dict[str, np.ndarray] = {
+        "surprise": (np.log1p(target) - rates[2]) / 4,
+        **{f"trend {place}": fast - slow for place, (fast, slow) in enumerate(pairwise(rates))},
+        "rate": rates[1] / 4,
+        "since last": np.log1p(_since_last(sold, cutoffs)) / 4,
+        "tenure": np.log1p(tenure) / 4,
+        "days sold": np.log1p(_between(sold, np.zeros_like(cutoffs), cutoffs)) / 3,
+        "recent days sold": np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)) / 3,
+        "open share": open_days / step_days,
+        "anchor": anchor.level / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days) / 4,
+        **_channel_features(panel, cutoffs, step_days),
+        **_columns(covariates, _between(by_day, cutoffs - step_days, cutoffs) / step_days),
+        **{f"static {place}": _repeat(column, len(cutoffs)) for place, column in enumerate(panel.static.T)},
+    }
+    return tuple(features), np.stack([feature.astype(np.float32) for feature in features.values()], axis=2)
+
+
+def _columns(names: tuple[str, ...], values: Float[np.ndarray, "entity step column"]) -> dict[str, np.ndarray]:
+    return {name: values[:, :, place] for place, name in enumerate(names)}
+
+
+def _repeat(column: Float[np.ndarray, " entity"], num_steps: int) -> Float[np.ndarray, "entity step"]:
+    return np.broadcast_to(column[:, None], (len(column), num_steps))
 
 
 def _channel_features(
     panel: Panel, cutoffs: Int[np.ndarray, " step"], step_days: int
-) -> list[Float[np.ndarray, "entity step 2"]]:
+) -> dict[str, Float[np.ndarray, "entity step"]]:
     """For each observed channel: this step, and the last 90 days, as logarithms."""
-    features = []
-    for channel in range(panel.observed.shape[2]):
-        values = panel.observed[:, :, channel]
+    features: dict[str, np.ndarray] = {}
+    for place, channel in enumerate(panel.channels):
+        values = panel.observed[:, :, place]
         now = _between(values, cutoffs - step_days, cutoffs)
         recent = _between(values, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)
-        features.append(np.stack([np.log1p(now) / 4, np.log1p(recent) / 8], axis=2))
+        features |= {f"channel {channel}": np.log1p(now) / 4, f"recent channel {channel}": np.log1p(recent) / 8}
     return features
 
 
-def _day_covariates(panel: Panel, plan: ModelPlan) -> Float[np.ndarray, "entity day covariate"]:
+def _day_covariates(panel: Panel, plan: ModelPlan) -> tuple[tuple[str, ...], Float[np.ndarray, "entity day covariate"]]:
     """Known ahead for each day: declared covariates, open days around it, weekday and season."""
     num_entities, num_days = panel.target.shape
     is_open = panel.open.astype(np.float32)
     around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
     around[1][:, 0], around[2][:, -1] = 1.0, 1.0
+    names = ["regime" if name == plan.anchor.regime else f"known {name}" for name in panel.covariates]
+    names += ["open", "open before", "open after"]
     calendar = [np.zeros((num_days, 0))]
     dates = pd.date_range(panel.start, periods=num_days)
-    if plan.season:
-        calendar.append(_waves(dates.day_of_year / 365.25, YEAR_HARMONICS))
-    if plan.step == "day":
-        calendar.append(_waves((dates.day - 1) / dates.days_in_month, MONTH_HARMONICS))  # wages come monthly
-        calendar.append(np.eye(7)[dates.day_of_week])
-    public = np.concatenate(calendar, axis=1).astype(np.float32)
     own = [panel.known, np.stack(around, axis=2)]
     if plan.season:
         own.append(_last_year(panel, plan.horizon_days))
-    return np.concatenate([*own, np.broadcast_to(public, (num_entities, *public.shape))], axis=2)
+        names += ["last year", "last year's season"]
+        calendar.append(_waves(dates.day_of_year / 365.25, YEAR_HARMONICS))
+        names += [f"year wave {place}" for place in range(2 * YEAR_HARMONICS)]
+    if plan.step == "day":
+        calendar.append(_waves((dates.day - 1) / dates.days_in_month, MONTH_HARMONICS))  # wages come monthly
+        calendar.append(np.eye(7)[dates.day_of_week])
+        names += [f"month wave {place}" for place in range(2 * MONTH_HARMONICS)]
+        names += list(WEEKDAYS)
+    public = np.concatenate(calendar, axis=1).astype(np.float32)
+    own.append(np.broadcast_to(public, (num_entities, *public.shape)))
+    return tuple(names), np.concatenate(own, axis=2)
 
 
 def _waves(phase: pd.Index, harmonics: int) -> Float[np.ndarray, "day wave"]:

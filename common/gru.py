@@ -1,12 +1,17 @@
-"""A GRU made of two linear layers and one scan, so that Opacus sees per-step products, not a black box.
+"""A GRU whose backward pass can stop at the gates, so that one entity's gradient costs next to nothing extra.
 
-PyTorch's own GRU hides its products from Opacus; Opacus' DPGRU steps through time with autograd at every
-step. Here the recurrence runs once without autograd; the hidden projections of all steps are then one
-linear layer over the known hidden states, and one backward pass through time leaves the gradient of every
-gate before its nonlinearity. So both weight matrices are linear layers with known inputs and output gradients.
+Same parameters, names and numbers as `torch.nn.GRU`. What is notable:
 
-Gates are ordered and meant as in `torch.nn.GRU`: reset, update, new (Cho et al. 2014, arXiv 1406.1078, in
-cuDNN's variant). Memory is laid out by step, so that one step of all entities is one contiguous block.
+- The whole recurrence is one node of autograd. All input projections are one product; a step is one product and
+  four elementwise operations, and five on the way back.
+- A step's gates lie side by side as [new, reset, update, from_state]: the first three columns are what the input
+  feeds, the last three what the state feeds, so both weight gradients read one buffer, and no product is split.
+- The backward pass writes each gate's gradient over the gate itself. A weight's gradient is then gate gradients
+  times inputs: summed at once by default, or left as `Product`s, from which `common.product` takes per-entity norms
+  and clipped sums.
+
+Gates are meant as in `torch.nn.GRU`: reset, update, new (Cho et al. 2014, arXiv 1406.1078, in cuDNN's variant).
+Memory is laid out by step, so that one step of all entities is one block.
 """
 
 from __future__ import annotations
@@ -17,107 +22,170 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from common.product import Product
+
 CACHED_ELEMENTS = 1 << 16  # slopes are worked out for as many steps at a time as stay in a core's cache
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
-class StepLinear(nn.Linear):
-    """A linear layer over [entity, step, feature] whose memory is laid out by step."""
+class GRU(nn.Module):
+    """`torch.nn.GRU` over whole sequences from a zero state: batch first, one way, no dropout.
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply the layer; in and out are views of step-major memory."""
-        return nn.functional.linear(inputs.transpose(0, 1), self.weight, self.bias).transpose(0, 1)
+    Parameters
+    ----------
+    input_size
+        Features per step.
+    hidden_size
+        Units of the state.
+    num_layers
+        Layers on top of each other.
 
-
-class ScanGRU(nn.Module):
-    """One-layer GRU over a batch of sequences, numerically `torch.nn.GRU`."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
-        self.input_gates = StepLinear(input_size, 3 * hidden_size)
-        self.hidden_gates = StepLinear(hidden_size, 3 * hidden_size)
-        bound = 1 / math.sqrt(hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
-
-    def forward(self, inputs: Float[Tensor, "entity step feature"]) -> Float[Tensor, "entity step hidden"]:
-        """Return the hidden state after every step, from a zero state."""
-        by_step = inputs.transpose(0, 1).contiguous().transpose(0, 1)
-        from_input = self.input_gates(by_step)
-        with torch.no_grad():
-            states, gates = scan(from_input, self.hidden_gates.weight, self.hidden_gates.bias)
-        from_hidden = self.hidden_gates(states[:-1].transpose(0, 1))
-        hidden: Tensor = _ThroughTime.apply(from_input, from_hidden, states, gates, self.hidden_gates.weight)  # type: ignore[no-untyped-call]
-        return hidden
-
-
-def scan(
-    from_input: Float[Tensor, "entity step gate"],
-    weight: Float[Tensor, "gate hidden"],
-    bias: Float[Tensor, " gate"],
-) -> tuple[Float[Tensor, "state entity hidden"], Float[Tensor, "step entity gate"]]:
-    """Run the recurrence.
-
-    Returns
-    -------
-    states
-        State 0 is zero, state t + 1 follows step t.
-    gates
-        Reset, update and new of every step, after their nonlinearities.
+    Attributes
+    ----------
+    factors
+        None, and a backward pass gives every weight's gradient. Or a dictionary, and it leaves each layer's
+        inputs, states and gate gradients there instead, for `products`.
     """
-    size = weight.shape[1]
-    gates = from_input.transpose(0, 1).clone(memory_format=torch.contiguous_format)
-    gates[:, :, : 2 * size] += bias[: 2 * size]
-    reset_update, reset = gates[:, :, : 2 * size].unbind(0), gates[:, :, :size].unbind(0)
-    update, new = gates[:, :, size : 2 * size].unbind(0), gates[:, :, 2 * size :].unbind(0)
-    states = torch.zeros(len(new) + 1, gates.shape[1], size, dtype=gates.dtype, device=gates.device)
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
+        super().__init__()
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.factors: dict[int, tuple[Tensor, Tensor, Tensor]] | None = None
+        bound = 1 / math.sqrt(hidden_size)
+        for layer in range(num_layers):
+            sizes = (input_size if layer == 0 else hidden_size,), (hidden_size,), (), ()
+            for name, size in zip(NAMES, sizes, strict=True):
+                values = torch.empty(3 * hidden_size, *size).uniform_(-bound, bound)
+                self.register_parameter(f"{name}_l{layer}", nn.Parameter(values))
+
+    def forward(
+        self, inputs: Float[Tensor, "entity step feature"]
+    ) -> tuple[Float[Tensor, "entity step hidden"], Float[Tensor, "layer entity hidden"]]:
+        """Return the last layer's state after every step, and every layer's last state."""
+        hidden, last = inputs.transpose(0, 1), []
+        for layer in range(self.num_layers):
+            states, _ = _Layer.apply(hidden, *self.weights(layer), layer, self.factors)  # type: ignore[no-untyped-call]
+            hidden = states[1:]
+            last.append(states[-1])
+        return hidden.transpose(0, 1), torch.stack(last)
+
+    def weights(self, layer: int) -> list[nn.Parameter]:
+        """Give a layer's parameters, in the order of `parameters()`."""
+        return [self.get_parameter(f"{name}_l{layer}") for name in NAMES]
+
+    def products(self) -> list[Product]:
+        """Take what the last backward pass left in `factors`."""
+        factors, size = self.factors or {}, self.hidden_size
+        products = []
+        for layer, (inputs, states, gates) in sorted(factors.items()):
+            weight_ih, weight_hh, bias_ih, bias_hh = self.weights(layer)
+            from_input, from_state = gates[:, :, : 3 * size], gates[:, :, size:]
+            products += [
+                Product(weight_ih, bias_ih, inputs.transpose(0, 1), from_input.transpose(0, 1), roll=size),
+                Product(weight_hh, bias_hh, states[:-1].transpose(0, 1), from_state.transpose(0, 1)),
+            ]
+        factors.clear()
+        return products
+
+
+class _Layer(torch.autograd.Function):
+    """One layer, [step, entity, feature] in, states and gates out; on the way back, products in place of sums."""
+
+    @staticmethod
+    def forward(  # type: ignore[no-untyped-def]
+        inputs, weight_ih, weight_hh, bias_ih, bias_hh, layer, factors
+    ):
+        gates = project_inputs(inputs, weight_ih, bias_ih, bias_hh)
+        return scan(gates, weight_hh), gates
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # type: ignore[no-untyped-def]
+        sequence, weight_ih, weight_hh, _, _, ctx.layer, ctx.factors = inputs
+        states, gates = output
+        ctx.mark_non_differentiable(gates)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(sequence, states, gates, weight_ih, weight_hh)
+
+    @staticmethod
+    def backward(ctx, grad_states, _):  # type: ignore[no-untyped-def]
+        inputs, states, gates, weight_ih, weight_hh = ctx.saved_tensors
+        size = weight_hh.shape[1]
+        write_gate_gradients(gates, states, grad_states, weight_hh)
+        from_input, from_state = gates[:, :, : 3 * size], gates[:, :, size:]
+        grad_inputs = from_input @ weight_ih.roll(size, 0) if ctx.needs_input_grad[0] else None
+        if ctx.factors is not None:
+            ctx.factors[ctx.layer] = (inputs.detach(), states.detach(), gates.detach())
+            return grad_inputs, None, None, None, None, None, None
+        grad_ih = from_input.flatten(0, 1).t() @ inputs.flatten(0, 1)
+        grad_hh = from_state.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
+        bias = gates.sum(dim=(0, 1))
+        grad_bias_ih, grad_bias_hh = bias[: 3 * size].roll(-size), bias[size:]
+        return grad_inputs, grad_ih.roll(-size, 0), grad_hh, grad_bias_ih, grad_bias_hh, None, None
+
+
+def project_inputs(
+    inputs: Float[Tensor, "step entity feature"], weight_ih: Tensor, bias_ih: Tensor, bias_hh: Tensor
+) -> Float[Tensor, "step entity gate"]:
+    """Write what every gate gets from the input and from both biases, for all steps in one product."""
+    size = len(bias_ih) // 3
+    bias = bias_ih.clone()
+    bias[: 2 * size] += bias_hh[: 2 * size]
+    gates = inputs.new_empty(*inputs.shape[:2], 4 * size)
+    gates[:, :, 3 * size :] = bias_hh[2 * size :]
+    fed = gates.flatten(0, 1)[:, : 3 * size]
+    torch.addmm(bias.roll(size), inputs.flatten(0, 1), weight_ih.roll(size, 0).t(), out=fed)
+    return gates
+
+
+def scan(gates: Float[Tensor, "step entity gate"], weight_hh: Tensor) -> Float[Tensor, "state entity hidden"]:
+    """Run the recurrence: complete the gates of each step in place, and return all states.
+
+    State 0 is zero, state t + 1 follows step t. Afterwards reset, update and new are past their nonlinearities,
+    and the last column of `gates` is what `new` got from the state, before it was reset.
+    """
+    size, weight = weight_hh.shape[1], weight_hh.t()
+    states = gates.new_empty(len(gates) + 1, gates.shape[1], size)
+    states[0] = 0.0
+    new, reset, update, from_state = (gate.unbind(0) for gate in gates.split(size, dim=2))
+    fed, reset_update = gates[:, :, size:].unbind(0), gates[:, :, size : 3 * size].unbind(0)
     state = states.unbind(0)
-    weight_gates, weight_new = weight[: 2 * size].t().contiguous(), weight[2 * size :].t().contiguous()
-    for step in range(len(new)):
-        reset_update[step].addmm_(state[step], weight_gates).sigmoid_()
-        from_state = torch.addmm(bias[2 * size :], state[step], weight_new)
-        new[step].addcmul_(reset[step], from_state).tanh_()
+    for step in range(len(gates)):
+        fed[step].addmm_(state[step], weight)
+        reset_update[step].sigmoid_()
+        new[step].addcmul_(reset[step], from_state[step]).tanh_()
         torch.lerp(new[step], state[step], update[step], out=state[step + 1])
-    return states, gates
+    return states
 
 
-class _ThroughTime(torch.autograd.Function):
-    """Give the hidden states; on the way back, the gradient of every gate before its nonlinearity."""
+def write_gate_gradients(gates: Tensor, states: Tensor, grad_states: Tensor, weight_hh: Tensor) -> None:
+    """Turn the gates that `scan` left into the gradients of the gates before their nonlinearities, in place.
 
-    @staticmethod
-    def forward(ctx, from_input, from_hidden, states, gates, weight):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(from_hidden, states, gates, weight)
-        return states[1:].transpose(0, 1)
-
-    @staticmethod
-    def backward(ctx, grad_output):  # type: ignore[no-untyped-def]
-        from_hidden, states, gates, weight = ctx.saved_tensors
-        num_steps, num_entities, size = gates.shape[0], gates.shape[1], weight.shape[1]
-        hidden_new = from_hidden.transpose(0, 1)[:, :, 2 * size :]
-        direct, carry = grad_output.transpose(0, 1).unbind(0), gates[:, :, size : 2 * size].unbind(0)
-        grad_hidden, grad_input = torch.empty_like(gates), torch.empty_like(gates)
-        per_gate = grad_hidden.view(num_steps, num_entities, 3, size).unbind(0)
-        flat, grad_new = grad_hidden.unbind(0), grad_input[:, :, 2 * size :].unbind(0)
-        grad_state = torch.zeros_like(states[0])
-        block = max(1, CACHED_ELEMENTS // max(1, num_entities * size))
-        for last in range(num_steps, 0, -block):
-            steps = slice(max(0, last - block), last)
-            _write_slopes(grad_hidden[steps], grad_input[steps], gates[steps], states[steps], hidden_new[steps])
-            for step in range(last - 1, steps.start - 1, -1):
-                grad_state += direct[step]
-                per_gate[step].mul_(grad_state.unsqueeze(1))
-                grad_new[step].mul_(grad_state)
-                grad_state.mul_(carry[step]).addmm_(flat[step], weight)
-            grad_input[steps, :, : 2 * size] = grad_hidden[steps, :, : 2 * size]
-        return grad_input.transpose(0, 1), grad_hidden.transpose(0, 1), None, None, None
+    All gates of a step have gradients linear in the gradient of the state that they lead to. So the slopes are
+    written for a block of steps at once, and one multiplication a step remains to be done in order.
+    """
+    num_steps, num_entities, size = len(gates), gates.shape[1], weight_hh.shape[1]
+    direct, fed = grad_states.unbind(0), gates[:, :, size:].unbind(0)
+    per_gate = gates.view(num_steps, num_entities, 4, size).unbind(0)
+    grad_state = direct[num_steps]
+    block = max(1, CACHED_ELEMENTS // max(1, num_entities * size))
+    for last in range(num_steps, 0, -block):
+        first = max(0, last - block)
+        carry = _write_slopes(gates[first:last], states[first:last]).unbind(0)
+        for step in range(last - 1, first - 1, -1):
+            per_gate[step].mul_(grad_state.unsqueeze(1))
+            grad_state = torch.addcmul(direct[step], grad_state, carry[step - first])
+            grad_state.addmm_(fed[step], weight_hh)
 
 
-def _write_slopes(slope_hidden: Tensor, slope_input: Tensor, gates: Tensor, states: Tensor, hidden_new: Tensor) -> None:
-    """Write each gate's slope: its gradient is linear in the gradient of the state it leads to."""
-    size = states.shape[2]
-    reset, update, new = gates.split(size, dim=2)
-    slope_new = torch.ops.aten.tanh_backward(1 - update, new)
-    slope_input[:, :, 2 * size :] = slope_new
-    torch.mul(slope_new, reset, out=slope_hidden[:, :, 2 * size :])
-    slope_hidden[:, :, :size] = torch.ops.aten.sigmoid_backward(slope_new.mul_(hidden_new), reset)
-    slope_hidden[:, :, size : 2 * size] = torch.ops.aten.sigmoid_backward(states - new, update)
+def _write_slopes(gates: Tensor, states: Tensor) -> Tensor:
+    """Write each gate's slope in its place, and return what of a state is carried over unchanged."""
+    new, reset, update, from_state = gates.split(states.shape[2], dim=2)
+    carry = update.contiguous()
+    slope_new = torch.ops.aten.tanh_backward(1 - carry, new)
+    slope_update = torch.ops.aten.sigmoid_backward(states - new, carry)
+    slope_reset = torch.ops.aten.sigmoid_backward(slope_new * from_state, reset)
+    torch.mul(slope_new, reset, out=from_state)
+    new.copy_(slope_new)
+    reset.copy_(slope_reset)
+    update.copy_(slope_update)
+    return carry

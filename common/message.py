@@ -3,13 +3,13 @@
 A message holds one `ArrayRecord` named "vector" with one flat array "values", and one `ConfigRecord` named
 "about". A record, a field or a byte more than this table is refused, as is one less.
 
-| field          | request            | reply                | what it is                                    |
-|----------------|--------------------|----------------------|-----------------------------------------------|
-| `plan_hash`    | about, str         | about, str           | SHA-256 of the approved plan, 64 hex digits   |
-| `round_number` | about, int         | about, int           | 1 for the first round                         |
-| `model_hash`   | about, str         | absent               | SHA-256 of the parameters' bytes              |
-| `parameters`   | vector, float32    | absent               | the global model, flat                        |
-| `total`        | absent             | vector, int64        | the merchant's noised lattice sum, flat       |
+| field          | request            | reply                | what it is                                       |
+|----------------|--------------------|----------------------|--------------------------------------------------|
+| `plan_hash`    | about, str         | about, str           | `Plan.run_hash`: the plan, with or without noise |
+| `round_number` | about, int         | about, int           | 1 for the first round                            |
+| `model_hash`   | about, str         | absent               | SHA-256 of the parameters' bytes                 |
+| `parameters`   | vector, float32    | absent               | the global model, flat                           |
+| `total`        | absent             | vector, int64        | the merchant's noised lattice sum, flat          |
 
 A reply says nothing of counts, losses or durations, and its size follows from the model's size alone.
 """

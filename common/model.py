@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from common.errors import DataError
 from common.features import Examples
-from common.gru import ScanGRU
+from common.gru import GRU
 from common.likelihood import Likelihood, make_likelihood
 from common.plan import ModelPlan
 
@@ -31,7 +31,7 @@ class DemandGRU(nn.Module):
     def __init__(self, plan: ModelPlan, *, num_features: int, num_future: int) -> None:
         super().__init__()
         self.likelihood: Likelihood = make_likelihood(plan)
-        self.encoder = ScanGRU(num_features, plan.hidden_size)
+        self.encoder = GRU(num_features, plan.hidden_size)
         self.from_context = nn.Linear(plan.hidden_size + num_features, plan.decoder_size)
         self.from_future = nn.Linear(num_future + 1, plan.decoder_size)
         self.output = nn.Linear(plan.decoder_size, self.likelihood.num_outputs)
@@ -40,10 +40,23 @@ class DemandGRU(nn.Module):
 
     def forward(self, examples: Examples) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket."""
-        hidden = self.encoder(examples.inputs)[:, examples.position]
-        context = self.from_context(torch.cat([hidden, examples.inputs[:, examples.position]], dim=2))
-        future = torch.cat([examples.future, torch.log1p(examples.anchor)[..., None] / 4], dim=3)
-        outputs: Tensor = self.output(torch.tanh(context[:, :, None] + self.from_future(future)))
+        return self.decode(self.encode(examples), examples.future, examples.anchor)
+
+    def encode(self, examples: Examples) -> Float[Tensor, "entity position context"]:
+        """Return what the decoder sees of the past: the GRU's state and the features at each position."""
+        states, _ = self.encoder(examples.inputs)
+        hidden = states.index_select(1, examples.position)
+        return torch.cat([hidden, examples.inputs[:, examples.position]], dim=2)
+
+    def decode(
+        self,
+        context: Float[Tensor, "entity position context"],
+        future: Float[Tensor, "entity position bucket covariate"],
+        anchor: Float[Tensor, "entity position bucket"],
+    ) -> Float[Tensor, "entity position bucket output"]:
+        """Return the likelihood's outputs of each bucket, from what is known of past and future."""
+        ahead = torch.cat([future, torch.log1p(anchor)[..., None] / 4], dim=3)
+        outputs: Tensor = self.output(torch.tanh(self.from_context(context)[:, :, None] + self.from_future(ahead)))
         return outputs
 
 

@@ -1,7 +1,7 @@
 """The plan: one TOML file that says everything about a federation and nothing about one data set.
 
-A plan is frozen, strict and hashed. The hash names it on every message, so a merchant that approved
-a plan trains under that plan and no other. Unknown keys are refused, not ignored.
+A plan is frozen, strict and hashed. Every message names the plan and which of its two trainings runs, with noise
+or without, so a merchant that approved one trains under that one and no other. Unknown keys are refused, not ignored.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def _read_day(value: object) -> object:
     return date.fromisoformat(value)
 
 
+Unit = Literal["customer", "product", "category", "store"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Day = Annotated[date, BeforeValidator(_read_day)]
@@ -99,21 +100,45 @@ class Lookup(Section):
 class Deal(Section):
     """How entities are dealt to merchants where the data has no merchants of its own."""
 
-    by: Literal["level", "random"]
+    by: Literal["level", "random", "group"]
     column: str = Field(
         "",
-        description="observed channel whose value on an entity's first day orders the entities (by = level)",
+        description="by = level: observed channel whose value on an entity's first day orders the entities; "
+        "by = group: column of the rows that names an entity's group",
     )
+    characters: Count | None = Field(None, description="by = group: the first characters of the column are the group")
     merchants: Count
-    smallest: Count
-    largest: Count
+    smallest: Count | None = None
+    largest: Count | None = None
 
     @model_validator(mode="after")
-    def _sizes_in_order(self) -> Deal:
+    def _fits_the_way(self) -> Deal:
+        if self.by != "random" and not self.column:
+            what = "observed column that orders the entities" if self.by == "level" else "column that names the groups"
+            raise ValueError(f'by = "{self.by}" needs the {what}')
+        if self.by == "group":
+            if self.smallest is not None or self.largest is not None:
+                raise ValueError('by = "group" takes no smallest and no largest: the groups have their sizes')
+            return self
+        if self.characters is not None:
+            raise ValueError('characters is for by = "group"')
+        if self.smallest is None or self.largest is None:
+            raise ValueError(f'by = "{self.by}" needs smallest and largest, the sizes of merchants')
         if self.smallest > self.largest:
             raise ValueError("smallest must not exceed largest")
-        if self.by == "level" and not self.column:
-            raise ValueError('by = "level" needs the observed column that orders the entities')
+        return self
+
+
+class Active(Section):
+    """Which entities take part at an origin: those with demand on at least `days` of the days just before it."""
+
+    days: Count
+    within_days: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Active:
+        if self.days > self.within_days:
+            raise ValueError("days must not exceed within_days")
         return self
 
 
@@ -127,6 +152,7 @@ class DataPlan(Section):
     time: str
     merchant: str = ""
     deal: Deal | None = None
+    active: Active | None = None
     target: Measure
     observed: dict[str, Measure] = {}
     derived: dict[str, tuple[str, str]] = Field({}, description="new column = product of two columns")
@@ -156,7 +182,7 @@ class DataPlan(Section):
             raise ValueError(
                 'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
             )
-        if self.deal and self.deal.column and self.deal.column not in self.observed:
+        if self.deal and self.deal.by == "level" and self.deal.column not in self.observed:
             raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
         return self
 
@@ -181,6 +207,9 @@ class ModelPlan(Section):
     decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
     window_steps: Count = Field(120, description="steps of history that one round reads")
     positions: Count = Field(8, description="forecast positions per entity and round")
+    position_steps: Count | None = Field(
+        None, description="steps at the end of a window over which the positions spread; half of it if left out"
+    )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     anchor: AnchorPlan = AnchorPlan()
 
@@ -215,7 +244,7 @@ class TrainingPlan(Section):
 class PrivacyPlan(Section):
     """What the guarantee protects, and how training under noise differs from training without."""
 
-    unit: Literal["customer", "product", "category", "store"]
+    unit: Unit
     clipping_norm: Positive = 1.0
     delta: Annotated[float, Field(gt=0, lt=0.01)] | None = Field(None, description="default: by size class")
     size_classes: tuple[Count, ...] = Field(
@@ -227,6 +256,7 @@ class PrivacyPlan(Section):
 class FederationPlan(Section):
     """Training without noise, and what binds every federation."""
 
+    start: Literal["cold", "warm"] = Field("cold", description="warm: from the public model of this shape")
     training: TrainingPlan = TrainingPlan()
     weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
 
@@ -248,6 +278,7 @@ class EvaluationPlan(Section):
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: Count = 1
     alone: AlonePlan = AlonePlan()
+    candidates: tuple[str, ...] = Field((), description="what `routed` chooses from, the simplest first")
 
 
 class Plan(Section):
@@ -287,6 +318,15 @@ class Plan(Section):
         canonical = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def training(self, *, private: bool) -> TrainingPlan:
+        """Give rounds and rates with noise, or without."""
+        return self.privacy.training if private else self.federation.training
+
+    def run_hash(self, *, private: bool) -> str:
+        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message."""
+        section = "privacy" if private else "federation"
+        return hashlib.sha256(f"{self.hash} {section}.training".encode()).hexdigest()
+
 
 def read_plan(path: Path) -> Plan:
     """Read and check a plan.
@@ -314,14 +354,18 @@ def parse_plan(text: str, *, origin: str = "plan") -> Plan:
     try:
         return Plan.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        raise ConfigError(f"{origin}: " + "; ".join(_sentence(fault) for fault in error.errors())) from error
+        raise ConfigError(f"{origin}: {explain_faults(error, Plan)}") from error
 
 
-def _sentence(fault: Any) -> str:
-    """Say key, value and what is legal."""
-    key = ".".join(str(part) for part in fault["loc"]) or "plan"
+def explain_faults(error: ValidationError, root: type[BaseModel]) -> str:
+    """Say of every fault in a file that is checked as `root` which key it is, its value and what is legal."""
+    return "; ".join(_sentence(fault, root) for fault in error.errors())
+
+
+def _sentence(fault: Any, root: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or root.__name__.lower()
     if fault["type"] == "extra_forbidden":
-        return f"unknown key {key}{_did_you_mean(fault['loc'])}"
+        return f"unknown key {key}{_did_you_mean(fault['loc'], root)}"
     if fault["type"] == "missing":
         return f"key {key} is missing"
     legal = fault["msg"].removeprefix("Value error, ")
@@ -330,8 +374,8 @@ def _sentence(fault: Any) -> str:
     return f"{key} = {fault['input']!r}: {legal[0].lower() + legal[1:]}"
 
 
-def _did_you_mean(location: tuple[str | int, ...]) -> str:
-    section: type[BaseModel] = Plan
+def _did_you_mean(location: tuple[str | int, ...], root: type[BaseModel]) -> str:
+    section = root
     for part in location[:-1]:
         field = section.model_fields.get(str(part))
         if field is not None:  # else a place in a tuple, or a name that the plan gives

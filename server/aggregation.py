@@ -6,7 +6,7 @@ No Flower here: integers come in, one vector goes out.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from common.errors import ConfigError, MessageError
 from common.privacy.lattice import to_real
 from common.privacy.mechanism import UNCLIPPED_NORM, Mechanism
+from common.weight import merchant_weights
 
 NORM_SLACK = 5.0  # in noise_std beyond the expected norm of the noise
 
@@ -112,40 +113,6 @@ def combine(
         for weight, terms, total in zip(weights, present, totals.values(), strict=True)
     )
     return aggregate(updates, size=len(next(iter(totals.values()))))
-
-
-def merchant_weights(
-    size_classes: Sequence[int], noise_multipliers: Sequence[float], *, cap: float
-) -> Float[Tensor, " merchant"]:
-    """Weigh merchants by public values only.
-
-    An update is a sum divided by its size class, so its noise has a variance of (sigma / size class)²;
-    weights are inverse to that. Without noise a weight is the size class itself, so that every entity counts
-    the same.
-    No merchant has more than `cap`, or an equal share where that is more.
-
-    Returns
-    -------
-    Tensor
-        Weights that sum to 1.
-    """
-    size = torch.tensor(size_classes, dtype=torch.float64)
-    sigma = torch.tensor(noise_multipliers, dtype=torch.float64)
-    raw = size if bool((sigma == 0).any()) else (size / sigma).square()
-    return _cap(raw / raw.sum(), max(cap, 1.0 / len(raw)))
-
-
-def _cap(weights: Float[Tensor, " merchant"], cap: float) -> Float[Tensor, " merchant"]:
-    """Cut weights at `cap` and pour the rest over the others in proportion, until none is above."""
-    capped = torch.zeros_like(weights, dtype=torch.bool)
-    while bool(((weights > cap * (1 + 1e-12)) & ~capped).any()):
-        capped |= weights > cap
-        free = 1.0 - cap * float(capped.sum())
-        rest = weights * ~capped
-        if float(rest.sum()) == 0.0:
-            return torch.full_like(weights, 1.0 / len(weights))
-        weights = torch.where(capped, torch.full_like(weights, cap), rest * (free / rest.sum()))
-    return weights
 
 
 def aggregate(

@@ -51,7 +51,7 @@ class Federation:
     Raises
     ------
     ConfigError
-        If nobody takes part.
+        If nobody takes part, or some merchants add noise and others do not.
     """
 
     plan: Plan
@@ -64,6 +64,14 @@ class Federation:
     def __post_init__(self) -> None:
         if not self.cohort:
             raise ConfigError("A federation has no merchant; enrol one first.")
+        if len({terms.mechanism.noise_multiplier > 0 for terms in self.cohort.values()}) > 1:
+            raise ConfigError("Some merchants of a federation add noise and others do not; make it two federations.")
+
+    @property
+    def run_hash(self) -> str:
+        """Names the plan, and whether it runs with noise, on every message and checkpoint."""
+        private = next(iter(self.cohort.values())).mechanism.noise_multiplier > 0
+        return self.plan.run_hash(private=private)
 
 
 def make_server_app(
@@ -102,7 +110,7 @@ def run_federation(grid: Grid, federation: Federation, state: ServerState, *, on
         gradient = combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap)
         state = advance(state, gradient, federation.training)
         if federation.checkpoint is not None:
-            save_checkpoint(state, federation.checkpoint, plan_hash=federation.plan.hash)
+            save_checkpoint(state, federation.checkpoint, plan_hash=federation.run_hash)
         on_round(state, outcome)
     return state
 
@@ -115,7 +123,7 @@ def ask_cohort(grid: Grid, federation: Federation, state: ServerState) -> RoundO
     HansaError
         If these are fewer than the quorum.
     """
-    request = make_request(state, plan_hash=federation.plan.hash)
+    request = make_request(state, plan_hash=federation.run_hash)
     outcome = run_round(
         grid,
         request=request,
@@ -140,7 +148,7 @@ def _resume(federation: Federation, start: ServerState) -> ServerState:
     path = federation.checkpoint
     if path is None or not path.exists():
         return start
-    return load_checkpoint(path, plan_hash=federation.plan.hash, size=len(start.parameters))
+    return load_checkpoint(path, plan_hash=federation.run_hash, size=len(start.parameters))
 
 
 def _refuse_implausible(outcome: RoundOutcome, cohort: Mapping[int, Terms]) -> RoundOutcome:

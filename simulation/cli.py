@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +13,26 @@ from typing import Annotated
 import torch
 import typer
 from rich.console import Console
+from safetensors import SafetensorError
 
 from client.audit.level import LEVELS
+from client.check.report import Report
 from common.errors import ConfigError, HansaError
 from common.plan import read_plan
+from common.warm.start import save_warm, warm_path
+from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
+from simulation.check import check_plan
+from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
+from simulation.conclusion import conclude
 from simulation.display import ProgressBar
+from simulation.evidence import Evidence, read_evidence
 from simulation.folder import RunFolder
+from simulation.markdown import make_markdown, put_into
 from simulation.method import check_methods
+from simulation.pretraining.train import train_warm
+from simulation.report.page import make_comparison_page
+from simulation.report.wording import verdict
 from simulation.run import run_plan
 from simulation.summary import make_table
 
@@ -78,7 +91,28 @@ def run(
         typer.echo(json.dumps(summary, indent=2))
     else:
         console.print(make_table(summary, plan.evaluation.task))
+        say_answer(read_evidence(out))
         typer.echo(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
+
+
+@app.command()
+def check(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print facts and findings as JSON.")] = False,
+) -> None:
+    """Say what the data of PLAN holds and what would go wrong, before anything is trained."""
+    report = check_plan(read_plan(plan_file), data_root)
+    typer.echo(json.dumps({**asdict(report), "fails": report.fails}, indent=2) if as_json else _report_text(report))
+    if report.fails:
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+def _report_text(report: Report) -> str:
+    width = max((len(name) for name in report.facts), default=0)
+    facts = [f"{name:{width}}  {value}" for name, value in report.facts.items()]
+    findings = [f"{finding.severity}: {finding.sentence}" for finding in report.findings]
+    return "\n".join([*facts, "", *(findings or ["Nothing to complain of."])])
 
 
 @app.command()
@@ -94,6 +128,95 @@ def plan(
     else:
         _write(out, text)
         typer.echo(f"Wrote {out}; describe your columns in it, then: hansa-sim run {out} --out runs/first")
+
+
+@app.command()
+def warm(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
+) -> None:
+    """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
+    torch.set_num_threads(1)
+    plan = read_plan(plan_file)
+    path = out or warm_path(plan.model)
+    with ProgressBar(Console(stderr=True)) as display:
+        model, series = train_warm(
+            plan.model,
+            num_steps=steps,
+            seed=seed,
+            on_step=lambda step, loss: display.show(step / steps, f"loss {loss:.4f}"),
+        )
+    try:
+        save_warm(model, series, path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"Cannot write {path}: {error}; choose another --out.") from error
+    typer.echo(f'Wrote {path}; plans of this shape start there with federation.start = "warm".')
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
+    method: Annotated[str, typer.Option(help="Method to judge; routed, or the federation nearest to epsilon 2.")] = "",
+    against: Annotated[str, typer.Option(help="What it is held against; routed_own, or the best own method.")] = "",
+    resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer instead of a sentence.")] = False,
+) -> None:
+    """Answer again whether joining was worth it, and make report.html again."""
+    run_folder = RunFolder(folder)
+    with run_folder.writing():
+        summary = conclude(run_folder, method=method, against=against, resamples=resamples)
+    if as_json:
+        typer.echo(json.dumps(summary["answer"], indent=2))
+    else:
+        say_answer(read_evidence(folder))
+
+
+def say_answer(run: Evidence) -> None:
+    """Say the answer in words and where the page is."""
+    said = verdict(run.plan, run.summary["answer"], run.metrics[0])
+    typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")
+    typer.echo(f"The whole answer is in {run.path / 'report.html'}.")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of two or more runs.")],
+    out: Annotated[Path | None, typer.Option(help="Also write the comparison as a page, a .html file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Set runs side by side: what differs between them, and every metric with its difference to the first."""
+    if len(folders) < 2:
+        raise ConfigError("compare needs two runs or more; give another DIR.")
+    if out is not None and out.suffix != ".html":
+        raise ConfigError(f"--out {out} must end in .html.")
+    runs = [read_evidence(folder) for folder in folders]
+    compared, labels = compare_runs(runs), label_runs(runs)
+    if out is not None:
+        _write(out, make_comparison_page(compared, labels))
+    if as_json:
+        typer.echo(json.dumps(compared, indent=2))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    console.print(make_difference_table(compared, labels), make_comparison_table(compared, labels))
+
+
+@app.command()
+def table(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of finished runs.")],
+    metrics: Annotated[str, typer.Option(help="Metrics, separated by commas; the main ones if left out.")] = "",
+    into: Annotated[Path | None, typer.Option(help="Put the tables between the two marks of this file.")] = None,
+) -> None:
+    """Print the main metrics of runs as Markdown tables."""
+    chosen = [name.strip() for name in metrics.split(",") if name.strip()]
+    text = make_markdown([read_evidence(folder) for folder in folders], chosen)
+    if into is None:
+        typer.echo(text, nl=False)
+    else:
+        put_into(text, into)
 
 
 @app.command()

@@ -19,17 +19,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from client.gradient import EntityGradients
+from client.gradient import ProductModule
 from common.features import Examples, Series, cut_training, draws_windows
 from common.model import DemandGRU, entity_losses, get_vector, set_vector
 from common.plan import TrainingPlan
-from common.privacy.clipping import clip_factors
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
-from server.aggregation import merchant_weights
+from common.weight import merchant_weights
 from server.optimizer import ServerState, advance, start_state
 
-CHUNK_ENTITIES = 256
+CHUNK_ENTITIES, DEVICE_CHUNK_ENTITIES = 256, 16_384  # for the cache of a core, for the memory of a device
 NOISE_LATTICE = 2.0**-40  # the engine's one combined noise is drawn in these units of its own std
 
 
@@ -75,27 +74,23 @@ def federate(
     model.to(device)
     state = state or start_state(get_vector(model).cpu())
     per_entity = round_weights(cohort, mechanism, cap=cap)
-    chunks = [series.select(rows) for rows in _split(torch.arange(series.num_entities))]
-    weight_of = _split(per_entity[cohort.merchant_of])
+    size = CHUNK_ENTITIES if device.type == "cpu" else DEVICE_CHUNK_ENTITIES
+    chunks = [series.select(rows) for rows in torch.arange(series.num_entities).split(size)]
+    weight_of = per_entity[cohort.merchant_of].split(size)
     cutter = _cutter(chunks, device)
     std = mechanism.noise_std * float(per_entity.square().sum().sqrt())
     for _ in range(state.round_number if std > 0 else 0):  # so that a resumed run equals an undisturbed one
         noise.integers(len(state.parameters), 1 / NOISE_LATTICE)
-    while state.round_number < training.num_rounds:
-        set_vector(model, state.parameters.to(device, torch.float32))
-        cut = cutter(state.round_number + 1)
-        total, loss = sum_gradients(model, cut, weight_of, mechanism, num_threads=num_threads)
-        if std > 0:
-            unit = std * NOISE_LATTICE
-            total += noise.integers(len(total), 1 / NOISE_LATTICE).double() * unit
-        state = advance(state, total, training)
-        on_round(state, loss)
+    with closing(Crew(model, num_threads=num_threads)) as crew:
+        while state.round_number < training.num_rounds:
+            cut, parameters = cutter(state.round_number + 1), state.parameters.to(device, torch.float32)
+            total, loss = crew.sum_gradients(parameters, cut, weight_of, mechanism)
+            if std > 0:
+                total += noise.integers(len(total), 1 / NOISE_LATTICE).double() * (std * NOISE_LATTICE)
+            state = advance(state, total, training)
+            on_round(state, loss)
     set_vector(model, state.average.to(device, torch.float32))
     return state
-
-
-def _split(values: Tensor) -> Sequence[Tensor]:
-    return torch.split(values, CHUNK_ENTITIES)
 
 
 def _cutter(chunks: list[Series], device: torch.device) -> Callable[[int], Callable[[int], Examples]]:
@@ -106,34 +101,48 @@ def _cutter(chunks: list[Series], device: torch.device) -> Callable[[int], Calla
     return lambda round_number: whole.__getitem__
 
 
-def sum_gradients(
-    model: DemandGRU,
-    cut: Callable[[int], Examples],
-    weight_of: Sequence[Float[Tensor, " _entity"]],
-    mechanism: Mechanism,
-    *,
-    num_threads: int = 1,
-) -> tuple[Float[Tensor, " parameter"], float]:
-    """Weighted sum of the clipped gradients of all entities, and their mean loss.
+class Crew:
+    """Threads that share the chunks of a round, each with a copy of the model.
 
-    Chunks are shared out among threads, each with a copy of the model, because torch's own threads stall where
-    another process takes a core. Sums are added in the order of the chunks, so threads change no bit.
+    Torch's own threads stall where another process takes a core. The threads outlive a round, because the memory
+    that a new one asks for is new to the machine too.
     """
-    idle: SimpleQueue[DemandGRU] = SimpleQueue()
-    for _ in range(num_threads):
-        idle.put(copy.deepcopy(model))
 
-    def sum_chunk(number: int) -> tuple[Tensor, float]:
-        own = idle.get()
-        try:
-            return _sum_chunk(own, cut(number), weight_of[number], mechanism)
-        finally:
-            idle.put(own)
+    def __init__(self, model: DemandGRU, *, num_threads: int) -> None:
+        self._pool = ThreadPoolExecutor(num_threads)
+        self._models = [copy.deepcopy(model) for _ in range(num_threads)]
+        self._idle: SimpleQueue[DemandGRU] = SimpleQueue()
+        for own in self._models:
+            self._idle.put(own)
 
-    with ThreadPoolExecutor(num_threads) as pool:
-        sums = list(pool.map(sum_chunk, range(len(weight_of))))
-    total = torch.stack([total for total, _ in sums]).sum(dim=0)
-    return total, sum(loss for _, loss in sums) / max(1, sum(len(weight) for weight in weight_of))
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def sum_gradients(
+        self,
+        parameters: Float[Tensor, " parameter"],
+        cut: Callable[[int], Examples],
+        weight_of: Sequence[Float[Tensor, " _entity"]],
+        mechanism: Mechanism,
+    ) -> tuple[Float[Tensor, " parameter"], float]:
+        """Weighted sum of the clipped gradients of all entities at `parameters`, and their mean loss.
+
+        Sums are added in the order of the chunks, so threads change no bit.
+        """
+        for own in self._models:
+            set_vector(own, parameters)
+
+        def sum_chunk(number: int) -> tuple[Tensor, float]:
+            own = self._idle.get()
+            try:
+                return _sum_chunk(own, cut(number), weight_of[number], mechanism)
+            finally:
+                self._idle.put(own)
+
+        sums = list(self._pool.map(sum_chunk, range(len(weight_of))))
+        total = torch.stack([total for total, _ in sums]).sum(dim=0)
+        return total, sum(loss for _, loss in sums) / max(1, sum(len(weight) for weight in weight_of))
 
 
 def _sum_chunk(
@@ -142,9 +151,9 @@ def _sum_chunk(
     if mechanism.clipping_norm is None:
         total, losses = _plain_sum(model, examples, weight)
     else:
-        with closing(EntityGradients(model)) as gradients_of:
-            gradients, losses = gradients_of(examples)
-        total = _clipped_sum(gradients, weight, mechanism.clipping_norm)
+        with closing(ProductModule(model)) as hooked:
+            gradients, losses = hooked.gradients(examples)
+        total = gradients.sum_clipped(weight.to(losses.device), mechanism.clipping_norm)
     return total.double().cpu(), float(losses.sum())
 
 
@@ -156,11 +165,3 @@ def _plain_sum(
     total = (losses * weight.to(losses)).sum()
     gradients = torch.autograd.grad(total, list(model.parameters()))
     return torch.cat([gradient.reshape(-1) for gradient in gradients]), losses.detach()
-
-
-def _clipped_sum(
-    gradients: Float[Tensor, "entity parameter"], weight: Float[Tensor, " entity"], clipping_norm: float
-) -> Float[Tensor, " parameter"]:
-    norms = torch.linalg.vector_norm(gradients, dim=1, dtype=torch.float64)
-    factor = clip_factors(norms, clipping_norm) * weight.to(norms)
-    return factor.to(gradients) @ torch.nan_to_num(gradients, posinf=0.0, neginf=0.0)

@@ -3,6 +3,8 @@
 plan.json                                the plan with every default filled in
 run.json                                 plan hash, seed, command line
 summary.json                             see `simulation.summary`
+history.json                             see `simulation.history`
+report.html                              the page that answers, see `simulation.report`
 forecasts.parquet                        every forecast, one row per entity and bucket
 models/METHOD-ORIGIN-SEED.safetensors    the averaged global model
 parts/METHOD-ORIGIN-SEED.*               scores and forecasts of one part; the state while it trains
@@ -32,16 +34,24 @@ from simulation.trial import Trial
 
 @dataclass(frozen=True)
 class Part:
-    """One method at one origin with one seed."""
+    """One method at one origin with one seed.
+
+    Attributes
+    ----------
+    rehearsal
+        Whether the method forecasts the last horizon before the origin instead of the one after it; see
+        `simulation.routing`.
+    """
 
     method: str
     origin: date
     seed: int
+    rehearsal: bool = False
 
     @property
     def name(self) -> str:
         """Name of the part in file names."""
-        return f"{self.method}-{self.origin}-{self.seed}"
+        return f"{self.method}-{self.origin}-{self.seed}" + ("-rehearsal" if self.rehearsal else "")
 
 
 class RunFolder:
@@ -94,9 +104,13 @@ class RunFolder:
             raise DataError(f"Cannot write to {self.path}: {error}; make room and go on with --resume.") from error
 
     def write_json(self, name: str, value: Any) -> None:
+        """Write JSON that is there whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
         """Write a file that is there whole or not at all."""
         partial = self.path / f"{name}.partial"
-        partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        partial.write_text(text)
         partial.replace(self.path / name)
 
     def read_part(self, part: Part) -> dict[str, Any] | None:
@@ -121,6 +135,23 @@ class RunFolder:
     def curve_path(self, part: Part) -> Path:
         """Where the curves of a part are kept."""
         return self.path / "tensorboard" / part.name
+
+    def read_forecast(self, part: Part, num_entities: int) -> Forecast:
+        """Read the forecasts of a finished part, entities in the order of its trial."""
+        table = pd.read_parquet(self.path / "parts" / f"{part.name}.parquet")
+
+        def column(name: str) -> np.ndarray:
+            return table[name].to_numpy().reshape(num_entities, -1)
+
+        names = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
+        quantiles = np.stack([column(name) for name in names], axis=2)
+        probability = column("probability_any")[:, 0]
+        return Forecast(
+            mean=column("mean"),
+            median=column("median"),
+            quantiles=None if np.isnan(quantiles).any() else quantiles,
+            probability=None if np.isnan(probability).any() else probability,
+        )
 
     def join_forecasts(self, parts: list[Part]) -> None:
         """Put the forecasts of all finished parts into one file, one part in memory at a time."""

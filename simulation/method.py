@@ -2,14 +2,20 @@
 
 seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
 anchor                                          the untrained model: what the network corrects
+warm                                            the public model, trained on invented demand only
+auto_ets, croston                               classic forecasts of single series (needs the extra `bench`)
+lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place (`bench`)
 logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
 gru_local, gru_pooled                           the demand model alone, or with all data in one place
 federated                                       all merchants together, without noise
 federated_eps<number>                           the same at that epsilon per entity
+federated…_personalised                         that model, fitted to each merchant's own data; see simulation.routing
+routed, routed_own                              each merchant by the candidate that served its last horizon best
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable
@@ -21,16 +27,20 @@ import torch
 from client.forecast import forecast_demand
 from common.errors import ConfigError
 from common.metric import Forecast
-from common.model import DemandGRU, make_model
+from common.model import DemandGRU
 from common.plan import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+from common.warm.start import start_model
 from server.optimizer import ServerState
 from simulation.alone import train_alone
 from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from simulation.boosting.forecast import forecast_boosted_local, forecast_boosted_pooled
+from simulation.classic import forecast_auto_ets, forecast_croston
 from simulation.engine import federate
 from simulation.logistic import forecast_logistic_local, forecast_logistic_pooled
 from simulation.noise import SeededNoise
+from simulation.routing import PERSONALISED, ROUTED, candidates_of, federation_of
 from simulation.trial import Trial
 
 POINT_METHODS = {
@@ -39,11 +49,17 @@ POINT_METHODS = {
     "weekday_mean": forecast_weekday_mean,
 }
 LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic_pooled}
+CLASSIC_METHODS = {"auto_ets": forecast_auto_ets, "croston": forecast_croston}
+BOOSTED_METHODS = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast_boosted_pooled}
+LIBRARY_OF = dict.fromkeys(CLASSIC_METHODS, "statsforecast") | dict.fromkeys(BOOSTED_METHODS, "lightgbm")
 PRIVATE = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
 NAMES = (
     *POINT_METHODS,
     "anchor",
+    "warm",
     *LOGISTIC_METHODS,
+    *CLASSIC_METHODS,
+    *BOOSTED_METHODS,
     "gru_local",
     "gru_pooled",
     "federated",
@@ -86,17 +102,39 @@ def check_methods(names: tuple[str, ...], plan: Plan) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"The method {name} is named twice; name it once.")
-        if name not in NAMES and not PRIVATE.fullmatch(name):
-            raise ConfigError(f"There is no method {name!r}; there are {', '.join(NAMES)}, federated_eps<number>.")
-        if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
-            raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
-        mechanism_of(name, plan, min(plan.privacy.size_classes))
+        _check_method(name, plan)
+        if name in ROUTED:
+            for candidate in candidates_of(name, plan):
+                _check_method(candidate, plan)
+
+
+def _check_method(name: str, plan: Plan) -> None:
+    federation = federation_of(name, plan)
+    known = federation == "federated" or name in {*NAMES, *ROUTED} or PRIVATE.fullmatch(federation or "")
+    if not known:
+        raise ConfigError(
+            f"There is no method {name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
+            f"and each federated one with {PERSONALISED} behind it."
+        )
+    if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
+        raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
+    if name in LIBRARY_OF and importlib.util.find_spec(LIBRARY_OF[name]) is None:
+        raise ConfigError(
+            f"{name} needs {LIBRARY_OF[name]}, which is not installed: "
+            "pip install 'hansa[bench]', or leave it out with --only."
+        )
+    mechanism_of(name, plan, min(plan.privacy.size_classes))
 
 
 def epsilon_in(name: str) -> float | None:
     """Epsilon of a private method; None for every other."""
     match = PRIVATE.fullmatch(name)
     return float(match.group(1)) if match else None
+
+
+def epsilon_of_method(name: str, plan: Plan) -> float | None:
+    """Epsilon of the federation that a method rests on; None where that is not private, or none."""
+    return epsilon_in(federation_of(name, plan) or "")
 
 
 def training_of(name: str, plan: Plan) -> TrainingPlan:
@@ -111,7 +149,7 @@ def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
 
 def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
     """Make what runs, and is accounted, for a federated method."""
-    epsilon = epsilon_in(name)
+    epsilon = epsilon_of_method(name, plan)
     if epsilon is None:
         return Mechanism(None, 0.0)
     noise_multiplier = noise_multiplier_for(
@@ -134,24 +172,34 @@ def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watc
         return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
     if name in LOGISTIC_METHODS:
         return Result(LOGISTIC_METHODS[name](trial.panel, plan.model, trial.day))
+    if name in CLASSIC_METHODS:
+        return Result(CLASSIC_METHODS[name](trial.panel, plan.model, trial.day, on_step=_tell_share(watch)))
+    if name in BOOSTED_METHODS:
+        return Result(BOOSTED_METHODS[name](trial, seed=seed, on_step=_tell_share(watch)))
     if name == "gru_pooled":
         return Result(_train_alone(trial, np.arange(len(trial.panel.entities)), seed, device, watch.on_step))
     if name == "gru_local":
         return Result(_train_each_alone(trial, seed, device, watch.on_step))
-    model = _new_model(trial, seed)
-    if name != "anchor":
+    if name in {"anchor", "warm"}:
+        model = _new_model(trial, seed, warm=name == "warm")
+    else:
+        model = _new_model(trial, seed, warm=plan.federation.start == "warm")
         _federate(name, model, trial, seed, device, watch)
     return Result(forecast_demand(model, trial.series, device=device), model)
 
 
+def _tell_share(watch: Watch) -> Callable[[float], None]:
+    """Tell of progress where there is no loss to tell of."""
+    return lambda share: watch.on_step(share, float("nan"))
+
+
 def count_parameters(trial: Trial) -> int:
     """Parameters of the trial's model."""
-    return sum(parameter.numel() for parameter in _new_model(trial, 0).parameters())
+    return sum(parameter.numel() for parameter in _new_model(trial, 0, warm=False).parameters())
 
 
-def _new_model(trial: Trial, seed: int) -> DemandGRU:
-    series = trial.series
-    return make_model(trial.plan.model, num_features=series.num_features, num_future=series.num_future, seed=seed)
+def _new_model(trial: Trial, seed: int, *, warm: bool) -> DemandGRU:
+    return start_model(trial.plan.model, trial.series, seed=seed, warm=warm)
 
 
 def _federate(name: str, model: DemandGRU, trial: Trial, seed: int, device: torch.device, watch: Watch) -> None:

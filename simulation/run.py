@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +22,36 @@ from common.plan import Plan
 from common.privacy.accounting import epsilon_of
 from server.checkpoint import load_checkpoint, save_checkpoint
 from server.optimizer import ServerState
+from simulation.conclusion import conclude, write_history
 from simulation.display import ProgressBar
 from simulation.folder import Part, RunFolder
 from simulation.method import (
+    Result,
     Watch,
     count_parameters,
     delta_of_plan,
-    epsilon_in,
+    epsilon_of_method,
     mechanism_of,
     run_method,
     training_of,
 )
+from simulation.routing import PERSONALISED, ROUTED, prerequisites, run_personalised, run_routed
 from simulation.summary import describe_privacy, score_part, summarise
-from simulation.trial import Trial, load_panel, make_trial
+from simulation.trial import Trial, load_panel, make_trial, rehearse
 
 CHECKPOINT_SECONDS = 5.0
 
 
 def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
-    """List the parts of a run; private methods once per seed, since their noise is what varies."""
-    return [
+    """List the parts of a run, each after those it reads; private methods once per seed: their noise is what varies."""
+    wanted = [
         Part(method, origin, seed + repetition)
         for origin in plan.evaluation.origins
         for method in methods
-        for repetition in range(plan.evaluation.seeds if epsilon_in(method) is not None else 1)
+        for repetition in range(plan.evaluation.seeds if epsilon_of_method(method, plan) is not None else 1)
     ]
+    in_order = [step for part in wanted for step in (*prerequisites(part, plan, seed), part)]
+    return list(dict.fromkeys(in_order))
 
 
 def run_plan(
@@ -60,27 +67,49 @@ def run_plan(
 ) -> dict[str, Any]:
     """Run what is not done yet, and return the summary.
 
-    Interrupted at any moment, the folder keeps every finished part and the last state of the one in training.
+    Interrupted at any moment, the folder keeps every finished part and the last state of the one in training. What
+    an earlier run left there for the plan's other methods is shown beside.
     """
     parts = plan_parts(plan, methods, seed)
-    header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command}
+    shown = plan_parts(plan, tuple(dict.fromkeys((*methods, *plan.evaluation.methods))), seed)
+    header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command, "answer": None}
     panel = load_panel(plan, data_root)
-    trial: Trial | None = None
+    stage: Stage | None = None
     for done, part in enumerate(parts):
         if folder.read_part(part) is not None:
             continue
         display.start(part, done, len(parts))
-        if trial is None or trial.origin != part.origin:
-            trial = make_trial(plan, panel, part.origin)
+        if stage is None or stage.trial.origin != part.origin:
+            stage = Stage(make_trial(plan, panel, part.origin))
         with folder.writing():
-            run_part(part, trial, folder, device=device, display=display)
-            _write_summary(folder, parts, plan, header, panel)
+            run_part(part, stage, folder, first_seed=seed, device=device, display=display)
+            _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
-        folder.join_forecasts(parts)
-        return _write_summary(folder, parts, plan, header, panel)
+        folder.join_forecasts([part for part in shown if not part.rehearsal])
+        _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
+        write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
+        return conclude(folder)
 
 
-def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: ProgressBar) -> None:
+@dataclass(frozen=True)
+class Stage:
+    """One origin, and the rehearsal of it once somebody asks."""
+
+    trial: Trial
+
+    @cached_property
+    def rehearsal(self) -> Trial:
+        """Step one horizon back."""
+        return rehearse(self.trial)
+
+    def of(self, part: Part) -> Trial:
+        """Give the trial whose horizon a part forecasts."""
+        return self.rehearsal if part.rehearsal else self.trial
+
+
+def run_part(
+    part: Part, stage: Stage, folder: RunFolder, *, first_seed: int, device: torch.device, display: ProgressBar
+) -> None:
     """Train, forecast and score one part.
 
     Raises
@@ -88,15 +117,15 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
     ConfigError
         Training diverged.
     """
-    started = time.monotonic()
-    with SummaryWriter(str(folder.curve_path(part))) as curves:
-        recorder = _Recorder(part, trial, folder, curves, display)
-        watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
-        try:
-            result = run_method(part.method, trial, seed=part.seed, device=device, watch=watch)
-        except KeyboardInterrupt:
-            recorder.save_state()
-            raise
+    started, trial = time.monotonic(), stage.of(part)
+    choices: dict[str, str] | None = None
+    if part.method in ROUTED:
+        routed = run_routed(part, trial, stage.rehearsal, folder, first_seed=first_seed)
+        result, choices = Result(routed.forecast), routed.choices
+    elif part.method.endswith(PERSONALISED):
+        result = Result(run_personalised(part, trial, folder))
+    else:
+        result = _train(part, trial, folder, device=device, display=display)
     if not result.forecast.is_finite():
         raise ConfigError(
             f"{part.method} diverged: it forecasts numbers that are not finite; "
@@ -108,11 +137,24 @@ def run_part(part: Part, trial: Trial, folder: RunFolder, *, device: torch.devic
         "method": part.method,
         "origin": str(part.origin),
         "seed": part.seed,
+        "rehearsal": part.rehearsal,
         "seconds": time.monotonic() - started,
         "privacy": describe_privacy(part.method, trial.plan, trial.cohort.size_classes),
+        "choices": choices,
         **score_part(result.forecast, trial),
     }
     folder.write_part(part, scores, result.forecast, trial)
+
+
+def _train(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: ProgressBar) -> Result:
+    with SummaryWriter(str(folder.curve_path(part))) as curves:
+        recorder = _Recorder(part, trial, folder, curves, display)
+        watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
+        try:
+            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch)
+        except KeyboardInterrupt:
+            recorder.save_state()
+            raise
 
 
 @contextmanager
@@ -181,11 +223,12 @@ def _write_summary(
     folder: RunFolder, parts: list[Part], plan: Plan, header: dict[str, Any], panel: Panel
 ) -> dict[str, Any]:
     finished = [scores for part in parts if (scores := folder.read_part(part)) is not None]
+    forecasts = [scores for scores in finished if not scores["rehearsal"]]
     data = {
         "entities": len(panel.entities),
         "days": panel.num_days,
-        "merchants": len(finished[0]["merchants"]) if finished else 0,
+        "merchants": len(forecasts[0]["merchants"]) if forecasts else 0,
     }
-    summary = summarise(finished, plan, {**header, "complete": len(finished) == len(parts), "data": data})
+    summary = summarise(finished, plan, {"complete": False, **header, "data": data})
     folder.write_json("summary.json", summary)
     return summary

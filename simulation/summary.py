@@ -8,8 +8,10 @@
     origins          ORIGIN → METHOD → METRIC, mean over seeds
     merchants        METHOD → MERCHANT → METRIC, mean over origins and seeds; `entities` is their mean number
     small_merchants  METHOD → METRIC, all merchants with fewer than 150 entities pooled, mean over origins and seeds
+    choices          METHOD → MERCHANT → CANDIDATE → share of origins and seeds in which it was served by that one
     privacy          METHOD → unit, adjacency, epsilon, delta, mu, noise_multiplier, clipping_norm, num_rounds, ...
     data             entities and days of the panel, merchants at the first origin
+    answer           is it worth joining? see `simulation.answer`; null before the run is complete
     timing_seconds   METHOD → training and forecasting, summed over origins and seeds; `total` of the whole run
     versions         of Python and of the libraries that matter
 
@@ -34,7 +36,8 @@ from rich.text import Text
 from common.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
-from simulation.method import delta_of_plan, epsilon_in, mechanism_of
+from simulation.method import delta_of_plan, epsilon_of_method, mechanism_of
+from simulation.routing import ROUTED, share_of_choices
 from simulation.trial import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
@@ -75,8 +78,7 @@ def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
 
 def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
     """State the guarantee of a private method; None for every other."""
-    epsilon = epsilon_in(method)
-    if epsilon is None:
+    if epsilon_of_method(method, plan) is None:
         return None
     largest = max(size_classes)
     delta, mechanism = delta_of_plan(plan, largest), mechanism_of(method, plan, largest)
@@ -104,7 +106,8 @@ def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> di
 
 
 def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -> dict[str, Any]:
-    """Average the scores of all finished parts."""
+    """Average the scores of all finished parts; rehearsals are means to an end and are left out."""
+    parts = [part for part in parts if not part["rehearsal"]]
     by_method = _group(parts, "method")
     return {
         "schema": 1,
@@ -113,7 +116,7 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "spread": {
             method: _deviation(_per_seed(group))
             for method, group in by_method.items()
-            if epsilon_in(method) is not None
+            if epsilon_of_method(method, plan) is not None
         },
         "origins": {
             origin: {method: _mean(part["all"] for part in same) for method, same in _group(group, "method").items()}
@@ -122,6 +125,11 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "merchants": {method: _per_merchant(group) for method, group in by_method.items()},
         "small_merchants": {
             method: _mean(part["small_merchants"] for part in group) for method, group in by_method.items()
+        },
+        "choices": {
+            method: share_of_choices([part["choices"] for part in group])
+            for method, group in by_method.items()
+            if method in ROUTED
         },
         "privacy": {method: group[0]["privacy"] for method, group in by_method.items() if group[0]["privacy"]},
         "timing_seconds": {
@@ -178,15 +186,19 @@ def make_table(summary: dict[str, Any], task: str) -> Table:
     for metric in (*metrics, "seconds"):
         table.add_column(metric, justify="right")
     for method, scores in summary["methods"].items():
-        stated = summary["privacy"].get(method)
-        guarantee = f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(method)
         values = [_show(scores.get(metric)) for metric in metrics]
-        table.add_row(method, guarantee, *values, f"{summary['timing_seconds'][method]:.1f}")
+        table.add_row(method, say_privacy(method, summary), *values, f"{summary['timing_seconds'][method]:.1f}")
     return table
 
 
+def say_privacy(method: str, summary: dict[str, Any]) -> str:
+    """Say a method's epsilon and unit, or where the data is without one."""
+    stated = summary["privacy"].get(method)
+    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(method)
+
+
 def _place_of(method: str) -> str:
-    if method == "federated":
+    if method.startswith("federated"):
         return "none: no noise"
     return "none: pools all data" if method.endswith("_pooled") else "data stays"
 

@@ -59,7 +59,7 @@ def make_vector(series: Series, plan: Plan) -> Tensor:
 
 def make_request(merchant: Merchant, *, round_number: int = 1, plan_hash: str = "", shift: float = 0.0) -> RoundRequest:
     parameters = make_vector(merchant.series, merchant.plan) + shift
-    return RoundRequest(plan_hash or merchant.plan.hash, round_number, hash_vector(parameters), parameters)
+    return RoundRequest(plan_hash or merchant.run_hash, round_number, hash_vector(parameters), parameters)
 
 
 def connect(merchant: Merchant) -> InProcessGrid:
@@ -93,7 +93,7 @@ def test_a_reply_carries_the_noised_sum_of_the_round(merchant: Merchant) -> None
         noise=SeededNoise(np.random.default_rng(7)),
         device=merchant.device,
     )
-    assert (reply.plan_hash, reply.round_number) == (plan.hash, 2)
+    assert (reply.plan_hash, reply.round_number) == (merchant.run_hash, 2)
     assert torch.equal(reply.total, total)
 
 

@@ -6,18 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from client.gradient import EntityGradients
+from client.gradient import ProductModule
 from common.features import Examples, Series, cut_training
 from common.model import DemandGRU, entity_losses
 
 MakeSeries = Callable[..., Series]
+GradientsOf = Callable[[Examples], tuple[Tensor, Tensor]]
 Pick = Callable[[Examples, list[int]], Examples]
 LIKELIHOODS = ("negative_binomial", "hurdle_negative_binomial", "log_normal")
 
 
 @contextmanager
-def hooked(model: DemandGRU) -> Iterator[EntityGradients]:
-    with closing(EntityGradients(model)) as gradients_of:
+def hooked(model: DemandGRU) -> Iterator[GradientsOf]:
+    def gradients_of(examples: Examples) -> tuple[Tensor, Tensor]:
+        gradients, losses = module.gradients(examples)
+        return gradients.expand(slice(None)), losses
+
+    with closing(ProductModule(model)) as module:
         yield gradients_of
 
 

@@ -23,10 +23,15 @@ CLIPPED = Mechanism(clipping_norm=1.0, noise_multiplier=2.0)
 NUM_CUSTOMERS = CHUNK_ENTITIES + 6  # two chunks, so that a newcomer in front moves someone to the second
 
 
+def units_plan(make_plan: Callable[..., Plan], size: int) -> Plan:
+    units = {"aggregate": "sum", "column": "units"}
+    model = {"hidden_size": size, "decoder_size": size}
+    return make_plan(data={"target": units, "observed": {"units": units}}, model=model)
+
+
 @pytest.fixture
 def plan(make_plan: Callable[..., Plan]) -> Plan:
-    units = {"aggregate": "sum", "column": "units"}
-    return make_plan(data={"target": units, "observed": {"units": units}})
+    return units_plan(make_plan, 16)
 
 
 def draw_rows(customers: list[str], *, seed: int = 5) -> pd.DataFrame:
@@ -89,6 +94,15 @@ def test_one_entity_more_adds_its_own_contribution_and_changes_no_bit_of_the_oth
     silent = replace(CLIPPED, noise_multiplier=0.0)
     alone = replay(make_series(rows, plan), plan, mechanism=silent)
     assert torch.equal(both - without, alone)
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_layers_that_fill_no_vector_register_are_as_exact(make_plan: Callable[..., Plan], size: int) -> None:
+    plan, few = units_plan(make_plan, size), BASE[BASE["customer"] < "customer-018"]
+    silent = Mechanism(clipping_norm=0.1, noise_multiplier=0.0)
+    without = replay(make_series(few, plan), plan, mechanism=silent)
+    both = replay(make_series(pd.concat([few, newcomer("a-first")]), plan), plan, mechanism=silent)
+    assert torch.equal(both - without, replay(make_series(newcomer("a-first"), plan), plan, mechanism=silent))
 
 
 def test_one_entity_less_takes_at_most_the_clipping_norm_away(plan: Plan) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from client.gradient import EntityGradients
+from client.gradient import ProductModule
 from client.training import CHUNK_ENTITIES
 from common.arithmetic import SETTING, VALUE, fix_arithmetic
 from common.features import Series, cut_training
@@ -23,17 +23,18 @@ def model(make_series: Callable[..., Series]) -> DemandGRU:
 def test_an_entity_s_gradient_is_the_same_to_the_last_bit_wherever_it_stands_in_a_chunk(
     make_series: Callable[..., Series], model: DemandGRU
 ) -> None:
-    series, gradients_of = make_series(num_entities=9), EntityGradients(model)
+    series, hooked = make_series(num_entities=9), ProductModule(model)
 
     def gradient_at(place: int) -> Tensor:
         company = torch.randint(1, 9, (CHUNK_ENTITIES,), generator=torch.Generator().manual_seed(place))
         company[place] = 0
-        return gradients_of(cut_training(series.select(company), 1))[0][place]
+        gradients, _ = hooked.gradients(cut_training(series.select(company), 1))
+        return gradients.expand(slice(CHUNK_ENTITIES))[place]
 
     first = gradient_at(0)
     assert first.abs().max() > 0
     assert [place for place in range(CHUNK_ENTITIES) if not torch.equal(gradient_at(place), first)] == []
-    gradients_of.close()
+    hooked.close()
 
 
 def test_a_mode_that_the_user_chose_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,25 +5,19 @@ import torch
 from torch import Tensor, nn
 
 from common import gru
-from common.gru import ScanGRU
+from common.gru import GRU
 
-Pair = tuple[ScanGRU, nn.GRU]
-SHAPES = [(4, 6, 3, 5), (1, 6, 3, 5), (4, 1, 3, 5), (1, 1, 1, 1), (3, 40, 2, 7)]
-shapes = pytest.mark.parametrize(("entities", "steps", "features", "size"), SHAPES)
+Pair = tuple[GRU, nn.GRU]
+SHAPES = [(4, 6, 3, 5, 1), (1, 6, 3, 5, 1), (4, 1, 3, 5, 1), (1, 1, 1, 1, 1), (3, 40, 2, 7, 1), (4, 6, 3, 5, 2)]
+shapes = pytest.mark.parametrize(("entities", "steps", "features", "size", "layers"), SHAPES)
 
 
-def make_pair(features: int, size: int, *, seed: int = 0) -> Pair:
+def make_pair(features: int, size: int, layers: int = 1, *, seed: int = 0) -> Pair:
     """Ours and PyTorch's with the same weights, in double precision."""
     torch.manual_seed(seed)
-    ours, theirs = ScanGRU(features, size).double(), nn.GRU(features, size, batch_first=True).double()
-    theirs.load_state_dict(
-        {
-            "weight_ih_l0": ours.input_gates.weight.detach(),
-            "bias_ih_l0": ours.input_gates.bias.detach(),
-            "weight_hh_l0": ours.hidden_gates.weight.detach(),
-            "bias_hh_l0": ours.hidden_gates.bias.detach(),
-        }
-    )
+    ours = GRU(features, size, layers).double()
+    theirs = nn.GRU(features, size, layers, batch_first=True).double()
+    theirs.load_state_dict(ours.state_dict())
     return ours, theirs
 
 
@@ -39,25 +33,57 @@ def gradients(hidden: Tensor, inputs: Tensor, module: nn.Module) -> list[Tensor]
 def assert_equals_torch(pair: Pair, inputs: Tensor) -> None:
     ours, theirs = pair
     inputs = inputs.requires_grad_()
-    hidden, expected = ours(inputs), theirs(inputs)[0]
+    (hidden, last), (expected, expected_last) = ours(inputs), theirs(inputs)
     torch.testing.assert_close(hidden, expected, rtol=0, atol=1e-12)
-    of_ours = dict(zip(["inputs", *dict(ours.named_parameters())], gradients(hidden, inputs, ours), strict=True))
-    of_theirs = dict(
-        zip(["inputs", *dict(theirs.named_parameters())], gradients(expected, inputs, theirs), strict=True)
-    )
-    for mine, yours in (
-        ("inputs", "inputs"),
-        ("input_gates.weight", "weight_ih_l0"),
-        ("input_gates.bias", "bias_ih_l0"),
-        ("hidden_gates.weight", "weight_hh_l0"),
-        ("hidden_gates.bias", "bias_hh_l0"),
-    ):
-        torch.testing.assert_close(of_ours[mine], of_theirs[yours], rtol=1e-12, atol=1e-12, msg=mine)
+    torch.testing.assert_close(last, expected_last, rtol=0, atol=1e-12)
+    names = ["inputs", *dict(theirs.named_parameters())]
+    both = zip(names, gradients(hidden, inputs, ours), gradients(expected, inputs, theirs), strict=True)
+    for name, mine, yours in both:
+        torch.testing.assert_close(mine, yours, rtol=1e-12, atol=1e-12, msg=name)
 
 
 @shapes
-def test_states_and_all_gradients_equal_torch_s(entities: int, steps: int, features: int, size: int) -> None:
-    assert_equals_torch(make_pair(features, size), draw(entities, steps, features))
+def test_states_and_all_gradients_equal_torch_s(
+    entities: int, steps: int, features: int, size: int, layers: int
+) -> None:
+    assert_equals_torch(make_pair(features, size, layers), draw(entities, steps, features))
+
+
+def test_single_precision_equals_torch_s_to_rounding() -> None:
+    ours, theirs = (module.float() for module in make_pair(20, 32, 2))
+    inputs = draw(16, 50, 20).float()
+    torch.testing.assert_close(ours(inputs)[0], theirs(inputs)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_state_dict_is_torch_s_name_by_name(layers: int) -> None:
+    ours, theirs = make_pair(3, 5, layers)
+    shapes = [{name: value.shape for name, value in module.state_dict().items()} for module in (ours, theirs)]
+    assert list(shapes[0].items()) == list(shapes[1].items())
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+    ours.load_state_dict(theirs.state_dict())
+
+
+def test_states_alone_may_carry_a_gradient_as_well_as_the_last_state() -> None:
+    ours, theirs = make_pair(3, 5, 2)
+    inputs = draw(4, 6, 3)
+    for pick in (lambda out: out[0][:, 2].sum(), lambda out: out[1].sum(), lambda out: out[1][0].sum()):
+        mine, yours = (
+            torch.autograd.grad(
+                pick(module(inputs)), list(module.parameters()), allow_unused=True, materialize_grads=True
+            )
+            for module in (ours, theirs)
+        )
+        for one, other in zip(mine, yours, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_a_second_backward_pass_over_the_same_states_is_refused() -> None:
+    ours, _ = make_pair(3, 5)
+    total = ours(draw(4, 6, 3))[0].sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
 
 
 @pytest.mark.parametrize("block_steps", [1, 2, 39, 40, 41])
@@ -84,7 +110,7 @@ def test_inputs_may_lie_in_memory_in_any_way(view: Callable[[Tensor], Tensor]) -
 def test_saturated_gates_have_finite_states_and_gradients() -> None:
     ours, _ = make_pair(3, 5)
     inputs = (1e4 * draw(2, 6, 3)).requires_grad_()
-    hidden = ours(inputs)
+    hidden, _ = ours(inputs)
     assert torch.isfinite(hidden).all()
     assert all(torch.isfinite(gradient).all() for gradient in gradients(hidden, inputs, ours))
 
@@ -92,21 +118,22 @@ def test_saturated_gates_have_finite_states_and_gradients() -> None:
 def test_one_entity_that_is_not_finite_does_not_touch_another() -> None:
     ours, _ = make_pair(3, 5)
     inputs = draw(2, 6, 3)
-    clean = ours(inputs)[1]
+    clean = ours(inputs)[0][1]
     inputs[0, 2] = float("nan")
-    torch.testing.assert_close(ours(inputs)[1], clean, rtol=0, atol=0)
+    torch.testing.assert_close(ours(inputs)[0][1], clean, rtol=0, atol=0)
 
 
 def test_nobody_has_no_state_and_a_gradient_of_zero() -> None:
     ours, _ = make_pair(3, 5)
-    hidden = ours(draw(0, 6, 3))
+    hidden, _ = ours(draw(0, 6, 3))
     assert hidden.shape == (0, 6, 5)
     hidden.sum().backward()
     assert all(not parameter.grad.any() for parameter in ours.parameters() if parameter.grad is not None)
 
 
 def test_a_new_gru_is_drawn_as_torch_draws_its_own() -> None:
-    torch.manual_seed(0)
-    for parameter in ScanGRU(3, 16).parameters():
-        assert parameter.abs().max() <= 0.25
-        assert parameter.abs().max() > 0.2
+    drawn = []
+    for make in (lambda: GRU(3, 16, 2), lambda: nn.GRU(3, 16, 2)):
+        torch.manual_seed(0)
+        drawn.append(make().state_dict())
+    assert all(torch.equal(value, drawn[1][name]) for name, value in drawn[0].items())

@@ -135,6 +135,11 @@ def test_a_missing_key_is_named() -> None:
         ("bucket_days = 2", "bucket_days = 4", "6 is no multiple of bucket_days 4"),
         ("hidden_size = 8", "positions = 9\nwindow_steps = 8", "positions must not exceed window_steps"),
         ("smallest = 1", "smallest = 6", "smallest must not exceed largest"),
+        ("smallest = 1\n", "", "needs smallest and largest"),
+        ("smallest = 1", "smallest = 1\ncharacters = 2", 'characters is for by = "group"'),
+        ('by = "level"', 'by = "group"', "takes no smallest and no largest"),
+        ('by = "level"\ncolumn = "spend"', 'by = "group"', "needs the column that names the groups"),
+        ('entity = "store"', 'entity = "store"\nactive = { days = 9, within_days = 8 }', "must not exceed within_days"),
         ('by = "level"\ncolumn = "spend"', 'by = "level"', "needs the observed column"),
         ('by = "level"\ncolumn = "spend"', 'by = "level"\ncolumn = "x"', "none of the observed channels"),
         ('entity = "store"', 'entity = "store"\nmerchant = "state"', "not both"),
@@ -200,6 +205,15 @@ def test_any_other_value_gives_another_hash(old: str, new: str) -> None:
 def test_channels_in_another_order_give_another_hash() -> None:
     first, second = (f'{name} = {{ aggregate = "sum", column = "{name}" }}' for name in ("visits", "spend"))
     assert parse_plan(changed(f"{first}\n{second}", f"{second}\n{first}")).hash != parse_plan(TEXT).hash
+
+
+def test_a_run_with_noise_and_one_without_have_hashes_of_their_own() -> None:
+    plan = parse_plan(TEXT)
+    hashes = {plan.hash, plan.run_hash(private=True), plan.run_hash(private=False)}
+    assert len(hashes) == 3
+    assert all(len(value) == 64 for value in hashes)
+    assert plan.training(private=True) is plan.privacy.training
+    assert plan.training(private=False) is plan.federation.training
 
 
 def test_a_plan_that_travelled_as_json_keeps_its_hash() -> None:

@@ -171,7 +171,7 @@ def test_a_run_that_resumes_ends_bit_for_bit_where_an_undisturbed_one_ends(town:
     grid.last = 10**9
     assert bits(town.run(grid, checkpoint=path)) == bits(undisturbed)
     size = len(town.start.parameters)
-    assert bits(load_checkpoint(path, plan_hash=town.plan.hash, size=size)) == bits(undisturbed)
+    assert bits(load_checkpoint(path, plan_hash=town.federation.run_hash, size=size)) == bits(undisturbed)
 
 
 def test_a_run_that_is_over_asks_nobody(town: Town, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_no_name_of_an_entity_or_a_merchant_is_in_any_message_or_log(
     town.run(grid, checkpoint=path)
     size = len(town.start.parameters)
     assert len(grid.wire) > NUM_ROUNDS * len(NODE_IDS) * size * (4 + 8)
-    assert town.plan.hash.encode() in grid.wire  # text would be found
+    assert town.federation.run_hash.encode() in grid.wire  # text would be found
     for everything in (grid.wire, path.read_bytes(), caplog.text.encode()):
         assert CANARY.encode() not in everything
 

@@ -1,6 +1,8 @@
 """The real command in this process, and the small plans and tables that it runs on."""
 
+import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from rich.console import Console
 
 from common.panel import build_panel
 from common.plan import parse_plan
 from simulation import cli
+from simulation.display import ProgressBar
+from simulation.folder import RunFolder
+from simulation.run import run_plan
 from simulation.trial import Trial, make_trial
 
 START = date(2024, 1, 1)
@@ -121,6 +128,60 @@ def write_plan(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def sales() -> pd.DataFrame:
     """Draw 40 days of the six products of three shops: north has one, south two, west three."""
+    return _draw_sales()
+
+
+@pytest.fixture
+def orders() -> pd.DataFrame:
+    """Draw 40 days of orders of 15 customers who belong to no merchant."""
+    return _draw_orders()
+
+
+@pytest.fixture
+def tables(tmp_path: Path, sales: pd.DataFrame, orders: pd.DataFrame) -> Path:
+    """Write both tables, and give the folder in which they are."""
+    return _write_tables(tmp_path, sales, orders)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Run the plan "sales" or "orders" once, and give its folder, which nobody may change."""
+    folders: dict[str, Path] = {}
+
+    def run(base: str) -> Path:
+        if base not in folders:
+            root = _write_tables(tmp_path_factory.mktemp(base), _draw_sales(), _draw_orders())
+            plan = parse_plan(_plan_text(PLANS[base]))
+            folder = RunFolder(root / "run")
+            folder.open(plan, seed=0, command=f"hansa-sim run {base}.toml", resume=False)
+            with ProgressBar(Console(file=io.StringIO())) as display:
+                run_plan(
+                    plan,
+                    folder,
+                    data_root=root,
+                    methods=plan.evaluation.methods,
+                    seed=0,
+                    device=torch.device("cpu"),
+                    command=f"hansa-sim run {base}.toml",
+                    display=display,
+                )
+            folders[base] = folder.path
+        return folders[base]
+
+    return run
+
+
+@pytest.fixture
+def own_run(finished_run: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Give a copy of a finished run that a test may change."""
+
+    def copy(base: str) -> Path:
+        return Path(shutil.copytree(finished_run(base), tmp_path / f"{base}-run"))
+
+    return copy
+
+
+def _draw_sales() -> pd.DataFrame:
     generator = np.random.default_rng(0)
     rows = [
         {"date": START + timedelta(days=day), "shop": shop, "product": f"{shop}-{number}"}
@@ -132,9 +193,7 @@ def sales() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(**drawn).astype(object)
 
 
-@pytest.fixture
-def orders() -> pd.DataFrame:
-    """Draw 40 days of orders of 15 customers who belong to no merchant."""
+def _draw_orders() -> pd.DataFrame:
     generator = np.random.default_rng(0)
     rows = [
         {"customer": f"c{customer:02}", "time": pd.Timestamp(START) + pd.Timedelta(days=day, hours=9)}
@@ -146,12 +205,10 @@ def orders() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(invoice=invoices, spend=generator.gamma(2.0, 10.0, len(rows)).round(2))
 
 
-@pytest.fixture
-def tables(tmp_path: Path, sales: pd.DataFrame, orders: pd.DataFrame) -> Path:
-    """Write both tables, and give the folder in which they are."""
-    sales.to_csv(tmp_path / "sales.csv", index=False)
-    orders.to_parquet(tmp_path / "orders.parquet")
-    return tmp_path
+def _write_tables(folder: Path, sales: pd.DataFrame, orders: pd.DataFrame) -> Path:
+    sales.to_csv(folder / "sales.csv", index=False)
+    orders.to_parquet(folder / "orders.parquet")
+    return folder
 
 
 @pytest.fixture

@@ -349,7 +349,9 @@ def test_training_that_diverges_is_named(refuse, write_plan):
 # What stays in
 
 
-def test_names_and_values_stand_only_in_forecasts_and_the_scores_per_merchant(run, write_plan, sales, tmp_path):
+def test_values_and_names_of_entities_stand_only_in_forecasts_and_names_of_merchants_beside_their_scores(
+    run, write_plan, sales, tmp_path
+):
     plan_file = write_plan(evaluation={"methods": EVERY_METHOD})
     planted = sales.replace({"shop": {"south": "CANARYSHOP"}, "product": {"south-0": "CANARYPRODUCT"}})
     planted.loc[planted["product"] == "CANARYPRODUCT", "units"] = 987653
@@ -360,7 +362,8 @@ def test_names_and_values_stand_only_in_forecasts_and_the_scores_per_merchant(ru
     files = [path for path in (tmp_path / "run").rglob("*") if path.is_file() and path.suffix != ".parquet"]
     holders = {path for path in files if b"CANARYSHOP" in path.read_bytes()}
     assert not any(word in said for word in (b"CANARY", b"987653"))
-    assert holders == {tmp_path / "run/summary.json", *(tmp_path / "run/parts").glob("*.json")}
+    scores = {tmp_path / "run/summary.json", tmp_path / "run/report.html"}
+    assert holders == scores | set((tmp_path / "run/parts").glob("*.json"))
     for path in files:
         assert not any(word in path.read_bytes() for word in (b"CANARYPRODUCT", b"987653")), path
 

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from common.plan import TrainingPlan
 from common.privacy.mechanism import Mechanism
 from server.optimizer import BETA_1, ServerState
 from simulation import engine
-from simulation.engine import Cohort, federate, round_weights, sum_gradients
+from simulation.engine import Cohort, Crew, federate, round_weights
 from simulation.noise import SeededNoise
 
 Pick = Callable[[Examples, list[int]], Examples]
@@ -66,6 +67,18 @@ def run(
     )
 
 
+def sum_gradients(
+    model: DemandGRU,
+    cut: Callable[[int], Examples],
+    weight_of: list[Tensor],
+    mechanism: Mechanism,
+    *,
+    num_threads: int = 1,
+) -> tuple[Tensor, float]:
+    with closing(Crew(model, num_threads=num_threads)) as crew:
+        return crew.sum_gradients(get_vector(model), cut, weight_of, mechanism)
+
+
 def update_of_first_round(state: ServerState) -> Tensor:
     return state.first_moment / (1 - BETA_1)
 
@@ -97,6 +110,18 @@ def test_the_sum_does_not_depend_on_the_chunks(
     total, loss_in_parts = sum_gradients(model, parts.__getitem__, [WEIGHT[chunk] for chunk in chunks], mechanism)
     torch.testing.assert_close(total, whole, rtol=1e-10, atol=1e-13)
     assert loss_in_parts == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("mechanism", [OPEN, CLIPPED], ids=["open", "clipped"])
+def test_threads_change_no_bit_of_the_sum(
+    model: DemandGRU, examples: Examples, pick: Pick, mechanism: Mechanism
+) -> None:
+    parts = [pick(examples, [entity]) for entity in range(5)]
+    shares = [WEIGHT[entity : entity + 1] for entity in range(5)]
+    one, two = (
+        sum_gradients(model, parts.__getitem__, shares, mechanism, num_threads=threads)[0] for threads in (1, 2)
+    )
+    assert torch.equal(one, two)
 
 
 def test_without_privacy_the_sum_is_one_plain_backward_pass(model: DemandGRU, examples: Examples) -> None:

@@ -204,3 +204,12 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_when_there_is_room(hans
     assert finished.code == 2
     assert re.fullmatch(r"hansa-sim: Cannot write to .*; make room and go on with --resume\.\n", finished.stderr)
     assert numbers_in(run(plan_file, "full", "--resume")) == numbers_in(run(plan_file, "roomy"))
+
+
+def test_what_an_earlier_run_left_for_other_methods_is_still_shown(hansa_sim, write_plan, tables, tmp_path):
+    plan, out = write_plan(), tmp_path / "run"
+    for extra in (["--only", "seasonal_naive"], ["--only", "anchor", "--resume"]):
+        assert hansa_sim("run", plan, "--out", out, "--data-root", tmp_path, *extra).code == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert set(summary["methods"]) == {"seasonal_naive", "anchor"}
+    assert set(pd.read_parquet(out / "forecasts.parquet").method) == {"seasonal_naive", "anchor"}

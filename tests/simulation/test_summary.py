@@ -31,6 +31,8 @@ def make_part():
             "origin": origin,
             "seed": seed,
             "seconds": 2.0,
+            "rehearsal": False,
+            "choices": None,
             "privacy": PRIVACY if "eps" in method else None,
             "all": metrics,
             "merchants": {name: {"entities": 10 * (place + 1), **metrics} for place, name in enumerate(merchants)},

@@ -1,0 +1,206 @@
+"""hansa-client: what a merchant allows, what it spent, what left, and what that promises."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from client.card import PublicCohort, make_card
+from client.guard import Offer, agree
+from client.ledger.cli import ledger_app
+from client.ledger.ledger import Ledger
+from client.page import write_page
+from client.place import JsonOption, Place, PlaceOption, print_json, write_new
+from client.policy import read_policy
+from client.signature import read_key, sign_card, verify_card
+from client.tap import departures_of, describe, explain, hex_lines
+from common.errors import ConfigError, DataError, HansaError, PrivacyError
+from common.plan import explain_faults, read_plan
+from common.privacy.accounting import epsilon_of
+
+EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
+LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
+
+app = typer.Typer(
+    help="What a merchant allows, what it spent, what left, and what that promises.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # they print local variables, which hold the data
+)
+app.add_typer(ledger_app, name="ledger")
+
+
+@app.command()
+def policy(
+    out: Annotated[Path | None, typer.Option(help="File to write; the terminal if left out.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented starter policy."""
+    text = files("client").joinpath("starter.toml").read_text()
+    if out is not None:
+        write_new(out, text)
+    if as_json:
+        print_json({"policy": text, "file": str(out) if out else None})
+    elif out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"Wrote {out}; read every line of it, then: hansa-client ledger open")
+
+
+@app.command()
+def consider(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    coordinator: Annotated[str, typer.Option(help="SHA-256 of the coordinator's signing key.")],
+    cohort: Annotated[int, typer.Option(min=1, help="Merchants that would take part.")],
+    without_noise: Annotated[
+        bool, typer.Option("--without-noise", help="Consider the plan's training without noise.")
+    ] = False,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether the policy allows PLAN, with which noise and at what price; nothing is sent or spent."""
+    place = Place(folder)
+    own, plan = read_policy(place.policy), read_plan(plan_file)
+    offer = Offer(plan, not without_noise, coordinator, cohort)
+    said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
+    with closing(Ledger(place.ledger)) as ledger:
+        try:
+            mechanism = agree(own, offer, ledger, num_coordinates=LARGEST_MODEL).mechanism
+        except PrivacyError as error:
+            said |= {"allowed": False, "reason": str(error)}
+        else:
+            mu = (offer.training.num_rounds * mechanism.mu_squared) ** 0.5
+            said |= {
+                "allowed": True,
+                "num_rounds": offer.training.num_rounds,
+                "noise_multiplier": mechanism.noise_multiplier,
+                "epsilon": None if without_noise else epsilon_of(mu, own.budget.delta),
+                "unit": own.unit,
+            }
+    if as_json:
+        print_json(said)
+    else:
+        for name, value in said.items():
+            typer.echo(f"{name}: {value}")
+    if not said["allowed"]:
+        raise typer.Exit(EXIT_UNTRUE)
+
+
+@app.command()
+def tap(
+    line: Annotated[int | None, typer.Option(min=1, help="Line of one spend; every message if left out.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Show every byte, sixteen a row.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the bytes of one message to a file.")] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what left, byte for byte, and say what it means."""
+    with closing(Ledger(Place(folder).ledger)) as ledger:
+        departures = [found for found in departures_of(ledger) if line in (None, found.line)]
+    if line is not None and not departures:
+        raise DataError(f"Line {line} has no message; see: hansa-client tap")
+    if out is not None:
+        if line is None:
+            raise ConfigError("--out writes one message; name it with --line.")
+        write_new(out, departures[0].content)
+    if as_json:
+        print_json([describe(found) | ({"hex": found.content.hex()} if raw else {}) for found in departures])
+        return
+    for found in departures:
+        typer.echo(explain(found))
+        if raw:
+            typer.echo(hex_lines(found.content))
+    if not departures:
+        typer.echo("Nothing has left.")
+
+
+@app.command()
+def card(
+    release: Annotated[
+        str, typer.Argument(help="First digits of a run's hash; may be left out for the only one.")
+    ] = "",
+    cohort: Annotated[Path | None, typer.Option(help="JSON with the public terms of all merchants.")] = None,
+    audit: Annotated[Path | None, typer.Option(help="JSON that `hansa-client audit --json` printed.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Check a card's signature and ledger head instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write the page to; the JSON goes beside it.")] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Issue the signed privacy card of one release, as JSON and as a page."""
+    place = Place(folder)
+    if check is not None:
+        _check_card(place, check, as_json=as_json)
+        return
+    with closing(Ledger(place.ledger)) as ledger:
+        issued = make_card(
+            ledger,
+            read_policy(place.policy),
+            release,
+            cohort=None if cohort is None else _read_cohort(cohort),
+            audit=None if audit is None else _read_object(audit),
+        )
+    signed = sign_card(issued, read_key(place.key))
+    if out is not None:
+        write_new(out, write_page(signed))
+        write_new(out.with_suffix(".json"), json.dumps(signed, indent=2) + "\n")
+    if as_json or out is None:
+        print_json(signed)
+    else:
+        typer.echo(f"Wrote {out} and {out.with_suffix('.json')}.")
+
+
+def _check_card(place: Place, file: Path, *, as_json: bool) -> None:
+    try:
+        checked = verify_card(_read_object(file))
+        with closing(Ledger(place.ledger)) as ledger:
+            if checked["ledger"]["head"] not in ledger.heads:
+                raise PrivacyError(
+                    f"{place.ledger} never had the head of {file}; it is another ledger or an older copy."
+                )
+    except PrivacyError as error:
+        said = {"true": False, "reason": str(error)}
+    else:
+        said = {
+            "true": True,
+            "reason": f"{file} is signed as it stands, and {place.ledger} has passed through its head.",
+        }
+    if as_json:
+        print_json(said)
+    else:
+        typer.echo(said["reason"])
+    if not said["true"]:
+        raise typer.Exit(EXIT_UNTRUE)
+
+
+def _read_cohort(path: Path) -> PublicCohort:
+    try:
+        return PublicCohort.model_validate_json(json.dumps(_read_object(path)))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {explain_faults(error, PublicCohort)}.") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read {path} as JSON; give the file that the command wrote.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} holds no JSON object; give the file that the command wrote.")
+    return value
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except HansaError as error:
+        typer.echo(f"hansa-client: {error}", err=True)
+        sys.exit(EXIT_MISTAKE)

@@ -1,0 +1,78 @@
+"""A signed privacy card as one page that needs no other file."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+STYLE = """
+body { font: 16px/1.5 sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem; vertical-align: top }
+tr { border-bottom: 1px solid #ddd } code { font-size: .85em; word-break: break-all } .big { font-size: 1.4em }
+"""
+SEEN_BY = {
+    "everyone_else_colludes": "Everyone else colludes (the promise)",
+    "secure_sum": "The coordinator sees only a secure sum",
+    "released_models_only": "Someone sees only the released models",
+    "another_participant": "Another participant sees them, and takes off its own noise",
+}
+
+
+def write_page(signed: dict[str, Any]) -> str:
+    """Write a card in HTML; every value is escaped."""
+    card = signed["card"]
+    release, life = card["release"], card["guarantee_for_life"]
+    promise = card["guarantee_of_release"]["everyone_else_colludes"]
+    parts = [
+        f"<h1>Privacy card: {escape(release['plan'])}</h1>",
+        f"<p class=big>{_number(promise, card['unit'])}</p>",
+        f"<p>Unit: <b>{escape(card['unit'])}</b>. Neighbours: {escape(card['adjacency'])}.</p>",
+        "<h2>Who may be looking</h2>",
+        _table({SEEN_BY[key]: _number(value, card["unit"]) for key, value in card["guarantee_of_release"].items()}),
+        "<h2>Over the life of the ledger</h2>",
+        f"<p>{_number(life, card['unit'])}; budget: epsilon {life['budget_epsilon']:g}.</p>",
+        f"<p>Customers: {_number(card['customers'], 'customer')}.</p>",
+        "<h2>What is not protected</h2>",
+        "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in card["not_protected"]) + "</ul>",
+        "<h2>The release</h2>",
+        _table({**{key: _show(value) for key, value in release.items()}, "size_class": _show(card["size_class"])}),
+        "<h2>Formulas</h2>",
+        _table({key: escape(value) for key, value in card["formulas"].items()}),
+        "<h2>Evidence</h2>",
+        _table(
+            {
+                "ledger": _show(card["ledger"]),
+                "audit": _show(card["audit"]),
+                "software": _show(card["software"]),
+                "issued": _show(card["issued_at"]),
+                "public key": _show(signed["public_key"]),
+                "signature": _show(signed["signature"]),
+            }
+        ),
+    ]
+    body = "\n".join(parts)
+    head = f"<meta charset=utf-8><title>Privacy card</title><style>{STYLE}</style>"
+    return f"<!doctype html>\n<html lang=en>{head}\n{body}\n"
+
+
+def _number(value: Any, unit: str) -> str:
+    if not isinstance(value, dict):
+        return escape(str(value))
+    if value["epsilon"] is None:
+        return f"<b>no guarantee</b> per {escape(unit)}: no noise"
+    return (
+        f"epsilon <b>{value['epsilon']:.4g}</b> per {escape(unit)}, delta {value['delta']:.3g} (mu {value['mu']:.4g})"
+    )
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return "<br>".join(f"{escape(str(key))}: {_show(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_show(inner) for inner in value)
+    return f"<code>{escape(str(value))}</code>"
+
+
+def _table(rows: dict[str, str]) -> str:
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in rows.items())
+    return f"<table>{cells}</table>"

@@ -1,0 +1,92 @@
+"""Start from a public model: match its columns by name, and let the plan's other columns begin at zero.
+
+A warm model has seen invented demand only (`simulation.pretraining`), so it costs no privacy. It knows the columns
+that every plan has (the entity's own past, open days, the calendar, the anchor's regime). A plan's own channels,
+covariates and attributes have no weights in it: they begin at zero, hence without a say, and are learned.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from common.errors import ConfigError, DataError
+from common.features import Series
+from common.model import DemandGRU, make_model
+from common.plan import ModelPlan
+
+FOLDER = Path(__file__).parent
+
+
+def warm_path(plan: ModelPlan) -> Path:
+    """Name the file of the public model that has the plan's shape."""
+    return FOLDER / f"{plan.step}-{plan.likelihood}-{plan.hidden_size}-{plan.decoder_size}.safetensors"
+
+
+def save_warm(model: DemandGRU, series: Series, path: Path) -> None:
+    """Write a model with the names of the columns that it was trained on."""
+    metadata = {"names": json.dumps(series.names), "future_names": json.dumps(series.future_names)}
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata)
+
+
+def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> DemandGRU:
+    """Make the model that training starts from: drawn from a public seed, or the public warm one.
+
+    Raises
+    ------
+    ConfigError
+        There is no warm model of this shape.
+    DataError
+        The file of the warm model is damaged.
+    """
+    model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed)
+    if warm:
+        _warm_up(model, series, warm_path(plan))
+    return model
+
+
+def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
+        raise ConfigError(
+            f"There is no warm model of the shape {path.stem}, only {there or 'none'}; "
+            'make one with `hansa-sim warm PLAN`, or set federation.start = "cold".'
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            names, future_names = (json.loads(file.metadata()[key]) for key in ("names", "future_names"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged or no warm model; make it again with `hansa-sim warm PLAN`.") from error
+    columns = {
+        "encoder.weight_ih_l0": _places(names, series.names),
+        "from_context.weight": _places(names, series.names, before=model.encoder.hidden_size),
+        "from_future.weight": _places(future_names, series.future_names, after=2),  # the lead, and the anchor
+    }
+    state = model.state_dict()
+    for name, tensor in tensors.items():
+        state[name] = _widen(tensor, columns[name], state[name].shape[1]) if name in columns else tensor
+    model.load_state_dict(state)
+
+
+def _places(known: list[str], wanted: tuple[str, ...], *, before: int = 0, after: int = 0) -> dict[int, int]:
+    """Map columns of the warm model to columns of the plan's, where both have them."""
+    place = {name: index for index, name in enumerate(wanted)}
+    shared = {index: place[name] for index, name in enumerate(known) if name in place}
+    return {
+        **{index: index for index in range(before)},
+        **{before + here: before + there for here, there in shared.items()},
+        **{before + len(known) + extra: before + len(wanted) + extra for extra in range(after)},
+    }
+
+
+def _widen(weight: Float[Tensor, "row known"], places: dict[int, int], width: int) -> Float[Tensor, "row wanted"]:
+    wide = torch.zeros(len(weight), width, dtype=weight.dtype)
+    wide[:, list(places.values())] = weight[:, list(places.keys())]
+    return wide

@@ -1,0 +1,1 @@
+"""Train the public warm models on invented demand of every kind that comes to mind: no data, no privacy spent."""

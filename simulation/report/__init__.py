@@ -1,0 +1,1 @@
+"""The page that answers, and the pictures on it."""

@@ -1,0 +1,152 @@
+"""The page that answers: one HTML file that asks nothing of any other place.
+
+What the sentences say is decided here, what they look like in `page.html`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simulation.answer import choose_federated, is_own
+from simulation.evidence import Evidence, Record
+from simulation.method import PRIVATE
+from simulation.report import chart, wording
+from simulation.report.calibration import Point, demand_points, purchase_points
+from simulation.report.example import choose_examples, choose_odds
+from simulation.report.figure import Picture
+from simulation.summary import HEADLINE, say_privacy
+
+TEMPLATES = Environment(
+    loader=PackageLoader("simulation.report", ""),
+    autoescape=True,  # names of merchants and methods are somebody's text
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters.update(
+    percent=wording.percent, signed=wording.signed_percent, number=wording.number, times=wording.times
+)
+
+
+def make_page(evidence: Evidence) -> str:
+    """Write the page of a run whose summary holds its answer."""
+    summary, found = evidence.summary, evidence.summary["answer"]
+    headline = evidence.metrics[0]
+    compared = found["metrics"][headline] if found else None
+    return TEMPLATES.get_template("page.html").render(
+        plan=evidence.plan,
+        summary=summary,
+        answer=found,
+        compared=compared,
+        headline=headline,
+        metric=wording.METRICS[headline],
+        metrics=wording.METRICS,
+        unit=evidence.plan.privacy.unit,
+        verdict=wording.verdict(evidence.plan, found, headline),
+        history=wording.history(found["history"]) if found and found["history"] else None,
+        shown=_shown_methods(evidence)[0],
+        methods=_methods(evidence),
+        columns=HEADLINE[evidence.plan.evaluation.task],
+        privacy=summary["privacy"],
+        odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
+        pictures=_pictures(evidence, compared),
+    )
+
+
+def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """Write the page of several runs side by side."""
+    return TEMPLATES.get_template("comparison.html").render(**compared, labels=labels, metrics=wording.METRICS)
+
+
+def _methods(evidence: Evidence) -> list[dict[str, Any]]:
+    """Lay out the table of methods: one row each, its privacy, its metrics and its seconds."""
+    summary = evidence.summary
+    return [
+        {
+            "name": name,
+            "privacy": say_privacy(name, summary),
+            "scores": scores,
+            "seconds": summary["timing_seconds"][name],
+        }
+        for name, scores in summary["methods"].items()
+    ]
+
+
+def _pictures(evidence: Evidence, compared: Mapping[str, Any] | None) -> dict[str, Markup]:
+    """Draw what the run can show; a picture whose methods are absent is left out."""
+    shown = _shown_methods(evidence)
+    records = {name: list(evidence.records(name)) for name in shown}
+    private = _global_models(evidence)
+    drawn = {
+        "gains": chart.draw_gains(compared["merchants"], compared["sizes"], evidence.plan.privacy.unit)
+        if compared and compared["counts"]["merchants"]
+        else None,
+        "epsilons": _epsilons(evidence),
+        "spending": chart.draw_spending(private) if private else None,
+        "history": _history(evidence),
+        "examples": _examples(evidence, records[shown[0]]),
+        "calibration": _calibration(evidence, records),
+    }
+    return {name: picture.to_svg() for name, picture in drawn.items() if picture is not None}
+
+
+def _shown_methods(evidence: Evidence) -> list[str]:
+    """Name the methods whose forecasts are shown: the two that are compared, else the federation or the first."""
+    found = evidence.summary["answer"]
+    if found:
+        return [found["method"], found["against"]]
+    return [choose_federated(evidence.methods) or evidence.methods[0]]
+
+
+def _global_models(evidence: Evidence) -> dict[str, Any]:
+    """Give what is stated of each private model; one that is personalised afterwards spends nothing of its own."""
+    return {name: stated for name, stated in evidence.summary["privacy"].items() if PRIVATE.fullmatch(name)}
+
+
+def _epsilons(evidence: Evidence) -> Picture | None:
+    """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
+    headline, scores = evidence.metrics[0], evidence.summary["methods"]
+    points = [
+        (stated["epsilon"], scores[name][headline], evidence.summary["spread"].get(name, {}).get(headline) or 0.0)
+        for name, stated in _global_models(evidence).items()
+        if scores[name][headline] is not None
+    ]
+    known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
+    own = {name: value for name, value in known.items() if is_own(name)}
+    best = min(own, key=lambda name: own[name], default=None)
+    references = {
+        name: value
+        for name, value in known.items()
+        if name in (best, "anchor", "federated", "routed") or name.endswith("_pooled")
+    }
+    if not points:
+        return None
+    return chart.draw_epsilons(points, references, wording.METRICS[headline].name, evidence.plan.privacy.unit)
+
+
+def _history(evidence: Evidence) -> Picture | None:
+    found = evidence.summary["answer"]
+    if not found or not found["history"]:
+        return None
+    return chart.draw_history(found["history"]["lengths"], wording.METRICS[evidence.metrics[0]].name)
+
+
+def _examples(evidence: Evidence, records: list[Record]) -> Picture | None:
+    last = records[-1]
+    if evidence.plan.evaluation.task == "purchase":
+        odds = choose_odds(last)
+        return chart.draw_odds(odds, evidence.plan.privacy.unit) if odds else None
+    examples = choose_examples(last)
+    return chart.draw_examples(examples) if examples else None
+
+
+def _calibration(evidence: Evidence, records: Mapping[str, list[Record]]) -> Picture | None:
+    measure = purchase_points if evidence.plan.evaluation.task == "purchase" else demand_points
+    points: dict[str, list[Point]] = {name: measure(found) for name, found in records.items()}
+    known = {name: found for name, found in points.items() if found}
+    return chart.draw_reliability(known) if known else None

@@ -1,0 +1,152 @@
+"""What the page says in words: metrics, the verdict, and numbers as a reader reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.plan import Plan
+from simulation.answer import federated_epsilon
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A metric's name, and what it measures in half a sentence."""
+
+    name: str
+    meaning: str
+
+
+METRICS = {
+    "wape": MetricWords("WAPE", "sum of absolute errors over sum of demand; lower is better"),
+    "rmsse": MetricWords("RMSSE", "error in units of the series' own day-to-day change; lower is better"),
+    "rmspe": MetricWords("RMSPE", "typical relative error where something was sold; lower is better"),
+    "wql": MetricWords("quantile loss", "how far off the whole forecast with its intervals was; lower is better"),
+    "coverage80": MetricWords("80 % covers", "how often demand fell inside the 80 % interval; 80 % is honest"),
+    "bias": MetricWords("bias", "sum of errors over sum of demand; zero is best"),
+    "auc": MetricWords("AUC", "how well buyers are ranked above the others; higher is better, 0.5 is a coin"),
+    "log_loss": MetricWords("log-loss", "how surprised the forecast was by what happened; lower is better"),
+    "brier": MetricWords("Brier", "mean squared error of the probability; lower is better"),
+    "accuracy": MetricWords("accuracy", "share of right answers at a probability of one half"),
+    "precision": MetricWords("precision", "of those said to buy, the share that did"),
+    "recall": MetricWords("recall", "of those who bought, the share said to"),
+}
+PERCENT = "\N{NO-BREAK SPACE}%"
+IN_PERCENT = ("coverage80", "accuracy", "precision", "recall")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer in a word, in a sentence, and what it rests on."""
+
+    tone: str
+    word: str
+    sentence: str
+    ground: str
+
+
+def verdict(plan: Plan, found: Mapping[str, Any] | None, headline: str) -> Verdict:
+    """Say whether it was worth joining."""
+    if found is None:
+        return Verdict(
+            "unclear",
+            "This run cannot tell.",
+            "It does not hold both a method of the federation and one that a merchant can use alone.",
+            "Run the plan with --only anchor,federated_eps2, or with routed and routed_own where they can run.",
+        )
+    pooled = found["metrics"][headline]["pooled"]
+    if pooled is None:
+        return Verdict("unclear", "This run cannot tell.", "Nothing happened in the horizon.", _ground(found))
+    tone, method, against = pooled["verdict"], _method(plan, found), _against(found)
+    word = {"better": "Yes.", "worse": "No.", "unclear": "No clear difference."}[tone]
+    how = "about as well as" if tone == "unclear" else f"{tone} than"
+    sentence = f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}."
+    return Verdict(tone, word, sentence, _ground(found))
+
+
+def _method(plan: Plan, found: Mapping[str, Any]) -> str:
+    method = found["method"]
+    if method == "routed":
+        return "merchants who could also choose the federation's forecasts"
+    if not method.startswith("federated"):
+        return method
+    epsilon = federated_epsilon(method)
+    privacy = "without noise" if math.isinf(epsilon) else f"at epsilon {epsilon:g} per {plan.privacy.unit}"
+    return f"the federation {privacy}" + (", personalised," if method.endswith("_personalised") else "")
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    if found["against"] == "routed_own":
+        return "with the best of what each could do alone"
+    return f"{found['against']}" if found["chosen"] == "asked" else f"the best method of their own ({found['against']})"
+
+
+def gain_words(gain: Mapping[str, Any], metric: str) -> str:
+    """Say how much better or worse by a metric, with the interval where there is one."""
+    words = f"{METRICS[metric].name} {percent(abs(gain['gain']))} {'better' if gain['gain'] >= 0 else 'worse'}"
+    if gain["low"] is None:
+        return words
+    return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+
+
+def _ground(found: Mapping[str, Any]) -> str:
+    if found["chosen"] == "routers":
+        return "Each merchant's choice was made on its own recent past, before the days that are scored."
+    if found["chosen"] == "asked":
+        return "The two methods were asked for by hand."
+    return (
+        "This run does not hold both routed and routed_own, which choose for each merchant on its own past. Instead "
+        "the federation is held against the own method that came out best; nobody knows that beforehand, so it "
+        "favours staying alone."
+    )
+
+
+def history(found: Mapping[str, Any]) -> str:
+    """Say how many months of own history the shortest and the longest history in the federation are worth."""
+    first, last = found["lengths"][0], found["lengths"][-1]
+    start = f"With {months(first['months'])} of history the federation's model ({found['federated']}) forecasts"
+    whole = f"with all {months(last['months'])}"
+    if last["equal_months"] is None:
+        whole += " it is better than anything alone"
+    else:
+        whole += f" as well as {months(last['equal_months'])} alone"
+    return f"{start} {_worth(first)}; {whole}."
+
+
+def _worth(length: Mapping[str, Any]) -> str:
+    if length["equal_months"] is None:
+        return "better than any length of history alone"
+    if length["equal_months"] <= length["months"]:
+        return "no better than the same history alone"
+    low, high = ("more than there is" if length[end] is None else months(length[end]) for end in ("low", "high"))
+    return f"as well as {months(length['equal_months'])} alone (95{PERCENT} interval {low} to {high})"
+
+
+def months(value: float) -> str:
+    """Write a length of history."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return f"{text} month" + ("" if text == "1" else "s")
+
+
+def number(value: float | None, metric: str = "") -> str:
+    """Write a metric."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.1%}".replace("%", PERCENT) if metric in IN_PERCENT else f"{value:.4f}"
+
+
+def times(value: float) -> str:
+    """Write a factor."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def percent(value: float | None) -> str:
+    """Write a share."""
+    return "–" if value is None else f"{value:.1%}".replace("%", PERCENT)
+
+
+def signed_percent(value: float | None) -> str:
+    """Write a gain with its sign."""
+    return "–" if value is None else f"{value:+.1%}".replace("%", PERCENT).replace("-", "−")

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+
+from common.errors import ConfigError, DataError
+from common.features import build_series, cut_forecast
+from common.model import make_model
+from common.plan import read_plan
+from common.warm import start
+from common.warm.start import save_warm, start_model, warm_path
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def bare(make_panel):
+    """A panel without channels, covariates and attributes: all that a public model may know."""
+    shape = (5, 91)
+    return make_panel(
+        channels=(),
+        covariates=(),
+        observed=np.zeros((*shape, 0), np.float32),
+        known=np.zeros((*shape, 0), np.float32),
+        static=np.zeros((5, 0), np.float32),
+    )
+
+
+def save_awake(plan, panel, make_awake_model):
+    series = build_series(panel, plan, 60)
+    model = make_awake_model(series).float()
+    save_warm(model, series, warm_path(plan))
+    return model, series
+
+
+def test_columns_that_a_plan_adds_begin_without_a_say(folder, make_plan, make_panel, bare, make_awake_model):
+    plan = make_plan().model
+    model, series = save_awake(plan, bare, make_awake_model)
+    richer = build_series(make_panel(target=bare.target), plan, 60)
+    assert richer.num_features > series.num_features
+    warm = start_model(plan, richer, seed=3, warm=True)
+    with torch.no_grad():
+        expected = model(cut_forecast(series))
+        torch.testing.assert_close(warm(cut_forecast(richer)), expected, rtol=1e-5, atol=1e-6)
+    assert expected.abs().max() > 0.01
+
+
+def test_the_regime_goes_by_its_part_and_not_by_its_name(folder, make_plan, make_panel, make_awake_model):
+    first, second = make_panel(), make_panel(covariates=("campaign",))
+    plan, other = (
+        make_plan(data=_known(name), model={"anchor": {"regime": name}}).model for name in ("promo", "campaign")
+    )
+    model, series = save_awake(plan, first, make_awake_model)
+    warm = start_model(other, build_series(second, other, 60), seed=0, warm=True)
+    place = series.future_names.index("regime")
+    assert torch.equal(warm.from_future.weight[:, place], model.from_future.weight[:, place])
+    assert model.from_future.weight[:, place].abs().max() > 0
+
+
+def _known(name):
+    return {"rows": "panel", "known": [{"column": name}]}
+
+
+def test_a_cold_start_is_the_one_drawn_from_the_seed(make_plan, make_series):
+    series = make_series()
+    cold = start_model(series.plan, series, seed=5, warm=False)
+    drawn = make_model(series.plan, num_features=series.num_features, num_future=series.num_future, seed=5)
+    assert all(torch.equal(one, other) for one, other in zip(cold.parameters(), drawn.parameters(), strict=True))
+
+
+def test_a_shape_without_a_public_model_is_refused_in_one_sentence(folder, make_series):
+    with pytest.raises(ConfigError, match="There is no warm model of the shape day-negative_binomial-3-4, only none"):
+        start_model(make_series().plan, make_series(), seed=0, warm=True)
+
+
+def test_a_damaged_file_is_refused_in_one_sentence(folder, make_series):
+    series = make_series()
+    warm_path(series.plan).write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match="damaged or no warm model"):
+        start_model(series.plan, series, seed=0, warm=True)
+
+
+def test_every_plan_of_ours_that_starts_warm_has_its_model(request):
+    for path in (request.config.rootpath / "plans").glob("*.toml"):
+        plan = read_plan(path)
+        if plan.federation.start == "warm":
+            assert warm_path(plan.model).is_file(), path

@@ -1,0 +1,39 @@
+"""The privacy page is held against the code: a field without a row, or a row without its test, fails."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from client.tap import MEANINGS
+from common.message import REPLY_FIELDS, RoundReply
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "privacy.md").read_text()
+LEAKS = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+
+
+def rows_of(title: str) -> list[str]:
+    """First cells of the first table below a title."""
+    table = PAGE.split(f"\n## {title}\n")[1].split("\n\n|")[1].split("\n\n")[0]
+    return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+
+
+def test_every_field_that_may_leave_has_its_row() -> None:
+    allowed = {field.name for field in fields(RoundReply)}
+    assert allowed == set(REPLY_FIELDS) | {"total"}
+    assert rows_of("What leaves") == [field.name for field in fields(RoundReply)]
+    assert set(MEANINGS) == allowed
+
+
+def test_every_leak_has_a_row() -> None:
+    assert [int(number) for number, *_ in LEAKS] == list(range(1, 25))
+
+
+@pytest.mark.parametrize(("number", "tests"), [(number, tests) for number, *_, tests in LEAKS])
+def test_every_test_that_closes_a_leak_exists(number: str, tests: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    assert named or "audit" in tests
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / file).read_text(), f"row {number}: {file} has no {name}"

@@ -1,0 +1,184 @@
+"""The page that answers: whole, readable by a machine, escaped, and asking nothing of any other place."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from simulation.comparison import compare_runs
+from simulation.evidence import read_evidence
+from simulation.report.page import make_comparison_page, make_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VOID = {"meta", "link", "br", "path", "use", "rect"}
+NAMESPACES = re.compile(r'xmlns(:\w+)?="[^"]*"')
+
+
+class Page(HTMLParser):
+    """Collect elements, ids and text, and see that what is opened is closed."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.elements, self.ids, self.text = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(params=["sales", "orders", "comparison"])
+def page(request, finished_run):
+    if request.param == "comparison":
+        runs = [read_evidence(finished_run(base)) for base in ("sales", "orders")]
+        return make_comparison_page(compare_runs(runs), ["sales", "orders"])
+    return (finished_run(request.param) / "report.html").read_text()
+
+
+def test_every_tag_is_closed_and_no_id_comes_twice(page):
+    ids = Page(page).ids
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_stays_on_the_page(page):
+    without_names = NAMESPACES.sub("", page)
+    assert not re.search(r"https?:|//\w|@import|<script|<iframe|<img|srcset|javascript:", without_names)
+    for tag, attributes in Page(page).elements:
+        for name in ("href", "src", "xlink:href", "action", "data"):
+            value = attributes.get(name, "#")
+            assert value.startswith("#") or value == "data:,", (tag, value)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+
+
+def test_a_browser_is_told_to_load_nothing(page):
+    policies = [
+        meta["content"] for meta in Page(page).all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+@pytest.mark.parametrize(("base", "number"), [("sales", 6), ("orders", 6)])
+def test_every_picture_has_a_title_and_a_description_that_a_screen_reader_finds(finished_run, base, number):
+    page = Page((finished_run(base) / "report.html").read_text())
+    pictures = page.all("svg")
+    assert len(pictures) == number
+    for picture in pictures:
+        assert picture["role"] == "img"
+        assert set(picture["aria-labelledby"].split()) <= set(page.ids)
+
+
+@pytest.mark.parametrize("base", ["sales", "orders"])
+def test_the_page_tells_everything_that_it_promises(finished_run, base):
+    run = read_evidence(finished_run(base))
+    text = " ".join(" ".join(Page((run.path / "report.html").read_text()).text).split())
+    pooled = run.summary["answer"]["metrics"][run.metrics[0]]["pooled"]
+    for words in (
+        f"{pooled['gain']:+.1%}".replace("-", "\N{MINUS SIGN}").replace("%", " %"),
+        f"one {run.plan.privacy.unit}",
+        run.summary["privacy"]["federated_eps8"]["not_protected"],
+        f"{run.summary['privacy']['federated_eps8']['noise_multiplier']:.3g}",
+        run.summary["command"],
+        run.summary["plan_hash"],
+        f"torch {run.summary['versions']['torch']}",
+        *run.methods,
+        *run.summary["merchants"]["anchor"],
+        *run.summary["origins"],
+    ):
+        assert words in text, words
+    assert ("To customers this promises nothing like it" in text) == (base == "sales")
+
+
+@pytest.mark.parametrize("base", ["sales", "orders"])
+def test_no_entity_is_named(finished_run, base):
+    folder = finished_run(base)
+    page = (folder / "report.html").read_text()
+    entities = pd.read_parquet(folder / "forecasts.parquet")["entity"].unique()
+    assert not [name for name in entities if re.search(rf"\b{re.escape(name)}\b", page)]
+
+
+def test_a_name_that_is_markup_stays_text(own_run):
+    folder = own_run("sales")
+    name = '<script>alert("north")</script>'
+    for file in ("summary.json", "run.json"):
+        (folder / file).write_text((folder / file).read_text().replace("north", json.dumps(name)[1:-1]))
+    rows = pd.read_parquet(folder / "forecasts.parquet")
+    rows.replace({"merchant": {"north": name}}).to_parquet(folder / "forecasts.parquet")
+    page = make_page(read_evidence(folder))
+    assert "<script" not in page
+    assert name in Page(page).text
+
+
+def test_a_page_is_small(finished_run):
+    """A picture of 28 days and 12 merchants is about three times as large; mail takes 10 MB."""
+    assert all((finished_run(base) / "report.html").stat().st_size < 200_000 for base in ("sales", "orders"))
+
+
+def test_the_same_run_makes_the_same_page(finished_run):
+    run = read_evidence(finished_run("sales"))
+    assert make_page(run) == make_page(run) == (run.path / "report.html").read_text()
+
+
+BROWSER_OWN = ("google.com", "googleapis.com", "gstatic.com")  # hosts that Chromium asks for whatever page it shows
+
+
+@pytest.fixture
+def hosts_asked_for(tmp_path):
+    """Open a file in Chromium, where every host name fails, and give the document and the hosts it asked for."""
+
+    def listen(file):
+        log = tmp_path / "net.json"
+        command = [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--log-net-log={log}",
+            "--dump-dom",
+            f"file://{file}",
+        ]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        hosts = set(re.findall(r'"url":\s*"(?:https?|wss?)://([^/":]*)', log.read_text()))
+        return shown.stdout, {host for host in hosts if not host.endswith(BROWSER_OWN)}
+
+    return listen
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; install one, as by `apt install chromium`")
+def test_a_real_browser_shows_the_page_and_asks_for_nothing_else(hosts_asked_for, finished_run, tmp_path):
+    planted = tmp_path / "planted.html"
+    planted.write_text('<img src="http://planted.example/pixel.png">')
+    assert hosts_asked_for(planted)[1] == {"planted.example"}, "the log is deaf"
+    for base in ("sales", "orders"):
+        document, hosts = hosts_asked_for(finished_run(base) / "report.html")
+        assert "Is it worth joining?" in document
+        assert document.count("<svg") == 6
+        assert hosts == set()

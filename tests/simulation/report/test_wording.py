@@ -1,0 +1,106 @@
+"""What the page says follows from the numbers, and never claims more."""
+
+import pytest
+
+from simulation.report.wording import METRICS, history, months, number, percent, signed_percent, times, verdict
+from simulation.summary import HEADLINE
+
+SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+
+
+def answer_of(gain, low, high, *, method="routed", against="routed_own", chosen="routers"):
+    said = "unclear" if low is None else "better" if low > 0 else "worse" if high < 0 else "unclear"
+    pooled = {"gain": gain, "low": low, "high": high, "verdict": said}
+    return {"method": method, "against": against, "chosen": chosen, "metrics": {"log_loss": {"pooled": pooled}}}
+
+
+def test_a_gain_beyond_its_interval_is_a_yes(make_plan):
+    said = verdict(make_plan(), answer_of(0.023, 0.011, 0.034), "log_loss")
+    assert (said.tone, said.word) == ("better", "Yes.")
+    assert said.sentence == (
+        "On these merchants' own past, merchants who could also choose the federation's forecasts forecast better than "
+        f"with the best of what each could do alone: log-loss 2.3{SPACE}% better (95{SPACE}% interval "
+        f"+1.1{SPACE}% to +3.4{SPACE}%)."
+    )
+    assert "before the days that are scored" in said.ground
+
+
+def test_a_loss_beyond_its_interval_is_a_no(make_plan):
+    found = answer_of(-0.05, -0.07, -0.02, method="federated_eps2", against="gru_local", chosen="nearest")
+    said = verdict(make_plan(), found, "log_loss")
+    assert (said.tone, said.word) == ("worse", "No.")
+    assert "the federation at epsilon 2 per customer forecast worse than the best method of their own" in said.sentence
+    assert "favours staying alone" in said.ground
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.01, 0.05), (None, None)])
+def test_an_interval_around_zero_or_none_at_all_is_no_clear_difference(make_plan, low, high):
+    said = verdict(make_plan(), answer_of(0.02, low, high), "log_loss")
+    assert (said.tone, said.word) == ("unclear", "No clear difference.")
+    assert "about as well as" in said.sentence
+
+
+def test_what_is_compared_is_named_for_what_it_is(make_plan):
+    for method, words in (
+        ("federated", "the federation without noise forecast"),
+        ("federated_eps0.5_personalised", "the federation at epsilon 0.5 per customer, personalised, forecast"),
+        ("gru_local", "past, gru_local forecast"),
+    ):
+        found = answer_of(0.02, 0.01, 0.03, method=method, against="anchor", chosen="asked")
+        said = verdict(make_plan(), found, "log_loss")
+        assert words in said.sentence
+        assert "better than anchor:" in said.sentence
+
+
+def test_without_anything_to_compare_it_says_what_to_run(make_plan):
+    assert "--only anchor,federated_eps2" in verdict(make_plan(), None, "log_loss").ground
+    found = {**answer_of(0, 0, 0), "metrics": {"log_loss": {"pooled": None}}}
+    assert verdict(make_plan(), found, "log_loss").sentence == "Nothing happened in the horizon."
+
+
+# History
+
+
+def length(months, equal, low=1.0, high=None):
+    return {"months": months, "equal_months": equal, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (
+            length(1.0, 6.0, 4.5, None),
+            length(12.4, 9.0),
+            f"as well as 6 months alone (95{SPACE}% interval 4.5 months to more than there is)",
+        ),
+        (
+            length(1.0, 1.0),
+            length(12.4, 9.0),
+            "no better than the same history alone; with all 12.4 months as well as 9 months alone.",
+        ),
+        (
+            length(1.0, None),
+            length(12.4, None),
+            "better than any length of history alone; with all 12.4 months it is better than anything alone.",
+        ),
+    ],
+)
+def test_history_is_said_for_the_shortest_and_the_longest(first, last, words):
+    said = history({"federated": "federated_eps2", "lengths": [first, last]})
+    assert said.startswith("With 1 month of history the federation's model (federated_eps2) forecasts ")
+    assert words in said
+
+
+# Numbers
+
+
+def test_numbers_are_written_as_they_are_read():
+    assert [number(0.12345), number(None), number(0.931, "coverage80")] == ["0.1235", "–", f"93.1{SPACE}%"]
+    assert [percent(0.5), percent(None)] == [f"50.0{SPACE}%", "–"]
+    assert [signed_percent(0.051), signed_percent(-0.051)] == [f"+5.1{SPACE}%", f"{MINUS}5.1{SPACE}%"]
+    assert [months(1.0), months(2.25), months(12.0)] == ["1 month", "2.2 months", "12 months"]
+    assert [times(7.389), times(2980.9)] == ["7.39", "2,981"]
+
+
+def test_every_metric_has_words():
+    assert set(METRICS) == {metric for metrics in HEADLINE.values() for metric in metrics}
