@@ -91,7 +91,7 @@ class Subject:
         start = get_vector(make_model(self.plan.model, **sizes, seed=0))
         generator = torch.Generator().manual_seed(round_number)
         parameters = start + AWAKE * torch.randn(len(start), generator=generator)
-        return RoundRequest(self.plan.hash, round_number, hash_vector(parameters), parameters)
+        return RoundRequest(self.plan.run_hash(private=True), round_number, hash_vector(parameters), parameters)
 
     def merchant(
         self, series: Series, *, mechanism: Mechanism, noise: NoiseSource, num_rounds: int | None = None
