@@ -27,9 +27,9 @@ class NoNoise:
 def fitted_scaler(patch: Patch) -> None:
     step_features = features._step_features
 
-    def faulty(*arguments: Any) -> np.ndarray:
-        values = step_features(*arguments)
-        return (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
+    def faulty(*arguments: Any) -> tuple[tuple[str, ...], np.ndarray]:
+        names, values = step_features(*arguments)
+        return names, (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
 
     patch.setattr(features, "_step_features", faulty)
 
@@ -46,13 +46,13 @@ def calendar_from_rows(patch: Patch) -> None:
 
 def span_from_rows(patch: Patch) -> None:
     """Count days from the first row of anyone, inside the span or not."""
-    day_of_row = panel._day_of_row
+    day_of_row = panel.day_of_row
 
     def faulty(times: pd.Series, plan: Any) -> np.ndarray:
         days = day_of_row(times, plan)
         return np.where(days >= 0, days - days[days >= 0].min(), -1)
 
-    patch.setattr(panel, "_day_of_row", faulty)
+    patch.setattr(panel, "day_of_row", faulty)
 
 
 def vocabulary_from_rows(patch: Patch) -> None:
