@@ -14,7 +14,7 @@ from client.audit.neighbour import FIRST, LAST, make_neighbours
 from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, replay_neighbours, replay_rounds
 from client.audit.subject import MOST_ENTITIES, Subject, sample_entities
 from common.errors import DataError, PrivacyError
-from common.plan import Plan
+from common.plan import Active, Plan
 from common.privacy.mechanism import Mechanism
 
 START = pd.Timestamp("2024-01-01")
@@ -123,6 +123,14 @@ def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Cal
         evaluation={"origins": [date(2024, 2, 5)]},
     )
     subject = Subject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
+    assert replay_neighbours(subject).violations == ()
+
+
+def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., Subject]) -> None:
+    whole = make_subject(num_customers=6)
+    data = whole.plan.data.model_copy(update={"active": Active(within_days=20, days=3)})
+    subject = replace(whole, plan=whole.plan.model_copy(update={"data": data}))
+    assert subject.series(subject.rows).num_entities < 6
     assert replay_neighbours(subject).violations == ()
 
 
