@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,16 @@ def peak_bytes(run: Callable[..., object], *arguments: object) -> int:
 
     `run` is called twice, first with `warm=True` for something small, so that libraries are loaded before. On Linux.
     """
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_grow, run, arguments).result()
+    code = (
+        "import json, sys; from simulation.bench.clock import grow; "
+        f"from {run.__module__} import {run.__name__} as run; print(grow(run, *json.loads(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, json.dumps(arguments)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603  our own words
 
 
-def _grow(run: Callable[..., object], arguments: tuple[object, ...]) -> int:
+def grow(run: Callable[..., object], *arguments: object) -> int:
+    """Tell by how many bytes this process grows at most while `run` does."""
     run(*arguments, warm=True)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = _status("VmRSS")

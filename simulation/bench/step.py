@@ -33,10 +33,8 @@ def time_steps(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, An
     """Time every point of the grid; memory is measured in processes of their own."""
     for size, steps, entities in QUICK_POINTS if quick else itertools.product(SIZES, STEPS, ENTITIES):
         inputs = torch.randn(entities, steps, FEATURES)
-        makers = {"hansa": make_private_step, "nn_gru": make_plain_step, "opacus": make_opacus_step}
-        timings = time_side_by_side(
-            {name: make(inputs, size) for name, make in makers.items()}, patience_seconds=patience_seconds
-        )
+        contestants = {name: make_step(name, inputs, size) for name in ("hansa", "nn_gru", "opacus")}
+        timings = time_side_by_side(contestants, patience_seconds=patience_seconds)
         peaks = {name: peak_bytes(run_step, name, size, steps, entities) for name in ("hansa", "nn_gru")}
         yield {
             "hidden_size": size,
@@ -60,13 +58,20 @@ def time_steps(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, An
 def run_step(name: str, size: int, steps: int, entities: int, *, warm: bool) -> None:
     """Make one step of a contestant, for whoever watches the memory."""
     torch.set_num_threads(1)
-    makers = {"hansa": make_private_step, "nn_gru": make_plain_step, "opacus": make_opacus_step}
-    makers[name](torch.randn(2 if warm else entities, 2 if warm else steps, FEATURES), size)()
+    make_step(name, torch.randn(2 if warm else entities, 2 if warm else steps, FEATURES), size)()
 
 
-def make_private_step(inputs: Tensor, size: int) -> Step:
+def make_step(name: str, inputs: Tensor, size: int) -> Step:
+    """Make a contestant's step, on new weights."""
+    if name == "hansa":
+        return make_private_step(GRU(FEATURES, size), inputs)
+    if name == "nn_gru":
+        return make_plain_step(nn.GRU(FEATURES, size, batch_first=True), inputs)
+    return make_opacus_step(DPGRU(FEATURES, size, batch_first=True), inputs)
+
+
+def make_private_step(gru: GRU, inputs: Tensor) -> Step:
     """Make ours."""
-    gru = GRU(FEATURES, size)
     parameters, weight = list(gru.parameters()), torch.ones(len(inputs))
     gru.factors = {}
 
@@ -85,9 +90,8 @@ def make_private_step(inputs: Tensor, size: int) -> Step:
     return step
 
 
-def make_plain_step(inputs: Tensor, size: int) -> Step:
+def make_plain_step(gru: nn.GRU, inputs: Tensor) -> Step:
     """Make PyTorch's, without privacy."""
-    gru = nn.GRU(FEATURES, size, batch_first=True)
     optimizer = torch.optim.SGD(gru.parameters(), lr=LEARNING_RATE)
 
     def step() -> None:
@@ -98,11 +102,11 @@ def make_plain_step(inputs: Tensor, size: int) -> Step:
     return step
 
 
-def make_opacus_step(inputs: Tensor, size: int) -> Step:
+def make_opacus_step(gru: DPGRU, inputs: Tensor) -> Step:
     """Make Opacus', the way its engine puts it together."""
-    gru = GradSampleModule(DPGRU(FEATURES, size, batch_first=True), loss_reduction="sum")
+    hooked = GradSampleModule(gru, loss_reduction="sum")
     optimizer = DPOptimizer(
-        torch.optim.SGD(gru.parameters(), lr=LEARNING_RATE),
+        torch.optim.SGD(hooked.parameters(), lr=LEARNING_RATE),
         noise_multiplier=NOISE_MULTIPLIER,
         max_grad_norm=CLIPPING_NORM,
         expected_batch_size=len(inputs),
@@ -111,7 +115,7 @@ def make_opacus_step(inputs: Tensor, size: int) -> Step:
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        gru(inputs)[0].square().sum().backward()
+        hooked(inputs)[0].square().sum().backward()
         optimizer.step()
 
     return step
