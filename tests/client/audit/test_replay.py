@@ -14,7 +14,7 @@ from client.audit.neighbour import FIRST, LAST, make_neighbours
 from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, replay_neighbours, replay_rounds
 from client.audit.subject import MOST_ENTITIES, Subject, sample_entities
 from common.errors import DataError, PrivacyError
-from common.plan import Active, Plan
+from common.plan import Active, Measure, Plan
 from common.privacy.mechanism import Mechanism
 
 START = pd.Timestamp("2024-01-01")
@@ -124,6 +124,16 @@ def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Cal
     )
     subject = Subject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
     assert replay_neighbours(subject).violations == ()
+
+
+def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: Callable[..., Subject]) -> None:
+    whole = make_subject(num_customers=4)
+    rows = whole.rows.assign(units=whole.rows["units"].astype("int16"), price=2.5)
+    changes = {"derived": {"spend": ("units", "price")}, "target": Measure(aggregate="sum", column="spend")}
+    plan = whole.plan.model_copy(update={"data": whole.plan.data.model_copy(update=changes)})
+    report = replay_neighbours(replace(whole, plan=plan, rows=rows))
+    assert report.violations == ()
+    assert report.measured["sums compared"] > 60
 
 
 def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., Subject]) -> None:
