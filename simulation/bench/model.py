@@ -100,7 +100,7 @@ def _make_opacus_step(model: DemandGRU, examples: Examples) -> Step:
         noise_multiplier=1.0,
         max_grad_norm=1.0,
         expected_batch_size=len(examples.inputs),
-        loss_reduction="sum",
+        loss_reduction="mean",
     )
 
     def step() -> None:

@@ -93,7 +93,7 @@ def make_client() -> ClientApp:
             noise_multiplier=1.0,
             max_grad_norm=1.0,
             expected_batch_size=len(examples.inputs),
-            loss_reduction="sum",
+            loss_reduction="mean",
         )
         losses = entity_losses(hooked, model.likelihood, examples)
         losses.sum().backward()

@@ -110,7 +110,7 @@ def make_opacus_step(gru: DPGRU, inputs: Tensor) -> Step:
         noise_multiplier=NOISE_MULTIPLIER,
         max_grad_norm=CLIPPING_NORM,
         expected_batch_size=len(inputs),
-        loss_reduction="sum",
+        loss_reduction="mean",  # of the update; gradients are summed
     )
 
     def step() -> None:
