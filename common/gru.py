@@ -49,7 +49,7 @@ class GRU(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         super().__init__()
-        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.factors: dict[int, tuple[Tensor, Tensor, Tensor]] | None = None
         bound = 1 / math.sqrt(hidden_size)
         for layer in range(num_layers):

@@ -22,6 +22,8 @@ from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
 from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
+from simulation.bench.document import DEFAULT_PARTS, run_parts
+from simulation.bench.document import make_table as make_ratio_table
 from simulation.check import check_plan
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
@@ -134,7 +136,7 @@ def plan(
 def warm(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
     out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
 ) -> None:
     """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
@@ -246,6 +248,24 @@ def _write(file: Path, text: str) -> None:
         file.write_text(text)
     except OSError as error:
         raise ConfigError(f"Cannot write {file}: {error.strerror}; choose another --out.") from error
+
+
+@app.command()
+def bench(
+    only: Annotated[str, typer.Option(help="Parts, separated by commas; all but reference if left out.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the parts that use more than one.")] = 2,
+    patience: Annotated[float, typer.Option(min=0.0, help="Seconds to repeat each measurement for.")] = 5.0,
+    quick: Annotated[bool, typer.Option("--quick", help="A few small points, to see that it runs.")] = False,
+) -> None:
+    """Measure what private training costs, beside other ways to do it."""
+    torch.set_num_threads(1)
+    parts = tuple(name.strip() for name in only.split(",") if name.strip()) or DEFAULT_PARTS
+    document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads)
+    if as_json:
+        typer.echo(json.dumps(document, indent=2))
+    else:
+        Console(width=PIPE_WIDTH).print(make_ratio_table(document))
 
 
 def choose_device(name: str) -> torch.device:

@@ -15,8 +15,8 @@ from client.signature import read_key, sign_card, verify_card
 from common.errors import DataError, PrivacyError
 from common.privacy.accounting import customer_mu, epsilon_of
 
-ROOMY = Budget(epsilon=50.0, period_epsilon=50.0, period_days=1, delta=1e-5)
-CUSTOMER = {"epsilon": 50.0, "period_epsilon": 50.0, "period_days": 1, "delta": 1e-5}
+ROOMY = Budget(epsilon=32.0, period_epsilon=32.0, period_days=1, delta=1e-5)
+CUSTOMER = {"epsilon": 32.0, "period_epsilon": 32.0, "period_days": 1, "delta": 1e-5}
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What things cost, as ratios of things that run side by side on this machine."""

@@ -1,0 +1,125 @@
+"""All measurements as one document and one table.
+
+    schema      1
+    machine     processor, cores, threads, torch, allocator
+    step        a list, one entry for each hidden_size × steps × entities
+    federation  a list, one entry for each number of merchants
+    reference   the usual way: start_up_seconds, seconds_per_round; with `--reference` only
+    forecast, server, memory   one entry each
+
+An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
+`series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
+`to` it took, or whatever `what` names. Parts that were not asked for are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.box import SIMPLE
+from rich.table import Table
+
+from common.errors import ConfigError
+from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
+from simulation.bench.forecast import time_forecasts
+from simulation.bench.memory import measure_memory
+from simulation.bench.model import time_models
+from simulation.bench.server import time_aggregation
+from simulation.bench.step import time_steps
+
+PARTS = ("step", "federation", "reference", "forecast", "server", "memory")
+DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory")
+POINT = ("model", "hidden_size", "steps", "entities", "merchants", "series", "updates")
+REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
+
+
+def run_parts(parts: tuple[str, ...], *, quick: bool, patience_seconds: float, num_threads: int) -> dict[str, Any]:
+    """Measure the parts one after the other.
+
+    Raises
+    ------
+    ConfigError
+        There is no such part, or what it needs is not installed.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise ConfigError(f"There is no part {part!r} of the benchmark; there are {', '.join(PARTS)}.")
+    terms: dict[str, Any] = {"quick": quick, "patience_seconds": patience_seconds}
+    document: dict[str, Any] = {"schema": 1, "machine": describe_machine(num_threads)}
+    for part in parts:
+        if part == "step":
+            document[part] = [*time_steps(**terms), *time_models(**terms)]
+        elif part == "federation":
+            numbers = QUICK_MERCHANTS if quick else MERCHANTS
+            document[part] = list(time_rounds(numbers, patience_seconds=patience_seconds, num_threads=num_threads))
+        elif part == "forecast":
+            document[part] = time_forecasts(**terms, num_threads=num_threads)
+        elif part == "server":
+            document[part] = time_aggregation(**terms)
+        elif part == "memory":
+            document[part] = measure_memory(quick=quick)
+        else:
+            document[part] = _time_reference(quick=quick, patience_seconds=patience_seconds, num_threads=num_threads)
+    return document
+
+
+def _time_reference(*, quick: bool, patience_seconds: float, num_threads: int) -> dict[str, Any]:
+    if find_spec("ray") is None:
+        raise ConfigError("The part reference needs Ray; pip install 'hansa[ray]'.")
+    from simulation.bench.reference import time_reference
+
+    merchants = QUICK_REFERENCE_MERCHANTS if quick else REFERENCE_MERCHANTS
+    (ours,) = time_rounds((merchants,), patience_seconds=patience_seconds, num_threads=num_threads)
+    usual = time_reference(merchants, rounds=2, cores=num_threads)
+    ratio = usual.seconds_per_round / ours["timings"]["hansa"]["median_seconds"]
+    return {
+        "merchants": merchants,
+        **asdict(usual),
+        "timings": ours["timings"],
+        "comparisons": [{"of": "flower_opacus", "to": "hansa", "ratio": ratio}],
+    }
+
+
+def describe_machine(num_threads: int) -> dict[str, Any]:
+    """Say where, with how many threads and with which allocator this was measured."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": num_threads,
+        "load": os.getloadavg()[0],
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "allocator": {
+            name: value for name, value in sorted(os.environ.items()) if name == "LD_PRELOAD" or "MALLOC" in name
+        },
+    }
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def make_table(document: dict[str, Any]) -> Table:
+    """Show every ratio."""
+    machine = document["machine"]
+    allocator = " ".join(f"{name}={value}" for name, value in machine["allocator"].items()) or "default"
+    where = f"{machine['processor']}, {machine['threads']} threads, load {machine['load']:.1f}, allocator {allocator}"
+    table = Table(title=where, box=SIMPLE)
+    for column in ("part", "at", "what", "ratio"):
+        table.add_column(column, justify="right" if column == "ratio" else "left")
+    for part in PARTS:
+        found = document.get(part, [])
+        for entry in found if isinstance(found, list) else [found]:
+            point = ", ".join(f"{name} {entry[name]}" for name in POINT if isinstance(entry.get(name), int))
+            for comparison in entry["comparisons"]:
+                what = f"{comparison.get('what', 'seconds')} of {comparison['of']} to {comparison['to']}"
+                table.add_row(part, point, what, f"{comparison['ratio']:.2f}")
+    return table

@@ -1,0 +1,111 @@
+"""One step of the whole DemandGRU, decoder and likelihood included, beside the same on the other GRUs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from opacus.grad_sample import GradSampleModule
+from opacus.layers import DPGRU
+from opacus.optimizers import DPOptimizer
+from torch import nn
+
+from client.gradient import ProductModule
+from common.features import Examples, cut_training
+from common.model import DemandGRU, entity_losses
+from simulation.bench.clock import compare, describe_timings, time_side_by_side
+from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, new_model
+
+ENTITIES, QUICK_ENTITIES = (16, 256, 1024), (16,)
+LEARNING_RATE = 1e-3
+
+Step = Callable[[], object]
+
+
+def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, Any]]:
+    """Time gradients, clipping and update for batches of several sizes."""
+    for entities in QUICK_ENTITIES if quick else ENTITIES:
+        series = draw_series(-(-entities // ENTITIES_PER_MERCHANT))
+        examples, model = cut_training(series.select(torch.arange(entities)), 1), new_model(series)
+        timings = time_side_by_side(
+            {
+                "hansa": _make_private_step(model, examples),
+                "nn_gru": _make_plain_step(with_torch_gru(model), examples),
+                "opacus": _make_opacus_step(with_opacus_gru(model), examples),
+            },
+            patience_seconds=patience_seconds,
+        )
+        yield {
+            "model": "DemandGRU",
+            "hidden_size": HIDDEN_SIZE,
+            "steps": STEPS,
+            "entities": entities,
+            "timings": describe_timings(timings),
+            "comparisons": [compare(timings, "hansa", "nn_gru"), compare(timings, "opacus", "hansa")],
+        }
+
+
+def with_torch_gru(model: DemandGRU) -> DemandGRU:
+    """Copy a model and put PyTorch's own GRU, with the same weights, in the place of ours."""
+    ours = model.encoder
+    theirs = nn.GRU(ours.input_size, ours.hidden_size, batch_first=True)
+    theirs.load_state_dict(ours.state_dict())
+    return _with_encoder(model, theirs)
+
+
+def with_opacus_gru(model: DemandGRU) -> DemandGRU:
+    """Copy a model and put Opacus' GRU in the place of ours."""
+    return _with_encoder(model, DPGRU(model.encoder.input_size, model.encoder.hidden_size, batch_first=True))
+
+
+def _with_encoder(model: DemandGRU, encoder: nn.Module) -> DemandGRU:
+    twin = copy.deepcopy(model)
+    twin.encoder = encoder  # type: ignore[assignment]
+    return twin
+
+
+def _make_private_step(model: DemandGRU, examples: Examples) -> Step:
+    hooked, weight = ProductModule(model), torch.ones(len(examples.inputs))
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    def step() -> None:
+        gradients, _ = hooked.gradients(examples)
+        total = gradients.sum_clipped(weight, 1.0)
+        total += torch.randn(len(total))
+        parts = total.split([parameter.numel() for parameter in model.parameters()])
+        for parameter, part in zip(model.parameters(), parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+        optimizer.step()
+
+    return step
+
+
+def _make_plain_step(model: DemandGRU, examples: Examples) -> Step:
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        entity_losses(model, model.likelihood, examples).sum().backward()
+        optimizer.step()
+
+    return step
+
+
+def _make_opacus_step(model: DemandGRU, examples: Examples) -> Step:
+    hooked = GradSampleModule(model, loss_reduction="sum")
+    optimizer = DPOptimizer(
+        torch.optim.SGD(hooked.parameters(), lr=LEARNING_RATE),
+        noise_multiplier=1.0,
+        max_grad_norm=1.0,
+        expected_batch_size=len(examples.inputs),
+        loss_reduction="mean",
+    )
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        entity_losses(hooked, model.likelihood, examples).sum().backward()
+        optimizer.step()
+
+    return step

@@ -1,0 +1,112 @@
+"""The usual way: Flower's Ray simulation and Opacus' DPGRU, one client at a time, as Flower's own example has it.
+
+Same model size, entities and number of steps as our rounds. Ray and the actors start before the first round; that
+time stands apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+from flwr.simulation import run_simulation
+from opacus.grad_sample import GradSampleModule
+from opacus.optimizers import DPOptimizer
+
+from common.features import Examples, cut_training
+from common.model import DemandGRU, entity_losses
+from simulation.bench.model import with_opacus_gru
+from simulation.bench.shop import draw_series, new_model
+
+LEARNING_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the usual way took."""
+
+    start_up_seconds: float
+    seconds_per_round: float
+
+
+def time_reference(merchants: int, *, rounds: int, cores: int) -> Reference:
+    """Run some rounds, the first of which counts as start-up, on a cluster that this starts."""
+    logging.getLogger("flwr").setLevel(logging.ERROR)
+    ends: list[float] = []
+    started = time.perf_counter()
+    run_simulation(
+        server_app=make_server(1 + rounds, ends),
+        client_app=make_client(),
+        num_supernodes=merchants,
+        backend_config={
+            "init_args": {"num_cpus": cores, "log_to_driver": False, "include_dashboard": False},
+            "client_resources": {"num_cpus": cores, "num_gpus": 0.0},
+        },
+    )
+    return Reference(ends[0] - started, (ends[-1] - ends[0]) / rounds)
+
+
+def make_server(num_rounds: int, ends: list[float]) -> ServerApp:
+    """Average the clients' models with equal weights, and note when each round ended."""
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        state = _new_model().state_dict()
+        for number in range(num_rounds):
+            replies = grid.send_and_receive(
+                [
+                    Message(
+                        RecordDict({"model": ArrayRecord(state), "round": ConfigRecord({"number": number})}),
+                        dst_node_id=node_id,
+                        message_type="train",
+                    )
+                    for node_id in grid.get_node_ids()
+                ]
+            )
+            models = [reply.content.array_records["model"].to_torch_state_dict() for reply in replies]
+            state = {name: torch.stack([model[name] for model in models]).mean(0) for name in state}
+            ends.append(time.perf_counter())
+
+    return app
+
+
+def make_client() -> ClientApp:
+    """One private step over all records of the client, by Opacus."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        torch.set_num_threads(1)
+        model = _new_model()
+        model.load_state_dict(message.content.array_records["model"].to_torch_state_dict())
+        examples = _examples_of(int(context.node_config["partition-id"]))
+        hooked = GradSampleModule(model, loss_reduction="sum")
+        optimizer = DPOptimizer(
+            torch.optim.Adam(hooked.parameters(), lr=LEARNING_RATE),
+            noise_multiplier=1.0,
+            max_grad_norm=1.0,
+            expected_batch_size=len(examples.inputs),
+            loss_reduction="mean",
+        )
+        losses = entity_losses(hooked, model.likelihood, examples)
+        losses.sum().backward()
+        optimizer.step()
+        return Message(RecordDict({"model": ArrayRecord(model.state_dict())}), reply_to=message)
+
+    return app
+
+
+@lru_cache
+def _examples_of(merchant: int) -> Examples:
+    return cut_training(draw_series(1, seed=merchant), 1)
+
+
+def _new_model() -> DemandGRU:
+    return with_opacus_gru(new_model(draw_series(1)))

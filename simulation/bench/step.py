@@ -1,0 +1,121 @@
+"""One training step of a GRU: ours with privacy, PyTorch's without, Opacus' with.
+
+A step is forward, backward, and a parameter update. With privacy it also clips every entity by itself and adds
+noise. All three have the same shapes and sum the squares of all states as their loss.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from opacus.grad_sample import GradSampleModule
+from opacus.layers import DPGRU
+from opacus.optimizers import DPOptimizer
+from torch import Tensor, nn
+
+from common.gru import GRU
+from common.product import EntityGradients
+from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
+
+FEATURES = 32
+CLIPPING_NORM, NOISE_MULTIPLIER, LEARNING_RATE = 1.0, 1.0, 1e-3
+VIRTUAL_ENTITIES = 256  # of ours that go through at a time, which the sum does not show
+SIZES, STEPS, ENTITIES = (32, 64, 128), (28, 56, 180), (16, 256, 1024)
+QUICK_POINTS = ((32, 28, 16), (64, 56, 256))
+
+Step = Callable[[], object]
+
+
+def time_steps(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, Any]]:
+    """Time every point of the grid; memory is measured in processes of their own."""
+    for size, steps, entities in QUICK_POINTS if quick else itertools.product(SIZES, STEPS, ENTITIES):
+        inputs = torch.randn(entities, steps, FEATURES)
+        contestants = {name: make_step(name, inputs, size) for name in ("hansa", "nn_gru", "opacus")}
+        timings = time_side_by_side(contestants, patience_seconds=patience_seconds)
+        peaks = {name: peak_bytes(run_step, name, size, steps, entities) for name in ("hansa", "nn_gru")}
+        yield {
+            "hidden_size": size,
+            "steps": steps,
+            "entities": entities,
+            "timings": describe_timings(timings),
+            "peak_bytes": peaks,
+            "comparisons": [
+                compare(timings, "hansa", "nn_gru"),
+                compare(timings, "opacus", "hansa"),
+                {
+                    "of": "hansa",
+                    "to": "nn_gru",
+                    "what": "peak_bytes",
+                    "ratio": peaks["hansa"] / max(1, peaks["nn_gru"]),
+                },
+            ],
+        }
+
+
+def run_step(name: str, size: int, steps: int, entities: int, *, warm: bool) -> None:
+    """Make one step of a contestant, for whoever watches the memory."""
+    torch.set_num_threads(1)
+    make_step(name, torch.randn(2 if warm else entities, 2 if warm else steps, FEATURES), size)()
+
+
+def make_step(name: str, inputs: Tensor, size: int) -> Step:
+    """Make a contestant's step, on new weights."""
+    if name == "hansa":
+        return make_private_step(GRU(FEATURES, size), inputs)
+    if name == "nn_gru":
+        return make_plain_step(nn.GRU(FEATURES, size, batch_first=True), inputs)
+    return make_opacus_step(DPGRU(FEATURES, size, batch_first=True), inputs)
+
+
+def make_private_step(gru: GRU, inputs: Tensor) -> Step:
+    """Make ours."""
+    parameters, weight = list(gru.parameters()), torch.ones(len(inputs))
+    gru.factors = {}
+
+    def step() -> None:
+        total = torch.zeros(sum(parameter.numel() for parameter in parameters))
+        for rows, share in zip(inputs.split(VIRTUAL_ENTITIES), weight.split(VIRTUAL_ENTITIES), strict=True):
+            loss = gru(rows)[0].square().sum()
+            torch.autograd.grad(loss, parameters, allow_unused=True)
+            total += EntityGradients(gru.products(), parameters).sum_clipped(share, CLIPPING_NORM)
+        total += NOISE_MULTIPLIER * CLIPPING_NORM * torch.randn(len(total))
+        parts = total.split([parameter.numel() for parameter in parameters])
+        with torch.no_grad():
+            for parameter, part in zip(parameters, parts, strict=True):
+                parameter.sub_(part.view_as(parameter), alpha=LEARNING_RATE / len(inputs))
+
+    return step
+
+
+def make_plain_step(gru: nn.GRU, inputs: Tensor) -> Step:
+    """Make PyTorch's, without privacy."""
+    optimizer = torch.optim.SGD(gru.parameters(), lr=LEARNING_RATE)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        (gru(inputs)[0].square().sum() / len(inputs)).backward()
+        optimizer.step()
+
+    return step
+
+
+def make_opacus_step(gru: DPGRU, inputs: Tensor) -> Step:
+    """Make Opacus', the way its engine puts it together."""
+    hooked = GradSampleModule(gru, loss_reduction="sum")
+    optimizer = DPOptimizer(
+        torch.optim.SGD(hooked.parameters(), lr=LEARNING_RATE),
+        noise_multiplier=NOISE_MULTIPLIER,
+        max_grad_norm=CLIPPING_NORM,
+        expected_batch_size=len(inputs),
+        loss_reduction="mean",  # of the update; gradients are summed
+    )
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        hooked(inputs)[0].square().sum().backward()
+        optimizer.step()
+
+    return step
