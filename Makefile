@@ -30,6 +30,22 @@ online-retail-customers: setup  ## who buys in the next 30 days (reads DATA)
 	$(BIN)/hansa-sim run plans/online-retail-customers.toml --out $(RUNS)/online-retail-customers \
 		--data-root $(DATA) --resume
 
+online-retail-products: setup  ## units per product, 28 days ahead (reads DATA)
+	$(BIN)/hansa-sim run plans/online-retail-products.toml --out $(RUNS)/online-retail-products \
+		--data-root $(DATA) --resume
+
+favorita: setup  ## transactions per shop, 28 days ahead (reads DATA)
+	$(BIN)/hansa-sim run plans/favorita.toml --out $(RUNS)/favorita --data-root $(DATA) --resume
+
+experiments: demo rossmann favorita online-retail-customers online-retail-products  ## every plan, every method: hours
+
+readme-table: setup  ## write what the runs reached into README.md
+	$(BIN)/hansa-sim table $(wildcard $(RUNS)/rossmann $(RUNS)/online-retail-customers $(RUNS)/demo) --into README.md
+
+warm: setup  ## make the public warm models again, from invented demand
+	$(BIN)/hansa-sim warm plans/online-retail-customers.toml
+	$(BIN)/hansa-sim warm plans/demo.toml
+
 check: setup  ## lint, format, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,7 +61,13 @@ test-slow: setup  ## the longer tests
 test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its ledger against what arrived
 	$(BIN)/pytest -m slow -s tests/client/test_kill.py
 
+audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
+	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/simulation/test_audit.py
+
+audit-table: setup  ## write the table of planted faults into docs/audit.md
+	AUDIT_TABLE=write $(BIN)/pytest -m slow tests/client/audit/test_planted.py
+
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 
-.PHONY: help setup demo rossmann online-retail-customers check test test-slow test-kill test-gpu
+.PHONY: $(shell grep -oE "^[a-z-]+:" $(MAKEFILE_LIST) | tr -d :)

@@ -135,7 +135,7 @@ class Answers:
         self._lock = Lock()  # two handlers at once must not draw noise for the same round
 
     def answer(self, content: RecordDict) -> RecordDict:
-        """Answer one request, or refuse it with a MessageError."""
+        """Answer one request, or refuse it with a HansaError."""
         request = decode_request(content, size=self._size)
         _check_terms(request, self._merchant)
         with self._lock:

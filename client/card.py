@@ -1,7 +1,8 @@
 """The privacy card: what one release of one merchant promises, to whom, and what it does not.
 
 A card is JSON that the merchant signs (`client.signature`). It holds numbers of the ledger and names of software, and
-nothing that was computed from data: whoever is shown one learns little that the coordinator does not know already.
+nothing that was computed from data, but for whether an audit was clean: whoever is shown one learns little that the
+coordinator does not know already.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from client.ledger.account import Account
 from client.ledger.entry import Spend
 from client.ledger.ledger import Ledger, now_utc
 from client.policy import Policy
-from common.errors import PrivacyError
+from common.errors import DataError, PrivacyError
 from common.plan import Count, Positive, Section, Unit
 from common.privacy.guarantee import (
     Guarantee,
@@ -105,7 +106,7 @@ def make_card(
         "formulas": FORMULAS,
         "ledger": {"head": heads[-1], "num_lines": len(entries)},
         "software": describe_software(),
-        "audit": NOT_RUN if audit is None else audit,
+        "audit": NOT_RUN if audit is None else _describe_audit(audit),
         "not_protected": _not_protected(policy, spends),
     }
 
@@ -123,6 +124,17 @@ def hash_sources() -> str:
         for file in sorted(root.rglob("*.py")):
             digest.update(f"{package}/{file.relative_to(root).as_posix()}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _describe_audit(report: dict[str, Any]) -> dict[str, Any]:
+    """Take over what an audit found, and nothing that it measured: that was computed from data without noise."""
+    try:
+        levels = {str(name): "violated" if level["violations"] else "clean" for name, level in report["levels"].items()}
+        return {"clean": bool(report["clean"]), "levels": levels}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            "The audit is no report of hansa-client audit --json; give the file that it printed."
+        ) from error
 
 
 def _find_release(account: Account, plan_hash: str) -> tuple[Spend, ...]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from client.audit.command import audit as audit_command
 from client.card import PublicCohort, make_card
 from client.guard import Offer, agree
 from client.ledger.cli import ledger_app
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, which hold the data
 )
 app.add_typer(ledger_app, name="ledger")
+app.command(name="audit")(audit_command)
 
 
 @app.command()

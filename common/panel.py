@@ -7,6 +7,7 @@ adds or removes one row of the panel and changes no other (the privacy unit depe
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,7 +33,7 @@ class Panel:
     entities
         Name of each entity.
     merchants
-        Name of each entity's merchant.
+        Name of each entity's merchant, or of its group where groups are still to be dealt.
     target
         Demand per day; 0 where the entity was closed or had no row.
     observed
@@ -89,7 +90,7 @@ def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
     rows = derive_columns(rows, plan)
     _require_columns(rows, plan)
     rows = filter_rows(rows, plan.filters)
-    days = _day_of_row(rows[plan.time], plan)
+    days = day_of_row(rows[plan.time], plan)
     rows, days = rows[days >= 0], days[days >= 0]
     if rows.empty:
         raise DataError(
@@ -120,6 +121,15 @@ def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
         open=open_days,
         first_day=first_day,
     )
+
+
+def find_active(panel: Panel, plan: DataPlan, day: int) -> Int[np.ndarray, " active"]:
+    """Give the entities that take part at an origin, each by its own days before `day` alone."""
+    there = panel.first_day < day
+    if plan.active is not None:
+        recent = slice(max(day - plan.active.within_days, 0), day)
+        there &= ((panel.target[:, recent] > 0) & panel.open[:, recent]).sum(axis=1) >= plan.active.days
+    return np.flatnonzero(there)
 
 
 def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
@@ -160,9 +170,9 @@ def as_text(column: pd.Series) -> np.ndarray:
 def as_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
     """Read each value as a number by itself, "true" as 1 and "false" as 0; NaN where it is none."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if not pd.api.types.is_string_dtype(column):
+    if not (pd.api.types.is_string_dtype(column) or pd.api.types.is_object_dtype(column)):
         return numbers
-    words = column.str.lower()
+    words = pd.Series(as_text(column)).str.lower()  # text with a gap is an object column before pandas 3
     return np.select([words == "true", words == "false"], [1.0, 0.0], numbers)
 
 
@@ -220,10 +230,15 @@ def _open_days(grid: _Grid, plan: DataPlan, first_day: np.ndarray) -> Bool[np.nd
     """Open as declared; where a missing row means closed, open where a row exists."""
     if plan.missing == "closed":
         return grid.has_row()
+    return ~closed_days(plan)[None, :] & (np.arange(grid.num_days)[None, :] >= first_day[:, None])
+
+
+def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:
+    """Tell for each day of the span whether the plan declares it closed for all."""
     calendar = pd.date_range(plan.start, plan.end)
     closed = np.isin(calendar.day_of_week, [WEEKDAYS.index(day) for day in plan.closed_weekdays])
     closed |= np.isin(calendar.date, np.array(plan.closed_dates, dtype=object))
-    return ~closed[None, :] & (np.arange(grid.num_days)[None, :] >= first_day[:, None])
+    return np.asarray(closed)
 
 
 def _require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
@@ -232,6 +247,7 @@ def _require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
         "data.entity": [plan.entity],
         "data.time": [plan.time],
         "data.merchant": [plan.merchant] if plan.merchant else [],
+        "data.deal": [plan.deal.column] if plan.deal and plan.deal.by == "group" else [],
         "data.target and data.observed": [measure.column for measure in measures if measure.column],
         "data.filters": [condition.column for condition in plan.filters],
         "data.known and data.static": [attribute.column for attribute in (*plan.known, *plan.static)],
@@ -246,14 +262,15 @@ def _columns_there(rows: pd.DataFrame) -> str:
     return f"the data has {', '.join(map(str, rows.columns))}"
 
 
-def _day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
+def day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
     """Day index of each row; -1 outside the plan's span."""
     numeric = pd.api.types.is_numeric_dtype(times)
+    as_read = pd.Series(as_text(times), times.index) if numeric else times
     try:  # by a fixed format: pandas would guess it from the first row, which is some entity's
-        parsed = pd.to_datetime(
-            pd.Series(as_text(times), times.index) if numeric else times, errors="coerce", format="ISO8601"
-        )
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # mixed offsets, before pandas 3
+            parsed = pd.to_datetime(as_read, errors="coerce", format="ISO8601")
+    except (ValueError, FutureWarning) as error:
         raise DataError(
             f"Column {plan.time!r} mixes offsets from UTC; "
             "write local times, all without an offset or all with the same."
@@ -271,9 +288,18 @@ def _day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
 def _entities(rows: pd.DataFrame, plan: DataPlan) -> tuple[np.ndarray, Int[np.ndarray, " row"]]:
     """Name the entities as (merchant, entity) pairs in a fixed order, and number the rows by them."""
     entity = _names(rows, plan.entity)
-    merchant = _names(rows, plan.merchant) if plan.merchant else np.full(len(rows), "all", dtype=object)
-    codes, unique = pd.factorize(pd.MultiIndex.from_arrays([merchant, entity]), sort=True)
+    codes, unique = pd.factorize(pd.MultiIndex.from_arrays([_merchants(rows, plan), entity]), sort=True)
     return np.array([list(pair) for pair in unique], dtype=object), codes
+
+
+def _merchants(rows: pd.DataFrame, plan: DataPlan) -> np.ndarray:
+    """Name each row's merchant; until groups are dealt to merchants, a group stands in its place."""
+    if plan.merchant:
+        return _names(rows, plan.merchant)
+    if plan.deal and plan.deal.by == "group":
+        groups = _names(rows, plan.deal.column)
+        return np.array([group[: plan.deal.characters] for group in groups], dtype=object)
+    return np.full(len(rows), "all", dtype=object)
 
 
 def _names(rows: pd.DataFrame, column: str) -> np.ndarray:

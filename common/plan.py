@@ -100,21 +100,45 @@ class Lookup(Section):
 class Deal(Section):
     """How entities are dealt to merchants where the data has no merchants of its own."""
 
-    by: Literal["level", "random"]
+    by: Literal["level", "random", "group"]
     column: str = Field(
         "",
-        description="observed channel whose value on an entity's first day orders the entities (by = level)",
+        description="by = level: observed channel whose value on an entity's first day orders the entities; "
+        "by = group: column of the rows that names an entity's group",
     )
+    characters: Count | None = Field(None, description="by = group: the first characters of the column are the group")
     merchants: Count
-    smallest: Count
-    largest: Count
+    smallest: Count | None = None
+    largest: Count | None = None
 
     @model_validator(mode="after")
-    def _sizes_in_order(self) -> Deal:
+    def _fits_the_way(self) -> Deal:
+        if self.by != "random" and not self.column:
+            what = "observed column that orders the entities" if self.by == "level" else "column that names the groups"
+            raise ValueError(f'by = "{self.by}" needs the {what}')
+        if self.by == "group":
+            if self.smallest is not None or self.largest is not None:
+                raise ValueError('by = "group" takes no smallest and no largest: the groups have their sizes')
+            return self
+        if self.characters is not None:
+            raise ValueError('characters is for by = "group"')
+        if self.smallest is None or self.largest is None:
+            raise ValueError(f'by = "{self.by}" needs smallest and largest, the sizes of merchants')
         if self.smallest > self.largest:
             raise ValueError("smallest must not exceed largest")
-        if self.by == "level" and not self.column:
-            raise ValueError('by = "level" needs the observed column that orders the entities')
+        return self
+
+
+class Active(Section):
+    """Which entities take part at an origin: those with demand on at least `days` of the days just before it."""
+
+    days: Count
+    within_days: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Active:
+        if self.days > self.within_days:
+            raise ValueError("days must not exceed within_days")
         return self
 
 
@@ -128,6 +152,7 @@ class DataPlan(Section):
     time: str
     merchant: str = ""
     deal: Deal | None = None
+    active: Active | None = None
     target: Measure
     observed: dict[str, Measure] = {}
     derived: dict[str, tuple[str, str]] = Field({}, description="new column = product of two columns")
@@ -157,7 +182,7 @@ class DataPlan(Section):
             raise ValueError(
                 'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
             )
-        if self.deal and self.deal.column and self.deal.column not in self.observed:
+        if self.deal and self.deal.by == "level" and self.deal.column not in self.observed:
             raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
         return self
 

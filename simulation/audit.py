@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +37,11 @@ from server.aggregation import Terms
 from server.app import Federation, run_federation
 from server.optimizer import ServerState, start_state
 from server.rounds import RoundOutcome
-from simulation.deal import deal_merchants
 from simulation.flower import FIRST_NODE_ID, make_grid, split
 from simulation.method import delta_of_plan, epsilon_in, mechanism_of
 from simulation.synthetic.federation import SyntheticSettings
 from simulation.synthetic.panel import draw_panel
-from simulation.trial import DEAL_SEED, Trial, declare_cohort, make_trial
+from simulation.trial import Trial, choose_present, declare_cohort, make_trial
 
 ALL_LEVELS = (*LEVELS, "l2")
 NUM_CANARIES = 400
@@ -61,7 +59,7 @@ def audit_plan(
     Parameters
     ----------
     merchant
-        Its name; the smallest one, in which an entity weighs most, if left empty.
+        Its name; if left empty the smallest of more than one entity, where one weighs most.
     epsilon
         What is claimed; the smallest of the plan's private methods if left out.
 
@@ -74,13 +72,14 @@ def audit_plan(
     claimed = smallest_epsilon(plan) if epsilon is None else epsilon
     rows = read_raw(plan, data_root)
     origin = plan.evaluation.origins[0]
-    panel = panel_at(build_panel(rows, plan.data), plan, origin)
+    everyone = build_panel(rows, plan.data)
+    panel = choose_present(everyone, plan, everyone.day_of(origin))
     reports: tuple[LevelReport, ...] = ()
     if own := tuple(level for level in levels if level != "l2"):
         subject = make_subject(plan, rows, panel, merchant=merchant, epsilon=claimed)
         reports = audit_merchant(subject, levels=own).levels
     if "l2" in levels:
-        reports = (*reports, audit_federation(make_trial(plan, panel, origin), claimed))
+        reports = (*reports, audit_federation(make_trial(plan, everyone, origin), claimed))
     return AuditReport(reports)
 
 
@@ -105,14 +104,6 @@ def read_raw(plan: Plan, data_root: Path) -> pd.DataFrame:
     return read_rows(plan.data, data_root)
 
 
-def panel_at(panel: Panel, plan: Plan, origin: date) -> Panel:
-    """Give every entity its merchant; those who do not exist at the origin go."""
-    day = panel.day_of(origin)
-    if plan.data.deal is not None:
-        panel = panel.deal(deal_merchants(panel, plan.data.deal, day, seed=DEAL_SEED))
-    return panel.select(np.flatnonzero(panel.first_day < day))
-
-
 def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str, epsilon: float) -> Subject:
     """Choose a merchant, copy the raw rows of its entities, and agree to the plan as it would.
 
@@ -124,7 +115,7 @@ def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str,
     names, counts = np.unique(panel.merchants.astype(str), return_counts=True)
     if merchant and merchant not in names:
         raise ConfigError(f"There is no merchant {merchant!r} at the first origin; there are {', '.join(names)}.")
-    chosen = merchant or str(names[counts.argmin()])
+    chosen = merchant or str(names[np.where(counts > 1, counts, counts.max()).argmin()])
     entities = panel.entities[panel.merchants.astype(str) == chosen]
     own = np.isin(as_text(rows[plan.data.entity]), entities)
     if plan.data.merchant:

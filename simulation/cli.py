@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from client.audit.level import LEVELS
+from client.check.report import Report
 from common.errors import ConfigError, HansaError
 from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
@@ -22,6 +24,7 @@ from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
 from simulation.bench.document import DEFAULT_PARTS, run_parts
 from simulation.bench.document import make_table as make_ratio_table
+from simulation.check import check_plan
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
 from simulation.display import ProgressBar
@@ -95,6 +98,26 @@ def run(
 
 
 @app.command()
+def check(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print facts and findings as JSON.")] = False,
+) -> None:
+    """Say what the data of PLAN holds and what would go wrong, before anything is trained."""
+    report = check_plan(read_plan(plan_file), data_root)
+    typer.echo(json.dumps({**asdict(report), "fails": report.fails}, indent=2) if as_json else _report_text(report))
+    if report.fails:
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+def _report_text(report: Report) -> str:
+    width = max((len(name) for name in report.facts), default=0)
+    facts = [f"{name:{width}}  {value}" for name, value in report.facts.items()]
+    findings = [f"{finding.severity}: {finding.sentence}" for finding in report.findings]
+    return "\n".join([*facts, "", *(findings or ["Nothing to complain of."])])
+
+
+@app.command()
 def plan(
     out: Annotated[Path | None, typer.Option(help="File to write; the terminal if left out.")] = None,
 ) -> None:
@@ -113,7 +136,7 @@ def plan(
 def warm(
     plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
     out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 3000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
 ) -> None:
     """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""

@@ -48,7 +48,7 @@ class Logistic:
 
 def forecast_logistic_pooled(panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS) -> Forecast:
     """Forecast from one regression over the entities of all merchants."""
-    return _forecast(panel, plan, origin, _predict(panel, plan, origin, num_snapshots))
+    return purchase_forecast(panel, plan, origin, _predict(panel, plan, origin, num_snapshots))
 
 
 def forecast_logistic_local(panel: Panel, plan: ModelPlan, origin: int, *, num_snapshots: int = SNAPSHOTS) -> Forecast:
@@ -57,7 +57,7 @@ def forecast_logistic_local(panel: Panel, plan: ModelPlan, origin: int, *, num_s
     for merchant in np.unique(panel.merchants):
         own = np.flatnonzero(panel.merchants == merchant)
         probability[own] = _predict(panel.select(own), plan, origin, num_snapshots)
-    return _forecast(panel, plan, origin, probability)
+    return purchase_forecast(panel, plan, origin, probability)
 
 
 def fit_logistic(features: Float[np.ndarray, "example feature"], bought: Bool[np.ndarray, " example"]) -> Logistic:
@@ -109,20 +109,27 @@ def _examples(
     panel: Panel, plan: ModelPlan, cutoff: int
 ) -> tuple[Float[np.ndarray, "example 5"], Bool[np.ndarray, " example"]]:
     """Features at the cut-off of the entities that exist by then, and whether they then bought."""
-    there = panel.select(_can_buy(panel, plan, cutoff))
+    there = panel.select(can_buy(panel, plan, cutoff))
+    return purchase_features(there, cutoff), purchase_labels(there, plan, cutoff)
+
+
+def purchase_labels(panel: Panel, plan: ModelPlan, cutoff: int) -> Bool[np.ndarray, " entity"]:
+    """Whether each entity has demand within the horizon."""
     ahead = slice(cutoff, cutoff + plan.horizon_days)
-    bought = ((there.target[:, ahead] > 0) & there.open[:, ahead]).any(axis=1)
-    return purchase_features(there, cutoff), bought
+    bought: np.ndarray = ((panel.target[:, ahead] > 0) & panel.open[:, ahead]).any(axis=1)
+    return bought
 
 
-def _can_buy(panel: Panel, plan: ModelPlan, cutoff: int) -> Bool[np.ndarray, " entity"]:
+def can_buy(panel: Panel, plan: ModelPlan, cutoff: int) -> Bool[np.ndarray, " entity"]:
     """Whether the entity exists at the cut-off and has an open day within the horizon."""
     return (panel.first_day < cutoff) & panel.open[:, cutoff : cutoff + plan.horizon_days].any(axis=1)
 
 
-def _forecast(panel: Panel, plan: ModelPlan, origin: int, probability: Float[np.ndarray, " entity"]) -> Forecast:
+def purchase_forecast(
+    panel: Panel, plan: ModelPlan, origin: int, probability: Float[np.ndarray, " entity"]
+) -> Forecast:
     """Read the probability as that of at least one Poisson count, spread evenly over the open days ahead."""
-    probability = probability * _can_buy(panel, plan, origin)
+    probability = probability * can_buy(panel, plan, origin)
     ahead = panel.open[:, origin : origin + plan.horizon_days].reshape(-1, plan.horizon, plan.bucket_days)
     open_days = ahead.sum(axis=2)
     share = open_days / np.maximum(open_days.sum(axis=1, keepdims=True), 1)

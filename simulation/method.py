@@ -3,6 +3,8 @@
 seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
 anchor                                          the untrained model: what the network corrects
 warm                                            the public model, trained on invented demand only
+auto_ets, croston                               classic forecasts of single series (needs the extra `bench`)
+lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place (`bench`)
 logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
 gru_local, gru_pooled                           the demand model alone, or with all data in one place
 federated                                       all merchants together, without noise
@@ -13,6 +15,7 @@ routed, routed_own                              each merchant by the candidate t
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable
@@ -32,6 +35,8 @@ from common.warm.start import start_model
 from server.optimizer import ServerState
 from simulation.alone import train_alone
 from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from simulation.boosting.forecast import forecast_boosted_local, forecast_boosted_pooled
+from simulation.classic import forecast_auto_ets, forecast_croston
 from simulation.engine import federate
 from simulation.logistic import forecast_logistic_local, forecast_logistic_pooled
 from simulation.noise import SeededNoise
@@ -44,12 +49,17 @@ POINT_METHODS = {
     "weekday_mean": forecast_weekday_mean,
 }
 LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic_pooled}
+CLASSIC_METHODS = {"auto_ets": forecast_auto_ets, "croston": forecast_croston}
+BOOSTED_METHODS = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast_boosted_pooled}
+LIBRARY_OF = dict.fromkeys(CLASSIC_METHODS, "statsforecast") | dict.fromkeys(BOOSTED_METHODS, "lightgbm")
 PRIVATE = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
 NAMES = (
     *POINT_METHODS,
     "anchor",
     "warm",
     *LOGISTIC_METHODS,
+    *CLASSIC_METHODS,
+    *BOOSTED_METHODS,
     "gru_local",
     "gru_pooled",
     "federated",
@@ -108,6 +118,11 @@ def _check_method(name: str, plan: Plan) -> None:
         )
     if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
         raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
+    if name in LIBRARY_OF and importlib.util.find_spec(LIBRARY_OF[name]) is None:
+        raise ConfigError(
+            f"{name} needs {LIBRARY_OF[name]}, which is not installed: "
+            "pip install 'hansa[bench]', or leave it out with --only."
+        )
     mechanism_of(name, plan, min(plan.privacy.size_classes))
 
 
@@ -157,6 +172,10 @@ def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watc
         return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
     if name in LOGISTIC_METHODS:
         return Result(LOGISTIC_METHODS[name](trial.panel, plan.model, trial.day))
+    if name in CLASSIC_METHODS:
+        return Result(CLASSIC_METHODS[name](trial.panel, plan.model, trial.day, on_step=_tell_share(watch)))
+    if name in BOOSTED_METHODS:
+        return Result(BOOSTED_METHODS[name](trial, seed=seed, on_step=_tell_share(watch)))
     if name == "gru_pooled":
         return Result(_train_alone(trial, np.arange(len(trial.panel.entities)), seed, device, watch.on_step))
     if name == "gru_local":
@@ -167,6 +186,11 @@ def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watc
         model = _new_model(trial, seed, warm=plan.federation.start == "warm")
         _federate(name, model, trial, seed, device, watch)
     return Result(forecast_demand(model, trial.series, device=device), model)
+
+
+def _tell_share(watch: Watch) -> Callable[[float], None]:
+    """Tell of progress where there is no loss to tell of."""
+    return lambda share: watch.on_step(share, float("nan"))
 
 
 def count_parameters(trial: Trial) -> int:

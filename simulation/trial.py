@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Int
 
@@ -14,7 +15,7 @@ from client.data import read_rows
 from common.errors import DataError
 from common.features import Series, build_series
 from common.metric import Outcome
-from common.panel import Panel, build_panel
+from common.panel import Panel, build_panel, find_active
 from common.plan import ModelPlan, Plan
 from simulation.deal import deal_merchants
 from simulation.engine import Cohort
@@ -31,7 +32,7 @@ class Trial:
     Attributes
     ----------
     panel
-        The entities that exist at the origin, with their merchants.
+        The entities that take part at the origin, with their merchants.
     day
         Index of the origin's first forecast day.
     """
@@ -56,9 +57,14 @@ class Trial:
 
 def load_panel(plan: Plan, data_root: Path) -> Panel:
     """Read or draw the plan's rows and lay them out by day."""
+    return build_panel(load_rows(plan, data_root), plan.data)
+
+
+def load_rows(plan: Plan, data_root: Path) -> pd.DataFrame:
+    """Read or draw the plan's rows."""
     if plan.data.source == "synthetic":
-        return build_panel(draw_panel(SyntheticSettings()), plan.data)
-    return build_panel(read_rows(plan.data, data_root), plan.data)
+        return draw_panel(SyntheticSettings())
+    return read_rows(plan.data, data_root)
 
 
 def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
@@ -70,11 +76,7 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
         No entity exists before the origin.
     """
     day = panel.day_of(origin)
-    if plan.data.deal is not None:
-        panel = panel.deal(deal_merchants(panel, plan.data.deal, day, seed=DEAL_SEED))
-    present = panel.select(np.flatnonzero(panel.first_day < day))
-    if len(present.entities) == 0:
-        raise DataError(f"No {plan.data.entity} has a row before the origin {origin}; choose a later origin.")
+    present = choose_present(panel, plan, day)
     return Trial(
         plan=plan,
         origin=origin,
@@ -86,19 +88,40 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
     )
 
 
+def choose_present(panel: Panel, plan: Plan, day: int) -> Panel:
+    """Keep the entities that take part at an origin, and give them their merchants.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    ConfigError
+        The plan's deal does not fit their number.
+    """
+    present = panel.select(find_active(panel, plan.data, day))
+    if len(present.entities) == 0:
+        lacking = "is as active as data.active asks" if plan.data.active else "has a row"
+        raise DataError(
+            f"No {plan.data.entity} {lacking} before the origin {panel.start + timedelta(day)}; choose a later origin."
+        )
+    if plan.data.deal is not None:
+        present = present.deal(deal_merchants(present, plan.data.deal, day, seed=DEAL_SEED))
+    return present
+
+
 def rehearse(trial: Trial) -> Trial:
     """Step back by one horizon: the same merchants, what they knew then, and what happened up to the origin.
 
     Raises
     ------
     DataError
-        No entity exists that early.
+        No entity takes part that early.
     """
     day = trial.day - trial.plan.model.horizon_days
-    present = trial.panel.select(np.flatnonzero(trial.panel.first_day < day))
+    present = trial.panel.select(find_active(trial.panel, trial.plan.data, max(day, 0)))
     if day < trial.plan.model.step_days or len(present.entities) == 0:
         raise DataError(
-            f"There is nothing to choose a method on: no {trial.plan.data.entity} has a row one horizon "
+            f"There is nothing to choose a method on: no {trial.plan.data.entity} takes part one horizon "
             f"before the origin {trial.origin}; choose a later origin, or leave out what is routed or personalised."
         )
     return Trial(

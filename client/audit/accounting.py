@@ -18,7 +18,7 @@ from common.privacy import accounting
 
 TOLERANCE = 1e-6  # relative, of an integral
 DELTAS = (1e-5, 1e-7)
-EPSILONS = (0.5, 2.0, 8.0)
+EPSILONS = (0.5, 2.0, 8.0, 20.0)
 ROUND_COUNTS = (1, 50)
 FEW_ROUNDS = 3
 

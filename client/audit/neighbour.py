@@ -35,15 +35,12 @@ class Neighbour:
         The one entity's rows.
     added
         Whether the entity is in `rows` and not in the original, or the other way round.
-    refusable
-        Whether the rows may be refused before a plan is approved, where they are refused on their own too.
     """
 
     kind: str
     rows: pd.DataFrame
     own: pd.DataFrame
     added: bool = True
-    refusable: bool = False
 
 
 def make_neighbours(rows: pd.DataFrame, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
@@ -88,10 +85,11 @@ def _newcomers(rows: pd.DataFrame, plan: DataPlan, origin: date) -> Iterator[Nei
     yield _joined("an ordinary entity sorted last", rows, last)
     yield _joined(f"an entity with everything {COPIES}-fold", rows, _multiplied(last, plan))
     if columns := _value_columns(plan, rows):
-        yield _joined("an entity of enormous demand", rows, _valued(last, columns, LARGEST_VALUE))
-        yield _joined("an entity of enormous demand sorted first", rows, _valued(first, columns, LARGEST_VALUE))
+        largest = LARGEST_VALUE**0.5 if plan.derived else LARGEST_VALUE  # a product of two must be lawful too
+        yield _joined("an entity of enormous demand", rows, _valued(last, columns, largest))
+        yield _joined("an entity of enormous demand sorted first", rows, _valued(first, columns, largest))
         for value in UNLAWFUL:
-            yield _joined(f"an entity of demand {value}", rows, _valued(first, columns, value), refusable=True)
+            yield _joined(f"an entity of demand {value}", rows, _valued(first, columns, value))
     yield _joined("an entity of one row on the first day", rows, _dated(one_row, plan, plan.start))
     yield _joined("an entity of one row on the last day", rows, _dated(one_row, plan, origin - timedelta(days=1)))
     outside = [_dated(one_row, plan, day) for day in (plan.start - timedelta(400), plan.end + timedelta(400))]
@@ -102,11 +100,11 @@ def _newcomers(rows: pd.DataFrame, plan: DataPlan, origin: date) -> Iterator[Nei
         yield _joined("an entity of unknown attributes", rows, _strange(last, attributes), on_top=True)
 
 
-def _joined(
-    kind: str, rows: pd.DataFrame, own: pd.DataFrame, *, on_top: bool = False, refusable: bool = False
-) -> Neighbour:
+def _joined(kind: str, rows: pd.DataFrame, own: pd.DataFrame, *, on_top: bool = False) -> Neighbour:
+    other = [c for c in rows if pd.api.types.is_numeric_dtype(rows[c]) and rows[c].dtype != own[c].dtype]
+    rows = rows.astype(dict.fromkeys(other, float))  # as one gap among whole numbers makes them all floats
     parts = [own, rows] if on_top else [rows, own]
-    return Neighbour(f"{kind} joins", pd.concat(parts, ignore_index=True), own, refusable=refusable)
+    return Neighbour(f"{kind} joins", pd.concat(parts, ignore_index=True), own)
 
 
 def _renamed(own: pd.DataFrame, plan: DataPlan, rows: pd.DataFrame, *, first: bool) -> pd.DataFrame:
@@ -123,8 +121,13 @@ def _multiplied(own: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
     """Repeat rows; where a day has one row, multiply what it holds."""
     if plan.rows == "events":
         return pd.concat([own] * COPIES)
-    columns = _value_columns(plan, own)
-    return own.assign(**{column: pd.to_numeric(own[column], errors="coerce") * COPIES for column in columns})
+    columns = {column: own[column] for column in _value_columns(plan, own)}
+    return own.assign(
+        **{
+            name: (pd.to_numeric(column, errors="coerce").astype(float) * COPIES).astype(_type_of(column))
+            for name, column in columns.items()
+        }
+    )
 
 
 def _value_columns(plan: DataPlan, rows: pd.DataFrame) -> list[str]:
@@ -136,7 +139,12 @@ def _value_columns(plan: DataPlan, rows: pd.DataFrame) -> list[str]:
 
 
 def _valued(own: pd.DataFrame, columns: list[str], value: float) -> pd.DataFrame:
-    return own.assign(**dict.fromkeys(columns, value))
+    return own.assign(**{column: str(value) if _type_of(own[column]) is str else value for column in columns})
+
+
+def _type_of(column: pd.Series) -> type:
+    """Tell text, as a CSV file is read, from numbers."""
+    return str if isinstance(column.iloc[0], str) else float
 
 
 def _dated(own: pd.DataFrame, plan: DataPlan, day: date) -> pd.DataFrame:

@@ -137,7 +137,7 @@ class _Replayer:
         try:
             series = self._subject.series(neighbour.rows)
         except DataError as error:
-            if neighbour.refusable and self._is_refused(neighbour.own):
+            if self._is_refused(neighbour.own):  # by its own rows alone, before a plan is approved
                 return [], []
             return [], [f"these rows are refused, which alone they are not: {error}"]
         alone = self._alone(neighbour.own)

@@ -21,7 +21,7 @@ from common.errors import DataError, PrivacyError
 from common.features import Series, build_series
 from common.message import RoundRequest, decode_reply, encode_request, hash_vector
 from common.model import get_vector, make_model
-from common.panel import Panel, as_text, build_panel
+from common.panel import Panel, as_text, build_panel, find_active
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
@@ -83,7 +83,8 @@ class Subject:
     def series(self, rows: pd.DataFrame) -> Series:
         """Go from raw rows to what a round reads."""
         panel = self.panel(rows)
-        return build_series(panel, self.plan.model, panel.day_of(self.origin))
+        day = panel.day_of(self.origin)
+        return build_series(panel.select(find_active(panel, self.plan.data, day)), self.plan.model, day)
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
@@ -91,7 +92,7 @@ class Subject:
         start = get_vector(make_model(self.plan.model, **sizes, seed=0))
         generator = torch.Generator().manual_seed(round_number)
         parameters = start + AWAKE * torch.randn(len(start), generator=generator)
-        return RoundRequest(self.plan.hash, round_number, hash_vector(parameters), parameters)
+        return RoundRequest(self.plan.run_hash(private=True), round_number, hash_vector(parameters), parameters)
 
     def merchant(
         self, series: Series, *, mechanism: Mechanism, noise: NoiseSource, num_rounds: int | None = None

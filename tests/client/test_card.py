@@ -15,8 +15,8 @@ from client.signature import read_key, sign_card, verify_card
 from common.errors import DataError, PrivacyError
 from common.privacy.accounting import customer_mu, epsilon_of
 
-ROOMY = Budget(epsilon=50.0, period_epsilon=50.0, period_days=1, delta=1e-5)
-CUSTOMER = {"epsilon": 50.0, "period_epsilon": 50.0, "period_days": 1, "delta": 1e-5}
+ROOMY = Budget(epsilon=32.0, period_epsilon=32.0, period_days=1, delta=1e-5)
+CUSTOMER = {"epsilon": 32.0, "period_epsilon": 32.0, "period_days": 1, "delta": 1e-5}
 
 
 @pytest.fixture
@@ -80,6 +80,17 @@ def test_what_others_see_in_the_models_follows_from_the_public_cohort(
     assert seen["another_participant"]["epsilon"] < seen["everyone_else_colludes"]["epsilon"]
     alone = make_card(ledger, make_policy(), "")["guarantee_of_release"]
     assert "unknown" in alone["released_models_only"]
+
+
+def test_of_an_audit_the_card_takes_over_the_verdict_and_nothing_that_was_measured(
+    ledger: Ledger, make_policy: Callable[..., Policy], spend_rounds: Callable[..., None]
+) -> None:
+    spend_rounds()
+    levels = {"L0": {"violations": [], "measured": {"shift": 0.73917}}, "L1": {"violations": ["mu is 1.2"]}}
+    card = make_card(ledger, make_policy(), "", audit={"clean": False, "levels": levels})
+    assert card["audit"] == {"clean": False, "levels": {"L0": "clean", "L1": "violated"}}
+    with pytest.raises(DataError, match="no report of hansa-client audit"):
+        make_card(ledger, make_policy(), "", audit={"clean": True})
 
 
 def test_without_noise_the_card_promises_nothing_and_says_so_first(

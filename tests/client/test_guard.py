@@ -318,7 +318,7 @@ def test_an_agreement_prices_a_round_of_a_product_plan_for_customers_too(
     make_policy: Callable[..., Policy], make_offer: Callable[..., Offer], ledger: Ledger
 ) -> None:
     ledger.open_account("shop", "product", delta=1e-5, at=datetime.now().astimezone() - timedelta(days=1))
-    customer = {"epsilon": 40.0, "period_epsilon": 40.0, "period_days": 365, "delta": 1e-5, "units_per_customer": 2}
+    customer = {"epsilon": 30.0, "period_epsilon": 30.0, "period_days": 365, "delta": 1e-5, "units_per_customer": 2}
     policy = make_policy(unit="product", customer=customer)
     offer = make_offer(plan={"privacy": {"unit": "product"}})
     agreement = agree(policy, offer, ledger, num_coordinates=SIZE)

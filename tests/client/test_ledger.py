@@ -22,7 +22,7 @@ from common.privacy.accounting import customer_mu, epsilon_of, mu_of, round_mu_s
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 DELTA = 1e-5
 BUDGET = Budget(epsilon=4.0, period_epsilon=2.0, period_days=30, delta=DELTA)
-ROOMY = Budget(epsilon=50.0, period_epsilon=50.0, period_days=30, delta=DELTA)
+ROOMY = Budget(epsilon=32.0, period_epsilon=32.0, period_days=30, delta=DELTA)
 BUDGETS = {"customer": BUDGET}
 
 

@@ -50,7 +50,7 @@ def test_the_sections_that_the_starter_only_mentions_are_legal(tmp_path: Path) -
         ("epsilon = 4.0", "epsilon = nan", "budget.epsilon"),
         ("epsilon = 4.0", "epsilon = inf", "budget.epsilon"),
         ("epsilon = 4.0", "epsilon = 0.0", "budget.epsilon = 0.0: input should be greater than 0"),
-        ("epsilon = 4.0", "epsilon = 51.0", "less than or equal to 50"),
+        ("epsilon = 4.0", "epsilon = 33.0", "less than or equal to 32"),
         ("period_epsilon = 2.0", "period_epsilon = 5.0", "period_epsilon 5.0 must not exceed epsilon 4.0"),
         ("delta = 1e-5", "delta = 1e-3", "budget.delta is above 1e-05, the most for size_class 512"),
         ("size_class = 512", "size_class = 512.0", "size_class"),

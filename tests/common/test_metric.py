@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from common.metric import QUANTILE_LEVELS, Forecast, Outcome, score_demand, score_purchases
 
@@ -15,7 +16,7 @@ FORECAST = Forecast(
     quantiles=None,
     probability=None,
 )
-DEMAND_SCORES = ("wape", "rmsse", "rmspe", "wql", "coverage80", "bias")
+DEMAND_SCORES = ("wape", "rmsse", "rmspe", "wql", "coverage80", "coverage80_mid", "bias")
 
 
 def make_forecast(quantiles: np.ndarray) -> Forecast:
@@ -33,6 +34,7 @@ def test_each_score_of_demand_is_what_its_formula_says() -> None:
         "rmspe": pytest.approx(np.sqrt((0.5**2 + 0) / 2)),
         "wql": pytest.approx((1 + 1 + 0) / 6),
         "coverage80": None,
+        "coverage80_mid": None,
         "bias": pytest.approx((1 + 0 + 1) / 6),
     }
 
@@ -56,7 +58,35 @@ def test_coverage_counts_the_ends_of_the_interval(demand: float, inside: float) 
 def test_a_perfect_forecast_loses_nothing() -> None:
     quantiles = np.repeat(OUTCOME.actual[:, :, None], len(QUANTILE_LEVELS), axis=2)
     scores = score_demand(make_forecast(quantiles), OUTCOME)
-    assert scores == dict(zip(DEMAND_SCORES, (0.0, 0.0, 0.0, 0.0, 1.0, 0.0), strict=True))
+    # Nine levels that all equal the demand say that .05 (for a demand of zero 0) to .95 of its probability lie up to
+    # it, of which .8 are inside; two of the three buckets have demand.
+    middle = pytest.approx((2 * 0.8 / 0.9 + 0.8 / 0.95) / 3)
+    assert scores == dict(zip(DEMAND_SCORES, (0.0, 0.0, 0.0, 0.0, 1.0, middle, 0.0), strict=True))
+
+
+def test_intervals_of_a_perfect_count_forecast_cover_four_fifths_by_the_middle() -> None:
+    # 20,000 draws: a share of .8 has a standard deviation of .003; the rest is the coarseness of nine levels.
+    mean = np.random.default_rng(1).gamma(0.5, 4.0, (20_000, 1))
+    actual = np.random.default_rng(0).poisson(mean).astype(float)
+    quantiles = stats.poisson.ppf(np.array(QUANTILE_LEVELS), mean[:, :, None])
+    scores = score_demand(make_forecast(quantiles), Outcome(actual, np.ones((20_000, 1), bool), np.ones(20_000)))
+    assert 0.77 < scores["coverage80_mid"] < 0.83
+    assert scores["coverage80"] > 0.88
+
+
+def test_a_count_forecast_that_is_too_sure_or_too_wide_is_seen_by_the_middle() -> None:
+    actual = np.random.default_rng(0).poisson(3.0, (20_000, 1)).astype(float)
+    outcome = Outcome(actual, np.ones((20_000, 1), bool), np.ones(20_000))
+    for wrong, low, high in ((np.full(9, 3.0), 0.0, 0.5), (np.linspace(0, 9, 9), 0.9, 1.0)):
+        quantiles = np.broadcast_to(wrong, (20_000, 1, 9))
+        assert low < score_demand(make_forecast(quantiles), outcome)["coverage80_mid"] < high
+
+
+def test_the_middle_is_the_plain_coverage_where_no_demand_equals_an_end() -> None:
+    generator = np.random.default_rng(0)
+    actual, quantiles = generator.random((500, 1)), np.sort(generator.random((500, 1, 9)), axis=2)
+    scores = score_demand(make_forecast(quantiles), Outcome(actual, np.ones((500, 1), bool), np.ones(500)))
+    assert scores["coverage80_mid"] == scores["coverage80"]
 
 
 def test_what_is_said_of_a_closed_day_does_not_count() -> None:

@@ -139,7 +139,7 @@ def test_finite_precision_adds_nothing_that_matters_to_delta() -> None:
 
 
 FORBIDDEN_GENERATORS = {"normal", "normal_", "randn", "randn_like", "rand", "rand_like", "random", "random_"}
-FORBIDDEN_LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve"}
+FORBIDDEN_LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "shelve"}
 
 
 def names_of(tree: ast.AST) -> Iterator[str]:
@@ -160,7 +160,7 @@ def draws_noise(name: str) -> bool:
 
 
 def unpickles(name: str) -> bool:
-    return bool(FORBIDDEN_LOADERS & set(name.split("."))) or name in {"torch.load", "allow_pickle="}
+    return bool(FORBIDDEN_LOADERS & set(name.split("."))) or name in {"torch.load", "joblib.load", "allow_pickle="}
 
 
 def offences(forbidden, *folders: str) -> list[str]:
@@ -168,8 +168,10 @@ def offences(forbidden, *folders: str) -> list[str]:
     return [f"{file}: {name}" for file in files for name in names_of(ast.parse(file.read_text())) if forbidden(name)]
 
 
+# The audit seeds generators to see that no message follows; no answer can import it (an import contract holds that).
 def test_no_other_generator_is_in_reach_of_the_mechanism_or_the_client() -> None:
-    assert offences(draws_noise, "common/privacy", "client") == []
+    found = offences(draws_noise, "common/privacy", "client")
+    assert [offence for offence in found if not offence.startswith(str(ROOT / "client" / "audit"))] == []
 
 
 # Tests are left out: some make a pickle to see it refused.
@@ -201,6 +203,7 @@ def test_the_ban_on_generators_bites(source: str) -> None:
         "from pickle import loads",
         "torch.load(p)",
         "from torch import load",
+        "from joblib import load",
         "np.load(p, allow_pickle=True)",
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from common.panel import Panel, as_numbers, as_text, build_panel, derive_columns, filter_rows
+from common.panel import Panel, as_numbers, as_text, build_panel, derive_columns, filter_rows, find_active
 from common.plan import DataPlan, Filter
 
 EVENTS: dict[str, Any] = {
@@ -217,7 +217,8 @@ def test_a_gap_in_another_row_does_not_change_how_a_value_is_written(column: lis
 
 def test_numbers_words_and_gaps_are_read_one_by_one() -> None:
     values = as_numbers(pd.Series([" 1.5", "true", "FALSE", "x", None, "1e400"]))
-    np.testing.assert_array_equal(values, [1.5, 1.0, 0.0, np.nan, np.nan, np.inf])
+    np.testing.assert_array_equal(values[:5], [1.5, 1.0, 0.0, np.nan, np.nan])
+    assert not np.isfinite(values[5])  # NaN before pandas 3, then infinite: no number to use either way
 
 
 # ------------------------------------------------------------------ entities do not touch each other
@@ -423,3 +424,50 @@ def test_a_row_without_an_entity_can_be_filtered_out_and_leaves_no_trace() -> No
     rows = pd.DataFrame({"customer": [12.0, None, 13.0], "time": "2024-01-01"})
     plan = make_data_plan(filters=[{"column": "customer", "at_least": 0}])
     assert build_panel(rows, plan).entities.tolist() == ["12", "13"]
+
+
+# ------------------------------------------------------------------ groups, and who takes part
+
+
+def test_a_group_is_the_first_characters_of_a_column() -> None:
+    deal = {"by": "group", "column": "invoice", "characters": 1, "merchants": 1}
+    assert build_panel(LINES, make_data_plan(deal=deal)).merchants.tolist() == ["i", "i"]
+    whole = {"by": "group", "column": "kind", "merchants": 2}
+    assert build_panel(SALES, make_data_plan(PANEL, deal=whole)).merchants.tolist() == ["c", "d"]
+
+
+def test_a_group_needs_its_column() -> None:
+    deal = {"by": "group", "column": "family", "merchants": 1}
+    assert "data.deal names the column 'family'" in complaint(LINES, make_data_plan(deal=deal))
+
+
+@pytest.mark.parametrize(
+    ("days", "within_days", "day", "active"),
+    [
+        (1, 9, 4, ["al", "bo"]),
+        (2, 9, 4, ["al"]),
+        (1, 1, 4, ["al"]),
+        (1, 2, 3, ["bo"]),
+        (3, 9, 5, []),
+        (1, 9, 1, ["al"]),
+    ],
+)
+def test_who_had_demand_on_enough_of_the_last_days_takes_part(
+    days: int, within_days: int, day: int, active: list[str]
+) -> None:
+    lines = pd.concat([LINES, LINES.iloc[[0]].assign(time="2024-01-03", customer="al")])
+    plan = make_data_plan(active={"days": days, "within_days": within_days}, closed_dates=["2024-01-03"])
+    panel = build_panel(lines, plan)  # "al" on days 0 and 3, and on day 2, which was closed; "bo" on day 1
+    assert panel.entities[find_active(panel, plan, day)].tolist() == active
+
+
+def test_who_takes_part_depends_on_no_other_entity_and_on_no_later_day(make_panel: Callable[..., Panel]) -> None:
+    plan = make_data_plan(active={"days": 20, "within_days": 24})
+    panel, other = make_panel(num_entities=40), make_panel(num_entities=40)
+    other.target[1:] = 0
+    other.target[0, 60:] = 0
+    assert (0 in find_active(panel, plan, 60)) == (0 in find_active(other, plan, 60))
+    other = make_panel(num_entities=40)
+    other.target[:, 60:] = 0
+    assert find_active(panel, plan, 60).tolist() == find_active(other, plan, 60).tolist()
+    assert 0 < len(find_active(panel, plan, 60)) < 40

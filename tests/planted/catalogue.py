@@ -1,4 +1,4 @@
-"""All planted faults, and the row of the table of leaks that each belongs to."""
+"""All planted faults, in the order of the table in docs/audit.md."""
 
 from planted import clipping, data, message, noise
 

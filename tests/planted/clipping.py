@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from planted.fault import Fault
 from torch import Tensor
 
 from common.privacy import mechanism
 from common.privacy.clipping import clip, clip_factors
+from planted.fault import Fault
 
 Patch = pytest.MonkeyPatch
 

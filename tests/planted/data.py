@@ -1,31 +1,35 @@
 """Faults between the raw rows and the gradient: one entity's record depends on another's, or is many records."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from planted.fault import Fault
 from torch import Tensor
 
 from client import training
-from client.gradient import ProductModule
 from common import features, panel
-from common.features import cut_training
-from common.gru import GRU
+from common.features import Examples
 from common.model import DemandGRU
 from common.privacy.mechanism import Mechanism
+from planted.fault import Fault
 
 Patch = pytest.MonkeyPatch
+
+
+class NoNoise:
+    def integers(self, size: int, std: float) -> Tensor:
+        return torch.zeros(size, dtype=torch.int64)
 
 
 def fitted_scaler(patch: Patch) -> None:
     step_features = features._step_features
 
-    def faulty(*arguments: Any) -> np.ndarray:
-        values = step_features(*arguments)
-        return (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
+    def faulty(*arguments: Any) -> tuple[tuple[str, ...], np.ndarray]:
+        names, values = step_features(*arguments)
+        return names, (values - values.mean((0, 1))) / (values.std((0, 1)) + 1e-6)
 
     patch.setattr(features, "_step_features", faulty)
 
@@ -42,13 +46,13 @@ def calendar_from_rows(patch: Patch) -> None:
 
 def span_from_rows(patch: Patch) -> None:
     """Count days from the first row of anyone, inside the span or not."""
-    day_of_row = panel._day_of_row
+    day_of_row = panel.day_of_row
 
     def faulty(times: pd.Series, plan: Any) -> np.ndarray:
         days = day_of_row(times, plan)
         return np.where(days >= 0, days - days[days >= 0].min(), -1)
 
-    patch.setattr(panel, "_day_of_row", faulty)
+    patch.setattr(panel, "day_of_row", faulty)
 
 
 def vocabulary_from_rows(patch: Patch) -> None:
@@ -77,12 +81,13 @@ def winsorise(patch: Patch) -> None:
 
 def relative_to_total(patch: Patch) -> None:
     """Measure an entity's demand as its share of the shop's."""
-    build = features.build_series
+    build = panel.build_panel
 
-    def share(own: Any, plan: Any, origin: int) -> Any:
-        return build(features.Panel(**{**vars(own), "target": own.target / own.target.sum() * 100}), plan, origin)
+    def faulty(rows: pd.DataFrame, plan: Any) -> panel.Panel:
+        own = build(rows, plan)
+        return replace(own, target=own.target / own.target.sum() * 100)
 
-    patch.setattr("client.audit.subject.build_series", share)
+    patch.setattr("client.audit.subject.build_panel", faulty)
 
 
 def draws_by_place(patch: Patch) -> None:
@@ -92,53 +97,49 @@ def draws_by_place(patch: Patch) -> None:
 
 def window_records(patch: Patch) -> None:
     """Clip each forecast position as a record of its own: an entity is as many records as it has positions."""
+    train_round, cut = training.train_round, training.cut_training
 
     def faulty(
-        model: DemandGRU,
-        series: Any,
-        parameters: Tensor,
-        *,
-        round_number: int,
-        mechanism: Mechanism,
-        noise: Any,
-        device: Any,
+        model: DemandGRU, series: Any, parameters: Tensor, *, mechanism: Mechanism, noise: Any, **rest: Any
     ) -> Tensor:
-        features_of_all = cut_training(series, round_number) if series.num_entities else None
-        total = torch.zeros(len(parameters), dtype=torch.int64)
-        training.set_vector(model, parameters)
-        hooked = ProductModule(model)
-        for position in range(0 if features_of_all is None else features_of_all.weight.shape[1]):
-            fields = {**vars(features_of_all)}
-            weight = torch.zeros_like(fields["weight"])
-            weight[:, position] = fields["weight"][:, position]
-            gradients, _ = hooked.gradients(features.Examples(**{**fields, "weight": weight}))
-            total += mechanism.contribution(gradients.expand(slice(None)))
-        hooked.close()
+        silent, total = Mechanism(mechanism.clipping_norm, 0.0), torch.zeros(len(parameters), dtype=torch.int64)
+        for position in range(series.plan.positions):
+
+            def cut_one(own: Any, round_number: int, position: int = position) -> Examples:
+                examples = cut(own, round_number)
+                chosen = torch.arange(examples.weight.shape[1]) == position
+                return replace(examples, weight=examples.weight * chosen[None, :, None])
+
+            with pytest.MonkeyPatch.context() as inner:
+                inner.setattr(training, "cut_training", cut_one)
+                total += train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release(total, noise)
 
     patch.setattr("client.app.train_round", faulty)
 
 
 def batch_mean(patch: Patch) -> None:
-    """Centre the hidden layer over the batch, as BatchNorm does."""
-    forward = GRU.forward
+    """Centre what goes into the network over the batch, as BatchNorm does."""
+    cut = training.cut_training
 
-    def faulty(self: GRU, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        return forward(self, inputs - inputs.mean(0, keepdim=True).nan_to_num())
+    def faulty(series: Any, round_number: int) -> Examples:
+        examples = cut(series, round_number)
+        return replace(examples, inputs=examples.inputs - examples.inputs.mean(0, keepdim=True).nan_to_num())
 
-    patch.setattr(GRU, "forward", faulty)
+    patch.setattr(training, "cut_training", faulty)
 
 
 def carried_state(patch: Patch) -> None:
     """Start a batch from where the last one ended."""
-    forward, last = GRU.forward, [0.0]
+    cut, last = training.cut_training, [0.0]
 
-    def faulty(self: GRU, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, final = forward(self, inputs + 0.1 * last[0])
-        last[0] = float(final.detach().nan_to_num().mean())
-        return hidden, final
+    def faulty(series: Any, round_number: int) -> Examples:
+        examples = cut(series, round_number)
+        examples = replace(examples, inputs=examples.inputs + 0.1 * last[0])
+        last[0] = float(examples.inputs[:, -1].nan_to_num(posinf=0.0).clamp(-9, 9).mean())
+        return examples
 
-    patch.setattr(GRU, "forward", faulty)
+    patch.setattr(training, "cut_training", faulty)
 
 
 def divide_by_count(patch: Patch) -> None:
@@ -149,7 +150,7 @@ def divide_by_count(patch: Patch) -> None:
         model: DemandGRU, series: Any, parameters: Tensor, *, mechanism: Mechanism, noise: Any, **rest: Any
     ) -> Tensor:
         silent = Mechanism(mechanism.clipping_norm, 0.0)
-        total = train_round(model, series, parameters, mechanism=silent, noise=noise, **rest)
+        total = train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release((total.double() * 64 / max(1, series.num_entities)).round().long(), noise)
 
     patch.setattr("client.app.train_round", faulty)
@@ -168,8 +169,7 @@ def noise_per_chunk(patch: Patch) -> None:
 
 def ragged_chunks(patch: Patch) -> None:
     """Let the last chunk be as long as what is left."""
-    patch.setattr(training, "CHUNK_ENTITIES", 5)
-    patch.setattr(training, "_fill", lambda rows: rows)
+    patch.setattr(training, "_fill", lambda rows, *size: rows)
 
 
 def deduplicate(patch: Patch) -> None:

@@ -117,3 +117,35 @@ def test_no_day_from_the_origin_on_is_looked_at(deal, make_panel, seed, origin):
     np.testing.assert_array_equal(
         deal_merchants(panel, deal, origin, seed=seed), deal_merchants(other, deal, origin, seed=seed)
     )
+
+
+# By group
+
+GROUPS = np.array([*"aaaa", *"bbb", *"cc", *"dd", "e"], dtype=object)
+
+
+def by_group(merchants):
+    return Deal(by="group", column="kind", merchants=merchants)
+
+
+def grouped(make_panel, **fields):
+    return make_panel(num_entities=len(GROUPS), num_days=9, merchants=GROUPS, **fields)
+
+
+def test_the_largest_groups_are_a_merchant_each_and_the_rest_one_more(make_panel):
+    assert sizes(deal_merchants(grouped(make_panel), by_group(4), 5, seed=0)) == {"a": 4, "b": 3, "c": 2, "others": 3}
+
+
+def test_as_many_merchants_as_groups_leave_no_others(make_panel):
+    assert deal_merchants(grouped(make_panel), by_group(5), 5, seed=0).tolist() == GROUPS.tolist()
+
+
+def test_fewer_groups_than_merchants_are_refused(make_panel):
+    with pytest.raises(ConfigError, match="makes 6 merchants of the groups in 'kind', which has 5"):
+        deal_merchants(grouped(make_panel), by_group(6), 5, seed=0)
+
+
+def test_who_is_not_born_counts_for_no_group(make_panel):
+    first_day = np.where(GROUPS == "a", 7, 0)
+    merchants = deal_merchants(grouped(make_panel, first_day=first_day), by_group(2), 5, seed=0)
+    assert sizes(merchants) == {"": 4, "b": 3, "others": 5}

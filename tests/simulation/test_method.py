@@ -1,3 +1,4 @@
+import importlib.util
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_noise_beyond_what_is_accounted_for_is_refused_before_anything_runs(make
         check_methods(("anchor", "federated_eps0"), make_plan())
 
 
+def test_a_method_whose_library_is_missing_is_refused_with_the_way_to_install_it(make_plan, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "lightgbm" else find_spec(name))
+    check_methods(("anchor", "auto_ets"), make_plan())
+    with pytest.raises(ConfigError, match=r"lightgbm_pooled needs lightgbm.*pip install 'hansa\[bench\]'"):
+        check_methods(("lightgbm_pooled",), make_plan())
+
+
 # Guarantees
 
 
@@ -125,6 +134,15 @@ def test_a_federated_model_is_the_one_that_made_the_forecast(trial):
 def test_a_model_fitted_on_pooled_or_one_merchants_data_never_leaves(trial):
     for name in ("gru_local", "gru_pooled", "seasonal_naive"):
         assert run_method(name, trial, seed=0, device=CPU, watch=Watch()).model is None
+
+
+@pytest.mark.parametrize("name", ["auto_ets", "croston", "lightgbm_local", "lightgbm_pooled"])
+def test_an_alternative_tells_of_its_progress_and_forecasts_every_entity(trial, name):
+    shares = []
+    forecast = forecast_of(name, trial, watch=Watch(on_step=lambda share, loss: shares.append(share)))
+    assert shares[-1] == 1.0
+    assert forecast.mean.shape == trial.outcome.actual.shape
+    assert forecast.is_finite()
 
 
 def test_every_round_is_told_and_a_state_goes_on_where_it_stopped(trial):

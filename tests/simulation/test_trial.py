@@ -24,6 +24,20 @@ def test_an_origin_before_everyone_is_refused(make_panel, make_plan):
         make_trial(make_plan(), make_panel(first_day=np.full(5, DAY)), ORIGIN)
 
 
+def test_only_active_entities_are_dealt_and_take_part(make_panel, make_plan):
+    target = np.zeros((4, 91), np.float32)
+    target[[0, 0, 1, 2, 2, 3], [50, 58, 58, 20, 59, 70]] = 1
+    deal = {"by": "random", "merchants": 1, "smallest": 1, "largest": 1}
+    plan = make_plan(data={"active": {"days": 2, "within_days": 30}, "deal": deal})
+    assert make_trial(plan, make_panel(target=target), ORIGIN).panel.entities.tolist() == ["e0"]
+
+
+def test_a_data_set_without_an_active_entity_is_refused(make_panel, make_plan):
+    plan = make_plan(data={"active": {"days": 30, "within_days": 30}})
+    with pytest.raises(DataError, match=r"No customer is as active as data\.active asks before the origin 2024-03-01"):
+        make_trial(plan, make_panel(target=np.zeros((3, 91), np.float32)), ORIGIN)
+
+
 def test_merchants_stand_in_the_order_of_the_cohort(make_panel, make_plan):
     panel = make_panel(num_entities=4, merchants=np.array(["b", "a", "b", "c"], dtype=object))
     trial = make_trial(make_plan(), panel, ORIGIN)

@@ -23,6 +23,8 @@ DATA = {
     "end": date(2024, 2, 9),
 }
 
+MODEL = {"season": False, "hidden_size": 16, "decoder_size": 16}  # whole vector registers, so that chunks are full
+
 
 def draw_rows(num_customers: int, *, seed: int = 0) -> pd.DataFrame:
     """Draw purchases; nobody buys on 20 January."""
@@ -52,7 +54,7 @@ def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., Subject]:
         num_rounds: int = 50,
         **changes: Any,
     ) -> Subject:
-        plan = make_plan(data=DATA, model={"season": False}, evaluation={"origins": [ORIGIN]})
+        plan = make_plan(data=DATA, model=MODEL, evaluation={"origins": [ORIGIN]})
         sigma = noise_multiplier_for(epsilon=epsilon, delta=DELTA, num_rounds=num_rounds)
         own = draw_rows(num_customers) if rows is None else rows
         terms = {"mechanism": Mechanism(1.0, sigma), "num_rounds": num_rounds, "epsilon": epsilon, "delta": DELTA}

@@ -1,0 +1,87 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from client import cli
+from client.audit import command
+from client.audit.subject import Subject
+from client.policy import read_policy
+from common.plan import read_plan
+from common.privacy.accounting import epsilon_of
+
+PLAN = """
+name = "own"
+
+[data]
+path = "rows.csv"
+rows = "events"
+entity = "customer"
+time = "time"
+target = { aggregate = "sum", column = "units" }
+start = 2024-01-01
+end = 2024-02-09
+
+[model]
+step = "day"
+horizon_days = 4
+likelihood = "negative_binomial"
+hidden_size = 16
+decoder_size = 16
+window_steps = 12
+positions = 3
+season = false
+
+[privacy]
+unit = "customer"
+training = { num_rounds = 20 }
+
+[evaluation]
+origins = [2024-02-05]
+methods = ["anchor"]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_subject: Callable[..., Subject]) -> Path:
+    """Keep a policy, a plan and rows in one folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    make_subject(num_customers=6).rows.to_csv(tmp_path / "rows.csv", index=False)
+    run(monkeypatch, "policy", "--out", "policy.toml")
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["hansa-client", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return int(stop.value.code or 0)
+
+
+# False alarm 0: nothing is drawn.
+def test_a_merchant_audits_its_own_rows_and_spends_nothing(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run(monkeypatch, "audit", "plan.toml", "--level", "l0,accounting", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["clean"] is True
+    assert {path.name for path in shop.iterdir()} == {"plan.toml", "rows.csv", "policy.toml"}
+
+
+def test_the_noise_is_what_the_policy_asks_for(shop: Path) -> None:
+    policy = read_policy(shop / "policy.toml")
+    subject = command.make_subject(read_plan(shop / "plan.toml"), shop, policy)
+    spent = epsilon_of((20 * subject.mechanism.mu_squared) ** 0.5, policy.budget.delta)
+    assert spent == pytest.approx(policy.plan.epsilon, rel=1e-6)
+
+
+def test_a_violation_ends_with_1_and_a_mistake_with_2(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("common.privacy.accounting.customer_mu", lambda mu, products: mu)
+    assert run(monkeypatch, "audit", "plan.toml", "--level", "accounting") == 1
+    assert "An absent violation is no proof" in capsys.readouterr().out
+    assert run(monkeypatch, "audit", "plan.toml", "--level", "l7") == 2

@@ -1,0 +1,190 @@
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from client.audit.neighbour import FIRST, LAST, make_neighbours
+from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, replay_neighbours, replay_rounds
+from client.audit.subject import MOST_ENTITIES, Subject, sample_entities
+from common.errors import DataError, PrivacyError
+from common.plan import Active, Measure, Plan
+from common.privacy.mechanism import Mechanism
+
+START = pd.Timestamp("2024-01-01")
+HISTORY_DAYS = 35
+ROLES = ("first", "last", "largest", "only buyer on a day", "any")
+COUNTRIES = ("here", "there", "elsewhere")
+
+visits = st.tuples(
+    st.integers(0, 5),
+    st.integers(0, HISTORY_DAYS - 1),
+    st.floats(0.0, 1e12) | st.integers(0, 9).map(float),
+)
+
+
+def to_rows(drawn: list[tuple[int, int, float]]) -> pd.DataFrame:
+    customers, days, units = zip(*drawn, strict=True)
+    return pd.DataFrame(
+        {
+            "customer": [f"customer-{number}" for number in customers],
+            "time": [START + pd.Timedelta(days=day) for day in days],
+            "units": units,
+            "country": [COUNTRIES[number % 3] for number in customers],
+        }
+    )
+
+
+def choose(rows: pd.DataFrame, role: str) -> str:
+    """Name the customer who leaves; who is to be alone on a day gets that day for itself."""
+    names = sorted(rows["customer"].unique())
+    if role == "first":
+        return names[0]
+    if role == "largest":
+        return str(rows.groupby("customer")["units"].sum().idxmax())
+    return names[-1] if role == "last" else names[len(names) // 2]
+
+
+def alone_on_a_day(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Give one customer a day on which nobody else buys."""
+    own = rows["customer"] == name
+    day = rows.loc[own, "time"].iloc[0]
+    return rows[own | (rows["time"] != day)]
+
+
+@pytest.fixture
+def check_neighbours(make_subject: Callable[..., Subject]) -> Callable[..., None]:
+    """Compare a drawn data set with and without one customer, in exact integers."""
+    subject = make_subject(num_customers=3)
+    mechanisms = [Mechanism(factor, subject.mechanism.noise_multiplier) for factor in (1.0, TIGHT)]
+    request = subject.request(subject.series(subject.rows), 1)
+
+    def check(drawn: list[tuple[int, int, float]], role: str, tight: bool) -> None:
+        rows = to_rows(drawn)
+        name = choose(rows, role)
+        rows = alone_on_a_day(rows, name) if role.startswith("only") else rows
+        mask = (rows["customer"] == name).to_numpy()
+        series = [subject.series(part) for part in (rows, rows[mask])]
+        rest = subject.series(rows[~mask]) if not mask.all() else series[0].select(torch.arange(0))
+        whole, own, others = (replay_rounds(subject, part, (request,), mechanisms[tight]) for part in (*series, rest))
+        shifts, found = compare_replays(whole, others, own, sign=-1)
+        assert found == []
+        assert shifts[0] <= 1
+
+    return check
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.lists(visits, min_size=1, max_size=20), role=st.sampled_from(ROLES), tight=st.booleans())
+def test_no_entity_moves_the_sum_by_more_than_the_clipping_norm(
+    check_neighbours: Callable[..., None], drawn: list[tuple[int, int, float]], role: str, tight: bool
+) -> None:
+    check_neighbours(drawn, role, tight)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.lists(visits, min_size=1, max_size=20), role=st.sampled_from(ROLES), tight=st.booleans())
+def test_no_entity_of_ten_thousand_data_sets_moves_the_sum_by_more_than_the_clipping_norm(
+    check_neighbours: Callable[..., None], drawn: list[tuple[int, int, float]], role: str, tight: bool
+) -> None:
+    check_neighbours(drawn, role, tight)
+
+
+def test_a_clean_merchant_has_no_violation_and_comes_close_to_the_bound(make_subject: Callable[..., Subject]) -> None:
+    report = replay_neighbours(make_subject())
+    assert report.violations == ()
+    assert 0.999 < report.measured["largest shift / C"] <= 1
+
+
+def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Callable[..., Plan]) -> None:
+    generator = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", "2024-02-09")
+    rows = pd.DataFrame({"product": np.repeat([4, 5, 9], len(days)), "date": np.tile(days.strftime("%Y-%m-%d"), 3)})
+    rows = rows.assign(units=generator.poisson(3.0, len(rows)), promotion=generator.integers(0, 2, len(rows)))
+    plan = make_plan(
+        data={
+            "rows": "panel",
+            "entity": "product",
+            "time": "date",
+            "target": {"aggregate": "sum", "column": "units"},
+            "known": [{"column": "promotion"}],
+            "missing": "closed",
+            "end": date(2024, 2, 9),
+        },
+        model={"season": False, "hidden_size": 16, "decoder_size": 16},
+        privacy={"unit": "product"},
+        evaluation={"origins": [date(2024, 2, 5)]},
+    )
+    subject = Subject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
+    assert replay_neighbours(subject).violations == ()
+
+
+def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: Callable[..., Subject]) -> None:
+    whole = make_subject(num_customers=4)
+    rows = whole.rows.assign(units=whole.rows["units"].astype("int16"), price=2.5)
+    changes = {"derived": {"spend": ("units", "price")}, "target": Measure(aggregate="sum", column="spend")}
+    plan = whole.plan.model_copy(update={"data": whole.plan.data.model_copy(update=changes)})
+    report = replay_neighbours(replace(whole, plan=plan, rows=rows))
+    assert report.violations == ()
+    assert report.measured["sums compared"] > 60
+
+
+def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., Subject]) -> None:
+    whole = make_subject(num_customers=6)
+    data = whole.plan.data.model_copy(update={"active": Active(within_days=20, days=3)})
+    subject = replace(whole, plan=whole.plan.model_copy(update={"data": data}))
+    assert subject.series(subject.rows).num_entities < 6
+    assert replay_neighbours(subject).violations == ()
+
+
+def test_neighbours_differ_by_one_entity_and_never_touch_the_original(make_subject: Callable[..., Subject]) -> None:
+    subject = make_subject(num_customers=9)
+    before = subject.rows.copy()
+    neighbours = list(make_neighbours(subject.rows, subject.plan.data, subject.origin))
+    pd.testing.assert_frame_equal(subject.rows, before)
+    names = set(before["customer"])
+    for neighbour in neighbours:
+        (name,) = set(neighbour.own["customer"])
+        assert set(neighbour.rows["customer"]) ^ names == {name}
+        assert (name in names) != neighbour.added
+    kinds = [neighbour.kind for neighbour in neighbours]
+    assert len(set(kinds)) == len(kinds) >= 18
+    assert "the only entity on some day joins" in kinds
+    assert FIRST < min(names) < max(names) < LAST
+
+
+def test_probes_hold_every_kind_of_number_that_is_hard_to_bound() -> None:
+    probes = make_probes(7)
+    assert not torch.isfinite(probes).all()
+    assert probes[torch.isfinite(probes)].abs().max() > 1e38
+    assert math.isclose(BOUND, 2**24)
+
+
+def test_an_audit_of_nothing_that_is_promised_is_refused(make_subject: Callable[..., Subject]) -> None:
+    with pytest.raises(PrivacyError, match="promises nothing"):
+        make_subject(mechanism=Mechanism(None, 0.0))
+    with pytest.raises(PrivacyError, match="promises nothing"):
+        make_subject(mechanism=Mechanism(1.0, 0.0))
+
+
+def test_a_merchant_of_one_entity_is_refused(make_subject: Callable[..., Subject]) -> None:
+    with pytest.raises(DataError, match="at least 2"):
+        make_subject(num_customers=1)
+
+
+def test_at_most_some_entities_are_audited_the_first_and_the_last_among_them(
+    make_subject: Callable[..., Subject],
+) -> None:
+    subject = make_subject(num_customers=MOST_ENTITIES + 20)
+    kept = sample_entities(subject.rows, subject.plan)["customer"]
+    assert kept.nunique() == MOST_ENTITIES
+    assert {kept.min(), kept.max()} == {subject.rows["customer"].min(), subject.rows["customer"].max()}
+    few = replace(subject, rows=subject.rows[subject.rows["customer"] < "customer-010"])
+    assert sample_entities(few.rows, few.plan)["customer"].nunique() == 10
