@@ -133,7 +133,7 @@ class _Layer(torch.autograd.Function):
         stacked = [
             _place(weight, place, 0, info.batch_size) for weight, place in zip(weights, in_dims[1:5], strict=True)
         ]
-        return _Layer.apply(inputs, *stacked, layer, None), (1, 1)
+        return _Layer.apply(inputs, *stacked, layer, None), (1, 1)  # type: ignore[no-untyped-call]
 
 
 def _place(values: Tensor, place: int | None, wanted: int, size: int) -> Tensor:

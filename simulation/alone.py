@@ -32,7 +32,7 @@ TOGETHER = 2048  # entities of a step, over all merchants that train side by sid
 GRADIENT_NORM = 1.0
 
 Progress = Callable[[int, float], None]
-Rows = Int[np.ndarray, " entity"]
+Rows = Int[np.ndarray, " _entity"]
 
 
 def train_alone(
