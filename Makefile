@@ -62,7 +62,7 @@ test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its 
 	$(BIN)/pytest -m slow -s tests/client/test_kill.py
 
 audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
-	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/simulation/test_audit.py
+	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/client/audit/test_replay.py tests/simulation/test_audit.py
 
 audit-table: setup  ## write the table of planted faults into docs/audit.md
 	AUDIT_TABLE=write $(BIN)/pytest -m slow tests/client/audit/test_planted.py

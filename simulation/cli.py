@@ -228,7 +228,7 @@ def audit(
     level: Annotated[
         str, typer.Option(help=f"Levels, separated by commas, out of {', '.join(ALL_LEVELS)}.")
     ] = ",".join(LEVELS),
-    merchant: Annotated[str, typer.Option(help="Merchant to audit; the smallest if left out.")] = "",
+    merchant: Annotated[str, typer.Option(help="Merchant to audit; the smallest with two entities if left out.")] = "",
     epsilon: Annotated[
         float | None, typer.Option(min=0.01, help="The promise; the plan's strictest method if left out.")
     ] = None,
