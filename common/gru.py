@@ -17,6 +17,7 @@ Memory is laid out by step, so that one step of all entities is one block.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -69,9 +70,9 @@ class GRU(nn.Module):
             last.append(states[-1])
         return hidden.transpose(0, 1), torch.stack(last)
 
-    def weights(self, layer: int) -> list[nn.Parameter]:
+    def weights(self, layer: int) -> list[Tensor]:
         """Give a layer's parameters, in the order of `parameters()`."""
-        return [self.get_parameter(f"{name}_l{layer}") for name in NAMES]
+        return [getattr(self, f"{name}_l{layer}") for name in NAMES]
 
     def products(self) -> list[Product]:
         """Take what the last backward pass left in `factors`."""
@@ -89,7 +90,11 @@ class GRU(nn.Module):
 
 
 class _Layer(torch.autograd.Function):
-    """One layer, [step, entity, feature] in, states and gates out; on the way back, products in place of sums."""
+    """One layer, [step, entity, feature] in, states and gates out; on the way back, products in place of sums.
+
+    Under `torch.func.vmap` many models run at once: their dimension stands before that of the entities, and first in
+    the weights.
+    """
 
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
@@ -109,48 +114,75 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_states, _):  # type: ignore[no-untyped-def]
         inputs, states, gates, weight_ih, weight_hh = ctx.saved_tensors
-        size = weight_hh.shape[1]
+        size = weight_hh.shape[-1]
         write_gate_gradients(gates, states, grad_states, weight_hh)
-        from_input, from_state = gates[:, :, : 3 * size], gates[:, :, size:]
-        grad_inputs = from_input @ weight_ih.roll(size, 0) if ctx.needs_input_grad[0] else None
+        from_input, from_state = gates[..., : 3 * size], gates[..., size:]
+        grad_inputs = from_input @ weight_ih.roll(size, -2) if ctx.needs_input_grad[0] else None
         if ctx.factors is not None:
             ctx.factors[ctx.layer] = (inputs.detach(), states.detach(), gates.detach())
             return grad_inputs, None, None, None, None, None, None
-        grad_ih = from_input.flatten(0, 1).t() @ inputs.flatten(0, 1)
-        grad_hh = from_state.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
-        bias = gates.sum(dim=(0, 1))
-        grad_bias_ih, grad_bias_hh = bias[: 3 * size].roll(-size), bias[size:]
-        return grad_inputs, grad_ih.roll(-size, 0), grad_hh, grad_bias_ih, grad_bias_hh, None, None
+        grad_ih, grad_hh = _sum_products(from_input, inputs), _sum_products(from_state, states[:-1])
+        bias = gates.sum(dim=(0, -2))
+        grad_bias_ih, grad_bias_hh = bias[..., : 3 * size].roll(-size, -1), bias[..., size:]
+        return grad_inputs, grad_ih.roll(-size, -2), grad_hh, grad_bias_ih, grad_bias_hh, None, None
+
+    @staticmethod
+    def vmap(info, in_dims, inputs, *rest):  # type: ignore[no-untyped-def]
+        *weights, layer, _ = rest
+        inputs = _place(inputs, in_dims[0], 1, info.batch_size)
+        stacked = [
+            _place(weight, place, 0, info.batch_size) for weight, place in zip(weights, in_dims[1:5], strict=True)
+        ]
+        return _Layer.apply(inputs, *stacked, layer, None), (1, 1)  # type: ignore[no-untyped-call]
+
+
+def _place(values: Tensor, place: int | None, wanted: int, size: int) -> Tensor:
+    """Move the dimension of the models, or make one for what they share."""
+    if place is not None:
+        return values.movedim(place, wanted)
+    shape = (*values.shape[:wanted], size, *values.shape[wanted:])
+    return values.unsqueeze(wanted).expand(shape)
+
+
+def _sum_products(backprops: Tensor, inputs: Tensor) -> Tensor:
+    """Sum over steps and entities what came back times what went in: the gradient of a weight."""
+    if inputs.dim() == 3:
+        return backprops.flatten(0, 1).t() @ inputs.flatten(0, 1)
+    by_model = [part.movedim(1, 0).flatten(1, 2) for part in (backprops, inputs)]
+    return torch.bmm(by_model[0].mT, by_model[1])
 
 
 def project_inputs(
-    inputs: Float[Tensor, "step entity feature"], weight_ih: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> Float[Tensor, "step entity gate"]:
+    inputs: Float[Tensor, "step *model entity feature"], weight_ih: Tensor, bias_ih: Tensor, bias_hh: Tensor
+) -> Float[Tensor, "step *model entity gate"]:
     """Write what every gate gets from the input and from both biases, for all steps in one product."""
-    size = len(bias_ih) // 3
+    size = bias_ih.shape[-1] // 3
     bias = bias_ih.clone()
-    bias[: 2 * size] += bias_hh[: 2 * size]
-    gates = inputs.new_empty(*inputs.shape[:2], 4 * size)
-    gates[:, :, 3 * size :] = bias_hh[2 * size :]
-    fed = gates.flatten(0, 1)[:, : 3 * size]
-    torch.addmm(bias.roll(size), inputs.flatten(0, 1), weight_ih.roll(size, 0).t(), out=fed)
+    bias[..., : 2 * size] += bias_hh[..., : 2 * size]
+    bias, weight = bias.roll(size, -1), weight_ih.roll(size, -2).mT
+    gates = inputs.new_empty(*inputs.shape[:-1], 4 * size)
+    gates[..., 3 * size :] = bias_hh[..., None, 2 * size :]
+    if inputs.dim() == 3:
+        torch.addmm(bias, inputs.flatten(0, 1), weight, out=gates.flatten(0, 1)[:, : 3 * size])
+    else:
+        gates[..., : 3 * size] = inputs @ weight + bias[:, None]
     return gates
 
 
-def scan(gates: Float[Tensor, "step entity gate"], weight_hh: Tensor) -> Float[Tensor, "state entity hidden"]:
+def scan(gates: Float[Tensor, "step *model entity gate"], weight_hh: Tensor) -> Float[Tensor, "state *model entity h"]:
     """Run the recurrence: complete the gates of each step in place, and return all states.
 
     State 0 is zero, state t + 1 follows step t. Afterwards reset, update and new are past their nonlinearities,
     and the last column of `gates` is what `new` got from the state, before it was reset.
     """
-    size, weight = weight_hh.shape[1], weight_hh.t()
-    states = gates.new_empty(len(gates) + 1, gates.shape[1], size)
+    size, weight = weight_hh.shape[-1], weight_hh.mT
+    states = gates.new_empty(len(gates) + 1, *gates.shape[1:-1], size)
     states[0] = 0.0
-    new, reset, update, from_state = (gate.unbind(0) for gate in gates.split(size, dim=2))
-    fed, reset_update = gates[:, :, size:].unbind(0), gates[:, :, size : 3 * size].unbind(0)
-    state = states.unbind(0)
+    new, reset, update, from_state = (gate.unbind(0) for gate in gates.split(size, dim=-1))
+    fed, reset_update = gates[..., size:].unbind(0), gates[..., size : 3 * size].unbind(0)
+    state, add_product = states.unbind(0), _product_of(weight_hh)
     for step in range(len(gates)):
-        fed[step].addmm_(state[step], weight)
+        add_product(fed[step], state[step], weight)
         reset_update[step].sigmoid_()
         new[step].addcmul_(reset[step], from_state[step]).tanh_()
         torch.lerp(new[step], state[step], update[step], out=state[step + 1])
@@ -163,23 +195,28 @@ def write_gate_gradients(gates: Tensor, states: Tensor, grad_states: Tensor, wei
     All gates of a step have gradients linear in the gradient of the state that they lead to. So the slopes are
     written for a block of steps at once, and one multiplication a step remains to be done in order.
     """
-    num_steps, num_entities, size = len(gates), gates.shape[1], weight_hh.shape[1]
-    direct, fed = grad_states.unbind(0), gates[:, :, size:].unbind(0)
-    per_gate = gates.view(num_steps, num_entities, 4, size).unbind(0)
-    grad_state = direct[num_steps]
-    block = max(1, CACHED_ELEMENTS // max(1, num_entities * size))
+    num_steps, size = len(gates), weight_hh.shape[-1]
+    direct, fed = grad_states.unbind(0), gates[..., size:].unbind(0)
+    per_gate = gates.unflatten(-1, (4, size)).unbind(0)
+    grad_state, add_product = direct[num_steps], _product_of(weight_hh)
+    block = max(1, CACHED_ELEMENTS // max(1, states[0].numel()))
     for last in range(num_steps, 0, -block):
         first = max(0, last - block)
         carry = _write_slopes(gates[first:last], states[first:last]).unbind(0)
         for step in range(last - 1, first - 1, -1):
-            per_gate[step].mul_(grad_state.unsqueeze(1))
+            per_gate[step].mul_(grad_state.unsqueeze(-2))
             grad_state = torch.addcmul(direct[step], grad_state, carry[step - first])
-            grad_state.addmm_(fed[step], weight_hh)
+            add_product(grad_state, fed[step], weight_hh)
+
+
+def _product_of(weight: Tensor) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Give what adds a product to its first argument in place: one for all, or one for each model."""
+    return torch.Tensor.addmm_ if weight.dim() == 2 else torch.Tensor.baddbmm_
 
 
 def _write_slopes(gates: Tensor, states: Tensor) -> Tensor:
     """Write each gate's slope in its place, and return what of a state is carried over unchanged."""
-    new, reset, update, from_state = gates.split(states.shape[2], dim=2)
+    new, reset, update, from_state = gates.split(states.shape[-1], dim=-1)
     carry = update.contiguous()
     slope_new = torch.ops.aten.tanh_backward(1 - carry, new)
     slope_update = torch.ops.aten.sigmoid_backward(states - new, carry)

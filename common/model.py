@@ -10,6 +10,7 @@ Small is a privacy feature: noise grows with the square root of the number of pa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -60,7 +61,9 @@ class DemandGRU(nn.Module):
         return outputs
 
 
-def entity_losses(model: nn.Module, likelihood: Likelihood, examples: Examples) -> Float[Tensor, " entity"]:
+def entity_losses(
+    model: Callable[[Examples], Tensor], likelihood: Likelihood, examples: Examples
+) -> Float[Tensor, " entity"]:
     """Negative log-likelihood of each entity's counted buckets, over the number of buckets that could count.
 
     The denominator is public and the same for all, so a position weighs the same whoever it belongs to: what is

@@ -18,7 +18,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -177,9 +177,10 @@ def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watc
     if name in BOOSTED_METHODS:
         return Result(BOOSTED_METHODS[name](trial, seed=seed, on_step=_tell_share(watch)))
     if name == "gru_pooled":
-        return Result(_train_alone(trial, np.arange(len(trial.panel.entities)), seed, device, watch.on_step))
+        return Result(_train_alone(trial, [np.arange(len(trial.panel.entities))], seed, device, watch.on_step))
     if name == "gru_local":
-        return Result(_train_each_alone(trial, seed, device, watch.on_step))
+        rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
+        return Result(_train_alone(trial, rows_of, seed, device, watch.on_step))
     if name in {"anchor", "warm"}:
         model = _new_model(trial, seed, warm=name == "warm")
     else:
@@ -219,28 +220,20 @@ def _federate(name: str, model: DemandGRU, trial: Trial, seed: int, device: torc
 
 
 def _train_alone(
-    trial: Trial, rows: np.ndarray, seed: int, device: torch.device, on_step: Callable[[float, float], None]
+    trial: Trial,
+    rows_of: Sequence[np.ndarray],
+    seed: int,
+    device: torch.device,
+    on_step: Callable[[float, float], None],
 ) -> Forecast:
     alone = trial.plan.evaluation.alone
     return train_alone(
-        trial.panel.select(rows),
+        trial.panel,
+        rows_of,
         trial.plan.model,
         alone,
         trial.day,
         seed=seed,
         device=device,
-        on_step=lambda step, loss: on_step(step / alone.num_steps, loss),
+        on_step=lambda step, loss: on_step(min(1.0, step / alone.num_steps), loss),
     )
-
-
-def _train_each_alone(
-    trial: Trial, seed: int, device: torch.device, on_step: Callable[[float, float], None]
-) -> Forecast:
-    """Train one model per merchant, and put the forecasts back in the panel's order."""
-    rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
-    forecasts = []
-    for done, rows in enumerate(rows_of):
-        forecasts.append(_train_alone(trial, rows, seed, device, lambda share, loss: None))
-        on_step((done + 1) / len(rows_of), float("nan"))
-    order = np.argsort(np.concatenate(rows_of))
-    return Forecast.concatenate(forecasts).select(order)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 from common import gru
 from common.gru import GRU
@@ -137,3 +138,28 @@ def test_a_new_gru_is_drawn_as_torch_draws_its_own() -> None:
         torch.manual_seed(0)
         drawn.append(make().state_dict())
     assert all(torch.equal(value, drawn[1][name]) for name, value in drawn[0].items())
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("shared", [False, True], ids=["own inputs", "shared inputs"])
+def test_many_models_side_by_side_are_each_what_it_is_alone(layers: int, shared: bool) -> None:
+    models = [make_pair(3, 5, layers, seed=seed)[0] for seed in range(4)]
+    stacked = {
+        name: torch.stack([model.state_dict()[name] for model in models]).requires_grad_()
+        for name in models[0].state_dict()
+    }
+    inputs = draw(6, 7, 3) if shared else draw(4, 6, 7, 3)
+
+    def run(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        hidden: Tensor = functional_call(models[0], parameters, (inputs,))[0]
+        return hidden
+
+    hidden = vmap(run, in_dims=(0, None if shared else 0))(stacked, inputs)
+    pull = draw(*hidden.shape)
+    found = dict(zip(stacked, torch.autograd.grad((hidden * pull).sum(), list(stacked.values())), strict=True))
+    for number, model in enumerate(models):
+        alone, _ = model(inputs if shared else inputs[number])
+        torch.testing.assert_close(hidden[number], alone, rtol=0, atol=1e-12)
+        expected = torch.autograd.grad((alone * pull[number]).sum(), list(model.parameters()))
+        for (name, _), value in zip(model.named_parameters(), expected, strict=True):
+            torch.testing.assert_close(found[name][number], value, rtol=1e-12, atol=1e-12, msg=name)

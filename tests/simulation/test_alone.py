@@ -10,7 +10,7 @@ from client.forecast import forecast_demand
 from common.features import build_series
 from common.model import make_model
 from common.plan import AlonePlan
-from simulation.alone import train_alone
+from simulation.alone import _like_sized, train_alone
 
 CPU = torch.device("cpu")
 DAY = 60
@@ -36,7 +36,8 @@ def anchor_of(panel, plan, day):
 
 def train(panel, plan, day=DAY, *, seed=0, on_step=lambda step, loss: None, **alone):
     settings = AlonePlan(**{"num_steps": 40, "batch_size": 4, "learning_rate": 0.03, **alone})
-    return train_alone(panel, plan, settings, day, seed=seed, device=CPU, on_step=on_step)
+    everyone = [np.arange(len(panel.entities))]
+    return train_alone(panel, everyone, plan, settings, day, seed=seed, device=CPU, on_step=on_step)
 
 
 def error(forecast, panel, day=DAY):
@@ -94,3 +95,22 @@ def test_a_history_too_short_to_hold_a_horizon_back_gives_the_anchor(make_panel,
 def test_a_merchant_born_within_the_last_horizon_gets_the_anchor(make_panel, plan):
     panel = make_panel(num_entities=2, first_day=np.array([DAY - 3, DAY - 1]))
     assert np.array_equal(train(panel, plan).mean, anchor_of(panel, plan, DAY).mean)
+
+
+def test_merchants_that_train_side_by_side_learn_what_each_learns_alone(promoted, plan):
+    settings = AlonePlan(num_steps=64, batch_size=3, learning_rate=0.03)
+    rows_of = [np.array([0, 3]), np.array([7]), np.array([1, 2, 4, 5, 6])]
+    together = train_alone(promoted, rows_of, plan, settings, DAY, seed=0, device=CPU)
+    for rows in rows_of:
+        everyone = [np.arange(len(rows))]
+        alone = train_alone(promoted.select(rows), everyone, plan, settings, DAY, seed=0, device=CPU)
+        np.testing.assert_allclose(together.mean[rows], alone.mean, rtol=1e-3)
+    assert not np.allclose(together.mean, anchor_of(promoted, plan, DAY).mean, rtol=1e-2)
+
+
+def test_merchants_of_like_size_train_together_and_no_merchant_twice():
+    sizes = [1, 500, 0, 3, 2, 128, 100, 64, 40]
+    rows_of = [np.arange(size) for size in sizes]
+    groups = list(_like_sized(rows_of, AlonePlan(batch_size=128)))
+    assert sorted(merchant for group in groups for merchant in group) == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert groups == [[0, 4], [3], [8, 7], [6, 1, 5]]

@@ -188,7 +188,8 @@ def test_gru_local_gives_each_entity_its_own_forecast_where_merchants_are_interl
     for merchant in trial.merchants:
         rows = trial.rows_of(merchant)
         plan = trial.plan
-        own = train_alone(trial.panel.select(rows), plan.model, plan.evaluation.alone, trial.day, seed=0, device=CPU)
+        panel, everyone = trial.panel.select(rows), [np.arange(len(rows))]
+        own = train_alone(panel, everyone, plan.model, plan.evaluation.alone, trial.day, seed=0, device=CPU)
         assert_same(together.select(rows), own)
 
 
