@@ -21,7 +21,7 @@ from torch import Tensor
 
 from common.privacy.clipping import clip_factors
 
-CACHED_NUMBERS = 1 << 18  # of factors and gradients worked on at a time on a CPU: a core's cache
+CACHED_NUMBERS = 1 << 19  # of factors and gradients worked on at a time on a CPU: about what its cache holds
 DEVICE_NUMBERS = 1 << 26  # on any other device
 SMALLEST_BLOCK = 16  # entities, below which the calls cost more than the numbers
 ALIGNED_NUMBERS = 16  # 64 bytes of single precision
@@ -188,14 +188,17 @@ def entity_norms(parts: Sequence[Float[Tensor, "entity ..."]]) -> Float64[Tensor
     -----
     Rows of n numbers are summed in the precision of the parts, with unit roundoff u, and their norms in float64. In
     any order of summation a row's computed norm is at least 1 - (n/2 + 2)u times the true one, and it is raised by
-    (n/2 + 3)u; squares too small for single precision lose less than what is left, in any norm above 1e-9. What
-    float64 rounds lies within the margin of `clip_factors`. Rows too long for single precision are summed in float64.
+    (n/2 + 3)u for the longest row; squares too small for single precision lose less than what is left, in any norm
+    above 1e-9. What float64 rounds lies within the margin of `clip_factors`. Where a row is too long for single
+    precision, all are summed in float64.
     """
-    squares = torch.zeros(len(parts[0]), dtype=torch.float64, device=parts[0].device)
-    for part in parts:
-        norms = torch.linalg.vector_norm(part, dim=-1).double()
-        if not bool(torch.isfinite(norms).all()):
-            norms = torch.linalg.vector_norm(part, dim=-1, dtype=torch.float64)
-        raised = 1 + (part.shape[-1] / 2 + 3) * torch.finfo(part.dtype).eps / 2
-        squares += (norms * raised).square().view(len(part), -1).sum(dim=1)
-    return squares.sqrt()
+    rows = _row_norms(parts, parts[0].dtype)
+    if not bool(torch.isfinite(rows).all()):
+        rows = _row_norms(parts, torch.float64)
+    raised = 1 + (max(part.shape[-1] for part in parts) / 2 + 3) * torch.finfo(parts[0].dtype).eps / 2
+    return torch.linalg.vector_norm(rows, dim=1) * raised
+
+
+def _row_norms(parts: Sequence[Tensor], dtype: torch.dtype) -> Float64[Tensor, "entity row"]:
+    norms = [torch.linalg.vector_norm(part, dim=-1, dtype=dtype).view(len(part), -1) for part in parts]
+    return torch.cat(norms, dim=1).double()

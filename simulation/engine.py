@@ -140,9 +140,12 @@ class Crew:
             finally:
                 self._idle.put(own)
 
-        sums = list(self._pool.map(sum_chunk, range(len(weight_of))))
-        total = torch.stack([total for total, _ in sums]).sum(dim=0)
-        return total, sum(loss for _, loss in sums) / max(1, sum(len(weight) for weight in weight_of))
+        total = torch.zeros(len(parameters), dtype=torch.float64)
+        losses = 0.0
+        for part, loss in self._pool.map(sum_chunk, range(len(weight_of))):
+            total += part
+            losses += loss
+        return total, losses / max(1, sum(len(weight) for weight in weight_of))
 
 
 def _sum_chunk(

@@ -44,7 +44,6 @@ def time_forecasts(*, quick: bool, patience_seconds: float, num_threads: int) ->
     trees.fit(*_rows(panel, DAYS - HORIZON_DAYS))
     table = _long(panel)
     ets = StatsForecast(models=[AutoETS(season_length=7)], freq="D", n_jobs=num_threads)
-    torch.set_num_threads(num_threads)
     timings = time_side_by_side(
         {
             "hansa": lambda: forecast_demand(model, build_series(panel, plan, DAYS), device=torch.device("cpu")),
@@ -53,7 +52,6 @@ def time_forecasts(*, quick: bool, patience_seconds: float, num_threads: int) ->
         },
         patience_seconds=patience_seconds,
     )
-    torch.set_num_threads(1)
     series = len(panel.entities)
     return {
         "series": series,

@@ -22,7 +22,7 @@ from simulation.bench.clock import compare, describe_timings, peak_bytes, time_s
 
 FEATURES = 32
 CLIPPING_NORM, NOISE_MULTIPLIER, LEARNING_RATE = 1.0, 1.0, 1e-3
-VIRTUAL_ENTITIES = 256  # of ours that go through at a time, which the sum does not show
+VIRTUAL_ENTITIES = 1024  # of ours that go through at a time; more would only take more memory
 SIZES, STEPS, ENTITIES = (32, 64, 128), (28, 56, 180), (16, 256, 1024)
 QUICK_POINTS = ((32, 28, 16), (64, 56, 256))
 
