@@ -39,7 +39,7 @@ from simulation.run import run_plan
 from simulation.summary import make_table
 
 EXIT_VIOLATION, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
-PIPE_WIDTH = 120  # of a table that goes to a file or a pipe
+PIPE_WIDTH = 136  # of a table that goes to a file or a pipe
 
 app = typer.Typer(
     help="Run a whole federation in one process.",

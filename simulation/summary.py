@@ -43,7 +43,7 @@ from simulation.trial import Trial
 SMALL_MERCHANT_ENTITIES = 150
 LIBRARIES = ("hansa", "torch", "opacus", "flwr", "numpy", "pandas", "scikit-learn")
 HEADLINE = {
-    "demand": ("wape", "rmsse", "rmspe", "wql", "coverage80", "bias"),
+    "demand": ("wape", "rmsse", "rmspe", "wql", "coverage80", "coverage80_mid", "bias"),
     "purchase": ("auc", "log_loss", "brier", "accuracy", "precision", "recall"),
 }
 
