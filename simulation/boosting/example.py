@@ -18,6 +18,7 @@ from common.panel import Panel
 
 LAG_WEEKS = 13
 LAG_MEANS = (4, LAG_WEEKS)
+ROWS_PER_ENTITY = 10_000  # at most; rows of neighbouring cut-offs tell the same days again
 NUM_ROWS = 200_000  # that one model learns from, closed days and the unborn among them
 
 
@@ -51,7 +52,7 @@ def draw_past(panel: Panel, series: Series, *, until: int, seed: int, num_rows: 
     cutoffs = series.cutoffs.numpy()
     steps = np.flatnonzero(cutoffs + series.plan.horizon_days <= until)
     shape = (series.num_entities, len(steps), series.plan.horizon)
-    size = min(num_rows, math.prod(shape))
+    size = min(num_rows, ROWS_PER_ENTITY * series.num_entities, math.prod(shape))
     drawn = np.sort(generator.choice(math.prod(shape), size, replace=False))
     entity, step, bucket = np.unravel_index(drawn, shape)
     rows = cut_rows(panel, series, entity, steps[step], bucket)
