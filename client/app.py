@@ -18,7 +18,7 @@ from client.book import Book, MemoryBook
 from client.training import train_round
 from common.errors import ConfigError, MessageError, PrivacyError
 from common.features import Series
-from common.message import RoundReply, RoundRequest, decode_request, encode_reply
+from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
 from common.model import get_vector, make_model
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism

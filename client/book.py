@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from flwr.app import RecordDict
 
 from common.errors import MessageError
-from common.message import RoundRequest
+from common.message.round import RoundRequest
 from common.privacy.mechanism import Mechanism
 
 

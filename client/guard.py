@@ -17,7 +17,7 @@ from client.ledger.entry import Spend
 from client.ledger.ledger import Ledger, now_utc
 from client.policy import Policy, is_within_hours
 from common.errors import PrivacyError
-from common.message import RoundRequest
+from common.message.round import RoundRequest
 from common.plan import Plan, TrainingPlan
 from common.privacy.accounting import noise_multiplier_for
 from common.privacy.guarantee import gaussian_delta

@@ -10,7 +10,7 @@ import torch
 
 from client.ledger.entry import Seal, Spend, local
 from client.ledger.ledger import Ledger
-from common.message import RoundReply, decode_reply
+from common.message.round import RoundReply, decode_reply
 from common.privacy.lattice import to_real
 from common.privacy.mechanism import Mechanism
 from common.wire import from_wire

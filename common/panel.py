@@ -123,6 +123,26 @@ def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
     )
 
 
+def empty_panel(plan: DataPlan) -> Panel:
+    """Lay out the plan's days and columns for no entity: what can be known of a panel without any data."""
+    num_days = (plan.end - plan.start).days + 1
+    covariates = tuple(name for attribute in plan.known for name in attribute.names)
+    nobody: np.ndarray = np.array([], dtype=object)
+    return Panel(
+        start=plan.start,
+        channels=tuple(plan.observed),
+        covariates=covariates,
+        entities=nobody,
+        merchants=nobody,
+        target=np.zeros((0, num_days), np.float32),
+        observed=np.zeros((0, num_days, len(plan.observed)), np.float32),
+        known=np.zeros((0, num_days, len(covariates)), np.float32),
+        static=np.zeros((0, sum(len(attribute.names) for attribute in plan.static)), np.float32),
+        open=np.zeros((0, num_days), bool),
+        first_day=np.zeros(0, np.int64),
+    )
+
+
 def find_active(panel: Panel, plan: DataPlan, day: int) -> Int[np.ndarray, " active"]:
     """Give the entities that take part at an origin, each by its own days before `day` alone."""
     there = panel.first_day < day

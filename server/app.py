@@ -1,6 +1,6 @@
 """The coordinator's end of the rounds: ask, check, weigh, take one step, keep it; it never sees data.
 
-One round reads through six files: `server.app` → `server.rounds` → `common.message` → `client.app` →
+One round reads through six files: `server.app` → `server.rounds` → `common.message.round` → `client.app` →
 `client.training` → `server.aggregation`.
 """
 
@@ -16,7 +16,8 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from common.errors import ConfigError, MessageError
-from common.message import RoundRequest, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundRequest
 from common.plan import Plan, TrainingPlan
 from server.aggregation import Terms, check_norm, combine
 from server.checkpoint import load_checkpoint, save_checkpoint

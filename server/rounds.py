@@ -13,7 +13,7 @@ from flwr.app import Message, MessageType
 from flwr.serverapp import Grid
 
 from common.errors import ConfigError, HansaError, MessageError
-from common.message import RoundReply, RoundRequest, decode_reply, encode_request
+from common.message.round import RoundReply, RoundRequest, decode_reply, encode_request
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 3.0  # an idle question costs the SuperLink 8 ms of CPU

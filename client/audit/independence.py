@@ -25,7 +25,7 @@ from client.audit.canary import deviation
 from client.audit.report import LevelReport
 from client.audit.subject import Subject, ask
 from common.features import Series
-from common.message import RoundRequest
+from common.message.round import RoundRequest
 from common.privacy.lattice import LATTICE_BITS
 from common.privacy.noise import SecureNoise
 

@@ -27,7 +27,7 @@ from client.audit.report import LevelReport
 from client.audit.subject import Reply, Silence, Subject, ask
 from common.errors import DataError, HansaError
 from common.features import Series
-from common.message import RoundRequest
+from common.message.round import RoundRequest
 from common.privacy.lattice import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 

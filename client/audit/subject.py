@@ -19,7 +19,8 @@ from torch import Tensor
 from client.app import Answers, Merchant
 from common.errors import DataError, PrivacyError
 from common.features import Series, build_series
-from common.message import RoundRequest, decode_reply, encode_request, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model import get_vector, make_model
 from common.panel import Panel, as_text, build_panel, find_active
 from common.plan import Plan

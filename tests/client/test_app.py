@@ -14,7 +14,8 @@ from client.app import Merchant, make_client_app
 from client.training import train_round
 from common.errors import ConfigError, MessageError
 from common.features import Series, build_series
-from common.message import RoundRequest, decode_reply, encode_request, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model import get_vector, make_model
 from common.panel import Panel
 from common.plan import Plan

@@ -19,7 +19,7 @@ from client import cli
 from client.ledger.entry import Spend
 from client.ledger.ledger import Ledger
 from client.policy import read_policy
-from common.message import RoundReply, encode_reply
+from common.message.round import RoundReply, encode_reply
 from common.privacy.accounting import mu_of
 from common.wire import to_wire
 

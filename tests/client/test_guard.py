@@ -20,7 +20,8 @@ from client.ledger.verification import verify_ledger
 from client.policy import Policy
 from common.errors import BudgetExhausted, MessageError, PrivacyError
 from common.features import build_series
-from common.message import RoundRequest, encode_request, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundRequest, encode_request
 from common.model import get_vector, make_model
 from common.panel import Panel
 from common.privacy.accounting import epsilon_of

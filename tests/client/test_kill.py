@@ -25,7 +25,8 @@ from client.ledger.entry import Seal, Spend
 from client.ledger.ledger import Ledger, create_ledger, now_utc
 from client.ledger.verification import verify_ledger
 from client.policy import Policy
-from common.message import RoundReply, RoundRequest, encode_reply, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundReply, RoundRequest, encode_reply
 from common.privacy.noise import SecureNoise
 from common.wire import to_wire
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import MessageError
-from common.message import RoundReply, decode_reply, encode_reply
+from common.message.round import RoundReply, decode_reply, encode_reply
 from common.wire import from_wire, to_wire
 
 PLAN_HASH = hashlib.sha256(b"plan").hexdigest()

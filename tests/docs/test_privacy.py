@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from client.tap import MEANINGS
-from common.message import REPLY_FIELDS, RoundReply
+from common.message.round import REPLY_FIELDS, RoundReply
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "privacy.md").read_text()

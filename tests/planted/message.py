@@ -12,7 +12,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from client import app
 from client.app import Answers, Merchant
 from common import message
-from common.message import RoundReply, encode_reply
+from common.message.round import RoundReply, encode_reply
 from common.privacy import accounting
 from common.privacy.mechanism import Mechanism
 from planted.fault import Fault

@@ -14,7 +14,7 @@ from torch import Tensor
 from client.app import Merchant, make_client_app
 from common.errors import ConfigError, HansaError
 from common.features import Series, build_series
-from common.message import RoundReply, decode_request, encode_reply
+from common.message.round import RoundReply, decode_request, encode_reply
 from common.model import get_vector, make_model
 from common.panel import Panel
 from common.plan import Plan

@@ -9,7 +9,8 @@ from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
 from common.errors import ConfigError, HansaError
-from common.message import RoundReply, RoundRequest, decode_request, encode_reply, hash_vector
+from common.message.record import hash_vector
+from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
 from server.rounds import EXPIRED_CODES, Cause, Refusal, RoundOutcome, run_round
 from simulation.grid import InProcessGrid, make_context
 

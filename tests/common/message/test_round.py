@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from common.errors import MessageError
-from common.message import (
+from common.message.record import hash_vector
+from common.message.round import (
     RoundReply,
     RoundRequest,
     decode_reply,
     decode_request,
     encode_reply,
     encode_request,
-    hash_vector,
 )
 
 PLAN_HASH = hashlib.sha256(b"plan").hexdigest()

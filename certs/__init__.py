@@ -1,0 +1,1 @@
+"""Keys and certificates: who makes which is in README.md beside this file."""

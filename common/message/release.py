@@ -1,0 +1,138 @@
+"""A signed model on its way to a merchant, and the receipt for it.
+
+| field        | release         | receipt    | what it is                                             |
+|--------------|-----------------|------------|--------------------------------------------------------|
+| `content`    | about, bytes    | absent     | a `ReleaseNote` as JSON: what the signature covers     |
+| `signature`  | about, bytes    | absent     | Ed25519, by the coordinator's key                      |
+| `parameters` | vector, float32 | absent     | the model, flat; the note names its SHA-256            |
+| `model_hash` | absent          | about, str | SHA-256 of the parameters' bytes                       |
+
+A receipt says that the file is on the merchant's disk, and nothing of what the model is good for there.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from flwr.app import ConfigRecord, RecordDict
+from jaxtyping import Float32
+from pydantic import ValidationError
+from torch import Tensor
+
+from common.errors import MessageError
+from common.message.proposal import SIGNED_FIELDS, read_signed
+from common.message.record import (
+    PARAMETER_DTYPE,
+    check_hash,
+    check_parameters,
+    pack,
+    read_text,
+    read_vector,
+    unpack,
+    unpack_about,
+)
+from common.plan import Count, Plan, Section
+from common.signature import Signed
+
+RELEASE = "query.release"  # Flower's message type
+PURPOSE = "release"
+RECEIPT_FIELDS = frozenset({"model_hash"})
+
+
+class ReleaseMember(Section):
+    """The public terms of one merchant whose sums are in a model."""
+
+    size_class: Count
+    noise_multiplier: float
+    num_rounds: int
+
+
+class ReleaseNote(Section):
+    """What a model is: which plan made it, in how many rounds, and with whose noise.
+
+    Attributes
+    ----------
+    num_parameters
+        Length of the flat model.
+    members
+        Everyone who answered a round, without names.
+    """
+
+    plan: Plan
+    private: bool
+    round_number: Count
+    model_hash: str
+    num_parameters: Count
+    released_at: datetime
+    members: tuple[ReleaseMember, ...]
+    software: str
+
+    @property
+    def run_hash(self) -> str:
+        """Names the run that made the model."""
+        return self.plan.run_hash(private=self.private)
+
+    def to_bytes(self) -> bytes:
+        """Write the document that is signed."""
+        return json.dumps(self.model_dump(mode="json"), separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """A signed note and the model that it names."""
+
+    signed: Signed
+    parameters: Float32[Tensor, " parameter"]
+
+
+def parse_note(content: bytes) -> ReleaseNote:
+    """Read a note whose signature was checked.
+
+    Raises
+    ------
+    MessageError
+        If it is no note of this version.
+    """
+    try:
+        return ReleaseNote.model_validate_json(content)
+    except ValidationError as error:
+        raise MessageError("A signed release cannot be read; use the same version of hansa at both ends.") from error
+
+
+def encode_release(release: Release) -> RecordDict:
+    """Write a release as two Flower records."""
+    about = ConfigRecord({"content": release.signed.content, "signature": release.signed.signature})
+    return pack(about, release.parameters, dtype=PARAMETER_DTYPE)
+
+
+def decode_signature(record: RecordDict) -> Signed:
+    """Read what a release's signature covers; nothing else of the message was looked at."""
+    about, _ = unpack(record, fields=SIGNED_FIELDS)
+    return read_signed(about)
+
+
+def decode_parameters(record: RecordDict, note: ReleaseNote) -> Float32[Tensor, " parameter"]:
+    """Read the model of a release whose note was checked.
+
+    Raises
+    ------
+    MessageError
+        If it is not the finite model of `note.num_parameters` numbers that the note names.
+    """
+    _, array = unpack(record, fields=SIGNED_FIELDS)
+    parameters = read_vector(array, dtype=PARAMETER_DTYPE, size=note.num_parameters)
+    check_parameters(parameters, note.model_hash)
+    return parameters
+
+
+def encode_receipt(model_hash: str) -> RecordDict:
+    """Say that a model is on the merchant's disk."""
+    return pack(ConfigRecord({"model_hash": model_hash}))
+
+
+def decode_receipt(record: RecordDict) -> str:
+    """Read which model is on the merchant's disk."""
+    about = unpack_about(record, fields=RECEIPT_FIELDS)
+    model_hash = read_text(about, "model_hash")
+    check_hash(model_hash, "model_hash")
+    return model_hash
