@@ -7,7 +7,7 @@ One round reads through six files: `server.app` → `server.rounds` → `common.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from common.plan import Plan, TrainingPlan
 from server.aggregation import Terms, check_norm, combine
 from server.checkpoint import load_checkpoint, save_checkpoint
 from server.optimizer import ServerState, advance
-from server.rounds import Cause, Refusal, RoundOutcome, require_quorum, run_round
+from server.rounds import Cause, Refusal, RoundOutcome, check_terms, gather_answers, require_quorum
 
 LOGGER = logging.getLogger(__name__)
 
@@ -107,9 +107,7 @@ def run_federation(grid: Grid, federation: Federation, state: ServerState, *, on
     """Run the rounds that `state` has still before it, and return the state after the last."""
     while state.round_number < federation.training.num_rounds:
         outcome = ask_cohort(grid, federation, state)
-        totals = {node_id: reply.total for node_id, reply in outcome.replies.items()}
-        gradient = combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap)
-        state = advance(state, gradient, federation.training)
+        state = step(state, outcome, federation)
         if federation.checkpoint is not None:
             save_checkpoint(state, federation.checkpoint, plan_hash=federation.run_hash)
         on_round(state, outcome)
@@ -124,19 +122,40 @@ def ask_cohort(grid: Grid, federation: Federation, state: ServerState) -> RoundO
     HansaError
         If these are fewer than the quorum.
     """
-    request = make_request(state, plan_hash=federation.run_hash)
-    outcome = run_round(
+    check_terms(federation.cohort, timeout_seconds=federation.timeout_seconds, quorum=federation.quorum)
+    outcome = gather_plausible(grid, federation, state)
+    for node_id, refusal in outcome.refusals.items():
+        LOGGER.warning("Round %d goes on without node %d: %s", state.round_number + 1, node_id, refusal)
+    require_quorum(outcome, round_number=state.round_number + 1, quorum=federation.quorum)
+    return outcome
+
+
+def gather_plausible(
+    grid: Grid, federation: Federation, state: ServerState, *, unawaited: Collection[int] = ()
+) -> RoundOutcome:
+    """Ask everyone for the round after `state`; answers that are not sound or plausible are refused with a reason.
+
+    Parameters
+    ----------
+    unawaited
+        Nodes of the cohort that are asked too, but hold nobody up once there is a quorum.
+    """
+    outcome = gather_answers(
         grid,
-        request=request,
+        request=make_request(state, plan_hash=federation.run_hash),
         node_ids=federation.cohort.keys(),
         timeout_seconds=federation.timeout_seconds,
         quorum=federation.quorum,
+        unawaited=unawaited,
     )
-    outcome = _refuse_implausible(outcome, federation.cohort)
-    for node_id, refusal in outcome.refusals.items():
-        LOGGER.warning("Round %d goes on without node %d: %s", request.round_number, node_id, refusal)
-    require_quorum(outcome, round_number=request.round_number, quorum=federation.quorum)
-    return outcome
+    return _refuse_implausible(outcome, federation.cohort)
+
+
+def step(state: ServerState, outcome: RoundOutcome, federation: Federation) -> ServerState:
+    """Take one step of the optimiser from the answers of one round."""
+    totals = {node_id: reply.total for node_id, reply in outcome.replies.items()}
+    gradient = combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap)
+    return advance(state, gradient, federation.training)
 
 
 def make_request(state: ServerState, *, plan_hash: str) -> RoundRequest:

@@ -1,7 +1,7 @@
 """The only door: mutual TLS in front of Flower's fleet API, and nothing else of Flower.
 
-Flower's node signatures cover a timestamp, not the body, and its control and runtime APIs trust whoever reaches them. So
-the SuperLink listens on loopback, and this passes on
+Flower's node signatures cover a timestamp, not the body, and its control and runtime APIs trust whoever reaches them.
+So the SuperLink listens on loopback, and this passes on
 
 - only to the paths in `PASSED`: a daemon neither registers itself nor fetches code;
 - only from a certificate that this federation's authority signed and that is enrolled and not revoked;
@@ -179,9 +179,7 @@ async def _read(request: Request) -> bytes | None:
 
 
 async def _pass_on(upstream: httpx.AsyncClient, request: Request, body: bytes) -> Response:
-    headers = {
-        name: value for name, value in request.headers.items() if name in HEADERS or name.startswith("flwr-")
-    }
+    headers = {name: value for name, value in request.headers.items() if name in HEADERS or name.startswith("flwr-")}
     try:
         answer = await upstream.post(request.url.path, content=body, headers=headers)
     except httpx.HTTPError as error:

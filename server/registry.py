@@ -6,6 +6,7 @@ process. Models themselves are files beside it (safetensors).
     member     name, size_class, certificate (SHA-256), node_key, node_id, revoked
     launch     number, the signed proposal, how it is run, how far it is
     terms      launch, member: the public terms on which the member takes part, or that it declined
+    answer     launch, member, round: a noised sum has arrived, whether or not a step came of it
     model      launch, the signed note, its file
     receipt    model, member: the model is on the merchant's disk
 """
@@ -13,7 +14,7 @@ process. Models themselves are files beside it (safetensors).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,8 +39,11 @@ CREATE TABLE IF NOT EXISTS launch (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS terms (
     launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
-    size_class INTEGER, noise_multiplier REAL, num_rounds INTEGER NOT NULL DEFAULT 0, answered_at TEXT NOT NULL,
-    PRIMARY KEY (launch, member)
+    size_class INTEGER, noise_multiplier REAL, answered_at TEXT NOT NULL, PRIMARY KEY (launch, member)
+) STRICT;
+CREATE TABLE IF NOT EXISTS answer (
+    launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
+    round_number INTEGER NOT NULL, PRIMARY KEY (launch, member, round_number)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS model (
     model_hash TEXT PRIMARY KEY, launch INTEGER NOT NULL REFERENCES launch (number), round_number INTEGER NOT NULL,
@@ -257,8 +261,9 @@ class Registry:
     def terms(self, launch: int) -> list[MemberTerms]:
         """Say what each member answered to a launch."""
         rows = self._rows(
-            "SELECT member, size_class, noise_multiplier, num_rounds, answered_at FROM terms WHERE launch = ? "
-            "ORDER BY member",
+            "SELECT member, size_class, noise_multiplier, answered_at, (SELECT count(*) FROM answer WHERE "
+            "answer.launch = terms.launch AND answer.member = terms.member) AS num_rounds FROM terms "
+            "WHERE launch = ? ORDER BY member",
             (launch,),
         )
         return [MemberTerms(**row) for row in rows]
@@ -276,16 +281,11 @@ class Registry:
         """Ask those again who declined."""
         self._write("DELETE FROM terms WHERE launch = ? AND size_class IS NULL", (launch,))
 
-    def note_round(self, launch: int, *, round_number: int, members: list[str]) -> None:
-        """Note that a round is over and who is in it."""
+    def note_answers(self, launch: int, *, round_number: int, members: Iterable[str]) -> None:
+        """Note whose sums of a round have arrived: written before the step, so that no release is under-counted."""
         with self._transaction():
-            self._connection.execute(
-                "UPDATE launch SET round_number = ?, reason = '', changed_at = ? WHERE number = ?",
-                (round_number, now_text(), launch),
-            )
             self._connection.executemany(
-                "UPDATE terms SET num_rounds = num_rounds + 1 WHERE launch = ? AND member = ?",
-                [(launch, member) for member in members],
+                "INSERT OR IGNORE INTO answer VALUES (?, ?, ?)", [(launch, member, round_number) for member in members]
             )
 
     # models

@@ -16,7 +16,7 @@ from common.errors import ConfigError, HansaError, MessageError
 from common.message.round import RoundReply, RoundRequest, decode_reply, encode_request
 
 FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 3.0  # an idle question costs the SuperLink 8 ms of CPU
+LONGEST_PAUSE_SECONDS = 0.5  # an idle question costs the SuperLink 8 ms of CPU
 EXPIRED_CODES = frozenset({3, 4})  # Flower's ErrorCode: MESSAGE_UNAVAILABLE, REPLY_MESSAGE_UNAVAILABLE
 
 
@@ -54,7 +54,13 @@ class RoundOutcome:
 
 
 def run_round(
-    grid: Grid, *, request: RoundRequest, node_ids: Collection[int], timeout_seconds: float, quorum: int
+    grid: Grid,
+    *,
+    request: RoundRequest,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: Collection[int] = (),
 ) -> RoundOutcome:
     """Send one request to every node and gather the replies that are sound and in time.
 
@@ -74,6 +80,8 @@ def run_round(
         How long to wait for replies, from the sending of the request.
     quorum
         The fewest sound replies that make a round.
+    unawaited
+        Nodes of `node_ids` that are asked too, but hold nobody up: those who were late before.
 
     Returns
     -------
@@ -87,13 +95,30 @@ def run_round(
     HansaError
         If fewer than `quorum` sound replies arrived.
     """
-    _check_terms(node_ids, timeout_seconds=timeout_seconds, quorum=quorum)
-    answers = _gather(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds)
-    replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
-    refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
-    outcome = RoundOutcome(replies, refusals)
+    check_terms(node_ids, timeout_seconds=timeout_seconds, quorum=quorum)
+    outcome = gather_answers(
+        grid, request=request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=unawaited
+    )
     require_quorum(outcome, round_number=request.round_number, quorum=quorum)
     return outcome
+
+
+def gather_answers(
+    grid: Grid,
+    *,
+    request: RoundRequest,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: Collection[int] = (),
+) -> RoundOutcome:
+    """Do what `run_round` does, and leave it to the caller what fewer than `quorum` replies mean."""
+    answers = _gather(
+        grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=frozenset(unawaited)
+    )
+    replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
+    refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
+    return RoundOutcome(replies, refusals)
 
 
 def require_quorum(outcome: RoundOutcome, *, round_number: int, quorum: int) -> None:
@@ -106,7 +131,8 @@ def require_quorum(outcome: RoundOutcome, *, round_number: int, quorum: int) -> 
         )
 
 
-def _check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: int) -> None:
+def check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: int) -> None:
+    """Raise a ConfigError where a round could not be held, before anything is sent."""
     if len(set(node_ids)) != len(node_ids):
         raise ConfigError("A round names a node twice; list every node once.")
     if not 1 <= quorum <= len(node_ids):
@@ -116,7 +142,13 @@ def _check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: i
 
 
 def _gather(
-    grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float
+    grid: Grid,
+    request: RoundRequest,
+    *,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: frozenset[int],
 ) -> dict[int, RoundAnswer]:
     """Return the answer of every node, a Refusal where there is none that counts."""
     deadline = time.monotonic() + timeout_seconds
@@ -127,10 +159,11 @@ def _gather(
     while True:
         _sweep(grid, request, pending=pending, answers=answers)
         remaining_seconds = deadline - time.monotonic()
-        if not pending or remaining_seconds <= 0:
+        enough = sum(isinstance(answer, RoundReply) for answer in answers.values()) >= quorum
+        if not pending or remaining_seconds <= 0 or (enough and unawaited.issuperset(pending.values())):
             return answers
         time.sleep(min(pause_seconds, remaining_seconds))
-        pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+        pause_seconds = min(1.5 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
 def _sweep(grid: Grid, request: RoundRequest, *, pending: dict[str, int], answers: dict[int, RoundAnswer]) -> None:

@@ -1,0 +1,354 @@
+"""hansa-server: make a federation, let merchants in, hold rounds, hand models out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from certs.authority import Authority, fingerprint, make_authority, read_certificate
+from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
+from certs.request import JoinRequest, Welcome, read_document, write_document
+from common.errors import ConfigError, HansaError
+from common.message.proposal import PURPOSE, Proposal
+from common.plan import read_plan
+from common.signature import name_key, public_bytes, sign
+from server.place import JsonOption, Place, PlaceOption, Settings
+from server.registry import Model, Registry, State
+from server.status import describe_model, draw_status, gather_status
+
+EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
+LIVE_SECONDS = 1.0
+SETTINGS = """\
+# What `hansa-server up` serves; read when it starts.
+name = "{name}"
+hosts = [{hosts}]               # under which merchants reach the gateway; the certificate names them
+bind = "{bind}"
+gateway_port = {gateway_port}
+superlink_port = {superlink_port}                # loopback alone
+status_port = {status_port}                   # loopback alone
+requests_per_second = {requests_per_second}              # of one merchant, on average
+"""
+IGNORED = "# Keys, and what merchants sent: none of it belongs into a repository.\n*\n"
+
+app = typer.Typer(
+    help="Make a federation, let merchants in, hold rounds, hand models out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="Released models.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(models_app, name="models")
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The federation's name: lower-case letters, digits, hyphens.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name or address under which merchants reach this machine; may be repeated."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65533, help="Port of the gateway; the next two are used too.")] = 8443,
+    bind: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104  merchants are outside
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Make a federation's folder: authority, server certificate, signing key, settings."""
+    hosts = tuple(host or ["localhost"])
+    settings = _check_settings(
+        name=name, hosts=hosts, bind=bind, gateway_port=port, superlink_port=port + 1, status_port=port + 2
+    )
+    place = Place(folder)
+    if place.settings_file.exists():
+        raise ConfigError(f"There is a federation in {folder.resolve()} already; choose another --folder.")
+    try:
+        place.authority.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / ".gitignore").write_text(IGNORED)
+        _make_keys(place, settings)
+        place.settings_file.write_text(
+            SETTINGS.format(**settings.model_dump() | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
+        )
+    except OSError as error:
+        raise ConfigError(f"Cannot write in {folder}: {error.strerror}; choose a --folder of your own.") from error
+    key = name_key(public_bytes(read_or_make_signing_key(place.signing_key)))
+    _say(
+        {"federation": name, "address": settings.address, "coordinator": key, "folder": str(folder)},
+        f"Made the federation {name} at {settings.address}.\nMerchants approve this coordinator as: {key}\n"
+        f"Keep {place.authority / 'authority.key'} and {place.signing_key} safe, and a copy of the folder elsewhere.",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def enroll(
+    request_file: Annotated[Path, typer.Argument(metavar="REQUEST", help="What `hansa-client join NAME` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="File to hand back; NAME.welcome.json if left out.")] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Let a merchant in, with the size class that it declares; hand it back one file."""
+    place = Place(folder)
+    settings = place.read_settings()
+    request = read_document(request_file, JoinRequest)
+    pem = Authority(place.authority).sign_merchant(request)
+    with _registry(place) as registry:
+        registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
+    welcome = Welcome(
+        federation=settings.name,
+        name=request.name,
+        address=settings.address,
+        authority=Authority(place.authority).pem.decode(),
+        certificate=pem.decode(),
+        coordinator=public_bytes(read_or_make_signing_key(place.signing_key)).hex(),
+    )
+    target = out or Path(f"{request.name}.welcome.json")
+    write_document(welcome, target)
+    _say(
+        {"member": request.name, "size_class": request.size_class, "welcome": str(target)},
+        f"Enrolled {request.name} with size class {request.size_class}; hand {target} back to it. It holds no secret.",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The member.")], folder: PlaceOption = Path(), as_json: JsonOption = False
+) -> None:
+    """Close the gateway to a member, within a second."""
+    with _registry(Place(folder)) as registry:
+        registry.revoke(name)
+    _say({"revoked": name}, f"Revoked {name}; to let it in again, enroll a new request of it.", as_json=as_json)
+
+
+@app.command()
+def up(
+    folder: PlaceOption = Path(),
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page on loopback.")] = True,
+) -> None:
+    """Start SuperLink, gateway, conductor and page; keep them running until Ctrl-C or SIGTERM."""
+    from server.dashboard import serve_dashboard  # heavy, and no other command needs them
+    from server.supervisor import Supervisor, require_free
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    place = Place(folder)
+    settings = place.read_settings()
+    supervisor = Supervisor(place, settings)
+    if page:
+        require_free("127.0.0.1", settings.status_port)
+        serve_dashboard(place, settings.status_port)
+        typer.echo(f"The page is at http://127.0.0.1:{settings.status_port}/")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, supervisor.stop)
+    typer.echo(f"Merchants reach this federation at {settings.address}. Ctrl-C stops everything.")
+    supervisor.run()
+
+
+@app.command()
+def launch(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    quorum: Annotated[
+        int | None, typer.Option(min=1, help="Fewest answers that make a round; two thirds of the members if left out.")
+    ] = None,
+    round_seconds: Annotated[float, typer.Option(min=1, help="How long a round waits for answers.")] = 120.0,
+    without_noise: Annotated[
+        bool, typer.Option("--without-noise", help="Run the plan's training without noise.")
+    ] = False,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a plan and have it run, now or as soon as `up` is."""
+    place = Place(folder)
+    place.read_settings()
+    plan = read_plan(plan_file)
+    with _registry(place) as registry:
+        members = sum(member.is_welcome for member in registry.members())
+        if not members:
+            raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
+        chosen = -(-2 * members // 3) if quorum is None else quorum
+        if chosen > members:
+            raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
+        proposal = Proposal(plan=plan, private=not without_noise, cohort_size=members)
+        number = registry.add_launch(
+            sign(proposal.to_bytes(), read_or_make_signing_key(place.signing_key), purpose=PURPOSE),
+            run_hash=proposal.run_hash,
+            plan=plan.name,
+            num_rounds=plan.training(private=proposal.private).num_rounds,
+            quorum=chosen,
+            round_seconds=round_seconds,
+        )
+    _say(
+        {"launch": number, "plan_hash": plan.hash, "run_hash": proposal.run_hash, "quorum": chosen},
+        f"Launched {plan.name} as number {number}; quorum {chosen} of {members}. "
+        f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def status(
+    live: Annotated[bool, typer.Option("--live", help="Look again every second until Ctrl-C, or all is done.")] = False,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show members, rounds, what each size class has spent, and models."""
+    place = Place(folder)
+    place.read_settings()
+    console = Console()
+    with _registry(place) as registry:
+        if as_json:
+            typer.echo(json.dumps(gather_status(place, registry), indent=2, allow_nan=False))
+        elif not live:
+            console.print(draw_status(gather_status(place, registry)))
+        else:
+            _watch(place, registry, console)
+
+
+@app.command()
+def stop(
+    number: Annotated[int, typer.Argument(help="The launch.")],
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a launch after the round that runs; nothing is lost."""
+    with _registry(Place(folder)) as registry:
+        if registry.launch(number).state != State.RUNNING:
+            raise ConfigError(f"Launch {number} does not run; it is {registry.launch(number).state}.")
+        registry.note_launch(number, state=State.STOPPED, reason="stopped by hand")
+    _say(
+        {"stopped": number}, f"Launch {number} stops after its present round; see: hansa-server resume", as_json=as_json
+    )
+
+
+@app.command()
+def resume(
+    number: Annotated[int, typer.Argument(help="The launch.")],
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Let a stopped launch go on where it was."""
+    with _registry(Place(folder)) as registry:
+        if registry.launch(number).state != State.STOPPED:
+            raise ConfigError(f"Launch {number} was not stopped; it is {registry.launch(number).state}.")
+        registry.note_launch(number, state=State.RUNNING, reason="")
+    _say({"resumed": number}, f"Launch {number} goes on.", as_json=as_json)
+
+
+@models_app.command("list")
+def list_models(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
+    """List every released model."""
+    with _registry(Place(folder)) as registry:
+        said = [describe_model(registry, model) for model in registry.models()]
+    if as_json:
+        typer.echo(json.dumps(said, indent=2))
+    for model in [] if as_json else said:
+        typer.echo(
+            f"{model['model_hash'][:12]}  {model['plan']}  {model['rounds']} rounds  {model['released_at'][:16]}"
+        )
+
+
+@models_app.command("show")
+def show_model(
+    model_hash: Annotated[str, typer.Argument(help="First digits of the model's hash.")],
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show where a model comes from, what it cost, and who has it."""
+    with _registry(Place(folder)) as registry:
+        said = describe_model(registry, _find_model(registry, model_hash))
+    if as_json:
+        typer.echo(json.dumps(said, indent=2))
+    for key, value in {} if as_json else said.items():
+        typer.echo(f"{key}: {value}")
+
+
+@models_app.command("pull")
+def pull_model(
+    model_hash: Annotated[str, typer.Argument(help="First digits of the model's hash.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model, its signed note and its card.")],
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a model (safetensors), its signed note and its card into a folder."""
+    place = Place(folder)
+    with _registry(place) as registry:
+        model = _find_model(registry, model_hash)
+        card = describe_model(registry, model)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / model.file).write_bytes((place.models / model.file).read_bytes())
+        (out / "note.json").write_bytes(model.signed.content)
+        (out / "note.signature").write_bytes(model.signed.signature)
+        (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigError(f"Cannot copy the model to {out}: {error.strerror}; choose another --out.") from error
+    _say({"model_hash": model.model_hash, "folder": str(out)}, f"Wrote {out / model.file}.", as_json=as_json)
+
+
+def _check_settings(**values: Any) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValueError as error:
+        raise ConfigError(
+            f"{values['name']!r} is no name of a federation; use lower-case letters, digits and hyphens."
+        ) from error
+
+
+def _make_keys(place: Place, settings: Settings) -> None:
+    authority = make_authority(place.authority, settings.name)
+    key = read_or_make_curve_key(place.authority / "server.key", TLS_CURVE)
+    hosts = dict.fromkeys((*settings.hosts, "127.0.0.1"))  # the SuperLink shows it too, on loopback
+    (place.authority / "server.pem").write_bytes(authority.sign_server(list(hosts), key.public_key()))
+    read_or_make_signing_key(place.signing_key)
+    place.secret.touch(mode=0o600)
+    place.secret.write_bytes(secrets.token_bytes(32))
+
+
+def _find_model(registry: Registry, first_digits: str) -> Model:
+    found = [model for model in registry.models() if model.model_hash.startswith(first_digits)]
+    if len(found) != 1:
+        raise ConfigError(f"{len(found)} models begin with {first_digits!r}; see: hansa-server models list")
+    return found[0]
+
+
+def _watch(place: Place, registry: Registry, console: Console) -> None:
+    with Live(console=console, auto_refresh=False) as shown:
+        while True:
+            said = gather_status(place, registry)
+            shown.update(draw_status(said), refresh=True)
+            if said["launches"] and all(found["state"] != State.RUNNING for found in said["launches"]):
+                return
+            time.sleep(LIVE_SECONDS)
+
+
+@contextmanager
+def _registry(place: Place) -> Iterator[Registry]:
+    place.read_settings()
+    with closing(Registry(place.registry)) as registry:
+        yield registry
+
+
+def _say(values: dict[str, Any], text: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(values, indent=2) if as_json else text)
+
+
+def main() -> None:
+    """Run the command line; a mistake is one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except HansaError as error:
+        typer.echo(f"hansa-server: {error}", err=True)
+        sys.exit(EXIT_MISTAKE)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
