@@ -28,8 +28,8 @@ from simulation.check import check_plan
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
 from simulation.display import ProgressBar
-from simulation.evidence import Evidence, read_evidence
 from simulation.evening import run_evening
+from simulation.evidence import Evidence, read_evidence
 from simulation.export import export_merchants
 from simulation.folder import RunFolder
 from simulation.markdown import make_markdown, put_into

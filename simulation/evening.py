@@ -1,4 +1,4 @@
-"""An evening at one machine: invented merchants federate over real TLS, and each ends with forecasts on its own disk."""
+"""An evening at one machine: invented merchants federate over TLS, and each ends with forecasts on its own disk."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def free_port() -> int:
 def _command(words: Sequence[str]) -> list[str]:
     """Run the module behind a command with this very Python, whatever is on the path."""
     package = words[0].removeprefix("hansa-")
-    return [sys.executable, "-m", f"{package}.cli", *words[1:]]
+    return [sys.executable, "-c", f"from {package}.cli import main; main()", *words[1:]]
 
 
 def _environment() -> dict[str, str]:
