@@ -39,13 +39,13 @@ class Authority:
         self.pem = _read(folder / "authority.pem")
         self._certificate = read_certificate(self.pem, origin=str(folder / "authority.pem"))
 
-    def sign_server(self, hosts: Sequence[str], key: EllipticCurvePublicKey, *, days: int = SERVER_DAYS) -> bytes:
+    def sign_server(self, hosts: Sequence[str], key: EllipticCurvePublicKey, *, days: float = SERVER_DAYS) -> bytes:
         """Sign the certificate of a server that is reached under these names and addresses; returns PEM."""
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._sign(_name(hosts[0]), key, days, usage, names)
 
-    def sign_merchant(self, request: JoinRequest, *, days: int = MERCHANT_DAYS) -> bytes:
+    def sign_merchant(self, request: JoinRequest, *, days: float = MERCHANT_DAYS) -> bytes:
         """Sign the certificate that a merchant asks for; returns PEM.
 
         Raises
@@ -58,7 +58,7 @@ class Authority:
         return self._sign(_name(request.name), key, days, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
 
     def _sign(
-        self, subject: x509.Name, key: EllipticCurvePublicKey, days: int, *extensions: x509.ExtensionType
+        self, subject: x509.Name, key: EllipticCurvePublicKey, days: float, *extensions: x509.ExtensionType
     ) -> bytes:
         builder = _builder(subject, self._certificate.subject, key, days)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -118,7 +118,9 @@ def _sign_itself(subject: x509.Name, key: EllipticCurvePrivateKey) -> bytes:
     return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePublicKey, days: float
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -20,10 +21,11 @@ from cryptography.x509.oid import NameOID
 from pydantic import Field, ValidationError
 
 from certs.key import NODE_CURVE, TLS_CURVE
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.plan import Count, Section
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Document = TypeVar("Document", bound=Section)
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -72,7 +74,15 @@ class Welcome(Section):
 def make_request(
     name: str, size_class: int, *, tls_key: EllipticCurvePrivateKey, node_key: EllipticCurvePrivateKey
 ) -> JoinRequest:
-    """Ask to join under a name; no private key is in the request."""
+    """Ask to join under a name; no private key is in the request.
+
+    Raises
+    ------
+    ConfigError
+        The name cannot be one.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigError(f"{name!r} is no name of a merchant; use up to 63 lower-case letters, digits and hyphens.")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(tls_key, SHA256())
     pem = csr.public_bytes(Encoding.PEM)

@@ -1,4 +1,7 @@
-"""hansa-server: make a federation, let merchants in, hold rounds, hand models out."""
+"""hansa-server: make a federation, let merchants in, hold rounds, hand models out.
+
+What brings torch is imported by the commands that need it: letting a merchant in should not take seconds.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,21 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.live import Live
 
 from certs.authority import Authority, fingerprint, make_authority, read_certificate
 from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
 from certs.request import JoinRequest, Welcome, read_document, write_document
 from common.errors import ConfigError, HansaError
-from common.message.proposal import PURPOSE, Proposal
 from common.plan import read_plan
 from common.signature import name_key, public_bytes, sign
 from server.place import JsonOption, Place, PlaceOption, Settings
 from server.registry import Model, Registry, State
-from server.status import describe_model, draw_status, gather_status
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
 LIVE_SECONDS = 1.0
@@ -169,6 +171,8 @@ def launch(
     as_json: JsonOption = False,
 ) -> None:
     """Sign a plan and have it run, now or as soon as `up` is."""
+    from common.message.proposal import PURPOSE, Proposal  # brings torch
+
     place = Place(folder)
     place.read_settings()
     plan = read_plan(plan_file)
@@ -203,6 +207,10 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show members, rounds, what each size class has spent, and models."""
+    from rich.console import Console
+
+    from server.status import draw_status, gather_status  # brings torch
+
     place = Place(folder)
     place.read_settings()
     console = Console()
@@ -248,6 +256,8 @@ def resume(
 @models_app.command("list")
 def list_models(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """List every released model."""
+    from server.status import describe_model  # brings torch
+
     with _registry(Place(folder)) as registry:
         said = [describe_model(registry, model) for model in registry.models()]
     if as_json:
@@ -265,6 +275,8 @@ def show_model(
     as_json: JsonOption = False,
 ) -> None:
     """Show where a model comes from, what it cost, and who has it."""
+    from server.status import describe_model  # brings torch
+
     with _registry(Place(folder)) as registry:
         said = describe_model(registry, _find_model(registry, model_hash))
     if as_json:
@@ -281,6 +293,8 @@ def pull_model(
     as_json: JsonOption = False,
 ) -> None:
     """Copy a model (safetensors), its signed note and its card into a folder."""
+    from server.status import describe_model  # brings torch
+
     place = Place(folder)
     with _registry(place) as registry:
         model = _find_model(registry, model_hash)
@@ -323,6 +337,10 @@ def _find_model(registry: Registry, first_digits: str) -> Model:
 
 
 def _watch(place: Place, registry: Registry, console: Console) -> None:
+    from rich.live import Live
+
+    from server.status import draw_status, gather_status
+
     with Live(console=console, auto_refresh=False) as shown:
         while True:
             said = gather_status(place, registry)

@@ -37,7 +37,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from certs.authority import fingerprint
 from server.place import Place, Settings
 from server.registry import Member, Registry
-from server.superlink import SuperLink, open_superlink
 
 LOGGER = logging.getLogger(__name__)
 PASSED = frozenset(
@@ -137,25 +136,31 @@ class Doorkeeper:
         return self._members.get(certificate)
 
 
-def make_app(superlink: SuperLink, doorkeeper: Doorkeeper) -> Starlette:
-    """Make the application that judges every request and passes on what may pass."""
+def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Starlette:
+    """Make the application that judges every request and passes on what may pass.
+
+    Parameters
+    ----------
+    superlink
+        Host and port of the SuperLink, whose certificate `authority` (PEM) has signed.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> Any:
-        trusted = ssl.create_default_context(cadata=superlink.authority.decode())
+        trusted = ssl.create_default_context(cadata=authority.decode())
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=64)
         async with httpx.AsyncClient(
-            base_url=f"https://{superlink.address}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits
+            base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits
         ) as upstream:
             app.state.upstream = upstream
             yield
 
     async def admit(request: Request) -> Response:
-        if request.url.path not in PASSED:
-            return _refuse(request, 404, "a path that is not published")
         status, reason = doorkeeper.judge(request.state.certificate, request.state.valid_until, request.headers)
         if status != 200:
             return _refuse(request, status, reason)
+        if request.url.path not in PASSED:
+            return _refuse(request, 404, "a path that is not published")
         body = await _read(request)
         if body is None:
             return _refuse(request, 413, "a body that is too large or too slow")
@@ -166,6 +171,8 @@ def make_app(superlink: SuperLink, doorkeeper: Doorkeeper) -> Starlette:
 
 async def _read(request: Request) -> bytes | None:
     """Read a body of bounded size in bounded time."""
+    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:  # h11 has seen to it that it is a number
+        return None
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -203,16 +210,17 @@ def make_config(place: Place, settings: Settings) -> uvicorn.Config:
     OSError
         A certificate or key is missing.
     """
+    authority = place.authority / "authority.pem"
     doorkeeper = Doorkeeper(place.registry, requests_per_second=settings.requests_per_second)
     config = uvicorn.Config(
-        make_app(open_superlink(place, settings), doorkeeper),
+        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=authority.read_bytes()),
         host=settings.bind,
         port=settings.gateway_port,
         http=CertificateProtocol,
         ws="none",
         ssl_certfile=place.authority / "server.pem",
         ssl_keyfile=str(place.authority / "server.key"),
-        ssl_ca_certs=str(place.authority / "authority.pem"),
+        ssl_ca_certs=str(authority),
         ssl_cert_reqs=ssl.CERT_REQUIRED,
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=60,

@@ -8,12 +8,10 @@ takes its own. The FAB that a run must have holds no code and is fetched by nobo
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 from flwr.cli.build import build_fab_from_files
@@ -173,20 +171,3 @@ def open_superlink(place: Place, settings: Settings) -> SuperLink:
         authority=(place.authority / "authority.pem").read_bytes(),
         secret=place.secret.read_bytes(),
     )
-
-
-def superlink_command(place: Place, settings: Settings) -> list[str]:
-    """Write the command line that starts the SuperLink, on loopback alone."""
-    return [
-        str(Path(sys.executable).with_name("flower-superlink")),
-        "--host", "127.0.0.1",
-        "--port", str(settings.superlink_port),
-        "--ssl-certfile", str(place.authority / "server.pem"),
-        "--ssl-keyfile", str(place.authority / "server.key"),
-        "--ssl-ca-certfile", str(place.authority / "authority.pem"),
-        "--enable-supernode-auth",
-        "--isolation", "process",
-        "--superexec-auth-secret-file", str(place.secret),
-        "--disable-runtime-dependency-installation",
-        "--database", str(place.superlink_state),
-    ]  # fmt: skip

@@ -27,7 +27,6 @@ from typing import IO, Any
 
 from common.errors import ConfigError, HansaError
 from server.place import Place, Settings
-from server.superlink import superlink_command
 
 LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2
@@ -163,6 +162,23 @@ class Supervisor:
             time.sleep(0.05)
         if not self._stopping.is_set() and self.superlink.restarts == 0:
             raise HansaError(f"The SuperLink does not start; its last words are in {self.superlink.log}.")
+
+
+def superlink_command(place: Place, settings: Settings) -> list[str]:
+    """Write the command line that starts the SuperLink, on loopback alone."""
+    return [
+        str(Path(sys.executable).with_name("flower-superlink")),
+        "--host", "127.0.0.1",
+        "--port", str(settings.superlink_port),
+        "--ssl-certfile", str(place.authority / "server.pem"),
+        "--ssl-keyfile", str(place.authority / "server.key"),
+        "--ssl-ca-certfile", str(place.authority / "authority.pem"),
+        "--enable-supernode-auth",
+        "--isolation", "process",
+        "--superexec-auth-secret-file", str(place.secret),
+        "--disable-runtime-dependency-installation",
+        "--database", str(place.superlink_state),
+    ]  # fmt: skip
 
 
 def require_free(host: str, port: int) -> None:

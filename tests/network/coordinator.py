@@ -1,0 +1,137 @@
+"""A federation's folder with its SuperLink and gateway running, and merchants that knock."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from flwr.supercore.date import now
+
+from certs.authority import Authority
+from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
+from certs.request import JoinRequest, Welcome, make_request, public_pem, read_document, write_document
+from server.place import Place
+from simulation.network import free_port
+
+PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
+
+
+def run_cli(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from server.cli import main; main()", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=check)
+
+
+@dataclass(frozen=True)
+class Knocker:
+    """Someone with a certificate and a node key, which need not belong together."""
+
+    port: int
+    authority: Path
+    certificate: Path | None
+    tls_key: Path
+    node_key: EllipticCurvePrivateKey
+
+    def with_node_key(self, other: Knocker) -> Knocker:
+        return Knocker(self.port, self.authority, self.certificate, self.tls_key, other.node_key)
+
+    @contextmanager
+    def client(self) -> Iterator[httpx.Client]:
+        context = ssl.create_default_context(cafile=self.authority)
+        if self.certificate is not None:
+            context.load_cert_chain(self.certificate, self.tls_key)
+        with httpx.Client(base_url=f"https://127.0.0.1:{self.port}", verify=context, timeout=20) as client:
+            yield client
+
+    def sign(self, at: datetime | None = None) -> dict[str, str]:
+        """Sign a request as Flower's nodes do."""
+        timestamp = (at or now()).isoformat()
+        signature = self.node_key.sign(timestamp.encode(), ECDSA(SHA256()))
+        return {
+            "flwr-public-key": base64.b64encode(public_pem(self.node_key.public_key())).decode(),
+            "flwr-timestamp": timestamp,
+            "flwr-signature": base64.b64encode(signature).decode(),
+        }
+
+    def ask(self, path: str, content: bytes = b"", *, at: datetime | None = None) -> httpx.Response:
+        with self.client() as client:
+            return client.post(path, content=content, headers=PROTOBUF | self.sign(at))
+
+
+@dataclass
+class Coordinator:
+    """A federation's folder, and its `up`."""
+
+    place: Place
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", "from server.cli import main; main()"]
+        with (self.place.folder / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "up", "--folder", str(self.place.folder)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+    def join(self, name: str, *, days: float | None = None) -> Knocker:
+        """Let a merchant in; with `days` its certificate is valid for another time than usual."""
+        folder = self.place.folder / "merchants" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        tls_key = read_or_make_curve_key(folder / "tls.key", TLS_CURVE)
+        node_key = read_or_make_curve_key(folder / "node.key", NODE_CURVE)
+        request = make_request(name, 64, tls_key=tls_key, node_key=node_key)
+        write_document(request, folder / "request.json")
+        words = ("--out", str(folder / "welcome.json"), "--folder", str(self.place.folder))
+        run_cli("enroll", str(folder / "request.json"), *words)
+        welcome = read_document(folder / "welcome.json", Welcome)
+        pem = welcome.certificate.encode()
+        if days is not None:
+            pem = Authority(self.place.authority).sign_merchant(
+                read_document(folder / "request.json", JoinRequest), days=days
+            )
+        (folder / "tls.pem").write_bytes(pem)
+        (folder / "authority.pem").write_text(welcome.authority)
+        return Knocker(self.port, folder / "authority.pem", folder / "tls.pem", folder / "tls.key", node_key)
+
+
+def make_coordinator(folder: Path) -> Coordinator:
+    port = free_port()
+    run_cli("init", "hanse", "--host", "127.0.0.1", "--bind", "127.0.0.1", "--port", str(port), "--folder", str(folder))
+    return Coordinator(Place(folder), port)
+
+
+def await_gateway(coordinator: Coordinator, knocker: Knocker, *, seconds: float = 60) -> None:
+    """Wait until an enrolled merchant is let through to the SuperLink, which knows it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with knocker.client() as client:
+                if client.post("/v1/fleet/activate-node", headers=knocker.sign() | PROTOBUF).status_code != 503:
+                    return
+        except httpx.TransportError:
+            pass
+        if time.monotonic() > deadline:
+            raise AssertionError((coordinator.place.folder / "up.log").read_text())
+        time.sleep(0.2)

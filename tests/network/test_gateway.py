@@ -1,0 +1,215 @@
+"""The gateway over real TLS, in front of a real SuperLink, with everybody who should not come in."""
+
+import re
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from flwr.proto.fleet_pb2 import ActivateNodeRequest
+from flwr.supercore.date import now
+
+from certs.authority import make_authority
+from certs.key import TLS_CURVE, read_or_make_curve_key
+from certs.request import make_request, public_pem
+from network.coordinator import PROTOBUF, Coordinator, Knocker, await_gateway, make_coordinator, run_cli
+from server.gateway import LARGEST_BODY, PASSED
+
+ACTIVATE = "/v1/fleet/activate-node"
+THROUGH = (200, 412)  # Flower's own: active now; active already
+HIDDEN = [
+    "/",
+    "/v1/control/list-nodes",
+    "/v1/control/start-run",
+    "/v1/control/register-node",
+    "/v1/runtime/acquire-task",
+    "/v1/runtime/pull-task-input",
+    "/v1/fleet/register-node",
+    "/v1/fleet/unregister-node",
+    "/v1/fleet/get-fab",
+    "/v1/fleet/get-run",
+    "/v1/fleet/../control/list-nodes",
+    "/v1/fleet/%2e%2e/control/list-nodes",
+    "/v1/fleet//activate-node",
+    "/v1/fleet/activate-node/",
+    "/docs",
+    "/openapi.json",
+]
+
+
+@pytest.fixture(scope="module")
+def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
+    made = make_coordinator(tmp_path_factory.mktemp("gateway"))
+    member = made.join("alice")
+    made.start()
+    await_gateway(made, member)
+    yield made
+    assert made.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def alice(coordinator: Coordinator) -> Knocker:
+    return coordinator.join("alice")
+
+
+@pytest.fixture(scope="module")
+def bob(coordinator: Coordinator) -> Knocker:
+    made = coordinator.join("bob")
+    time.sleep(1.0)  # the gateway looks twice a second who is enrolled
+    return made
+
+
+def activation(knocker: Knocker) -> bytes:
+    key = public_pem(knocker.node_key.public_key())
+    return ActivateNodeRequest(public_key=key, heartbeat_interval=30).SerializeToString()
+
+
+def await_entry(knocker: Knocker, *, seconds: float = 30) -> None:
+    """Wait until Flower answers: the node is active now, or was before."""
+    deadline = time.monotonic() + seconds
+    while (found := knocker.ask(ACTIVATE, activation(knocker)).status_code) not in THROUGH:
+        assert time.monotonic() < deadline, f"still {found}"
+        time.sleep(0.1)
+
+
+def test_a_member_comes_through_and_is_known_to_flower(alice: Knocker) -> None:
+    await_entry(alice)
+    assert alice.ask(ACTIVATE, activation(alice)).status_code == 412
+
+
+@pytest.mark.parametrize("path", HIDDEN)
+def test_no_other_path_is_published_not_even_to_a_member(alice: Knocker, path: str) -> None:
+    answer = alice.ask(path)
+    assert (answer.status_code, answer.text) == (404, "refused")
+
+
+def test_the_published_paths_are_eight() -> None:
+    assert len(PASSED) == 8
+    assert all(path.startswith("/v1/fleet/") for path in PASSED)
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/control/list-nodes", "/v1/runtime/acquire-task", ACTIVATE])
+def test_who_has_only_the_authoritys_certificate_gets_no_connection(alice: Knocker, path: str) -> None:
+    stranger = Knocker(alice.port, alice.authority, None, alice.tls_key, alice.node_key)
+    with pytest.raises(httpx.TransportError):
+        stranger.ask(path, activation(alice))
+
+
+def test_a_certificate_of_another_authority_gets_no_connection(alice: Knocker, tmp_path: Path) -> None:
+    other = make_authority(tmp_path, "hanse")
+    request = make_request(
+        "alice", 64, tls_key=read_or_make_curve_key(alice.tls_key, TLS_CURVE), node_key=alice.node_key
+    )
+    (tmp_path / "tls.pem").write_bytes(other.sign_merchant(request))
+    with pytest.raises(httpx.TransportError):
+        Knocker(alice.port, alice.authority, tmp_path / "tls.pem", alice.tls_key, alice.node_key).ask(ACTIVATE)
+
+
+def test_an_expired_certificate_gets_no_connection(coordinator: Coordinator) -> None:
+    with pytest.raises(httpx.TransportError):
+        coordinator.join("late", days=-0.01).ask(ACTIVATE)
+
+
+def test_a_certificate_that_was_signed_but_not_enrolled_is_refused(coordinator: Coordinator) -> None:
+    other = coordinator.join("twice", days=300)  # not the one whose fingerprint was noted
+    time.sleep(1.0)
+    assert other.ask(ACTIVATE, activation(other)).status_code == 403
+
+
+def test_one_members_certificate_does_not_open_for_anothers_node_key(alice: Knocker, bob: Knocker) -> None:
+    await_entry(bob)
+    assert alice.with_node_key(bob).ask(ACTIVATE, activation(bob)).status_code == 403
+    assert bob.ask(ACTIVATE, activation(bob)).status_code in THROUGH
+
+
+def test_a_message_of_another_node_is_refused_behind_the_gateway(alice: Knocker, bob: Knocker) -> None:
+    await_entry(bob)
+    assert bob.ask(ACTIVATE, activation(alice)).status_code == 401  # its own key in the header, alice's in the body
+
+
+def test_an_old_signature_is_refused_behind_the_gateway(alice: Knocker) -> None:
+    await_entry(alice)
+    assert alice.ask(ACTIVATE, activation(alice), at=now() - timedelta(hours=1)).status_code == 401
+
+
+def test_a_revoked_member_is_out_within_seconds_also_on_an_open_connection(coordinator: Coordinator) -> None:
+    eve = coordinator.join("eve")
+    await_entry(eve)
+    with eve.client() as client:
+        headers = PROTOBUF | eve.sign()
+        assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code in THROUGH
+        run_cli("revoke", "eve", "--folder", str(coordinator.place.folder))
+        time.sleep(1.0)
+        assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code == 403
+    await_entry(coordinator.join("eve"))  # enrolled again, it is welcome again
+
+
+def test_a_body_beyond_any_message_is_refused_before_it_is_read(alice: Knocker) -> None:
+    head = "\r\n".join(
+        [
+            "POST /v1/fleet/push-object HTTP/1.1",
+            "host: gateway",
+            *(f"{name}: {value}" for name, value in (PROTOBUF | alice.sign()).items()),
+            f"content-length: {LARGEST_BODY + 1}",
+        ]
+    )
+    context = ssl.create_default_context(cafile=alice.authority)
+    context.load_cert_chain(alice.certificate, alice.tls_key)
+    with (
+        socket.create_connection(("127.0.0.1", alice.port), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        secured.sendall(head.encode() + b"\r\n\r\n")
+        assert secured.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_merchant_that_asks_too_often_is_held_up_and_no_other(coordinator: Coordinator, bob: Knocker) -> None:
+    mallory = coordinator.join("mallory")
+    await_entry(mallory)
+    with mallory.client() as client:
+        headers = PROTOBUF | mallory.sign()
+        statuses = {client.post("/v1/fleet/nothing", headers=headers).status_code for _ in range(1500)}
+    assert 429 in statuses
+    assert bob.ask(ACTIVATE, activation(bob)).status_code in THROUGH
+
+
+def test_plain_bytes_and_old_tls_get_nothing(alice: Knocker) -> None:
+    with socket.create_connection(("127.0.0.1", alice.port), timeout=10) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert b"200" not in plain.recv(1000)
+    old = ssl.create_default_context(cafile=alice.authority)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        pytest.raises(ssl.SSLError),
+        socket.create_connection(("127.0.0.1", alice.port), timeout=10) as plain,
+        old.wrap_socket(plain, server_hostname="127.0.0.1"),
+    ):
+        pass
+
+
+def test_the_superlink_listens_on_loopback_alone(coordinator: Coordinator) -> None:
+    port = f"{coordinator.place.read_settings().superlink_port:04X}"
+    table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    listening = re.findall(rf" ([0-9A-F]+):{port} \S+ 0A ", table)
+    assert listening == ["0100007F"]
+
+
+def test_every_refusal_is_in_the_log_with_its_reason(coordinator: Coordinator, alice: Knocker) -> None:
+    alice.ask("/v1/control/list-nodes")
+    text = (coordinator.place.logs / "gateway.log").read_text()
+    assert "a path that is not published" in text
+
+
+def test_a_second_up_and_a_taken_port_are_one_sentence(coordinator: Coordinator, tmp_path: Path) -> None:
+    second = run_cli("up", "--folder", str(coordinator.place.folder), check=False)
+    assert (second.returncode, second.stderr.count("\n")) == (2, 1)
+    assert "up already" in second.stderr
+    shutil.copytree(coordinator.place.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sqlite*"))
+    taken = run_cli("up", "--folder", str(tmp_path / "copy"), check=False)
+    assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
+    assert "cannot be used" in taken.stderr
