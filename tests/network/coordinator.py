@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -119,7 +120,10 @@ class Coordinator:
 def make_coordinator(folder: Path) -> Coordinator:
     port = free_port()
     run_cli("init", "hanse", "--host", "127.0.0.1", "--bind", "127.0.0.1", "--port", str(port), "--folder", str(folder))
-    return Coordinator(Place(folder), port)
+    place = Place(folder)
+    settings = place.settings_file.read_text()
+    place.settings_file.write_text(re.sub(r"requests_per_second = \d+", "requests_per_second = 50", settings))
+    return Coordinator(place, port)
 
 
 def await_gateway(coordinator: Coordinator, knocker: Knocker, *, seconds: float = 60) -> None:
