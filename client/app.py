@@ -7,6 +7,8 @@ the data: a refusal is a message too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -16,7 +18,7 @@ from flwr.clientapp import ClientApp
 
 from client.book import Book, MemoryBook
 from client.training import train_round
-from common.errors import ConfigError, MessageError, PrivacyError
+from common.errors import ConfigError, DataError, MessageError, PrivacyError
 from common.features import Series
 from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
 from common.model import get_vector, make_model
@@ -111,14 +113,20 @@ def make_client_app(merchant: Merchant) -> ClientApp:
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
-        try:
-            content = answers.answer(message.content)
-        except Exception as error:
-            _log(error)
-            raise MessageError(DECLINED) from None
-        return Message(content, reply_to=message)
+        with declining():
+            return Message(answers.answer(message.content), reply_to=message)
 
     return app
+
+
+@contextmanager
+def declining() -> Iterator[None]:
+    """Let nothing out of a refusal or a failure inside but one word; the log says why."""
+    try:
+        yield
+    except Exception as error:
+        _log(error)
+        raise MessageError(DECLINED) from None
 
 
 class Answers:
@@ -169,7 +177,9 @@ def _check_terms(request: RoundRequest, merchant: Merchant) -> None:
 
 def _log(error: Exception) -> None:
     """Write down why nothing was sent: a refusal's own sentence quotes no data, any other error's might."""
-    if isinstance(error, MessageError | PrivacyError):
+    if isinstance(error, MessageError | PrivacyError | ConfigError):
         LOGGER.warning("Refused: %s", error)
+    elif isinstance(error, DataError):
+        LOGGER.error("Failed: the data cannot be read as the plan says; see: hansa-client doctor PLAN")
     else:
         LOGGER.error("Failed: %s", type(error).__name__)

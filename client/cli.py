@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from client.audit.command import audit as audit_command
 from client.card import PublicCohort, make_card
-from client.guard import Offer, agree
+from client.command.join import join
+from client.command.run import run
+from client.guard import LARGEST_MODEL, Offer, agree
 from client.ledger.cli import ledger_app
 from client.ledger.ledger import Ledger
 from client.page import write_page
@@ -27,7 +29,6 @@ from common.plan import explain_faults, read_plan
 from common.privacy.accounting import epsilon_of
 
 EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
-LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
 
 app = typer.Typer(
     help="What a merchant allows, what it spent, what left, and what that promises.",
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 app.command(name="audit")(audit_command)
+app.command()(join)
+app.command()(run)
 
 
 @app.command()

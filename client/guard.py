@@ -25,6 +25,7 @@ from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 from common.wire import from_wire, to_wire
 
 LOGGER = logging.getLogger(__name__)
+LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     BudgetExhausted
         The ledger has no room for all rounds that are not charged yet.
     """
-    _check_approval(policy, offer)
+    require_approved(policy, offer)
     _check_terms(policy, offer)
     delta = ledger.account(policy.dataset, policy.unit).delta
     mechanism = _choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
@@ -127,7 +128,14 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     return agreement
 
 
-def _check_approval(policy: Policy, offer: Offer) -> None:
+def require_approved(policy: Policy, offer: Offer) -> None:
+    """Refuse what the policy's approval does not cover.
+
+    Raises
+    ------
+    PrivacyError
+        Neither the plan nor its coordinator is approved, or it is beyond the automatic limits.
+    """
     approval, name = policy.approval, f"The plan {offer.plan.name!r}"
     if offer.coordinator not in approval.coordinators:
         raise PrivacyError(f"{name} comes from a coordinator that approval.coordinators does not list; add its key.")

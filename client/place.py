@@ -11,7 +11,7 @@ import typer
 
 from common.errors import ConfigError
 
-PlaceOption = Annotated[Path, typer.Option("--folder", help="Folder with policy.toml, ledger.sqlite and card.key.")]
+PlaceOption = Annotated[Path, typer.Option("--folder", help="Folder with policy.toml, ledger.sqlite and keys.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -35,6 +35,50 @@ class Place:
     def key(self) -> Path:
         """What signs privacy cards."""
         return self.folder / "card.key"
+
+    @property
+    def tls_key(self) -> Path:
+        """The key of this merchant's certificate."""
+        return self.folder / "tls.key"
+
+    @property
+    def certificate(self) -> Path:
+        """What the gateway knows this merchant by."""
+        return self.folder / "tls.pem"
+
+    @property
+    def node_key(self) -> Path:
+        """What signs every request to the gateway."""
+        return self.folder / "node.key"
+
+    @property
+    def federation(self) -> Path:
+        """Which federation was joined, and as whom."""
+        return self.folder / "federation.json"
+
+    @property
+    def plans(self) -> Path:
+        """Signed proposals that were accepted."""
+        return self.folder / "plans"
+
+    @property
+    def models(self) -> Path:
+        """Signed models."""
+        return self.folder / "models"
+
+    @property
+    def health(self) -> Path:
+        """How the daemon is."""
+        return self.folder / "health.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon that works on this folder."""
+        return self.folder / "daemon.lock"
+
+    def request(self, name: str) -> Path:
+        """Name the file in which this merchant asks to join."""
+        return self.folder / f"{name}.request.json"
 
 
 def write_new(file: Path, content: str | bytes) -> None:

@@ -11,7 +11,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from client import app
 from client.app import Answers, Merchant
-from common import message
+from common.message import round as message
 from common.message.round import RoundReply, encode_reply
 from common.privacy import accounting
 from common.privacy.mechanism import Mechanism

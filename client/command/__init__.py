@@ -1,0 +1,1 @@
+"""The commands of hansa-client that speak to a federation, or use what came from one."""

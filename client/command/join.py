@@ -1,0 +1,77 @@
+"""`hansa-client join`: ask to join a federation, and keep the coordinator's answer."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from client.ledger.ledger import Ledger
+from client.membership import Federation, accept_welcome, ask_to_join
+from client.place import JsonOption, Place, PlaceOption, print_json
+from client.policy import read_policy
+from common.errors import ConfigError
+from common.plan import read_plan
+
+
+def join(
+    name: Annotated[str, typer.Argument(help="The name to be known by; a-z, 0-9 and -.")] = "",
+    welcome: Annotated[Path | None, typer.Option(help="The coordinator's answer, a file.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Rehearse one round of --plan; nothing is sent or spent.")
+    ] = False,
+    plan: Annotated[Path | None, typer.Option(help="With --dry-run: the plan, a TOML file.")] = None,
+    data_root: Annotated[Path, typer.Option(help="With --dry-run: folder that data.path starts from.")] = Path(),
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Ask to join a federation under NAME, keep its --welcome, or rehearse with --dry-run."""
+    place = Place(folder)
+    if sum((bool(name), welcome is not None, dry_run)) != 1:
+        raise ConfigError("Give one of NAME (to ask), --welcome FILE (to keep the answer) and --dry-run (to rehearse).")
+    if name:
+        said = _ask(place, name)
+    elif welcome is not None:
+        said = describe_federation(accept_welcome(place, welcome))
+    else:
+        said = _rehearse(place, plan, data_root)
+    if as_json:
+        print_json(said)
+    else:
+        typer.echo("\n".join(f"{key}: {value}" for key, value in said.items()))
+
+
+def describe_federation(federation: Federation) -> dict[str, Any]:
+    """Say which federation was joined, and what to put into the policy."""
+    welcome = federation.welcome
+    return {
+        "federation": welcome.federation,
+        "name": welcome.name,
+        "address": welcome.address,
+        "size_class": federation.size_class,
+        "coordinator": federation.coordinator_name,
+        "next": "compare the coordinator's hash with what it tells you another way, put it into approval.coordinators "
+        "of policy.toml, then: hansa-client doctor",
+    }
+
+
+def _ask(place: Place, name: str) -> dict[str, Any]:
+    policy = read_policy(place.policy)
+    request = ask_to_join(place, name, policy)
+    return {
+        "name": request.name,
+        "size_class": request.size_class,
+        "file": str(place.request(name)),
+        "next": "send this file to the coordinator (it holds no secret), then: hansa-client join --welcome FILE",
+    }
+
+
+def _rehearse(place: Place, plan_file: Path | None, data_root: Path) -> dict[str, Any]:
+    if plan_file is None:
+        raise ConfigError("--dry-run rehearses a round of a plan; name it with --plan FILE.")
+    from client.rehearsal import rehearse  # heavy, and needed here alone
+
+    with closing(Ledger(place.ledger)) as ledger:
+        return rehearse(place, read_plan(plan_file), ledger, data_root=data_root)

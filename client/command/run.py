@@ -1,0 +1,125 @@
+"""`hansa-client run`: the daemon."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.ledger.ledger import Ledger
+from client.membership import Membership, read_membership, require_size_class
+from client.place import JsonOption, Place, PlaceOption
+from client.policy import read_policy
+from common.errors import ConfigError
+
+
+def run(
+    data_root: Annotated[Path, typer.Option(help="Folder that a plan's data.path starts from.")] = Path(),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="Cores that a round may use; 0 leaves it to PyTorch.")] = 0,
+    health_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Show health at this port of 127.0.0.1.")
+    ] = None,
+    until_idle: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many seconds without a message; never if left out.")
+    ] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Stay connected to the federation that was joined, and answer what the policy allows."""
+    place = Place(folder)
+    start_logging(as_json=as_json)
+    membership = read_membership(place)
+    require_size_class(read_policy(place.policy), membership.federation)
+    with holding(place), closing(Ledger(place.ledger)) as ledger:
+        _serve(place, membership, ledger, data_root, device, threads, health_port, until_idle)
+
+
+def _serve(
+    place: Place,
+    membership: Membership,
+    ledger: Ledger,
+    data_root: Path,
+    device: str,
+    threads: int,
+    health_port: int | None,
+    until_idle: float | None,
+) -> None:
+    import torch
+
+    from client.daemon import Daemon
+    from client.desk import Desk, make_desk_app
+    from client.device import choose_device
+    from client.fleet import Fleet
+    from client.health import Health, serving
+
+    if threads:
+        torch.set_num_threads(threads)
+    federation = membership.federation
+    desk = Desk(place, federation, ledger, data_root=data_root, device=choose_device(device))
+    desk.resume()
+    health = Health(place.health)
+    fleet = Fleet(federation.welcome.address, membership.node_key, membership.context)
+    with closing(fleet), serving(health, health_port):
+        daemon = Daemon(fleet, make_desk_app(desk), desk, health, idle_seconds=until_idle)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: daemon.stop())
+        daemon.run()
+
+
+@contextmanager
+def holding(place: Place) -> Iterator[None]:
+    """Be the only daemon of a folder while inside.
+
+    Raises
+    ------
+    ConfigError
+        Another one is, or the folder cannot be written.
+    """
+    try:
+        file = place.lock.open("a")
+    except OSError as error:
+        raise ConfigError(f"Cannot write in {place.folder.resolve()}: {error.strerror}; make it writable.") from error
+    with file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            raise ConfigError(
+                f"Another hansa-client run works on {place.folder.resolve()}; stop it, or choose another --folder."
+            ) from error
+        yield
+
+
+def start_logging(*, as_json: bool) -> None:
+    """Write log lines to standard error: a sentence and key=value, or one JSON object a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name in ("flwr", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _LineFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_time_of(record)} {record.levelname.lower()} {record.getMessage()}"
+
+
+class _JsonFormatter(logging.Formatter):
+    """Neither formatter writes a traceback: it would quote what a variable held."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {"at": _time_of(record), "level": record.levelname.lower(), "message": record.getMessage()}
+        return json.dumps(said)
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))

@@ -1,0 +1,201 @@
+"""The loop of `hansa-client run`: connect, ask for messages, answer them, for as long as nobody says stop.
+
+Notable here: the gateway may be away, restarted or refusing for as long as it likes, and nothing ends because of it.
+A message that was taken is answered before the loop ends or goes on, unless the gateway does not take the answer; then
+it is asked for again, and the ledger has the same bytes ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client.app import DECLINED
+from client.desk import Desk
+from client.fleet import HEARTBEAT_SECONDS, Envelope, Fleet, FleetError, MessageOver, Refused, Unreachable
+from client.health import Health
+from common.errors import MessageError
+
+LOGGER = logging.getLogger(__name__)
+QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
+
+
+class Daemon:
+    """Answer what the gateway passes on.
+
+    Parameters
+    ----------
+    app
+        Answers a message, or raises.
+    desk
+        What `app` asks; only watched here.
+    idle_seconds
+        Stop after so long without a message; None never does.
+    """
+
+    def __init__(
+        self, fleet: Fleet, app: ClientApp, desk: Desk, health: Health, *, idle_seconds: float | None = None
+    ) -> None:
+        self._fleet, self._app, self._desk, self._health = fleet, app, desk, health
+        self._idle_seconds = idle_seconds
+        self._stop, self._forgotten = threading.Event(), threading.Event()
+        self._node_id = 0
+        self._latest_activity = time.monotonic()
+
+    def stop(self) -> None:
+        """End the loop after the answer in hand."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        retry = _Backoff()
+        with self._beating():
+            while not self._is_done():
+                try:
+                    self._connect()
+                    retry = _Backoff()
+                    self._serve()
+                except FleetError as error:
+                    refused = isinstance(error, Refused)
+                    self._health.change_state("refused" if refused else "unreachable", error=str(error))
+                    pause = retry.longest() if refused else retry.next()
+                    LOGGER.warning("%s pause=%.1f", error, pause)
+                    self._stop.wait(pause)
+        self._say_goodbye()
+
+    def _connect(self) -> None:
+        self._node_id = self._fleet.activate()
+        self._forgotten.clear()
+        self._health.change_state("connected", node_id=self._node_id)
+        LOGGER.info("Connected node=%d", self._node_id)
+
+    def _serve(self) -> None:
+        """Poll often after a message, and ever more seldom without one."""
+        pause = QUICKEST_POLL_SECONDS
+        while not self._is_done():
+            if self._forgotten.is_set():
+                raise Unreachable("The gateway has forgotten this merchant; connecting again.")
+            envelope = self._fleet.pull()
+            if envelope is None:
+                self._stop.wait(pause)
+                pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
+                continue
+            self._handle(envelope)
+            self._latest_activity, pause = time.monotonic(), QUICKEST_POLL_SECONDS
+
+    def _handle(self, envelope: Envelope) -> None:
+        """Answer one message, and hand the answer in for as long as somebody waits for it."""
+        about = envelope.message.metadata
+        until = about.created_at + about.ttl
+        try:
+            message = self._retried(envelope, until)
+            reply = self._answer(message)
+            error = None if reply.has_content() else "A message was declined; the log says why."
+        except MessageError as refusal:
+            LOGGER.warning("Refused: %s", refusal)
+            reply, error = _decline(envelope.message), str(refusal)
+        except MessageOver as over:
+            LOGGER.warning("%s", over)
+            return
+        self._hand_in(reply, until)
+        self._health.note_message(self._desk.latest_round, error=error)
+
+    def _answer(self, message: Message) -> Message:
+        """Run the app; what it raises leaves as one word, and was logged where it was raised."""
+        context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
+        try:
+            return self._app(message, context)
+        except MessageError:
+            return _decline(message)
+        except Exception as error:  # of Flower, for a type of message that nobody answers
+            LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)
+            return _decline(message)
+
+    def _retried(self, envelope: Envelope, until: float) -> Message:
+        retry = _Backoff()
+        while True:
+            try:
+                return self._fleet.fetch(envelope)
+            except Unreachable as error:
+                self._wait_or_raise(error, retry, until)
+
+    def _hand_in(self, reply: Message, until: float) -> None:
+        retry = _Backoff()
+        while True:
+            try:
+                return self._fleet.push(reply)
+            except MessageOver as over:
+                LOGGER.warning("%s", over)
+                return None
+            except Unreachable as error:
+                self._wait_or_raise(error, retry, until)
+
+    def _wait_or_raise(self, error: Unreachable, retry: _Backoff, until: float) -> None:
+        if self._stop.is_set() or time.time() > until:
+            raise error
+        self._health.change_state("unreachable", error=str(error))
+        self._stop.wait(retry.next())
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Say from a thread of its own that this merchant is there, also while a long round is computed."""
+        ended = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(ended,), name="heartbeat", daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    def _beat(self, ended: threading.Event) -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            try:
+                if self._node_id and not self._fleet.heartbeat():
+                    self._forgotten.set()
+            except FleetError as error:
+                LOGGER.debug("No heartbeat: %s", error)
+            self._health.write()
+
+    def _is_done(self) -> bool:
+        idle = time.monotonic() - self._latest_activity
+        return self._stop.is_set() or (self._idle_seconds is not None and idle > self._idle_seconds)
+
+    def _say_goodbye(self) -> None:
+        try:
+            if self._node_id:
+                self._fleet.deactivate()
+        except FleetError as error:
+            LOGGER.info("No goodbye: %s", error)
+        self._health.change_state("stopped")
+        LOGGER.info("Stopped")
+
+
+class _Backoff:
+    """Pauses that double up to half a minute, each a little off, so that a thousand merchants do not knock at once."""
+
+    def __init__(self) -> None:
+        self._seconds = FIRST_RETRY_SECONDS
+
+    def next(self) -> float:
+        pause, self._seconds = self._seconds, min(2 * self._seconds, LAST_RETRY_SECONDS)
+        return _jitter(pause)
+
+    def longest(self) -> float:
+        return _jitter(LAST_RETRY_SECONDS)
+
+
+def _jitter(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311  when to knock is no secret
+
+
+def _decline(message: Message) -> Message:
+    return Message(Error(CLIENT_RAISED, DECLINED), reply_to=message)

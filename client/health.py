@@ -1,0 +1,134 @@
+"""How the daemon is: one small file, rewritten whole, and on request a page on loopback. Nothing of it is data."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
+
+from client.archive import write_whole
+from client.desk import LatestRound
+from common.errors import ConfigError
+
+LOGGER = logging.getLogger(__name__)
+State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is shown.
+
+    Attributes
+    ----------
+    since
+        When `state` began.
+    latest_error
+        The last sentence that explained why something did not work; it stays when all is well again.
+    """
+
+    state: State
+    since: str
+    node_id: int | None = None
+    latest_message_at: str | None = None
+    latest_round: LatestRound | None = None
+    latest_error: str | None = None
+    latest_error_at: str | None = None
+
+
+class Health:
+    """Keep the condition, and write it down when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, threading.Lock()
+        self._condition = Condition("connecting", now_text())
+
+    def change_state(self, state: State, *, node_id: int | None = None, error: str | None = None) -> None:
+        """Note that the line to the gateway is up, down or refused."""
+        with self._lock:
+            changed = replace(self._condition, state=state, node_id=node_id or self._condition.node_id)
+            if state != self._condition.state:
+                changed = replace(changed, since=now_text())
+            self._condition = changed if error is None else _with_error(changed, error)
+        self.write()
+
+    def note_message(self, latest_round: LatestRound | None, *, error: str | None = None) -> None:
+        """Note that a message was answered, or why it was not."""
+        with self._lock:
+            changed = replace(self._condition, latest_message_at=now_text(), latest_round=latest_round)
+            self._condition = changed if error is None else _with_error(changed, error)
+        self.write()
+
+    def as_json(self) -> dict[str, Any]:
+        """Say everything."""
+        with self._lock:
+            return {**asdict(self._condition), "process": os.getpid(), "written_at": now_text()}
+
+    def write(self) -> None:
+        """Write the file; a full disk does not stop the daemon for that."""
+        try:
+            write_whole(self._path, (json.dumps(self.as_json(), indent=2) + "\n").encode())
+        except ConfigError as error:
+            LOGGER.warning("Health is not written: %s", error)
+
+
+def now_text() -> str:
+    """Write the present second in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _with_error(condition: Condition, error: str) -> Condition:
+    return replace(condition, latest_error=error, latest_error_at=now_text())
+
+
+@contextmanager
+def serving(health: Health, port: int | None) -> Iterator[None]:
+    """Show the condition at http://127.0.0.1:PORT while inside: status 200 where connected, 503 where not.
+
+    Raises
+    ------
+    ConfigError
+        The port is taken.
+    """
+    if port is None:
+        yield
+        return
+    try:
+        server = _Server(("127.0.0.1", port), _Page)
+    except OSError as error:
+        raise ConfigError(f"Cannot listen on port {port}: {error.strerror}; choose another --health-port.") from error
+    server.health = health
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    health: Health
+
+
+class _Page(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        said = self.server.health.as_json()
+        content = (json.dumps(said, indent=2) + "\n").encode()
+        self.send_response(200 if said["state"] == "connected" else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  the library's name
+        """Stay quiet."""
