@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from client.audit.command import audit as audit_command
 from client.card import PublicCohort, make_card
+from client.command.doctor import doctor
 from client.command.join import join
+from client.command.predict import predict
 from client.command.run import run
 from client.guard import LARGEST_MODEL, Offer, agree
 from client.ledger.cli import ledger_app
@@ -41,6 +43,8 @@ app.add_typer(ledger_app, name="ledger")
 app.command(name="audit")(audit_command)
 app.command()(join)
 app.command()(run)
+app.command()(doctor)
+app.command()(predict)
 
 
 @app.command()

@@ -18,6 +18,8 @@ import hashlib
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
@@ -215,6 +217,25 @@ class Fleet:
             raise _explain_failure(error, self._address) from error
         except ValueError as error:  # no protobuf in a response of status 200
             raise Unreachable(f"What answers at {self._address} is no gateway; check the address.") from error
+
+
+def read_clock(address: str, context: ssl.SSLContext) -> datetime | None:
+    """Ask a gateway for nothing, and read the time in what it answers.
+
+    Raises
+    ------
+    FleetError
+        Nobody answers, or not with a certificate of the federation.
+    """
+    try:
+        with httpx.Client(transport=_BoundedTransport(context), timeout=TIMEOUT_SECONDS) as client:
+            told = client.get(f"https://{address}/").headers.get("date", "")
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise _explain_failure(error, address) from error
+    try:
+        return parsedate_to_datetime(told)
+    except ValueError:
+        return None
 
 
 class _Client(FleetHttpClient):

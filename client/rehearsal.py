@@ -38,7 +38,7 @@ def rehearse(place: Place, plan: Plan, ledger: Ledger, *, data_root: Path) -> di
         Something is missing, or the policy does not allow the plan.
     """
     policy = read_policy(place.policy)
-    agreement = agree(policy, _make_offer(place, policy, plan), ledger, num_coordinates=count_parameters(plan))
+    agreement = agree(policy, make_offer(place, policy, plan), ledger, num_coordinates=count_parameters(plan))
     seconds, num_bytes = _compute(plan, agreement, data_root)
     training, sigma = agreement.offer.training, agreement.mechanism.noise_multiplier
     mu = (training.num_rounds * agreement.mechanism.mu_squared) ** 0.5
@@ -55,8 +55,14 @@ def rehearse(place: Place, plan: Plan, ledger: Ledger, *, data_root: Path) -> di
     }
 
 
-def _make_offer(place: Place, policy: Policy, plan: Plan) -> Offer:
-    """Stand in for the coordinator: its own key where one was joined, and the smallest cohort that is allowed."""
+def make_offer(place: Place, policy: Policy, plan: Plan) -> Offer:
+    """Stand in for the coordinator: its own key where one was joined, and the smallest cohort that is allowed.
+
+    Raises
+    ------
+    PrivacyError
+        The policy approves no coordinator.
+    """
     if place.federation.is_file():
         coordinator = read_membership(place).federation.coordinator_name
     elif policy.approval.coordinators:

@@ -1,0 +1,216 @@
+"""Look at everything that a round needs, one thing after another, and say of each fault how to mend it.
+
+Nothing is sent but a greeting, nothing is spent. Sentences about the data are for the merchant's own terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from certs.authority import read_certificate
+from certs.key import read_key
+from client.archive import write_whole
+from client.check.inspection import inspect_rows
+from client.command.run import holding
+from client.data import read_rows, read_series
+from client.desk import count_parameters
+from client.device import choose_device
+from client.fleet import Fleet, read_clock
+from client.guard import agree
+from client.ledger.ledger import Ledger
+from client.ledger.verification import verify_ledger
+from client.membership import Membership, read_federation, read_membership, require_size_class
+from client.place import Place
+from client.policy import read_policy
+from client.rehearsal import make_offer
+from common.errors import ConfigError, DataError, HansaError, PrivacyError
+from common.features import count_trainable
+from common.plan import Plan
+
+CLOCK_SECONDS = 60.0  # off at most; Flower refuses what is signed over 5 s ahead or 5 minutes behind
+LEAST_FREE_BYTES = 200 << 20
+SOON_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found about one thing.
+
+    Attributes
+    ----------
+    sentence
+        What is so; for a fault also what to do.
+    """
+
+    name: str
+    is_fault: bool
+    sentence: str
+
+
+def examine(place: Place, plan: Plan | None, *, data_root: Path, device: str) -> list[Verdict]:
+    """Look at everything; what a fault makes impossible to look at is a fault of its own."""
+    verdicts = [_look(name, partial(check, place)) for name, check in FOLDER_CHECKS.items()]
+    verdicts.append(_look("device", lambda: f"computes on {_name_device(choose_device(device))}"))
+    verdicts += _look_at_line(place)
+    if plan is not None:
+        verdicts.append(_look("plan", lambda: _check_plan(place, plan)))
+        verdicts += _look_at_data(plan, data_root)
+    return verdicts
+
+
+def _look(name: str, check: Callable[[], str]) -> Verdict:
+    try:
+        return Verdict(name, False, check())
+    except HansaError as error:
+        return Verdict(name, True, str(error))
+
+
+def _check_policy(place: Place) -> str:
+    policy = read_policy(place.policy)
+    return f"allows epsilon {policy.plan.epsilon} a plan and {policy.budget.epsilon} for life, per {policy.unit}"
+
+
+def _check_approval(place: Place) -> str:
+    federation, approval = read_federation(place), read_policy(place.policy).approval
+    if federation.coordinator_name not in approval.coordinators:
+        raise PrivacyError(
+            f"The policy does not approve the coordinator of {federation.welcome.federation!r}, so it declines every "
+            f"plan; compare its hash {federation.coordinator_name} and put it into approval.coordinators."
+        )
+    if approval.automatic is None and not approval.plans:
+        raise PrivacyError("The policy approves no plan; list one in approval.plans, or add [approval.automatic].")
+    return f"the coordinator of {federation.welcome.federation!r} may propose plans"
+
+
+def _check_ledger(place: Place) -> str:
+    verify_ledger(place.ledger)
+    policy = read_policy(place.policy)
+    with closing(Ledger(place.ledger)) as ledger:
+        account = ledger.account(policy.dataset, policy.unit)
+        return f"whole; {len(account.spends)} rounds were charged to {policy.dataset!r} per {policy.unit}"
+
+
+def _check_keys(place: Place) -> str:
+    for key in (place.tls_key, place.node_key):
+        if not key.is_file():
+            raise DataError(f"There is no key {key}; bring it back, or make it with: hansa-client join NAME")
+        read_key(key)
+    return "tls.key and node.key are keys, readable by their owner alone"
+
+
+def _check_certificate(place: Place) -> str:
+    welcome = read_membership(place).federation.welcome
+    until = read_certificate(welcome.certificate.encode(), origin=str(place.certificate)).not_valid_after_utc
+    days = (until - datetime.now(UTC)).days
+    soon = "; join again soon" if days < SOON_DAYS else ""
+    return f"of {welcome.name!r}, signed by the authority of {welcome.federation!r}, valid for {days} more days{soon}"
+
+
+def _check_size_class(place: Place) -> str:
+    federation = read_federation(place)
+    require_size_class(read_policy(place.policy), federation)
+    return f"{federation.size_class}, as enrolled"
+
+
+def _check_disk(place: Place) -> str:
+    write_whole(place.folder / ".doctor", b"")
+    (place.folder / ".doctor").unlink()
+    free = shutil.disk_usage(place.folder).free
+    if free < LEAST_FREE_BYTES:
+        raise ConfigError(
+            f"The disk of {place.folder.resolve()} has {free >> 20} MB left; a round that cannot be written is lost: "
+            f"free {LEAST_FREE_BYTES >> 20} MB."
+        )
+    return f"writable, {free >> 20} MB free"
+
+
+def _name_device(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+
+
+def _look_at_line(place: Place) -> Iterator[Verdict]:
+    """Dial the gateway, read its clock, and greet it."""
+    try:
+        membership = read_membership(place)
+    except HansaError:
+        yield Verdict("gateway", True, "Cannot be dialled before the faults above are mended.")
+        return
+    address = membership.federation.welcome.address
+    try:
+        theirs = read_clock(address, membership.context)
+    except HansaError as error:
+        yield Verdict("gateway", True, str(error))
+        return
+    yield Verdict("gateway", False, f"{address} answers over TLS with a certificate of the federation's authority")
+    yield _look("clock", lambda: _check_clock(theirs, datetime.now(UTC)))
+    yield _look("enrolment", lambda: _greet(place, membership))
+
+
+def _check_clock(theirs: datetime | None, ours: datetime) -> str:
+    if theirs is None:
+        raise DataError("The gateway does not tell the time; compare this machine's clock with another one.")
+    off = (ours - theirs).total_seconds()
+    if abs(off) > CLOCK_SECONDS:
+        word = "ahead of" if off > 0 else "behind"
+        raise ConfigError(
+            f"This machine's clock is {abs(off):.0f} s {word} the gateway's, so requests are refused; set it right, "
+            "for instance with: timedatectl set-ntp true"
+        )
+    return f"at most {abs(off) + 1:.0f} s from the gateway's"
+
+
+def _greet(place: Place, membership: Membership) -> str:
+    """Say hello and goodbye, unless the daemon is there to speak for itself."""
+    try:
+        with holding(place):
+            fleet = Fleet(membership.federation.welcome.address, membership.node_key, membership.context)
+            with closing(fleet):
+                fleet.activate()
+                fleet.deactivate()
+    except ConfigError as error:
+        if "Another" in str(error):
+            return "hansa-client run is up; its state is in health.json"
+        raise
+    return "the gateway knows this merchant"
+
+
+def _check_plan(place: Place, plan: Plan) -> str:
+    policy = read_policy(place.policy)
+    with closing(Ledger(place.ledger)) as ledger:
+        offer = make_offer(place, policy, plan)
+        agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan))
+    return f"allowed, with noise {agreement.mechanism.noise_multiplier:.4g} in {offer.training.num_rounds} rounds"
+
+
+def _look_at_data(plan: Plan, data_root: Path) -> Iterator[Verdict]:
+    """Check the data against the plan as `hansa-sim check` does, and that a round can be cut from it."""
+    try:
+        report, _ = inspect_rows(read_rows(plan.data, data_root), plan)
+        count_trainable(read_series(plan, data_root))
+    except DataError as error:
+        yield Verdict("data", True, str(error))
+        return
+    if not report.fails:
+        yield Verdict("data", False, f"{report.facts['rows']} rows, {report.facts['entities']} of {plan.data.entity}")
+    for finding in report.findings:
+        yield Verdict(f"data: {finding.severity}", finding.severity == "fault", finding.sentence)
+
+
+FOLDER_CHECKS: dict[str, Callable[[Place], str]] = {
+    "policy": _check_policy,
+    "ledger": _check_ledger,
+    "disk": _check_disk,
+    "keys": _check_keys,
+    "certificate": _check_certificate,
+    "size class": _check_size_class,
+    "approval": _check_approval,
+}

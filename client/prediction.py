@@ -1,0 +1,125 @@
+"""A merchant's forecasts from a federation's model: made here, of its own rows, and never to be shared.
+
+No privacy is promised for them: they are computed from the merchant's rows without noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from client.archive import Model, write_whole
+from client.data import read_panel
+from client.forecast import forecast_demand
+from client.personalise import personalise
+from common.errors import ConfigError, DataError
+from common.features import build_series
+from common.metric import QUANTILE_LEVELS, Forecast
+from common.model import DemandGRU, get_vector, make_model, set_vector
+from common.panel import Panel, find_active
+from common.plan import ModelPlan, Plan
+
+SUFFIXES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be forecast.
+
+    Attributes
+    ----------
+    origin
+        The first day that is forecast; nothing from it on is looked at but what the plan declares as known ahead.
+    personal
+        Whether the model is fitted to this merchant first.
+    """
+
+    origin: date
+    personal: bool
+    device: torch.device
+
+
+def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
+    """Forecast the horizon of every entity that takes part at the origin.
+
+    Returns
+    -------
+    DataFrame
+        One row per entity and bucket: entity, date (the bucket's first day), mean, q10 … q90, and the probability of
+        any demand in the whole horizon.
+
+    Raises
+    ------
+    DataError
+        No entity takes part, or the model does not fit the plan's columns.
+    ConfigError
+        The origin leaves no history.
+    """
+    plan = _extend(model.note.plan, question.origin)
+    panel = read_panel(plan.data, data_root)
+    day = panel.day_of(question.origin)
+    panel = panel.select(find_active(panel, plan.data, day))
+    if len(panel.entities) == 0:
+        raise DataError(f"No {plan.data.entity} takes part at {question.origin}; choose another --origin.")
+    network = _restore(model, panel, plan.model, day)
+    if question.personal:
+        network = personalise(network, panel, plan.model, day)
+    forecast = forecast_demand(network, build_series(panel, plan.model, day), device=question.device)
+    return _as_table(forecast, panel, plan.model, question.origin)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write forecasts whole or not at all, as the file's ending says; an older file is replaced."""
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"--out {path} is neither .csv nor .parquet; choose one of them.")
+    stream = BytesIO()
+    if path.suffix == ".csv":
+        table.to_csv(stream, index=False)
+    else:
+        table.to_parquet(stream, index=False)
+    write_whole(path, stream.getvalue())
+
+
+def _extend(plan: Plan, origin: date) -> Plan:
+    """Let the plan's span reach to the end of the horizon, for a forecast from later rows than it was trained on."""
+    if (origin - plan.data.start).days < plan.model.step_days:
+        raise ConfigError(
+            f"--origin {origin} leaves no history after data.start {plan.data.start}; choose a later one."
+        )
+    end = max(plan.data.end, origin + timedelta(days=plan.model.horizon_days - 1))
+    return plan.model_copy(update={"data": plan.data.model_copy(update={"end": end})})
+
+
+def _restore(model: Model, panel: Panel, plan: ModelPlan, day: int) -> DemandGRU:
+    series = build_series(panel.select(np.arange(0)), plan, day)
+    network = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=0)
+    if len(get_vector(network)) != len(model.parameters):
+        raise DataError("The model has another number of parameters than its plan's; ask the coordinator for another.")
+    set_vector(network, model.parameters)
+    return network
+
+
+def _as_table(forecast: Forecast, panel: Panel, plan: ModelPlan, origin: date) -> pd.DataFrame:
+    assert forecast.quantiles is not None  # noqa: S101  for mypy: a network's are there
+    assert forecast.probability is not None  # noqa: S101
+    starts = [origin + timedelta(days=bucket * plan.bucket_days) for bucket in range(plan.horizon)]
+    num_entities = len(panel.entities)
+    levels = {
+        f"q{round(100 * level)}": forecast.quantiles[:, :, number].ravel()
+        for number, level in enumerate(QUANTILE_LEVELS)
+    }
+    return pd.DataFrame(
+        {
+            "entity": np.repeat(panel.entities.astype(str), plan.horizon),
+            "date": [day.isoformat() for day in starts] * num_entities,
+            "mean": forecast.mean.ravel(),
+            **levels,
+            "probability": np.repeat(forecast.probability, plan.horizon),
+        }
+    )
