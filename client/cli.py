@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from client.audit.command import audit as audit_command
 from client.card import PublicCohort, make_card
+from client.command.audit import audit
 from client.command.doctor import doctor
 from client.command.join import join
 from client.command.predict import predict
@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, which hold the data
 )
 app.add_typer(ledger_app, name="ledger")
-app.command(name="audit")(audit_command)
+app.command()(audit)
 app.command()(join)
 app.command()(run)
 app.command()(doctor)

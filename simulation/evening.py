@@ -101,7 +101,7 @@ def watch_rounds(network: Network, merchants: Sequence[str], console: Console, *
         task = bar.add_task("rounds", total=None)
 
         def look() -> dict[str, Any] | None:
-            status = network.server("status")
+            status = network.status()
             launch = status["launches"][0]
             bar.update(task, completed=launch["round"], total=launch["num_rounds"], description=launch["state"])
             received = status["models"][0]["received_by"] if status["models"] else {}

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from common.errors import HansaError
 
 READY_SECONDS = 60.0
@@ -92,6 +94,11 @@ class Network:
         """Type a command of a merchant, and read its JSON."""
         return _read_json(["hansa-client", *words, "--folder", str(self.folder / merchant), "--json"])
 
+    def status(self) -> dict[str, Any]:
+        """Ask the coordinator's page, which takes no process to start."""
+        said: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.port + 2}/status.json", timeout=20.0).json()
+        return said
+
     def let_in(self, merchant: str, *, unit: str, size_class: int, epsilon: float, without_noise: bool = False) -> None:
         """Write a merchant's policy, open its ledger, and have it join."""
         folder = self.folder / merchant
@@ -106,7 +113,7 @@ class Network:
         (folder / "policy.toml").write_text(text)
         self.client(merchant, "ledger", "open")
         request, welcome = folder / f"{merchant}.request.json", folder / f"{merchant}.welcome.json"
-        self.client(merchant, "join", merchant, "--out", str(request))
+        self.client(merchant, "join", merchant)
         self.server("enroll", str(request), "--out", str(welcome))
         self.client(merchant, "join", "--welcome", str(welcome))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from client.app import Answers, Merchant
+from client.data import read_rows
+from client.policy import Policy
 from common.errors import DataError, PrivacyError
 from common.features import Series, build_series
 from common.message.record import hash_vector
@@ -24,6 +27,7 @@ from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model import get_vector, make_model
 from common.panel import Panel, as_text, build_panel, find_active
 from common.plan import Plan
+from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
@@ -177,3 +181,19 @@ def sample_entities(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     names = build_panel(rows, plan.data).entities
     kept = names[np.unique(np.linspace(0, len(names) - 1, MOST_ENTITIES).astype(int))]
     return rows[np.isin(as_text(rows[plan.data.entity]), kept)]
+
+
+def make_subject(plan: Plan, data_root: Path, policy: Policy) -> Subject:
+    """Copy the merchant's rows, and take the noise that spends the policy's epsilon on the whole plan."""
+    epsilon, delta = policy.plan.epsilon, policy.budget.delta
+    num_rounds = plan.privacy.training.num_rounds
+    sigma = noise_multiplier_for(epsilon=epsilon, delta=delta, num_rounds=num_rounds)
+    return Subject(
+        plan,
+        sample_entities(read_rows(plan.data, data_root), plan),
+        plan.evaluation.origins[0],
+        Mechanism(plan.privacy.clipping_norm, sigma),
+        num_rounds,
+        epsilon,
+        delta,
+    )

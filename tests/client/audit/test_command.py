@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from client import cli
-from client.audit import command
+from client.audit import subject as subjects
 from client.audit.subject import Subject
 from client.policy import read_policy
 from common.plan import read_plan
@@ -73,7 +73,7 @@ def test_a_merchant_audits_its_own_rows_and_spends_nothing(
 
 def test_the_noise_is_what_the_policy_asks_for(shop: Path) -> None:
     policy = read_policy(shop / "policy.toml")
-    subject = command.make_subject(read_plan(shop / "plan.toml"), shop, policy)
+    subject = subjects.make_subject(read_plan(shop / "plan.toml"), shop, policy)
     spent = epsilon_of((20 * subject.mechanism.mu_squared) ** 0.5, policy.budget.delta)
     assert spent == pytest.approx(policy.plan.epsilon, rel=1e-6)
 

@@ -1,0 +1,127 @@
+"""Three merchants and a coordinator, seven processes, real TLS: ten rounds without noise, and ten with."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from network.federation import (
+    await_launch,
+    canary,
+    journal,
+    launch,
+    let_everyone_in,
+    plan_text,
+    released_model,
+    report,
+    run_in_process,
+)
+from simulation.network import Network, free_port
+
+MERCHANTS = 3
+EPSILON = 8.0
+
+
+@dataclass(frozen=True)
+class Evening:
+    """What is left when everything has stopped."""
+
+    network: Network
+    names: list[str]
+    plain: dict[str, Any]
+    private: dict[str, Any]
+    exit_codes: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+    with Network(tmp_path_factory.mktemp("federation"), free_port()) as network:
+        names = let_everyone_in(network, MERCHANTS, epsilon=EPSILON)
+        network.start_coordinator()
+        for name in names:
+            network.start_merchant(name)
+        words = ("--quorum", str(MERCHANTS))
+        plain = await_launch(network, launch(network, plan_text("plain"), *words, "--without-noise"), received_by=names)
+        private = await_launch(network, launch(network, plan_text("private"), *words), received_by=names)
+        for name in names:
+            out = network.folder / name / "forecasts.csv"
+            network.client(name, "predict", "--data-root", str(network.folder / name), "--out", str(out))
+        exit_codes = {name: network.stop(name) for name in [*names, "coordinator"]}
+        yield Evening(network, names, plain, private, exit_codes)
+
+
+def test_everybody_answers_every_round(evening: Evening) -> None:
+    for number in (1, 2):
+        rounds = [line for line in journal(evening.network, number) if line["event"] in ("round", "missed")]
+        assert [(line["event"], line["round"]) for line in rounds] == [("round", r) for r in range(1, 11)]
+        assert all(line["answered"] == evening.names and not line["refused"] for line in rounds)
+
+
+def test_without_noise_the_model_is_that_of_one_process(evening: Evening) -> None:
+    expected = run_in_process(evening.network.folder, evening.names, plan_text("plain"))
+    torch.testing.assert_close(released_model(evening.network, 1), expected, rtol=0, atol=1e-6)
+
+
+def test_with_noise_every_ledger_says_the_plans_epsilon(evening: Evening) -> None:
+    for name in evening.names:
+        shown = evening.network.client(name, "ledger", "show")
+        text = str(shown)
+        assert "private" in text or shown, shown
+    spent = evening.private["epsilon_by_size_class"]
+    assert list(spent) == ["32"]
+    assert spent["32"] == pytest.approx(EPSILON, rel=0.02)
+
+
+def test_without_noise_no_epsilon_is_claimed(evening: Evening) -> None:
+    assert evening.plain["epsilon_by_size_class"] == {"32": None}
+
+
+def test_every_merchant_forecasts_its_own_products(evening: Evening) -> None:
+    for merchant, name in enumerate(evening.names):
+        forecast = pd.read_csv(evening.network.folder / name / "forecasts.csv")
+        assert set(forecast["entity"]) == {canary(merchant, product) for product in range(6)}
+        assert len(forecast) == 6 * 7
+        assert (forecast["q10"] <= forecast["q90"]).all()
+        assert forecast["mean"].between(0, 1e6).all()
+
+
+def test_everything_ends_with_exit_code_0(evening: Evening) -> None:
+    assert evening.exit_codes == dict.fromkeys([*evening.names, "coordinator"], 0), report(evening.network)
+
+
+def test_no_name_of_a_product_is_in_anything_of_the_coordinators(evening: Evening) -> None:
+    files = [file for file in evening.network.coordinator.rglob("*") if file.is_file()]
+    assert {"superlink.sqlite", "registry.sqlite", "conductor.log", "journal.jsonl"} <= {file.name for file in files}
+    assert [file for file in files if b"CANARY" in file.read_bytes()] == []
+
+
+def test_no_name_of_a_product_is_in_a_merchants_log_or_ledger(evening: Evening) -> None:
+    allowed = {"sales.csv", "forecasts.csv"}
+    for name in evening.names:
+        files = [file for file in (evening.network.folder / name).rglob("*") if file.is_file()]
+        assert {file.name for file in files if b"CANARY" in file.read_bytes()} == allowed
+
+
+def test_nothing_is_left_running(evening: Evening) -> None:
+    folder = str(evening.network.folder)
+    running = [file for file in Path("/proc").glob("[0-9]*/cmdline") if folder.encode() in _read(file)]
+    assert running == []
+
+
+def test_flowers_database_is_whole(evening: Evening) -> None:
+    with sqlite3.connect(evening.network.coordinator / "superlink.sqlite") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
