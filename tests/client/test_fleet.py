@@ -142,13 +142,10 @@ def test_a_reply_to_a_run_that_is_over_is_over_too(superlink: SuperLink, fleet: 
 
 def test_a_node_that_is_not_registered_is_refused(superlink: SuperLink, tmp_path: Path) -> None:
     caller = make_caller(tmp_path / "stranger", superlink.authority)
-    with (
-        closing(Fleet(superlink.address, caller.node_key, caller.context)) as fleet,
-        pytest.raises(Unreachable, match="not registered"),
-    ):
-        fleet.connect()
-        with pytest.raises(Refused, match="401"):
-            fleet.pull()
+    with closing(Fleet(superlink.address, caller.node_key, caller.context)) as fleet:
+        for call, kind, word in ((fleet.connect, Unreachable, "not registered"), (fleet.pull, Refused, "401")):
+            with pytest.raises(kind, match=word):
+                call()
 
 
 def test_a_merchant_that_was_killed_is_let_in_at_once_by_its_node_id(superlink: SuperLink, tmp_path: Path) -> None:
