@@ -73,7 +73,7 @@ class Daemon:
         self._say_goodbye()
 
     def _connect(self) -> None:
-        self._node_id = self._fleet.activate()
+        self._node_id = self._fleet.connect()
         self._forgotten.clear()
         self._health.change_state("connected", node_id=self._node_id)
         LOGGER.info("Connected node=%d", self._node_id)

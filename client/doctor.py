@@ -26,6 +26,7 @@ from client.desk import count_parameters
 from client.device import choose_device
 from client.fleet import Fleet, read_clock
 from client.guard import agree
+from client.health import read_node_id
 from client.ledger.ledger import Ledger
 from client.ledger.verification import verify_ledger
 from client.membership import Membership, read_federation, read_membership, require_size_class
@@ -172,9 +173,10 @@ def _greet(place: Place, membership: Membership) -> str:
     """Say hello and goodbye, unless the daemon is there to speak for itself."""
     try:
         with holding(place):
-            fleet = Fleet(membership.federation.welcome.address, membership.node_key, membership.context)
+            address, node_id = membership.federation.welcome.address, read_node_id(place.health)
+            fleet = Fleet(address, membership.node_key, membership.context, node_id=node_id)
             with closing(fleet):
-                fleet.activate()
+                fleet.connect()
                 fleet.deactivate()
     except ConfigError as error:
         if "Another" in str(error):

@@ -15,6 +15,7 @@ other than the federation's, end the process on a refusal, read an answer of any
 from __future__ import annotations
 
 import hashlib
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import TypeVar
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from flwr.app import Message
+from flwr.app import Array, Message
 from flwr.app.message import remove_content_from_message
 from flwr.common.serde import message_from_proto, message_to_proto
 from flwr.proto.fleet_pb2 import (
@@ -42,7 +43,12 @@ from flwr.proto.message_pb2 import (
 )
 from flwr.proto.node_pb2 import Node
 from flwr.supercore.error import ApiErrorCode, FlowerError
-from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree, no_object_id_recompute
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_head_values_from_object_content,
+    get_object_tree,
+    no_object_id_recompute,
+)
 from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from flwr.supercore.interceptors.http.utils import add_headers
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
@@ -108,17 +114,26 @@ class Fleet:
         The node key, by which the coordinator knows this merchant.
     context
         Trusts the federation's authority alone and carries the merchant's certificate.
+    node_id
+        What an earlier connection was told; None where that is not known.
     """
 
-    def __init__(self, address: str, key: EllipticCurvePrivateKey, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, address: str, key: EllipticCurvePrivateKey, context: ssl.SSLContext, *, node_id: int | None = None
+    ) -> None:
         self._address, self._public = address, public_pem(key.public_key())
         self._client = _Client(address, key, context)
-        self._node = Node()
+        self._node = Node(node_id=node_id or 0)
 
-    def activate(self) -> int:
-        """Say that this merchant is there; return its node id."""
-        asked = ActivateNodeRequest(public_key=self._public, heartbeat_interval=HEARTBEAT_SECONDS)
-        self._node = Node(node_id=self._call(self._client.ActivateNode, asked).node_id)
+    def connect(self) -> int:
+        """Say that this merchant is there; return its node id.
+
+        A SuperLink activates nobody whom it still counts as there, for a minute after a merchant was killed; but
+        it takes a heartbeat of whoever knows the node id.
+        """
+        if not (self._node.node_id and self._is_known()):
+            asked = ActivateNodeRequest(public_key=self._public, heartbeat_interval=HEARTBEAT_SECONDS)
+            self._node = Node(node_id=self._call(self._client.ActivateNode, asked).node_id)
         return self._node.node_id
 
     def heartbeat(self) -> bool:
@@ -188,6 +203,12 @@ class Fleet:
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
+
+    def _is_known(self) -> bool:
+        try:
+            return self.heartbeat()
+        except Refused:  # perhaps an id from before this merchant was enrolled anew
+            return False
 
     def _pull_object(self, run_id: int, object_id: str) -> bytes:
         asked = PullObjectRequest(node=self._node, run_id=run_id, object_id=object_id)
@@ -312,7 +333,12 @@ def _object_ids(tree: ObjectTree) -> list[str]:
 def _inflate(envelope: Envelope, contents: dict[str, bytes]) -> Message:
     """Put a message together from objects that were checked against their ids."""
     try:
+        num_bytes = sum(_unrolled_bytes(content, contents) for content in contents.values())
+        if num_bytes > MOST_MESSAGE_BYTES:
+            raise _too_large()
         message = inflate_object_from_contents(envelope.tree.object_id, contents)
+    except MessageError:
+        raise
     except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
         raise MessageError("The objects of a message are no message of this version of Flower.") from error
     if not isinstance(message, Message) or not message.has_content():
@@ -321,6 +347,15 @@ def _inflate(envelope: Envelope, contents: dict[str, bytes]) -> Message:
         raise MessageError("A message has another id than its envelope says.")
     message.metadata.__dict__["_message_id"] = envelope.tree.object_id
     return message
+
+
+def _unrolled_bytes(content: bytes, contents: dict[str, bytes]) -> int:
+    """Count what an array takes in memory: it may name the same chunk of bytes as often as a stranger likes."""
+    kind, children, length = get_object_head_values_from_object_content(content)
+    if kind != Array.__qualname__:
+        return 0
+    body = content[len(content) - length :]
+    return sum(len(contents[children[place]]) for place in json.loads(body)["arraychunk_ids"])
 
 
 def _too_large() -> MessageError:
@@ -342,6 +377,11 @@ def _explain_status(response: httpx.Response) -> FleetError:
         return Refused(
             "The gateway does not accept this merchant's certificate (403): revoked, or of another node key; "
             "ask the coordinator, and join again."
+        )
+    if status == httpx.codes.PRECONDITION_FAILED:
+        return Unreachable(
+            "The gateway does not let this merchant in (412): an earlier connection of it is not forgotten yet, which "
+            "takes a minute, or it is not registered; tried again."
         )
     if status == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error or response.is_redirect:
         return Unreachable(f"The gateway answers with status {status}; tried again.")

@@ -79,6 +79,15 @@ class Health:
             LOGGER.warning("Health is not written: %s", error)
 
 
+def read_node_id(path: Path) -> int | None:
+    """Read the node id that an earlier daemon was told, where it wrote one down."""
+    try:
+        node_id = json.loads(path.read_bytes())["node_id"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return node_id if isinstance(node_id, int) else None
+
+
 def now_text() -> str:
     """Write the present second in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

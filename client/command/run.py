@@ -60,15 +60,16 @@ def _serve(
     from client.desk import Desk, make_desk_app
     from client.device import choose_device
     from client.fleet import Fleet
-    from client.health import Health, serving
+    from client.health import Health, read_node_id, serving
 
     if threads:
         torch.set_num_threads(threads)
     federation = membership.federation
     desk = Desk(place, federation, ledger, data_root=data_root, device=choose_device(device))
     desk.resume()
+    node_id = read_node_id(place.health)
     health = Health(place.health)
-    fleet = Fleet(federation.welcome.address, membership.node_key, membership.context)
+    fleet = Fleet(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(fleet), serving(health, health_port):
         daemon = Daemon(fleet, make_desk_app(desk), desk, health, idle_seconds=until_idle)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
+import pandas as pd
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flwr.app import Message, RecordDict
+from flwr.app import Array, Message, RecordDict
 
 from client.desk import count_parameters
 from common.message import proposal, release
@@ -17,11 +23,11 @@ from common.message.proposal import PROPOSAL, Proposal, decode_terms, encode_sig
 from common.message.record import hash_vector
 from common.message.release import RELEASE, Release, ReleaseNote, decode_receipt, encode_release
 from common.message.round import RoundRequest, decode_reply, encode_request
-from common.plan import Plan
+from common.plan import Plan, PrivacyPlan, TrainingPlan
 from common.signature import name_key, public_bytes, sign
 from common.wire import to_wire
 from fleet.shop import Shop, make_shop
-from fleet.superlink import Coordinator, SuperLink, make_superlink
+from fleet.superlink import Coordinator, SuperLink, free_port, make_superlink
 
 pytestmark = [
     pytest.mark.slow,
@@ -69,8 +75,8 @@ def propose(plan: Plan, *, key: Ed25519PrivateKey = KEY, purpose: str = proposal
     return encode_signed(sign(offered.to_bytes(), key, purpose=purpose))
 
 
-def ask_round(plan: Plan, round_number: int) -> RecordDict:
-    parameters = torch.full((count_parameters(plan),), 0.01 * round_number)
+def ask_round(plan: Plan, round_number: int, *, value: float = 0.01) -> RecordDict:
+    parameters = torch.full((count_parameters(plan),), value)
     return encode_request(RoundRequest(plan.run_hash(private=True), round_number, hash_vector(parameters), parameters))
 
 
@@ -97,8 +103,8 @@ def is_declined(reply: Message) -> bool:
 
 def reach(superlink: SuperLink, coordinator: Coordinator, shop: Shop) -> int:
     shop.wait_for_state("connected")
-    coordinator.wait_for_nodes(1)
     node_id: int = shop.health["node_id"]
+    coordinator.wait_for(node_id)
     return node_id
 
 
@@ -118,3 +124,162 @@ def test_a_plan_is_proposed_run_and_released(superlink: SuperLink, shop: Shop, p
     assert shop.stop() == 0
     assert shop.health["state"] == "stopped"
     assert "Traceback" not in shop.log
+
+
+def test_what_is_not_signed_or_not_approved_is_declined(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    """Nothing of these is charged, kept or answered with more than one word."""
+    other = plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"unit": "product"})})
+    altered = propose(plan)
+    altered["about"]["content"] = altered["about"]["content"].replace(b'"cohort_size":3', b'"cohort_size":9')
+    _, changed = make_release(plan)
+    changed["vector"] = make_release(plan)[1]["vector"]
+    values = torch.full((count_parameters(plan),), 0.03).numpy()
+    changed["vector"]["values"] = Array(values)
+    unknown = plan.model_copy(update={"name": "unknown", "privacy": many_rounds(plan)})
+    asked = {
+        "altered proposal": (PROPOSAL, altered),
+        "proposal of a stranger": (PROPOSAL, propose(plan, key=STRANGER)),
+        "release's signature on a proposal": (PROPOSAL, propose(plan, purpose=release.PURPOSE)),
+        "proposal about another unit": (PROPOSAL, propose(other)),
+        "proposal of more rounds than allowed": (PROPOSAL, propose(unknown)),
+        "round of a plan that nobody proposed": ("train", ask_round(plan, 1)),
+        "release of a stranger": (RELEASE, make_release(plan, key=STRANGER)[1]),
+        "release with other parameters": (RELEASE, changed),
+        "release of a plan that is not approved": (RELEASE, make_release(unknown)[1]),
+        "evaluation": ("evaluate", ask_round(plan, 1)),
+        "query without a name": ("query", propose(plan)),
+        "query by another name": ("query.data", propose(plan)),
+        "training by another name": ("train.faster", ask_round(plan, 1)),
+        "nothing": ("train", RecordDict({})),
+    }
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        for what, (kind, content) in asked.items():
+            assert is_declined(coordinator.ask(node, kind, content)), what
+    assert shop.stop() == 0
+    assert shop.log.count("Refused: ") == len(asked)
+    assert "Traceback" not in shop.log
+    for made in ("plans", "models"):
+        assert not (shop.folder / made).exists()
+    assert "0 rounds" in shop.command("doctor").stdout
+
+
+def many_rounds(plan: Plan) -> PrivacyPlan:
+    return plan.privacy.model_copy(update={"training": TrainingPlan(num_rounds=51)})
+
+
+def test_a_restart_goes_on_without_a_new_proposal(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        first = coordinator.ask(node, "train", ask_round(plan, 1)).content
+        for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)):
+            assert shop.stop(number) == code
+            shop.start()
+            coordinator.wait_for(node)
+            again = coordinator.ask(node, "train", ask_round(plan, 1)).content
+            assert to_wire(again) == to_wire(first)
+        assert coordinator.ask(node, "train", ask_round(plan, 2)).has_content()
+        other = ask_round(plan, 1, value=0.5)
+        assert is_declined(coordinator.ask(node, "train", other)), "a round is answered once, whatever its model"
+    assert shop.stop() == 0
+    assert len(json.loads(shop.command("tap", "--json").stdout)) == 2
+
+
+def test_a_proposal_that_was_changed_on_the_disk_is_not_taken_up(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+    assert shop.stop() == 0
+    (kept,) = (shop.folder / "plans").iterdir()
+    kept.write_text(kept.read_text().replace('cohort_size\\":3', 'cohort_size\\":4'))
+    done = shop.command("run", "--until-idle", "0")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("hansa-client: A proposal is not signed")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_gateway_may_be_away_and_come_back(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+    superlink.stop()
+    shop.wait_for_state("unreachable")
+    assert "Nobody answers" in shop.health["latest_error"]
+    superlink.start()
+    shop.wait_for_state("connected")
+    with superlink.run() as coordinator:
+        assert coordinator.ask(node, "train", ask_round(plan, 1)).has_content()
+    assert shop.stop() == 0
+
+
+def test_an_empty_data_set_and_unusable_rows_are_answered(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        for number, rows in enumerate(("customer,time\n", "customer,time\nanna,never\n,2024-01-01\n"), start=1):
+            (shop.folder / "rows.csv").write_text(rows)
+            assert coordinator.ask(node, PROPOSAL, propose(plan)).has_content()
+            assert coordinator.ask(node, "train", ask_round(plan, number)).has_content()
+        (shop.folder / "rows.csv").unlink()
+        assert is_declined(coordinator.ask(node, PROPOSAL, propose(plan)))
+    assert shop.stop() == 0
+    assert "hansa-client doctor PLAN" in shop.log
+
+
+def test_forecasts_come_of_the_newest_model(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start("--health-port", str(port := free_port()))
+    now = datetime.now(UTC)
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        health = httpx.get(f"http://127.0.0.1:{port}/")
+        assert (health.status_code, health.json()["state"]) == (200, "connected")
+        for at in (now, now - timedelta(hours=1)):
+            replies = coordinator.ask(node, RELEASE, make_release(plan, at=at)[1])
+        assert is_declined(replies), "the older one does not replace the newer"
+        refused = shop.command("run")
+        assert refused.returncode == 2
+        assert "Another hansa-client run" in refused.stderr
+    assert shop.stop() == 0
+    done = shop.command("predict", "--out", "forecasts.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(shop.folder / "forecasts.csv")
+    assert list(table.columns) == ["entity", "date", "mean", *(f"q{level}0" for level in range(1, 10)), "probability"]
+    assert list(table["date"].unique()) == ["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04"]
+    assert len(table) == 12 * 4
+    assert (table["mean"] > 0).all()
+    (model,) = (shop.folder / "models").glob("*.safetensors")
+    content = bytearray(model.read_bytes())
+    content[-1] ^= 1
+    model.write_bytes(bytes(content))
+    altered = shop.command("predict", "--out", "again.csv")
+    assert (altered.returncode, len(altered.stderr.splitlines())) == (2, 1)
+    assert not (shop.folder / "again.csv").exists()
+
+
+def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        coordinator.ask(node, "train", ask_round(plan, 1))
+        time.sleep(10)  # until it polls at its slowest
+        assert shop.process is not None
+        before = cpu_seconds(shop.process.pid)
+        time.sleep(20)
+        assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
+        assert memory_mb(shop.process.pid) <= 450
+    assert shop.stop() == 0
+
+
+def cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(process: int) -> float:
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20

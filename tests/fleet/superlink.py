@@ -168,13 +168,11 @@ class Coordinator:
 
     grid: HttpGrid
 
-    def wait_for_nodes(self, count: int, *, seconds: float = 60) -> list[int]:
+    def wait_for(self, node_id: int, *, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if len(nodes := list(self.grid.get_node_ids())) >= count:
-                return nodes
+        while node_id not in self.grid.get_node_ids():
+            assert time.monotonic() < deadline, "the merchant did not connect"
             time.sleep(0.1)
-        raise TimeoutError("no merchant connected")
 
     def send(self, node_id: int, kind: str, content: RecordDict, *, ttl: float = 120.0) -> str:
         (message_id,) = self.grid.push_messages([Message(content, node_id, kind, ttl=ttl)])
