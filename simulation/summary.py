@@ -16,7 +16,8 @@
     versions         of Python and of the libraries that matter
 
 A metric that is not defined (no distribution, one class) is null. Purchases are scored by auc, log_loss, brier,
-accuracy, precision and recall; demand by wape, rmsse, rmspe, wql, coverage80 and bias (`common.metric`).
+accuracy, precision and recall; demand by wape, rmsse, rmspe, wql, coverage80, coverage80_mid and bias
+(`common.metric`).
 """
 
 from __future__ import annotations
