@@ -75,15 +75,26 @@ class Archive:
         )
         write_whole(self._plans / f"{run_hash}.json", kept.model_dump_json(indent=2).encode())
 
-    def read_proposals(self) -> list[Accepted]:
-        """Read every accepted proposal.
+    @property
+    def proposals(self) -> list[Path]:
+        """The files of all accepted proposals."""
+        return sorted(self._plans.glob("*.json"))
+
+    def read_proposal(self, path: Path) -> Accepted:
+        """Read an accepted proposal.
 
         Raises
         ------
         DataError, PrivacyError
-            A file was changed, or is of another coordinator.
+            The file was changed, or is of another coordinator.
         """
-        return [self._read_proposal(path) for path in sorted(self._plans.glob("*.json"))]
+        try:
+            kept = _AcceptedFile.model_validate_json(path.read_bytes())
+            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
+        except (OSError, ValidationError, ValueError) as error:
+            raise _damaged(path) from error
+        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
+        return Accepted(proposed, kept.noise_multiplier)
 
     def has_proposal(self, run_hash: str) -> bool:
         """Whether a run was accepted, now or earlier."""
@@ -146,15 +157,6 @@ class Archive:
             return self.read_model(path)
         except (DataError, PrivacyError, MessageError):
             return None
-
-    def _read_proposal(self, path: Path) -> Accepted:
-        try:
-            kept = _AcceptedFile.model_validate_json(path.read_bytes())
-            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
-        except (OSError, ValidationError, ValueError) as error:
-            raise _damaged(path) from error
-        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
-        return Accepted(proposed, kept.noise_multiplier)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from client.archive import write_whole
-from client.desk import LatestRound
 from common.errors import ConfigError
 
 LOGGER = logging.getLogger(__name__)
 State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
+
+
+@dataclass(frozen=True)
+class LatestRound:
+    """The round that was answered last."""
+
+    plan: str
+    run_hash: str
+    round_number: int
+    num_rounds: int
 
 
 @dataclass(frozen=True)

@@ -196,10 +196,12 @@ def test_a_proposal_that_was_changed_on_the_disk_is_not_taken_up(superlink: Supe
     assert shop.stop() == 0
     (kept,) = (shop.folder / "plans").iterdir()
     kept.write_text(kept.read_text().replace('cohort_size\\":3', 'cohort_size\\":4'))
-    done = shop.command("run", "--until-idle", "0")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("hansa-client: A proposal is not signed")
-    assert "Traceback" not in done.stderr
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        assert is_declined(coordinator.ask(node, "train", ask_round(plan, 1)))
+    assert shop.stop() == 0
+    assert "Not taken up again: A proposal is not signed" in shop.log
 
 
 def test_the_gateway_may_be_away_and_come_back(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
@@ -265,14 +267,15 @@ def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, 
     shop.start()
     with superlink.run() as coordinator:
         node = reach(superlink, coordinator, shop)
-        coordinator.ask(node, PROPOSAL, propose(plan))
-        coordinator.ask(node, "train", ask_round(plan, 1))
         time.sleep(10)  # until it polls at its slowest
         assert shop.process is not None
         before = cpu_seconds(shop.process.pid)
         time.sleep(20)
         assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
         assert memory_mb(shop.process.pid) <= 450
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        coordinator.ask(node, "train", ask_round(plan, 1))
+        assert memory_mb(shop.process.pid) <= 550
     assert shop.stop() == 0
 
 
