@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,7 +168,7 @@ def write_whole(path: Path, content: bytes) -> None:
     ConfigError
         It cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
     try:
         path.parent.mkdir(exist_ok=True)
         with fresh.open("wb") as stream:
@@ -177,7 +178,8 @@ def write_whole(path: Path, content: bytes) -> None:
         fresh.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
 
 
