@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 import torch
 from flwr.app import Context, Error, Message, RecordDict
 
+from client.archive import Archive
 from client.fleet import HEARTBEAT_SECONDS, Envelope, Fleet, FleetError, MessageOver, Refused, Unreachable
 from client.guard import DECLINED
 from client.health import Health
+from client.ledger.entry import Spend
 from client.ledger.ledger import Ledger
 from client.membership import Federation
 from client.place import Place
@@ -57,8 +59,25 @@ class Workplace:
     data_root: Path
     device: torch.device
 
+    def is_awaited(self) -> bool:
+        """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
+        archive = Archive(self.place.plans, self.place.models, self.federation.coordinator)
+        return any(self._has_rounds_left(archive, path) for path in archive.proposals)
+
+    def _has_rounds_left(self, archive: Archive, path: Path) -> bool:
+        try:
+            proposed = archive.read_proposal(path).proposal
+        except HansaError:
+            return False  # the desk says what is wrong with it
+        charged = [
+            entry.round_number
+            for entry in self.ledger.entries
+            if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
+        ]
+        return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
+
     def open_desk(self) -> tuple[Desk, ClientApp]:
-        """Make the desk and its app. What they import takes 200 MB, so that no daemon has it before a message comes."""
+        """Make the desk and its app. What they import takes 200 MB and seconds: no daemon has it before it must."""
         from client.desk import Desk, make_desk_app
 
         desk = Desk(self.place, self.federation, self.ledger, data_root=self.data_root, device=self.device)
@@ -72,7 +91,7 @@ class Daemon:
     Parameters
     ----------
     workplace
-        Its desk is opened when the first message comes.
+        Its desk is opened when the first message comes, or at once where a plan is under way.
     idle_seconds
         Stop after so long without a message; None never does.
     """
@@ -93,6 +112,8 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until stopped."""
+        if self._workplace.is_awaited():
+            self._desk = self._workplace.open_desk()
         retry = _Backoff()
         with self._beating():
             while not self._is_done():
