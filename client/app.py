@@ -17,6 +17,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from client.book import Book, MemoryBook
+from client.guard import DECLINED
 from client.training import train_round
 from common.errors import ConfigError, DataError, MessageError, PrivacyError
 from common.features import Series
@@ -27,7 +28,6 @@ from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource, SecureNoise
 
 LOGGER = logging.getLogger(__name__)
-DECLINED = "declined"  # all that a coordinator learns of a refusal or a failure
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,15 +76,26 @@ class Archive:
         )
         write_whole(self._plans / f"{run_hash}.json", kept.model_dump_json(indent=2).encode())
 
-    def read_proposals(self) -> list[Accepted]:
-        """Read every accepted proposal.
+    @property
+    def proposals(self) -> list[Path]:
+        """The files of all accepted proposals."""
+        return sorted(self._plans.glob("*.json"))
+
+    def read_proposal(self, path: Path) -> Accepted:
+        """Read an accepted proposal.
 
         Raises
         ------
         DataError, PrivacyError
-            A file was changed, or is of another coordinator.
+            The file was changed, or is of another coordinator.
         """
-        return [self._read_proposal(path) for path in sorted(self._plans.glob("*.json"))]
+        try:
+            kept = _AcceptedFile.model_validate_json(path.read_bytes())
+            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
+        except (OSError, ValidationError, ValueError) as error:
+            raise _damaged(path) from error
+        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
+        return Accepted(proposed, kept.noise_multiplier)
 
     def has_proposal(self, run_hash: str) -> bool:
         """Whether a run was accepted, now or earlier."""
@@ -147,15 +159,6 @@ class Archive:
         except (DataError, PrivacyError, MessageError):
             return None
 
-    def _read_proposal(self, path: Path) -> Accepted:
-        try:
-            kept = _AcceptedFile.model_validate_json(path.read_bytes())
-            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
-        except (OSError, ValidationError, ValueError) as error:
-            raise _damaged(path) from error
-        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
-        return Accepted(proposed, kept.noise_multiplier)
-
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash the old one or the new one is there, and the new one once this returns.
@@ -165,7 +168,7 @@ def write_whole(path: Path, content: bytes) -> None:
     ConfigError
         It cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
     try:
         path.parent.mkdir(exist_ok=True)
         with fresh.open("wb") as stream:
@@ -175,7 +178,8 @@ def write_whole(path: Path, content: bytes) -> None:
         fresh.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
 
 

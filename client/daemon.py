@@ -13,15 +13,27 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import torch
 from flwr.app import Context, Error, Message, RecordDict
-from flwr.clientapp import ClientApp
 
-from client.app import DECLINED
-from client.desk import Desk
+from client.archive import Archive
 from client.fleet import HEARTBEAT_SECONDS, Envelope, Fleet, FleetError, MessageOver, Refused, Unreachable
+from client.guard import DECLINED
 from client.health import Health
-from common.errors import MessageError
+from client.ledger.entry import Spend
+from client.ledger.ledger import Ledger
+from client.membership import Federation
+from client.place import Place
+from common.errors import HansaError, MessageError
+
+if TYPE_CHECKING:
+    from flwr.clientapp import ClientApp
+
+    from client.desk import Desk
 
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
@@ -29,23 +41,66 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 
 
+@dataclass(frozen=True)
+class Workplace:
+    """What a desk is made of.
+
+    Attributes
+    ----------
+    data_root
+        Folder that a plan's data.path starts from.
+    device
+        Where gradients are computed.
+    """
+
+    place: Place
+    federation: Federation
+    ledger: Ledger
+    data_root: Path
+    device: torch.device
+
+    def is_awaited(self) -> bool:
+        """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
+        archive = Archive(self.place.plans, self.place.models, self.federation.coordinator)
+        return any(self._has_rounds_left(archive, path) for path in archive.proposals)
+
+    def _has_rounds_left(self, archive: Archive, path: Path) -> bool:
+        try:
+            proposed = archive.read_proposal(path).proposal
+        except HansaError:
+            return False  # the desk says what is wrong with it
+        charged = [
+            entry.round_number
+            for entry in self.ledger.entries
+            if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
+        ]
+        return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
+
+    def open_desk(self) -> tuple[Desk, ClientApp]:
+        """Make the desk and its app. What they import takes 200 MB and seconds: no daemon has it before it must."""
+        from client.desk import Desk, make_desk_app
+
+        desk = Desk(self.place, self.federation, self.ledger, data_root=self.data_root, device=self.device)
+        desk.resume()
+        return desk, make_desk_app(desk)
+
+
 class Daemon:
     """Answer what the gateway passes on.
 
     Parameters
     ----------
-    app
-        Answers a message, or raises.
-    desk
-        What `app` asks; only watched here.
+    workplace
+        Its desk is opened when the first message comes, or at once where a plan is under way.
     idle_seconds
         Stop after so long without a message; None never does.
     """
 
     def __init__(
-        self, fleet: Fleet, app: ClientApp, desk: Desk, health: Health, *, idle_seconds: float | None = None
+        self, fleet: Fleet, workplace: Workplace, health: Health, *, idle_seconds: float | None = None
     ) -> None:
-        self._fleet, self._app, self._desk, self._health = fleet, app, desk, health
+        self._fleet, self._workplace, self._health = fleet, workplace, health
+        self._desk: tuple[Desk, ClientApp] | None = None
         self._idle_seconds = idle_seconds
         self._stop, self._forgotten = threading.Event(), threading.Event()
         self._node_id = 0
@@ -57,6 +112,8 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until stopped."""
+        if self._workplace.is_awaited():
+            self._desk = self._workplace.open_desk()
         retry = _Backoff()
         with self._beating():
             while not self._is_done():
@@ -64,13 +121,17 @@ class Daemon:
                     self._connect()
                     retry = _Backoff()
                     self._serve()
-                except FleetError as error:
-                    refused = isinstance(error, Refused)
-                    self._health.change_state("refused" if refused else "unreachable", error=str(error))
-                    pause = retry.longest() if refused else retry.next()
-                    LOGGER.warning("%s pause=%.1f", error, pause)
-                    self._stop.wait(pause)
+                except (FleetError, MessageError) as error:
+                    self._pause(retry, str(error), refused=isinstance(error, Refused))
+                except Exception as error:  # of a fault of our own: a daemon that ended would answer nobody
+                    self._pause(retry, f"A fault of hansa's own ({type(error).__name__}); please report it.")
         self._say_goodbye()
+
+    def _pause(self, retry: _Backoff, error: str, *, refused: bool = False) -> None:
+        self._health.change_state("refused" if refused else "unreachable", error=error)
+        pause = retry.longest() if refused else retry.next()
+        LOGGER.warning("%s pause=%.1f", error, pause)
+        self._stop.wait(pause)
 
     def _connect(self) -> None:
         self._node_id = self._fleet.connect()
@@ -107,14 +168,17 @@ class Daemon:
             LOGGER.warning("%s", over)
             return
         self._hand_in(reply, until)
-        self._health.note_message(self._desk.latest_round, error=error)
+        self._health.note_message(self._desk[0].latest_round if self._desk else None, error=error)
 
     def _answer(self, message: Message) -> Message:
-        """Run the app; what it raises leaves as one word, and was logged where it was raised."""
+        """Ask at the desk; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
+        if self._desk is None:
+            self._desk = self._workplace.open_desk()
+        _, app = self._desk
         try:
-            return self._app(message, context)
-        except MessageError:
+            return app(message, context)
+        except HansaError:
             return _decline(message)
         except Exception as error:  # of Flower, for a type of message that nobody answers
             LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)

@@ -11,7 +11,6 @@ receipts and refusals depend on message, policy and ledger, never on what the da
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,6 +21,7 @@ from client.app import Answers, Merchant, declining
 from client.archive import Accepted, Archive
 from client.data import read_series
 from client.guard import Agreement, LedgerBook, Offer, agree, require_approved
+from client.health import LatestRound
 from client.ledger.ledger import Ledger
 from client.membership import Federation, require_size_class
 from client.place import Place
@@ -47,16 +47,6 @@ from common.privacy.noise import SecureNoise
 from common.signature import verify
 
 LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LatestRound:
-    """The round that was answered last."""
-
-    plan: str
-    run_hash: str
-    round_number: int
-    num_rounds: int
 
 
 class Desk:
@@ -93,11 +83,12 @@ class Desk:
 
     def resume(self) -> None:
         """Take up the plans that were accepted before a restart, as far as the policy still allows them."""
-        for accepted in self._archive.read_proposals():
+        for path in self._archive.proposals:
             try:
+                accepted = self._archive.read_proposal(path)
                 self._agreements[accepted.proposal.run_hash] = self._agree_again(accepted)
-            except PrivacyError as error:
-                LOGGER.warning("Not taken up again: %s", error)
+            except HansaError as error:
+                LOGGER.warning("Not taken up again: %s file=%s", error, path.name)
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""

@@ -150,8 +150,11 @@ class Fleet:
         response = self._call(self._client.PullMessages, PullMessagesRequest(node=self._node))
         if not response.messages_list or not response.message_object_trees:
             return None
-        message = message_from_proto(response.messages_list[0])
-        return Envelope(remove_content_from_message(message), response.message_object_trees[0])
+        try:
+            message = remove_content_from_message(message_from_proto(response.messages_list[0]))
+        except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
+            raise MessageError("An envelope is none of this version of Flower; it is left.") from error
+        return Envelope(message, response.message_object_trees[0])
 
     def fetch(self, envelope: Envelope) -> Message:
         """Fetch a message's objects, and put the message together.

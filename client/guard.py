@@ -25,6 +25,7 @@ from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 from common.wire import from_wire, to_wire
 
 LOGGER = logging.getLogger(__name__)
+DECLINED = "declined"  # all that a coordinator learns of a refusal or a failure
 LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
 
 

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from client.archive import write_whole
-from client.desk import LatestRound
 from common.errors import ConfigError
 
 LOGGER = logging.getLogger(__name__)
 State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
+
+
+@dataclass(frozen=True)
+class LatestRound:
+    """The round that was answered last."""
+
+    plan: str
+    run_hash: str
+    round_number: int
+    num_rounds: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Health:
     """Keep the condition, and write it down when it changes."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.Lock()
+        self._path, self._lock, self._writing = path, threading.Lock(), threading.Lock()
         self._condition = Condition("connecting", now_text())
 
     def change_state(self, state: State, *, node_id: int | None = None, error: str | None = None) -> None:
@@ -73,10 +82,12 @@ class Health:
 
     def write(self) -> None:
         """Write the file; a full disk does not stop the daemon for that."""
-        try:
-            write_whole(self._path, (json.dumps(self.as_json(), indent=2) + "\n").encode())
-        except ConfigError as error:
-            LOGGER.warning("Health is not written: %s", error)
+        content = (json.dumps(self.as_json(), indent=2) + "\n").encode()
+        with self._writing:  # the heartbeat's thread writes too
+            try:
+                write_whole(self._path, content)
+            except ConfigError as error:
+                LOGGER.warning("Health is not written: %s", error)
 
 
 def read_node_id(path: Path) -> int | None:

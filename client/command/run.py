@@ -13,8 +13,13 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 
+from client.daemon import Daemon, Workplace
+from client.device import choose_device
+from client.fleet import Fleet
+from client.health import Health, read_node_id, serving
 from client.ledger.ledger import Ledger
 from client.membership import Membership, read_membership, require_size_class
 from client.place import JsonOption, Place, PlaceOption
@@ -38,40 +43,22 @@ def run(
     """Stay connected to the federation that was joined, and answer what the policy allows."""
     place = Place(folder)
     start_logging(as_json=as_json)
+    if threads:
+        torch.set_num_threads(threads)
     membership = read_membership(place)
     require_size_class(read_policy(place.policy), membership.federation)
     with holding(place), closing(Ledger(place.ledger)) as ledger:
-        _serve(place, membership, ledger, data_root, device, threads, health_port, until_idle)
+        workplace = Workplace(place, membership.federation, ledger, data_root.resolve(), choose_device(device))
+        _serve(membership, workplace, health_port=health_port, until_idle=until_idle)
 
 
-def _serve(
-    place: Place,
-    membership: Membership,
-    ledger: Ledger,
-    data_root: Path,
-    device: str,
-    threads: int,
-    health_port: int | None,
-    until_idle: float | None,
-) -> None:
-    import torch
-
-    from client.daemon import Daemon
-    from client.desk import Desk, make_desk_app
-    from client.device import choose_device
-    from client.fleet import Fleet
-    from client.health import Health, read_node_id, serving
-
-    if threads:
-        torch.set_num_threads(threads)
-    federation = membership.federation
-    desk = Desk(place, federation, ledger, data_root=data_root, device=choose_device(device))
-    desk.resume()
-    node_id = read_node_id(place.health)
-    health = Health(place.health)
+def _serve(membership: Membership, workplace: Workplace, *, health_port: int | None, until_idle: float | None) -> None:
+    federation, path = membership.federation, workplace.place.health
+    node_id = read_node_id(path)
+    health = Health(path)
     fleet = Fleet(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(fleet), serving(health, health_port):
-        daemon = Daemon(fleet, make_desk_app(desk), desk, health, idle_seconds=until_idle)
+        daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: daemon.stop())
         daemon.run()

@@ -196,10 +196,12 @@ def test_a_proposal_that_was_changed_on_the_disk_is_not_taken_up(superlink: Supe
     assert shop.stop() == 0
     (kept,) = (shop.folder / "plans").iterdir()
     kept.write_text(kept.read_text().replace('cohort_size\\":3', 'cohort_size\\":4'))
-    done = shop.command("run", "--until-idle", "0")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("hansa-client: A proposal is not signed")
-    assert "Traceback" not in done.stderr
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        assert is_declined(coordinator.ask(node, "train", ask_round(plan, 1)))
+    assert shop.stop() == 0
+    assert "Not taken up again: A proposal is not signed" in shop.log
 
 
 def test_the_gateway_may_be_away_and_come_back(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
@@ -261,18 +263,61 @@ def test_forecasts_come_of_the_newest_model(superlink: SuperLink, shop: Shop, pl
     assert not (shop.folder / "again.csv").exists()
 
 
+PLAN = """
+name = "small"
+privacy = { unit = "customer", training = { num_rounds = 4 } }
+evaluation = { origins = [2024-03-01], methods = ["anchor"] }
+
+[model]
+step = "day"
+horizon_days = 4
+likelihood = "negative_binomial"
+hidden_size = 3
+window_steps = 12
+positions = 3
+
+[data]
+path = "rows.csv"
+rows = "events"
+entity = "customer"
+time = "time"
+target = { aggregate = "rows" }
+start = 2024-01-01
+end = 2024-03-31
+"""
+
+
+def test_the_doctor_and_a_rehearsal_find_all_well_and_spend_nothing(superlink: SuperLink, shop: Shop) -> None:
+    (shop.folder / "plan.toml").write_text(PLAN)
+    before = shop.command("ledger", "export").stdout
+    examined = shop.command("doctor", "plan.toml")
+    assert examined.returncode == 0, examined.stdout
+    for name in ("gateway", "clock", "enrolment", "certificate", "plan", "data"):
+        assert f"ok     {name}: " in examined.stdout
+    rehearsed = shop.command("join", "--dry-run", "--plan", "plan.toml", "--json")
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert json.loads(rehearsed.stdout)["epsilon"] == pytest.approx(4.0, rel=1e-3)
+    assert shop.command("ledger", "export").stdout == before
+    assert not (shop.folder / "plans").exists()
+    (shop.folder / "rows.csv").write_text("customer,time\nanna,never\n")
+    ill = shop.command("doctor", "plan.toml")
+    assert ill.returncode == 1
+    assert "FAULT  data" in ill.stdout
+
+
 def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
     shop.start()
     with superlink.run() as coordinator:
         node = reach(superlink, coordinator, shop)
-        coordinator.ask(node, PROPOSAL, propose(plan))
-        coordinator.ask(node, "train", ask_round(plan, 1))
         time.sleep(10)  # until it polls at its slowest
         assert shop.process is not None
         before = cpu_seconds(shop.process.pid)
         time.sleep(20)
         assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
         assert memory_mb(shop.process.pid) <= 450
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        coordinator.ask(node, "train", ask_round(plan, 1))
+        assert memory_mb(shop.process.pid) <= 550
     assert shop.stop() == 0
 
 

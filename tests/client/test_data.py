@@ -2,12 +2,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from client.data import read_rows, read_table
+from client.data import read_panel, read_rows, read_table
 from common.errors import DataError
-from common.panel import build_panel
+from common.panel import Panel, build_panel
 from common.plan import DataPlan
 
 ROWS = pd.DataFrame({"store": [1, 2, 1], "time": ["2024-01-01", "2024-01-01", "2024-01-02"], "sales": [5.0, 6.5, 7.0]})
@@ -147,3 +148,63 @@ def test_what_is_no_csv_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"Cannot read .*rows.csv: .* Is it a whole .csv file"):
         read_table(tmp_path / "rows.csv")
+
+
+def same_panels(one: Panel, other: Panel) -> bool:
+    return all(np.array_equal(value, getattr(other, name)) for name, value in vars(one).items())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_sound_table_gives_a_round_the_panel_that_it_gives_a_check(tmp_path: Path, suffix: str) -> None:
+    write(ROWS.assign(state=["HE", "BY", "HE"]), tmp_path / f"rows.{suffix}")
+    plan = make_data_plan(f"rows.{suffix}", filters=[{"column": "time", "equals": "2024-01-01"}], merchant="state")
+    assert same_panels(read_panel(plan, tmp_path), build_panel(read_rows(plan, tmp_path), plan))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"store": "3", "time": "never", "sales": "1"},
+        {"store": "", "time": "2024-01-02", "sales": "1"},
+        {"store": "3", "time": "2024-01-02", "sales": "-1"},
+        {"store": "3", "time": "2024-01-02", "sales": "much"},
+        {"store": "3", "time": "2024-01-02", "sales": "1e300"},
+        {"store": "3", "time": "2025-01-02", "sales": "1"},
+        {"store": "3", "time": "", "sales": ""},
+        {"store": "1", "time": "2024-01-02", "sales": "99"},  # a day that store 1 has already
+    ],
+)
+def test_a_row_that_cannot_be_used_changes_nothing_for_the_others(tmp_path: Path, bad: dict[str, str]) -> None:
+    """A round that failed, or answered with nothing, would tell of the one entity whose row it is."""
+    plan = make_data_plan("rows.csv")
+    write(ROWS, tmp_path / "rows.csv")
+    sound = read_panel(plan, tmp_path)
+    write(pd.concat([ROWS.astype(str), pd.DataFrame([bad])]), tmp_path / "rows.csv")
+    assert same_panels(read_panel(plan, tmp_path), sound)
+
+
+@pytest.mark.parametrize("time", ["2024-01-02T23:30:00+02:00", "2024-01-02 23:30", "20240102", "20240102T2330Z"])
+def test_a_time_is_read_as_its_own_local_day_whatever_the_others_look_like(tmp_path: Path, time: str) -> None:
+    plan = make_data_plan("rows.csv")
+    newcomer = pd.DataFrame({"store": ["3"], "time": [time], "sales": ["4"]})
+    write(pd.concat([ROWS.astype(str), newcomer]), tmp_path / "rows.csv")
+    assert read_panel(plan, tmp_path).target.tolist() == [[5, 7, 0], [6.5, 0, 0], [0, 4, 0]]
+
+
+def test_no_usable_row_is_the_panel_of_nobody(tmp_path: Path) -> None:
+    plan = make_data_plan("rows.csv")
+    write(ROWS.assign(time="never"), tmp_path / "rows.csv")
+    assert read_panel(plan, tmp_path).target.shape == (0, 3)
+
+
+def test_what_depends_on_no_entity_is_refused(tmp_path: Path) -> None:
+    write(ROWS, tmp_path / "rows.csv")
+    for fields, word in (
+        ({"entity": "shop"}, "'shop'"),
+        ({"filters": [{"column": "open", "above": 0.0}]}, "'open'"),
+        ({"path": "", "source": "synthetic"}, "a file of its own"),
+    ):
+        with pytest.raises(DataError, match=word):
+            read_panel(
+                make_data_plan("rows.csv", **fields) if "path" not in fields else make_data_plan(**fields), tmp_path
+            )
