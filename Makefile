@@ -23,6 +23,10 @@ demo: setup  ## train a synthetic federation end to end and show its table
 	rm -rf $(RUNS)/demo
 	$(BIN)/hansa-sim run plans/demo.toml --out $(RUNS)/demo
 
+federation: setup  ## a coordinator and five merchants as processes of their own, over TLS, on this machine
+	rm -rf $(RUNS)/federation
+	$(BIN)/hansa-sim federation --out $(RUNS)/federation
+
 rossmann: setup  ## stores of one chain, 42 days ahead (reads DATA)
 	$(BIN)/hansa-sim run plans/rossmann.toml --out $(RUNS)/rossmann --data-root $(DATA) --resume
 
@@ -66,6 +70,9 @@ audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/aud
 
 audit-table: setup  ## write the table of planted faults into docs/audit.md
 	AUDIT_TABLE=write $(BIN)/pytest -m slow tests/client/audit/test_planted.py
+
+test-network: setup  ## a federation of processes under kill -9, thirty merchants, and a hostile coordinator
+	$(BIN)/pytest -m slow -s tests/network tests/client/test_daemon.py
 
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu

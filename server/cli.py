@@ -270,7 +270,7 @@ def list_models(folder: PlaceOption = Path(), as_json: JsonOption = False) -> No
 
 @models_app.command("show")
 def show_model(
-    model_hash: Annotated[str, typer.Argument(help="First digits of the model's hash.")],
+    model_hash: Annotated[str, typer.Argument(metavar="HASH", help="First digits of the model's hash.")],
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -287,7 +287,7 @@ def show_model(
 
 @models_app.command("pull")
 def pull_model(
-    model_hash: Annotated[str, typer.Argument(help="First digits of the model's hash.")],
+    model_hash: Annotated[str, typer.Argument(metavar="HASH", help="First digits of the model's hash.")],
     out: Annotated[Path, typer.Option(help="Folder for the model, its signed note and its card.")],
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from client.tap import MEANINGS
+from common.message.proposal import TERMS_FIELDS
+from common.message.release import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,12 @@ def test_every_field_that_may_leave_has_its_row() -> None:
     assert allowed == set(REPLY_FIELDS) | {"total"}
     assert rows_of("What leaves") == [field.name for field in fields(RoundReply)]
     assert set(MEANINGS) == allowed
+
+
+def test_every_other_field_that_may_leave_is_named() -> None:
+    said = PAGE.split("\n## What leaves\n")[1].split("\n## ")[0]
+    for name in TERMS_FIELDS | RECEIPT_FIELDS:
+        assert f"`{name}`" in said
 
 
 def test_every_leak_has_a_row() -> None:

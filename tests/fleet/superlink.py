@@ -23,6 +23,7 @@ from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest
 from flwr.supercore.constant import TaskType
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.fab import Fab
+from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
 from flwr.supercore.interceptors import SuperExecAuthHttpInterceptor
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
@@ -138,9 +139,12 @@ class SuperLink:
         TaskIdentity.task_id, TaskIdentity.run_id = task.task_id, task.run.run_id
         TaskIdentity.node_id = task.context.node_id
         grid.set_run(run_from_proto(task.run))
+        heart = HeartbeatSender(make_task_heartbeat_fn_http(grid._runtime_client))
+        heart.start()
         try:
             yield Coordinator(grid)
         finally:
+            heart.stop()
             try:
                 with self.control() as client:
                     client.StopRun(StopRunRequest(run_id=run_id))

@@ -24,6 +24,7 @@ from fleet.shop import Shop, make_shop
 from fleet.superlink import SuperLink, make_superlink
 
 pytestmark = pytest.mark.slow
+COMMANDS = Path(sys.executable).parent
 HOSTILE = """
 from pathlib import Path
 from flwr.app import Message, RecordDict
@@ -54,14 +55,18 @@ def stock_node(superlink: SuperLink, folder: Path) -> Iterator[int]:
     with superlink.control() as client:
         node_id = client.RegisterNode(RegisterNodeRequest(public_key=public_pem(key.public_key()))).node_id
     command = [
-        str(Path(sys.executable).with_name("flower-supernode")),
+        str(COMMANDS / "flower-supernode"),
         "--superlink", superlink.address,
         "--root-certificates", str(superlink.folder / "authority.pem"),
         "--auth-supernode-private-key", str(folder / "stock.pem"),
     ]  # fmt: skip
     with (folder / "stock.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=os.environ | {"FLWR_HOME": str(folder / "stock")}
+            command,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"FLWR_HOME": str(folder / "stock"), "PATH": f"{COMMANDS}:{os.environ['PATH']}"},
+            start_new_session=True,  # it interrupts the group that it belongs to
         )
     try:
         yield int(node_id)
