@@ -23,8 +23,9 @@ from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
 from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
-from simulation.bench.document import DEFAULT_PARTS, run_parts
+from simulation.bench.document import DEFAULT_PARTS, read_document, run_parts
 from simulation.bench.document import make_table as make_ratio_table
+from simulation.bench.markdown import make_markdown as make_ratio_markdown
 from simulation.check import check_plan
 from simulation.cluster.engine import Cluster, check_cluster
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
@@ -263,13 +264,20 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the parts that use more than one.")] = 2,
     patience: Annotated[float, typer.Option(min=0.0, help="Seconds to repeat each measurement for.")] = 5.0,
     quick: Annotated[bool, typer.Option("--quick", help="A few small points, to see that it runs.")] = False,
+    read: Annotated[Path | None, typer.Option(help="Show a document that --json printed; measure nothing.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, misses in bold.")] = False,
 ) -> None:
     """Measure what private training costs, beside other ways to do it."""
     torch.set_num_threads(1)
     parts = tuple(name.strip() for name in only.split(",") if name.strip()) or DEFAULT_PARTS
-    document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads)
+    if read is not None:
+        document = read_document(read)
+    else:
+        document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
+    elif as_markdown:
+        typer.echo(make_ratio_markdown(document), nl=False)
     else:
         Console(width=PIPE_WIDTH).print(make_ratio_table(document))
 
