@@ -21,7 +21,7 @@ from torch import Tensor
 
 from common.privacy.clipping import clip_factors
 
-CACHED_NUMBERS = 1 << 19  # of factors and gradients worked on at a time on a CPU: about what its cache holds
+CACHED_NUMBERS = 1 << 20  # of factors and gradients worked on at a time on a CPU: a few of its caches, not many
 DEVICE_NUMBERS = 1 << 26  # on any other device
 SMALLEST_BLOCK = 16  # entities, below which the calls cost more than the numbers
 ALIGNED_NUMBERS = 16  # 64 bytes of single precision
@@ -59,9 +59,10 @@ class Workspace:
 
     def __init__(self, product: Product, size: int) -> None:
         (_, rows, columns), out = product.inputs.shape, product.backprops.shape[2]
+        padded = _even(rows) if columns % ALIGNED_NUMBERS else rows
         self._product = product
-        self._inputs = product.inputs.new_zeros(size, _even(rows), columns)
-        self._backprops = product.inputs.new_zeros(size, _even(rows), _even(out))
+        self._inputs = product.inputs.new_zeros(size, padded, columns)
+        self._backprops = product.inputs.new_zeros(size, padded, _even(out))
         self._gradients = product.inputs.new_empty(size, columns, _even(out))
 
     def expand(self, entities: slice) -> tuple[Float[Tensor, "some in_ out"], Float[Tensor, "some out"]]:

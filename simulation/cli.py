@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import asdict
@@ -22,9 +23,11 @@ from common.plan import read_plan
 from common.warm.start import save_warm, warm_path
 from simulation.answer import RESAMPLES
 from simulation.audit import ALL_LEVELS, audit_plan
-from simulation.bench.document import DEFAULT_PARTS, run_parts
+from simulation.bench.document import DEFAULT_PARTS, read_document, run_parts
 from simulation.bench.document import make_table as make_ratio_table
+from simulation.bench.markdown import make_markdown as make_ratio_markdown
 from simulation.check import check_plan
+from simulation.cluster.engine import Cluster, check_cluster
 from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
 from simulation.conclusion import conclude
 from simulation.display import ProgressBar
@@ -65,6 +68,8 @@ def run(
     only: Annotated[str, typer.Option(help="Methods to run, separated by commas; all of the plan's if left out.")] = "",
     seed: Annotated[int, typer.Option(min=0, help="First seed of weights, batches and simulated noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    engine: Annotated[str, typer.Option(help="fast, or flower: Flower's simulation on Ray.")] = "fast",
+    ray_address: Annotated[str, typer.Option(help="Ray cluster of --engine flower, HOST:PORT; here if left out.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that the folder holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of a table.")] = False,
 ) -> None:
@@ -74,6 +79,7 @@ def run(
     methods = tuple(name.strip() for name in only.split(",") if name.strip()) or plan.evaluation.methods
     check_methods(methods, plan)
     chosen_device = choose_device(device)
+    cluster = choose_cluster(engine, ray_address, out)
     folder = RunFolder(out)
     command = shlex.join(["hansa-sim", *sys.argv[1:]])
     folder.open(plan, seed=seed, command=command, resume=resume)
@@ -90,6 +96,7 @@ def run(
             device=chosen_device,
             command=command,
             display=display,
+            cluster=cluster,
         )
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
@@ -299,13 +306,20 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the parts that use more than one.")] = 2,
     patience: Annotated[float, typer.Option(min=0.0, help="Seconds to repeat each measurement for.")] = 5.0,
     quick: Annotated[bool, typer.Option("--quick", help="A few small points, to see that it runs.")] = False,
+    read: Annotated[Path | None, typer.Option(help="Show a document that --json printed; measure nothing.")] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, misses in bold.")] = False,
 ) -> None:
     """Measure what private training costs, beside other ways to do it."""
     torch.set_num_threads(1)
     parts = tuple(name.strip() for name in only.split(",") if name.strip()) or DEFAULT_PARTS
-    document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads)
+    if read is not None:
+        document = read_document(read)
+    else:
+        document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
+    elif as_markdown:
+        typer.echo(make_ratio_markdown(document), nl=False)
     else:
         Console(width=PIPE_WIDTH).print(make_ratio_table(document))
 
@@ -317,6 +331,19 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: this machine shows no CUDA device; use --device auto.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_cluster(engine: str, address: str, out: Path) -> Cluster | None:
+    """Give the cluster that federations run on, once it is known to answer; None for the fast engine."""
+    if engine not in {"fast", "flower"}:
+        raise ConfigError(f"--engine {engine} is none of fast, flower.")
+    if engine == "fast":
+        if address:
+            raise ConfigError("--ray-address goes with --engine flower; add that, or leave the address out.")
+        return None
+    cluster = Cluster(address or os.environ.get("RAY_ADDRESS", ""), out / "flower.log")
+    check_cluster(cluster)
+    return cluster
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ from simulation.alone import train_alone
 from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from simulation.boosting.forecast import forecast_boosted_local, forecast_boosted_pooled
 from simulation.classic import forecast_auto_ets, forecast_croston
+from simulation.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine import federate
 from simulation.logistic import forecast_logistic_local, forecast_logistic_pooled
 from simulation.noise import SeededNoise
@@ -165,8 +166,10 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
     return Mechanism(plan.privacy.clipping_norm, noise_multiplier)
 
 
-def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watch: Watch) -> Result:
-    """Train where the method trains, and forecast the trial's horizon."""
+def run_method(
+    name: str, trial: Trial, *, seed: int, device: torch.device, watch: Watch, cluster: Cluster | None = None
+) -> Result:
+    """Train where the method trains, and forecast the trial's horizon; federate on `cluster` where one is given."""
     plan = trial.plan
     if name in POINT_METHODS:
         return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
@@ -185,7 +188,7 @@ def run_method(name: str, trial: Trial, *, seed: int, device: torch.device, watc
         model = _new_model(trial, seed, warm=name == "warm")
     else:
         model = _new_model(trial, seed, warm=plan.federation.start == "warm")
-        _federate(name, model, trial, seed, device, watch)
+        _federate(name, model, trial, seed, device, watch, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
 
 
@@ -203,13 +206,38 @@ def _new_model(trial: Trial, seed: int, *, warm: bool) -> DemandGRU:
     return start_model(trial.plan.model, trial.series, seed=seed, warm=warm)
 
 
-def _federate(name: str, model: DemandGRU, trial: Trial, seed: int, device: torch.device, watch: Watch) -> None:
+def _federate(
+    name: str,
+    model: DemandGRU,
+    trial: Trial,
+    seed: int,
+    device: torch.device,
+    watch: Watch,
+    cluster: Cluster | None,
+) -> None:
+    mechanism = mechanism_of(name, trial.plan, max(trial.cohort.size_classes))
+    training = training_of(name, trial.plan)
+    if cluster is not None:
+        federate_on_cluster(
+            model,
+            trial.series,
+            trial.cohort,
+            mechanism,
+            plan=trial.plan,
+            training=training,
+            seed=(seed, trial.day),
+            device=device,
+            cluster=cluster,
+            state=watch.state,
+            on_round=watch.on_round,
+        )
+        return
     federate(
         model,
         trial.series,
         trial.cohort,
-        mechanism_of(name, trial.plan, max(trial.cohort.size_classes)),
-        training=training_of(name, trial.plan),
+        mechanism,
+        training=training,
         cap=trial.plan.federation.weight_cap,
         noise=SeededNoise(np.random.default_rng([seed, trial.day])),
         device=device,

@@ -22,6 +22,7 @@ from common.plan import Plan
 from common.privacy.accounting import epsilon_of
 from server.checkpoint import load_checkpoint, save_checkpoint
 from server.optimizer import ServerState
+from simulation.cluster.engine import Cluster
 from simulation.conclusion import conclude, write_history
 from simulation.display import ProgressBar
 from simulation.folder import Part, RunFolder
@@ -64,8 +65,9 @@ def run_plan(
     device: torch.device,
     command: str,
     display: ProgressBar,
+    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
-    """Run what is not done yet, and return the summary.
+    """Run what is not done yet, and return the summary; federate on `cluster` where one is given.
 
     Interrupted at any moment, the folder keeps every finished part and the last state of the one in training. What
     an earlier run left there for the plan's other methods is shown beside.
@@ -82,7 +84,7 @@ def run_plan(
         if stage is None or stage.trial.origin != part.origin:
             stage = Stage(make_trial(plan, panel, part.origin))
         with folder.writing():
-            run_part(part, stage, folder, first_seed=seed, device=device, display=display)
+            run_part(part, stage, folder, first_seed=seed, device=device, display=display, cluster=cluster)
             _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
         folder.join_forecasts([part for part in shown if not part.rehearsal])
@@ -108,7 +110,14 @@ class Stage:
 
 
 def run_part(
-    part: Part, stage: Stage, folder: RunFolder, *, first_seed: int, device: torch.device, display: ProgressBar
+    part: Part,
+    stage: Stage,
+    folder: RunFolder,
+    *,
+    first_seed: int,
+    device: torch.device,
+    display: ProgressBar,
+    cluster: Cluster | None,
 ) -> None:
     """Train, forecast and score one part.
 
@@ -125,7 +134,7 @@ def run_part(
     elif part.method.endswith(PERSONALISED):
         result = Result(run_personalised(part, trial, folder))
     else:
-        result = _train(part, trial, folder, device=device, display=display)
+        result = _train(part, trial, folder, device=device, display=display, cluster=cluster)
     if not result.forecast.is_finite():
         raise ConfigError(
             f"{part.method} diverged: it forecasts numbers that are not finite; "
@@ -146,12 +155,20 @@ def run_part(
     folder.write_part(part, scores, result.forecast, trial)
 
 
-def _train(part: Part, trial: Trial, folder: RunFolder, *, device: torch.device, display: ProgressBar) -> Result:
+def _train(
+    part: Part,
+    trial: Trial,
+    folder: RunFolder,
+    *,
+    device: torch.device,
+    display: ProgressBar,
+    cluster: Cluster | None,
+) -> Result:
     with SummaryWriter(str(folder.curve_path(part))) as curves:
         recorder = _Recorder(part, trial, folder, curves, display)
         watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
         try:
-            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch)
+            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch, cluster=cluster)
         except KeyboardInterrupt:
             recorder.save_state()
             raise
@@ -194,8 +211,10 @@ class _Recorder:
 
     def _record(self, state: ServerState, loss: float) -> None:
         self._state = state
-        text = f"round {state.round_number}/{self._num_rounds}  loss {loss:.4f}"
-        self._curves.add_scalar("loss", loss, state.round_number)
+        text = f"round {state.round_number}/{self._num_rounds}"
+        if not math.isnan(loss):
+            text += f"  loss {loss:.4f}"
+            self._curves.add_scalar("loss", loss, state.round_number)
         if self._mechanism.noise_multiplier > 0:
             epsilon = epsilon_of(math.sqrt(state.round_number * self._mechanism.mu_squared), self._delta)
             text += f"  ε so far {epsilon:.3f} per {self._trial.plan.privacy.unit}"

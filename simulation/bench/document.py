@@ -4,7 +4,7 @@
     machine     processor, cores, threads, torch, allocator
     step        a list, one entry for each hidden_size × steps × entities
     federation  a list, one entry for each number of merchants
-    reference   the usual way: start_up_seconds, seconds_per_round; with `--reference` only
+    reference   the usual way: start_up_seconds, seconds_per_round; with `--only reference`
     forecast, server, memory   one entry each
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
@@ -14,6 +14,7 @@ An entry has what was measured (`timings` with median_seconds, minimum_seconds, 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from dataclasses import asdict
@@ -25,7 +26,7 @@ import torch
 from rich.box import SIMPLE
 from rich.table import Table
 
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.memory import measure_memory
@@ -107,19 +108,44 @@ def _processor() -> str:
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
+def read_document(file: Path) -> dict[str, Any]:
+    """Read what `--json` printed.
+
+    Raises
+    ------
+    DataError
+        The file is none.
+    """
+    try:
+        document = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read as a benchmark ({error}); make one with --json.") from error
+    if not isinstance(document, dict) or document.get("schema") != 1 or "machine" not in document:
+        raise DataError(f"{file} holds no benchmark of schema 1; make one with --json.")
+    return document
+
+
+def say_machine(machine: dict[str, Any]) -> str:
+    """Say where a document was measured."""
+    allocator = " ".join(f"{name}={value}" for name, value in machine["allocator"].items()) or "default"
+    cores = f"{machine['cores']} cores, load {machine['load']:.1f} before"
+    return f"{machine['processor']}, {cores}, {machine['threads']} threads, allocator {allocator}"
+
+
+def say_point(entry: dict[str, Any]) -> str:
+    """Say at which sizes an entry was measured."""
+    return ", ".join(f"{name} {entry[name]}" for name in POINT if isinstance(entry.get(name), int))
+
+
 def make_table(document: dict[str, Any]) -> Table:
     """Show every ratio."""
-    machine = document["machine"]
-    allocator = " ".join(f"{name}={value}" for name, value in machine["allocator"].items()) or "default"
-    where = f"{machine['processor']}, {machine['threads']} threads, load {machine['load']:.1f}, allocator {allocator}"
-    table = Table(title=where, box=SIMPLE)
+    table = Table(title=say_machine(document["machine"]), box=SIMPLE)
     for column in ("part", "at", "what", "ratio"):
         table.add_column(column, justify="right" if column == "ratio" else "left")
     for part in PARTS:
         found = document.get(part, [])
         for entry in found if isinstance(found, list) else [found]:
-            point = ", ".join(f"{name} {entry[name]}" for name in POINT if isinstance(entry.get(name), int))
             for comparison in entry["comparisons"]:
                 what = f"{comparison.get('what', 'seconds')} of {comparison['of']} to {comparison['to']}"
-                table.add_row(part, point, what, f"{comparison['ratio']:.2f}")
+                table.add_row(part, say_point(entry), what, f"{comparison['ratio']:.2f}")
     return table

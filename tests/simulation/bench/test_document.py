@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,3 +40,43 @@ def test_an_unknown_part_is_refused_with_the_names_of_all(hansa_sim: Callable[..
     done = hansa_sim("bench", "--only", "steps", *FAST)
     assert (done.code, done.stdout) == (2, "")
     assert all(part in done.stderr for part in PARTS)
+
+
+MACHINE = {"processor": "abacus", "cores": 2, "threads": 1, "load": 0.25, "allocator": {}}
+POINT = {"hidden_size": 32, "steps": 28}
+
+
+def a_step(entities: int, *ratios: float) -> dict[str, Any]:
+    of_to_what = [("hansa", "nn_gru", "seconds"), ("opacus", "hansa", "seconds"), ("hansa", "nn_gru", "peak_bytes")]
+    named = zip(of_to_what, ratios, strict=True)
+    comparisons = [{"of": of, "to": to, "what": what, "ratio": ratio} for (of, to, what), ratio in named]
+    return {**POINT, "entities": entities, "comparisons": comparisons}
+
+
+def test_markdown_shows_misses_and_what_was_asked(hansa_sim: Callable[..., Any], tmp_path: Path) -> None:
+    reference = {"merchants": 100, "comparisons": [{"of": "flower_opacus", "to": "hansa", "ratio": 12.0}]}
+    steps = [a_step(16, 1.01, 4.0, 0.9), a_step(256, 1.25, 3.5, 1.5)]
+    file = tmp_path / "bench.json"
+    file.write_text(json.dumps({"schema": 1, "machine": MACHINE, "step": steps, "reference": reference}))
+    done = hansa_sim("bench", "--read", file, "--markdown")
+    assert done.stdout.splitlines() == [
+        "abacus, 2 cores, load 0.2 before, 1 threads, allocator default.",
+        "",
+        "| model | hidden size | steps | entities | `hansa` to `nn_gru` | `opacus` to `hansa` | memory to `nn_gru` |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        "| GRU | 32 | 28 | 16 | **1.01**, not ≤ 1 | 4.00 | 0.90 |",
+        "| GRU | 32 | 28 | 256 | 1.25 | **3.50**, not ≥ 4 | **1.50**, not ≤ 1 |",
+        "",
+        "| part | at | what | ratio |",
+        "|---|---|---|---:|",
+        "| reference | merchants 100 | seconds of `flower_opacus` to `hansa` | **12.00**, not ≥ 30 |",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2, "machine": {}}'])
+def test_what_is_no_document_is_refused(hansa_sim: Callable[..., Any], tmp_path: Path, text: str) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text(text)
+    done = hansa_sim("bench", "--read", file)
+    assert done.code == 2
+    assert "make one with --json" in done.stderr

@@ -1,0 +1,90 @@
+"""A document of the benchmark as Markdown, each ratio beside what was asked of it, so that misses are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from simulation.bench.document import PARTS, say_machine, say_point
+
+FEW_ENTITIES, MANY_MERCHANTS = 16, 1000
+STEP_COLUMNS = (("hansa", "nn_gru", "seconds"), ("opacus", "hansa", "seconds"), ("hansa", "nn_gru", "peak_bytes"))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What is asked of a ratio: not above `limit`, or not below it."""
+
+    limit: float
+    above: bool = False
+
+    def is_met(self, ratio: float) -> bool:
+        """Compare as the table shows it, to two digits."""
+        return round(ratio, 2) >= self.limit if self.above else round(ratio, 2) <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.above else '≤'} {self.limit:g}"
+
+
+OTHER_BOUNDS = {("flower_opacus", "hansa"): Bound(30.0, above=True), ("auto_ets", "hansa"): Bound(50.0, above=True)}
+
+
+def make_markdown(document: dict[str, Any]) -> str:
+    """Write a table of the step and one of everything else; a miss stands in bold with the bound behind it."""
+    return "\n".join([f"{say_machine(document['machine'])}.", "", *_step_table(document), *_other_table(document), ""])
+
+
+def find_bound(part: str, entry: dict[str, Any], comparison: dict[str, Any]) -> Bound | None:
+    """Give what is asked of a ratio; None where nothing is."""
+    pair, what = (comparison["of"], comparison["to"]), comparison.get("what", "seconds")
+    if part == "step" and what == "peak_bytes":
+        return Bound(1.0)
+    if part == "step":
+        few = entry["entities"] <= FEW_ENTITIES
+        return Bound(4.0, above=True) if pair == ("opacus", "hansa") else Bound(1.0 if few else 1.25)
+    if part == "federation":
+        return Bound(1.3) if entry["merchants"] >= MANY_MERCHANTS else None
+    return {("flower_opacus", "hansa"): Bound(30.0, above=True), ("auto_ets", "hansa"): Bound(50.0, above=True)}.get(
+        pair
+    )
+
+
+def _step_table(document: dict[str, Any]) -> list[str]:
+    if "step" not in document:
+        return []
+    head = [
+        "| model | hidden size | steps | entities | `hansa` to `nn_gru` | `opacus` to `hansa` | memory to `nn_gru` |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    return [*head, *(_step_row(entry) for entry in document["step"]), ""]
+
+
+def _step_row(entry: dict[str, Any]) -> str:
+    found = {(each["of"], each["to"], each.get("what", "seconds")): each for each in entry["comparisons"]}
+    point = [entry.get("model", "GRU"), *(str(entry[name]) for name in ("hidden_size", "steps", "entities"))]
+    ratios = [_say_ratio("step", entry, found[column]) if column in found else "–" for column in STEP_COLUMNS]
+    return f"| {' | '.join([*point, *ratios])} |"
+
+
+def _other_table(document: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {part} | {say_point(entry)} | {comparison.get('what', 'seconds')} of `{comparison['of']}` to "
+        f"`{comparison['to']}` | {_say_ratio(part, entry, comparison)} |"
+        for part in PARTS
+        if part != "step"
+        for entry in _entries(document, part)
+        for comparison in entry["comparisons"]
+    ]
+    return ["| part | at | what | ratio |", "|---|---|---|---:|", *rows] if rows else []
+
+
+def _entries(document: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    found = document.get(part, [])
+    return found if isinstance(found, list) else [found]
+
+
+def _say_ratio(part: str, entry: dict[str, Any], comparison: dict[str, Any]) -> str:
+    bound, ratio = find_bound(part, entry, comparison), comparison["ratio"]
+    if bound is None or bound.is_met(ratio):
+        return f"{ratio:.2f}"
+    return f"**{ratio:.2f}**, not {bound}"

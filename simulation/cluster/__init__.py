@@ -1,0 +1,1 @@
+"""Flower's own simulation on Ray: the apps that deployment runs, on every core of a cluster."""
