@@ -127,9 +127,9 @@ class SuperLink:
         return answer
 
     @contextmanager
-    def run(self) -> Iterator[Coordinator]:
-        """Start a Flower run and take its task."""
-        content, _ = build_fab_from_files({"pyproject.toml": PYPROJECT, "nothing.py": b"app = None\n"})
+    def run(self, code: bytes = b"app = None\n") -> Iterator[Coordinator]:
+        """Start a Flower run whose archive holds this code, and take its task."""
+        content, _ = build_fab_from_files({"pyproject.toml": PYPROJECT, "nothing.py": code})
         fab = Fab(hashlib.sha256(content).hexdigest(), content, {})
         with self.control() as client:
             run_id = int(client.StartRun(StartRunRequest(fab=fab_to_proto(fab))).run_id)

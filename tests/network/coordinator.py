@@ -96,6 +96,17 @@ class Coordinator:
         self.process = None
         return code
 
+    @contextmanager
+    def running(self, member: Knocker) -> Iterator[None]:
+        """Run `up` until the block ends, and see that it ends well."""
+        self.start()
+        try:
+            await_gateway(self, member)
+            yield
+        finally:
+            code = self.stop()
+        assert code == 0
+
     def join(self, name: str, *, days: float | None = None) -> Knocker:
         """Let a merchant in; with `days` its certificate is valid for another time than usual."""
         folder = self.place.folder / "merchants" / name

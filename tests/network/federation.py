@@ -181,7 +181,7 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
         training=plan.federation.training,
         cohort={node_id: Terms(SIZE_CLASS, mechanism) for node_id in grid.get_node_ids()},
         quorum=len(names),
-        timeout_seconds=600,
+        timeout_seconds=600.0,
     )
     states: list[ServerState] = []
     run_federation(grid, federation, start_state(start_vector(plan)), on_round=lambda state, _: states.append(state))

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+from common.privacy.accounting import delta_for, epsilon_of
 from network.federation import (
     await_launch,
     canary,
@@ -74,12 +75,13 @@ def test_without_noise_the_model_is_that_of_one_process(evening: Evening) -> Non
 
 def test_with_noise_every_ledger_says_the_plans_epsilon(evening: Evening) -> None:
     for name in evening.names:
-        shown = evening.network.client(name, "ledger", "show")
-        text = str(shown)
-        assert "private" in text or shown, shown
+        (account,) = evening.ledgers[name]["accounts"]
+        assert (account["unit"], account["num_rounds"]) == ("product", 10)
+        assert account["epsilon"] == pytest.approx(EPSILON, rel=1e-6)
+    # The coordinator knows no merchant's delta; it states epsilon at the largest that the size class allows.
+    mu = evening.ledgers[evening.names[0]]["accounts"][0]["mu"]
     spent = evening.private["epsilon_by_size_class"]
-    assert list(spent) == ["32"]
-    assert spent["32"] == pytest.approx(EPSILON, rel=0.02)
+    assert spent == {"32": pytest.approx(epsilon_of(mu, delta_for(32)), abs=1e-3)}
 
 
 def test_without_noise_no_epsilon_is_claimed(evening: Evening) -> None:

@@ -17,7 +17,7 @@ from flwr.supercore.date import now
 from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request, public_pem
-from network.coordinator import PROTOBUF, Coordinator, Knocker, await_gateway, make_coordinator, run_cli
+from network.coordinator import PROTOBUF, Coordinator, Knocker, make_coordinator, run_cli
 from server.gateway import LARGEST_BODY, PASSED
 
 ACTIVATE = "/v1/fleet/activate-node"
@@ -46,10 +46,8 @@ HIDDEN = [
 def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
     made = make_coordinator(tmp_path_factory.mktemp("gateway"))
     member = made.join("alice")
-    made.start()
-    await_gateway(made, member)
-    yield made
-    assert made.stop() == 0
+    with made.running(member):
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,95 @@
+"""Merchants that follow a script: sound answers of zeros, or whatever mischief a test has in mind."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable
+
+import torch
+from flwr.app import Message, RecordDict
+
+from client.fleet import Envelope, Fleet, FleetError, Unreachable
+from common.message import proposal, release
+from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
+from common.message.record import read_text, read_whole, unpack
+from common.message.release import decode_signature, encode_receipt, parse_note
+from common.message.round import REQUEST_FIELDS, RoundReply, encode_reply
+from network.coordinator import Knocker
+
+SIZE_CLASS = 64
+Script = Callable[["ScriptedMerchant", Message, RoundReply], Message | None]
+
+
+def answer_with_zeros(merchant: ScriptedMerchant, message: Message, sound: RoundReply) -> Message | None:
+    return Message(encode_reply(sound), reply_to=message)
+
+
+class ScriptedMerchant(threading.Thread):
+    """Speak the federation's protocol without data, ledger or noise; rounds are answered as the script says."""
+
+    def __init__(self, knocker: Knocker, *, script: Script = answer_with_zeros, delay_seconds: float = 0.0) -> None:
+        super().__init__(daemon=True)
+        context = ssl.create_default_context(cafile=knocker.authority)
+        assert knocker.certificate is not None
+        context.load_cert_chain(knocker.certificate, knocker.tls_key)
+        self.fleet = Fleet(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
+        self.script, self.delay_seconds = script, delay_seconds
+        self.kept: dict[int, Message] = {}
+        self.models: list[str] = []
+        self.rounds: list[int] = []
+        self.errors: list[str] = []
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            try:
+                self.fleet.connect()
+                self._serve()
+            except FleetError as error:
+                self.errors.append(str(error))
+                self._over.wait(0.3)
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join(20)
+        self.fleet.close()
+
+    def _serve(self) -> None:
+        beat_at = time.monotonic()
+        while not self._over.wait(0.05):
+            if time.monotonic() - beat_at > 20:
+                self.fleet.heartbeat()
+                beat_at = time.monotonic()
+            if (envelope := self.fleet.pull()) is not None:
+                reply = self._reply(self._fetch(envelope))
+                if reply is not None:
+                    self.fleet.push(reply)
+
+    def _fetch(self, envelope: Envelope) -> Message:
+        while True:
+            try:
+                return self.fleet.fetch(envelope)
+            except Unreachable:  # the coordinator pushes a message first and its content after it
+                time.sleep(0.05)
+
+    def _reply(self, message: Message) -> Message | None:
+        kind = message.metadata.message_type
+        if kind == proposal.PROPOSAL:
+            return Message(encode_terms(self._terms(message.content)), reply_to=message)
+        if kind == release.RELEASE:
+            model_hash = parse_note(decode_signature(message.content).content).model_hash
+            self.models.append(model_hash)
+            return Message(encode_receipt(model_hash), reply_to=message)
+        about, array = unpack(message.content, fields=REQUEST_FIELDS)
+        number = read_whole(about, "round_number")
+        self.kept[number] = message
+        self.rounds.append(number)
+        zeros = torch.zeros(array.shape[0], dtype=torch.int64)
+        time.sleep(self.delay_seconds)
+        return self.script(self, message, RoundReply(read_text(about, "plan_hash"), number, zeros))
+
+    def _terms(self, content: RecordDict) -> ClientTerms:
+        proposed = parse_proposal(decode_signed(content).content)
+        return ClientTerms(proposed.run_hash, SIZE_CLASS, 4.0 if proposed.private else 0.0)
