@@ -94,14 +94,23 @@ class Daemon:
         Its desk is opened when the first message comes, or at once where a plan is under way.
     idle_seconds
         Stop after so long without a message; None never does.
+    rest_seconds
+        Rest after so long without a message, where no plan is under way.
     """
 
     def __init__(
-        self, fleet: Fleet, workplace: Workplace, health: Health, *, idle_seconds: float | None = None
+        self,
+        fleet: Fleet,
+        workplace: Workplace,
+        health: Health,
+        *,
+        idle_seconds: float | None,
+        rest_seconds: float,
     ) -> None:
         self._fleet, self._workplace, self._health = fleet, workplace, health
         self._desk: tuple[Desk, ClientApp] | None = None
-        self._idle_seconds = idle_seconds
+        self._idle_seconds, self._rest_seconds = idle_seconds, rest_seconds
+        self._is_awaited: bool | None = None  # not looked up since the latest message
         self._stop, self._forgotten = threading.Event(), threading.Event()
         self._node_id = 0
         self._latest_activity = time.monotonic()
@@ -110,13 +119,13 @@ class Daemon:
         """End the loop after the answer in hand."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Serve until stopped."""
+    def run(self) -> bool:
+        """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
         if self._workplace.is_awaited():
             self._desk = self._workplace.open_desk()
         retry = _Backoff()
         with self._beating():
-            while not self._is_done():
+            while not self._is_done() and not self._should_rest():
                 try:
                     self._connect()
                     retry = _Backoff()
@@ -125,7 +134,11 @@ class Daemon:
                     self._pause(retry, str(error), refused=isinstance(error, Refused))
                 except Exception as error:  # of a fault of our own: a daemon that ended would answer nobody
                     self._pause(retry, f"A fault of hansa's own ({type(error).__name__}); please report it.")
+        if self._should_rest() and not self._is_done():
+            LOGGER.info("Resting: going on in a fresh process")
+            return True
         self._say_goodbye()
+        return False
 
     def _pause(self, retry: _Backoff, error: str, *, refused: bool = False) -> None:
         self._health.change_state("refused" if refused else "unreachable", error=error)
@@ -142,7 +155,7 @@ class Daemon:
     def _serve(self) -> None:
         """Poll often after a message, and ever more seldom without one."""
         pause = QUICKEST_POLL_SECONDS
-        while not self._is_done():
+        while not self._is_done() and not self._should_rest():
             if self._forgotten.is_set():
                 raise Unreachable("The gateway has forgotten this merchant; connecting again.")
             envelope = self._fleet.pull()
@@ -151,7 +164,8 @@ class Daemon:
                 pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
                 continue
             self._handle(envelope)
-            self._latest_activity, pause = time.monotonic(), QUICKEST_POLL_SECONDS
+            self._latest_activity, self._is_awaited = time.monotonic(), None
+            pause = QUICKEST_POLL_SECONDS
 
     def _handle(self, envelope: Envelope) -> None:
         """Answer one message, and hand the answer in for as long as somebody waits for it."""
@@ -232,6 +246,13 @@ class Daemon:
     def _is_done(self) -> bool:
         idle = time.monotonic() - self._latest_activity
         return self._stop.is_set() or (self._idle_seconds is not None and idle > self._idle_seconds)
+
+    def _should_rest(self) -> bool:
+        if self._desk is None or time.monotonic() - self._latest_activity < self._rest_seconds:
+            return False
+        if self._is_awaited is None:
+            self._is_awaited = self._workplace.is_awaited()
+        return not self._is_awaited
 
     def _say_goodbye(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -37,6 +38,9 @@ def run(
     until_idle: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many seconds without a message; never if left out.")
     ] = None,
+    rest_after: Annotated[
+        float, typer.Option(min=0, help="With no plan under way, give memory back after so many idle seconds.")
+    ] = 600.0,
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -49,19 +53,31 @@ def run(
     require_size_class(read_policy(place.policy), membership.federation)
     with holding(place), closing(Ledger(place.ledger)) as ledger:
         workplace = Workplace(place, membership.federation, ledger, data_root.resolve(), choose_device(device))
-        _serve(membership, workplace, health_port=health_port, until_idle=until_idle)
+        is_resting = _serve(
+            membership, workplace, health_port=health_port, until_idle=until_idle, rest_after=rest_after
+        )
+    if is_resting:
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  this very command again
 
 
-def _serve(membership: Membership, workplace: Workplace, *, health_port: int | None, until_idle: float | None) -> None:
+def _serve(
+    membership: Membership,
+    workplace: Workplace,
+    *,
+    health_port: int | None,
+    until_idle: float | None,
+    rest_after: float,
+) -> bool:
     federation, path = membership.federation, workplace.place.health
     node_id = read_node_id(path)
     health = Health(path)
     fleet = Fleet(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(fleet), serving(health, health_port):
-        daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle)
+        daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle, rest_seconds=rest_after)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: daemon.stop())
-        daemon.run()
+        return daemon.run()
 
 
 @contextmanager

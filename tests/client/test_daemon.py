@@ -308,16 +308,31 @@ def test_the_doctor_and_a_rehearsal_find_all_well_and_spend_nothing(superlink: S
 def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
     shop.start()
     with superlink.run() as coordinator:
-        node = reach(superlink, coordinator, shop)
+        reach(superlink, coordinator, shop)
         time.sleep(10)  # until it polls at its slowest
         assert shop.process is not None
         before = cpu_seconds(shop.process.pid)
         time.sleep(20)
         assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
         assert memory_mb(shop.process.pid) <= 450
+    assert shop.stop() == 0
+
+
+def test_a_daemon_without_a_plan_under_way_gives_its_memory_back(superlink: SuperLink, shop: Shop, plan: Plan) -> None:
+    shop.start("--rest-after", "2")
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
         coordinator.ask(node, PROPOSAL, propose(plan))
-        coordinator.ask(node, "train", ask_round(plan, 1))
-        assert memory_mb(shop.process.pid) <= 550
+        coordinator.ask(node, "train", ask_round(plan, 3))
+        time.sleep(4)
+        assert "Resting" not in shop.log, "round 4 is still to come"
+        assert coordinator.ask(node, "train", ask_round(plan, 4)).has_content()
+        shop.wait_until(lambda: shop.log.count("Connected") == 2)
+        assert shop.process is not None
+        assert "Resting" in shop.log
+        assert memory_mb(shop.process.pid) <= 450
+        again = ask_round(plan, 4)
+        assert coordinator.ask(node, "train", again).has_content(), "the sealed answer is still there"
     assert shop.stop() == 0
 
 
