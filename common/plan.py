@@ -211,6 +211,7 @@ class ModelPlan(Section):
         None, description="steps at the end of a window over which the positions spread; half of it if left out"
     )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
+    rhythm: bool = Field(False, description="see the gaps between days with demand, for rare demand")
     anchor: AnchorPlan = AnchorPlan()
 
     @model_validator(mode="after")
