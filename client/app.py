@@ -22,10 +22,11 @@ from client.training import train_round
 from common.errors import ConfigError, DataError, MessageError, PrivacyError
 from common.features import Series
 from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
-from common.model import get_vector, make_model
+from common.model import get_vector
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource, SecureNoise
+from common.warm.start import start_training
 
 LOGGER = logging.getLogger(__name__)
 
@@ -134,10 +135,8 @@ class Answers:
 
     def __init__(self, merchant: Merchant) -> None:
         self._merchant = merchant
-        series = merchant.series
-        self._model = make_model(
-            merchant.plan.model, num_features=series.num_features, num_future=series.num_future, seed=0
-        )
+        private = merchant.mechanism.noise_multiplier > 0
+        self._model = start_training(merchant.plan, merchant.series, seed=0, private=private)
         self._size = len(get_vector(self._model))
         self._book = merchant.book or MemoryBook()
         self._lock = Lock()  # two handlers at once must not draw noise for the same round

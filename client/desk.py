@@ -27,7 +27,6 @@ from client.membership import Federation, require_size_class
 from client.place import Place
 from client.policy import read_policy
 from common.errors import HansaError, MessageError, PrivacyError
-from common.features import build_series
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
 from common.message.record import read_text, unpack
@@ -40,11 +39,11 @@ from common.message.release import (
     parse_note,
 )
 from common.message.round import REQUEST_FIELDS
-from common.model import get_vector, make_model
-from common.panel import empty_panel
+from common.model import get_vector
 from common.plan import Plan
 from common.privacy.noise import SecureNoise
 from common.signature import verify
+from common.warm.start import start_without_data
 
 LOGGER = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class Desk:
         signed = decode_signature(content)
         note = parse_note(verify(signed, self._federation.coordinator, purpose=release.PURPOSE))
         self._require_wanted(note)
-        if note.num_parameters != count_parameters(note.plan):
+        if note.num_parameters != count_parameters(note.plan, private=note.private):
             raise MessageError("A model has another number of parameters than its plan's; it is not kept.")
         self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
         LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
@@ -130,7 +129,9 @@ class Desk:
         policy = read_policy(self._place.policy)
         require_size_class(policy, self._federation)
         offer = Offer(proposed.plan, proposed.private, self._federation.coordinator_name, proposed.cohort_size)
-        return agree(policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan))
+        return agree(
+            policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
+        )
 
     def _agree_again(self, accepted: Accepted) -> Agreement:
         agreement = self._agree(accepted.proposal)
@@ -196,18 +197,16 @@ def make_desk_app(desk: Desk) -> ClientApp:
     return app
 
 
-def count_parameters(plan: Plan) -> int:
-    """Count the parameters of a plan's model, from the plan alone.
+def count_parameters(plan: Plan, *, private: bool) -> int:
+    """Count the parameters that a plan's training moves, from the plan alone.
 
     Raises
     ------
     MessageError
         No model can be made of it.
     """
-    panel = empty_panel(plan.data)
     try:
-        series = build_series(panel, plan.model, panel.day_of(plan.evaluation.origins[-1]))
-        model = make_model(plan.model, num_features=series.num_features, num_future=series.num_future, seed=0)
+        model = start_without_data(plan, private=private)
     except (HansaError, ValueError, RuntimeError, MemoryError) as error:
         raise MessageError("No model can be made of a plan; see: hansa-sim check") from error
     return len(get_vector(model))

@@ -189,7 +189,7 @@ def _check_plan(place: Place, plan: Plan) -> str:
     policy = read_policy(place.policy)
     with closing(Ledger(place.ledger)) as ledger:
         offer = make_offer(place, policy, plan)
-        agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan))
+        agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan, private=offer.private))
     return f"allowed, with noise {agreement.mechanism.noise_multiplier:.4g} in {offer.training.num_rounds} rounds"
 
 

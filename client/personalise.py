@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from client.route import within_one_standard_error
 from common.errors import DataError
@@ -117,8 +117,8 @@ def _path(model: DemandGRU, records: _Records, weakest: float) -> Iterator[tuple
 
 def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float) -> None:
     """Move the decoder of `fitted` to the most probable one under the prior."""
-    moving = list(_decoder(fitted))
-    center = [parameter.detach() for parameter in _decoder(prior)]
+    moving = [tensor.requires_grad_() for tensor in _decoder(fitted)]
+    center = [tensor.detach() for tensor in _decoder(prior)]
     optimizer = torch.optim.LBFGS(moving, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -134,6 +134,7 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
     optimizer.step(closure)
 
 
-def _decoder(model: DemandGRU) -> Iterator[nn.Parameter]:
+def _decoder(model: DemandGRU) -> Iterator[Tensor]:
+    """Give the decoder's weights; what a federation kept frozen moves here too."""
     for layer in (model.from_context, model.from_future, model.output):
-        yield from layer.parameters()
+        yield from (*layer.parameters(), *layer.buffers())

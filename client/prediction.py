@@ -21,9 +21,10 @@ from client.personalise import personalise
 from common.errors import ConfigError, DataError
 from common.features import build_series
 from common.metric import QUANTILE_LEVELS, Forecast
-from common.model import DemandGRU, get_vector, make_model, set_vector
+from common.model import DemandGRU, get_vector, set_vector
 from common.panel import Panel, find_active
 from common.plan import ModelPlan, Plan
+from common.warm.start import start_without_data
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -67,7 +68,7 @@ def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
     panel = panel.select(find_active(panel, plan.data, day))
     if len(panel.entities) == 0:
         raise DataError(f"No {plan.data.entity} takes part at {question.origin}; choose another --origin.")
-    network = _restore(model, panel, plan.model, day)
+    network = _restore(model)
     if question.personal:
         network = personalise(network, panel, plan.model, day)
     forecast = forecast_demand(network, build_series(panel, plan.model, day), device=question.device)
@@ -96,9 +97,9 @@ def _extend(plan: Plan, origin: date) -> Plan:
     return plan.model_copy(update={"data": plan.data.model_copy(update={"end": end})})
 
 
-def _restore(model: Model, panel: Panel, plan: ModelPlan, day: int) -> DemandGRU:
-    series = build_series(panel.select(np.arange(0)), plan, day)
-    network = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=0)
+def _restore(model: Model) -> DemandGRU:
+    """Put the released parameters into what the plan begins with: what did not train is as it was there."""
+    network = start_without_data(model.note.plan, private=model.note.private)
     if len(get_vector(network)) != len(model.parameters):
         raise DataError("The model has another number of parameters than its plan's; ask the coordinator for another.")
     set_vector(network, model.parameters)

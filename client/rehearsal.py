@@ -18,10 +18,11 @@ from client.policy import Policy, read_policy
 from client.training import train_round
 from common.errors import PrivacyError
 from common.features import count_trainable
-from common.model import get_vector, make_model
+from common.model import get_vector
 from common.plan import Plan
 from common.privacy.accounting import epsilon_of
 from common.privacy.noise import SecureNoise
+from common.warm.start import start_training
 
 
 def rehearse(place: Place, plan: Plan, ledger: Ledger, *, data_root: Path) -> dict[str, Any]:
@@ -38,7 +39,8 @@ def rehearse(place: Place, plan: Plan, ledger: Ledger, *, data_root: Path) -> di
         Something is missing, or the policy does not allow the plan.
     """
     policy = read_policy(place.policy)
-    agreement = agree(policy, make_offer(place, policy, plan), ledger, num_coordinates=count_parameters(plan))
+    offer = make_offer(place, policy, plan)
+    agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan, private=offer.private))
     seconds, num_bytes = _compute(plan, agreement, data_root)
     training, sigma = agreement.offer.training, agreement.mechanism.noise_multiplier
     mu = (training.num_rounds * agreement.mechanism.mu_squared) ** 0.5
@@ -78,7 +80,7 @@ def _compute(plan: Plan, agreement: Agreement, data_root: Path) -> tuple[float, 
     """Time one round at the start model; its sum goes nowhere."""
     series = read_series(plan, data_root)
     count_trainable(series)
-    model = make_model(plan.model, num_features=series.num_features, num_future=series.num_future, seed=0)
+    model = start_training(plan, series, seed=0, private=agreement.offer.private)
     started = time.perf_counter()
     total = train_round(
         model,

@@ -23,6 +23,7 @@ from common.anchor import Anchor, fit_anchor
 from common.errors import DataError
 from common.panel import Panel
 from common.plan import WEEKDAYS, ModelPlan
+from common.rhythm import rhythm_features
 
 HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
 RECENT_DAYS = 90
@@ -271,7 +272,8 @@ def _step_features(
         "recent days sold": np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)) / 3,
         "open share": open_days / step_days,
         "anchor": anchor.level / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days) / 4,
-        **_channel_features(panel, cutoffs, step_days),
+        **(rhythm_features(sold, cutoffs, plan.horizon_days) if plan.rhythm else {}),
+        **_channel_features(panel, plan, cutoffs),
         **_columns(covariates, _between(by_day, cutoffs - step_days, cutoffs) / step_days),
         **{f"static {place}": _repeat(column, len(cutoffs)) for place, column in enumerate(panel.static.T)},
     }
@@ -287,15 +289,17 @@ def _repeat(column: Float[np.ndarray, " entity"], num_steps: int) -> Float[np.nd
 
 
 def _channel_features(
-    panel: Panel, cutoffs: Int[np.ndarray, " step"], step_days: int
+    panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"]
 ) -> dict[str, Float[np.ndarray, "entity step"]]:
-    """For each observed channel: this step, and the last 90 days, as logarithms."""
+    """For each observed channel: this step, the last 90 days, and for rare demand all there was, as logarithms."""
     features: dict[str, np.ndarray] = {}
     for place, channel in enumerate(panel.channels):
         values = panel.observed[:, :, place]
-        now = _between(values, cutoffs - step_days, cutoffs)
+        now = _between(values, cutoffs - plan.step_days, cutoffs)
         recent = _between(values, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)
         features |= {f"channel {channel}": np.log1p(now) / 4, f"recent channel {channel}": np.log1p(recent) / 8}
+        if plan.rhythm:
+            features[f"whole channel {channel}"] = np.log1p(_between(values, np.zeros_like(cutoffs), cutoffs)) / 8
     return features
 
 

@@ -3,7 +3,8 @@
     encoder   GRU over the causal features of the steps
     decoder   one MLP shared by all buckets, over [GRU state, features at the cut-off] and
               [covariates known ahead, anchor] of the bucket
-    output    starts at zero, so that the untrained network forecasts the anchor
+    output    starts at zero, so that the untrained network forecasts the anchor; with a direct path it also sees the
+              features at the cut-off, and everything that it sees is shifted and scaled by public constants
 
 Small is a privacy feature: noise grows with the square root of the number of parameters.
 """
@@ -23,11 +24,20 @@ from common.errors import DataError
 from common.features import Examples
 from common.gru import GRU
 from common.likelihood import Likelihood, make_likelihood
-from common.plan import ModelPlan
+from common.plan import ModelPlan, Trained
+
+FROZEN: dict[Trained, tuple[str, ...]] = {
+    "all": (),
+    "decoder": ("encoder",),
+    "output": ("encoder", "from_context", "from_future"),
+}
 
 
 class DemandGRU(nn.Module):
     """Forecast the outputs of a likelihood from every chosen position of a window."""
+
+    center: Tensor
+    scale: Tensor
 
     def __init__(self, plan: ModelPlan, *, num_features: int, num_future: int) -> None:
         super().__init__()
@@ -35,7 +45,12 @@ class DemandGRU(nn.Module):
         self.encoder = GRU(num_features, plan.hidden_size)
         self.from_context = nn.Linear(plan.hidden_size + num_features, plan.decoder_size)
         self.from_future = nn.Linear(num_future + 1, plan.decoder_size)
-        self.output = nn.Linear(plan.decoder_size, self.likelihood.num_outputs)
+        self.direct = plan.direct
+        width = plan.decoder_size + plan.direct * num_features
+        self.output = nn.Linear(width, self.likelihood.num_outputs)
+        if plan.direct:  # public constants; a warm start brings its own
+            self.register_buffer("center", torch.zeros(width))
+            self.register_buffer("scale", torch.ones(width))
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
@@ -56,9 +71,37 @@ class DemandGRU(nn.Module):
         anchor: Float[Tensor, "entity position bucket"],
     ) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket, from what is known of past and future."""
-        ahead = torch.cat([future, torch.log1p(anchor)[..., None] / 4], dim=3)
-        outputs: Tensor = self.output(torch.tanh(self.from_context(context)[:, :, None] + self.from_future(ahead)))
+        outputs: Tensor = self.output(self.read(context, future, anchor))
         return outputs
+
+    def read(
+        self,
+        context: Float[Tensor, "entity position context"],
+        future: Float[Tensor, "entity position bucket covariate"],
+        anchor: Float[Tensor, "entity position bucket"],
+    ) -> Float[Tensor, "entity position bucket width"]:
+        """Return what the last layer sees: hidden units, and the features where they have a direct path."""
+        ahead = torch.cat([future, torch.log1p(anchor)[..., None] / 4], dim=3)
+        hidden = torch.tanh(self.from_context(context)[:, :, None] + self.from_future(ahead))
+        if not self.direct:
+            return hidden
+        features = context[:, :, None, self.encoder.hidden_size :]
+        both = torch.cat([hidden, features.expand(*hidden.shape[:3], -1)], dim=3)
+        return (both - self.center) * self.scale
+
+
+@torch.no_grad()
+def standardise(model: DemandGRU, center: Float[Tensor, " width"], spread: Float[Tensor, " width"]) -> None:
+    """Shift and scale what the last layer sees, and change that layer so that all forecasts stay the same.
+
+    Under noise a last layer learns fastest where all that it sees is of one size. Both vectors are public constants.
+    """
+    weight, bias = model.output.weight, model.output.bias
+    whole = model.center + center / model.scale
+    bias.add_(weight @ center)
+    weight.mul_(spread)
+    model.center.copy_(whole)
+    model.scale.div_(spread)
 
 
 def entity_losses(
@@ -79,6 +122,19 @@ def make_model(plan: ModelPlan, *, num_features: int, num_future: int, seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return DemandGRU(plan, num_features=num_features, num_future=num_future)
+
+
+def freeze(model: DemandGRU, trained: Trained) -> DemandGRU:
+    """Make constants of the parameters that do not train, in place: they belong to the model and not to its vector.
+
+    Noise grows with the square root of the number of parameters: what a public start knows already may stay.
+    """
+    for name in FROZEN[trained]:
+        layer = model.get_submodule(name)
+        for key, parameter in list(layer.named_parameters(recurse=False)):
+            delattr(layer, key)
+            layer.register_buffer(key, parameter.detach())
+    return model
 
 
 def get_vector(model: nn.Module) -> Float[Tensor, " parameter"]:

@@ -33,6 +33,7 @@ def _read_day(value: object) -> object:
 
 
 Unit = Literal["customer", "product", "category", "store"]
+Trained = Literal["all", "decoder", "output"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Day = Annotated[date, BeforeValidator(_read_day)]
@@ -211,6 +212,8 @@ class ModelPlan(Section):
         None, description="steps at the end of a window over which the positions spread; half of it if left out"
     )
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
+    rhythm: bool = Field(False, description="see the gaps between days with demand, for rare demand")
+    direct: bool = Field(False, description="a short path from the features to the output, past every hidden unit")
     anchor: AnchorPlan = AnchorPlan()
 
     @model_validator(mode="after")
@@ -239,6 +242,7 @@ class TrainingPlan(Section):
     learning_rate: Positive = 0.03
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, lt=10)] = 0.0
+    trained: Trained = Field("all", description="what moves; the rest stays as the public start has it")
 
 
 class PrivacyPlan(Section):
@@ -303,6 +307,10 @@ class Plan(Section):
                     f"evaluation.origins {origin} leaves {future_days} days up to data.end, "
                     f"model.horizon_days is {horizon}"
                 )
+        for private, section in ((True, "privacy"), (False, "federation")):
+            trained = self.training(private=private).trained
+            if trained != "all" and self.federation.start != "warm":
+                raise ValueError(f'{section}.training.trained = "{trained}" needs federation.start = "warm"')
         regime = self.model.anchor.regime
         covariates = [name for attribute in self.data.known for name in attribute.names]
         if regime and regime not in covariates:

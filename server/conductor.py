@@ -22,18 +22,16 @@ from safetensors.torch import load_file, save
 
 from certs.key import read_or_make_signing_key
 from common.errors import DataError, HansaError, MessageError
-from common.features import build_series
 from common.message import proposal as proposals
 from common.message import release as releases
 from common.message.proposal import Proposal, decode_terms, encode_signed, parse_proposal
 from common.message.record import hash_vector
 from common.message.release import Release, ReleaseMember, ReleaseNote, decode_receipt, encode_release
 from common.model import get_vector
-from common.panel import empty_panel
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism
 from common.signature import sign
-from common.warm.start import start_model
+from common.warm.start import start_without_data
 from server.aggregation import Terms
 from server.app import Federation, gather_plausible, step
 from server.checkpoint import load_checkpoint, save_checkpoint
@@ -196,7 +194,7 @@ class Conductor:
         folder = self._place.launch(launch.number)
         folder.mkdir(parents=True, exist_ok=True)
         proposal = parse_proposal(launch.signed.content)
-        state = start_state(start_vector(proposal.plan))
+        state = start_state(start_vector(proposal.plan, private=proposal.private))
         if (folder / "checkpoint.safetensors").exists():
             state = load_checkpoint(
                 folder / "checkpoint.safetensors", plan_hash=launch.run_hash, size=len(state.parameters)
@@ -337,11 +335,9 @@ class Conductor:
             self._registry.note_receipt(model_hash, reply.member)
 
 
-def start_vector(plan: Plan) -> torch.Tensor:
+def start_vector(plan: Plan, *, private: bool) -> torch.Tensor:
     """Return the parameters that a plan starts from, which anybody can work out without data."""
-    panel = empty_panel(plan.data)
-    series = build_series(panel, plan.model, panel.day_of(plan.evaluation.origins[-1]))
-    return get_vector(start_model(plan.model, series, seed=0, warm=plan.federation.start == "warm"))
+    return get_vector(start_without_data(plan, private=private))
 
 
 def read_parameters(place: Place, model: Model) -> torch.Tensor:

@@ -28,11 +28,12 @@ from client.audit.report import AuditReport, LevelReport
 from client.audit.subject import CanaryMechanism, Subject, sample_entities
 from client.data import read_rows
 from common.errors import ConfigError, DataError
-from common.model import get_vector, make_model
+from common.model import get_vector
 from common.panel import Panel, as_text, build_panel
 from common.plan import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
+from common.warm.start import start_training
 from server.aggregation import Terms
 from server.app import Federation, run_federation
 from server.optimizer import ServerState, start_state
@@ -188,8 +189,7 @@ def score_canaries(
 ) -> tuple[Float64[np.ndarray, " canary"], Bool[np.ndarray, " canary"]]:
     """Run all rounds; return how far the messages point along each canary, and which were in."""
     plan, training, cohort = trial.plan, trial.plan.privacy.training, trial.cohort
-    sizes = {"num_features": trial.series.num_features, "num_future": trial.series.num_future}
-    start = start_state(get_vector(make_model(plan.model, **sizes, seed=0)))
+    start = start_state(get_vector(start_training(plan, trial.series, seed=0, private=True)))
     canaries = deal_canaries(len(start.parameters), len(cohort.size_classes))
     merchants = [
         Merchant(

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from dataclasses import asdict
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -37,11 +38,20 @@ from simulation.export import export_merchants
 from simulation.folder import RunFolder
 from simulation.markdown import make_markdown, put_into
 from simulation.method import check_methods
+from simulation.newcomer import (
+    describe_newcomers,
+    make_newcomer_page,
+    make_newcomer_table,
+    race_starts,
+    say_race,
+    score_newcomers,
+)
 from simulation.pretraining.train import train_warm
 from simulation.report.page import make_comparison_page
 from simulation.report.wording import verdict
 from simulation.run import run_plan
 from simulation.summary import make_table
+from simulation.trial import load_panel, make_trial
 
 EXIT_VIOLATION, EXIT_MISTAKE, EXIT_INTERRUPTED = 1, 2, 130
 PIPE_WIDTH = 136  # of a table that goes to a file or a pipe
@@ -204,6 +214,45 @@ def warm(
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"Cannot write {path}: {error}; choose another --out.") from error
     typer.echo(f'Wrote {path}; plans of this shape start there with federation.start = "warm".')
+
+
+@app.command()
+def newcomer(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    days: Annotated[int, typer.Option(min=1, help="Days of history that every merchant has.")] = 14,
+    origins: Annotated[str, typer.Option(help="Dates, separated by commas; the plan's origins if left out.")] = "",
+    rounds: Annotated[int, typer.Option(min=0, help="Also train as many rounds from both starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the cold start's weights.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write table and curves as a page, a .html file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say what serves a merchant of PLAN on its first days, and how many rounds the public model saves."""
+    torch.set_num_threads(1)
+    if out is not None and out.suffix != ".html":
+        raise ConfigError(f"--out {out} must end in .html.")
+    plan = read_plan(plan_file)
+    panel = load_panel(plan, data_root)
+    trials = [make_trial(plan, panel, origin) for origin in read_origins(origins) or plan.evaluation.origins]
+    scores = [score_newcomers(trial, days) for trial in trials]
+    race = race_starts(trials[0], num_rounds=rounds, seed=seed) if rounds else None
+    found = describe_newcomers(plan, scores, days=days, race=race)
+    if out is not None:
+        _write(out, make_newcomer_page(found))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    Console(width=PIPE_WIDTH).print(make_newcomer_table(found))
+    if race is not None:
+        typer.echo(say_race(found["race"]))
+
+
+def read_origins(text: str) -> tuple[date, ...]:
+    """Read dates that stand between commas."""
+    try:
+        return tuple(date.fromisoformat(word.strip()) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise ConfigError(f"--origins {text} is no list of dates: write 2011-06-12,2011-09-10.") from error
 
 
 @app.command()

@@ -27,11 +27,11 @@ import torch
 from client.forecast import forecast_demand
 from common.errors import ConfigError
 from common.metric import Forecast
-from common.model import DemandGRU
+from common.model import DemandGRU, get_vector
 from common.plan import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
-from common.warm.start import start_model
+from common.warm.start import start_model, start_training
 from server.optimizer import ServerState
 from simulation.alone import train_alone
 from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
@@ -185,9 +185,9 @@ def run_method(
         rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
         return Result(_train_alone(trial, rows_of, seed, device, watch.on_step))
     if name in {"anchor", "warm"}:
-        model = _new_model(trial, seed, warm=name == "warm")
+        model = start_model(plan.model, trial.series, seed=seed, warm=name == "warm")
     else:
-        model = _new_model(trial, seed, warm=plan.federation.start == "warm")
+        model = _start_federation(name, trial, seed)
         _federate(name, model, trial, seed, device, watch, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
 
@@ -197,13 +197,13 @@ def _tell_share(watch: Watch) -> Callable[[float], None]:
     return lambda share: watch.on_step(share, float("nan"))
 
 
-def count_parameters(trial: Trial) -> int:
-    """Parameters of the trial's model."""
-    return sum(parameter.numel() for parameter in _new_model(trial, 0, warm=False).parameters())
+def count_parameters(name: str, trial: Trial) -> int:
+    """Parameters that a federated method trains."""
+    return len(get_vector(_start_federation(name, trial, 0)))
 
 
-def _new_model(trial: Trial, seed: int, *, warm: bool) -> DemandGRU:
-    return start_model(trial.plan.model, trial.series, seed=seed, warm=warm)
+def _start_federation(name: str, trial: Trial, seed: int) -> DemandGRU:
+    return start_training(trial.plan, trial.series, seed=seed, private=epsilon_in(name) is not None)
 
 
 def _federate(

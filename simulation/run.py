@@ -235,7 +235,9 @@ class _Recorder:
         path = self._folder.state_path(self._part)
         if not path.exists():
             return None
-        return load_checkpoint(path, plan_hash=self._trial.plan.hash, size=count_parameters(self._trial))
+        return load_checkpoint(
+            path, plan_hash=self._trial.plan.hash, size=count_parameters(self._part.method, self._trial)
+        )
 
 
 def _write_summary(

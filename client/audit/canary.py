@@ -33,9 +33,9 @@ from client.audit.replay import BOUND, ROUNDS, Failed, replay_rounds
 from client.audit.report import LevelReport
 from client.audit.subject import CanaryMechanism, Subject, ask
 from common.features import Series
-from common.model import make_model
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
+from common.warm.start import start_training
 
 FALSE_ALARM = 1e-3  # of the whole level: half for mu, the rest shared by the tests below
 MU_FALSE_ALARM = FALSE_ALARM / 2
@@ -128,8 +128,7 @@ def _test_places(noise: npt.NDArray[np.float64], subject: Subject, series: Serie
         found.append(
             f"{holes} of {noise.shape[1]} coordinates have too little noise, the least {per_coordinate.min():.3f}"
         )
-    sizes = {"num_features": series.num_features, "num_future": series.num_future}
-    named = list(make_model(subject.plan.model, **sizes, seed=0).named_parameters())
+    named = list(start_training(subject.plan, series, seed=0, private=True).named_parameters())
     first = 0
     for name, parameter in named:
         part = noise[:, first : first + parameter.numel()]

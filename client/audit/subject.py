@@ -24,12 +24,13 @@ from common.errors import DataError, PrivacyError
 from common.features import Series, build_series
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
-from common.model import get_vector, make_model
+from common.model import get_vector
 from common.panel import Panel, as_text, build_panel, find_active
 from common.plan import Plan
 from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
+from common.warm.start import start_training
 
 MOST_ENTITIES = 130  # three chunks: enough for a newcomer to move others from one chunk to the next
 AWAKE = 0.1  # a fresh output layer is zero, and then so is nearly every other gradient
@@ -93,8 +94,7 @@ class Subject:
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
-        sizes = {"num_features": series.num_features, "num_future": series.num_future}
-        start = get_vector(make_model(self.plan.model, **sizes, seed=0))
+        start = get_vector(start_training(self.plan, series, seed=0, private=True))
         generator = torch.Generator().manual_seed(round_number)
         parameters = start + AWAKE * torch.randn(len(start), generator=generator)
         return RoundRequest(self.plan.run_hash(private=True), round_number, hash_vector(parameters), parameters)

@@ -17,16 +17,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from common.errors import ConfigError, DataError
-from common.features import Series
-from common.model import DemandGRU, make_model
-from common.plan import ModelPlan
+from common.features import Series, build_series
+from common.model import DemandGRU, freeze, make_model
+from common.panel import empty_panel
+from common.plan import ModelPlan, Plan
 
 FOLDER = Path(__file__).parent
+OWN_SCALE = 4.0  # of columns that only the plan has, before the last layer: features are logarithms over 4 or 8
 
 
 def warm_path(plan: ModelPlan) -> Path:
     """Name the file of the public model that has the plan's shape."""
-    return FOLDER / f"{plan.step}-{plan.likelihood}-{plan.hidden_size}-{plan.decoder_size}.safetensors"
+    extras = "".join(f"-{key}" for key in ("rhythm", "direct") if getattr(plan, key))
+    return FOLDER / f"{plan.step}-{plan.likelihood}-{plan.hidden_size}-{plan.decoder_size}{extras}.safetensors"
 
 
 def save_warm(model: DemandGRU, series: Series, path: Path) -> None:
@@ -51,6 +54,25 @@ def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> De
     return model
 
 
+def start_training(plan: Plan, series: Series, *, seed: int, private: bool) -> DemandGRU:
+    """Make what a federation of the plan begins with: its start, and as parameters only what this training moves."""
+    model = start_model(plan.model, series, seed=seed, warm=plan.federation.start == "warm")
+    return freeze(model, plan.training(private=private).trained)
+
+
+def start_without_data(plan: Plan, *, private: bool) -> DemandGRU:
+    """Make what a federation of the plan begins with as anybody can who has the plan and no data.
+
+    Raises
+    ------
+    HansaError
+        No model can be made of the plan.
+    """
+    panel = empty_panel(plan.data)
+    series = build_series(panel, plan.model, panel.day_of(plan.evaluation.origins[-1]))
+    return start_training(plan, series, seed=0, private=private)
+
+
 def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
@@ -69,9 +91,13 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
         "from_context.weight": _places(names, series.names, before=model.encoder.hidden_size),
         "from_future.weight": _places(future_names, series.future_names, after=2),  # the lead, and the anchor
     }
+    if model.direct:
+        columns |= dict.fromkeys(
+            ("output.weight", "center", "scale"), _places(names, series.names, before=model.from_context.out_features)
+        )
     state = model.state_dict()
     for name, tensor in tensors.items():
-        state[name] = _widen(tensor, columns[name], state[name].shape[1]) if name in columns else tensor
+        state[name] = _widen(tensor, columns.get(name), state[name], OWN_SCALE if name == "scale" else 0.0)
     model.load_state_dict(state)
 
 
@@ -86,7 +112,12 @@ def _places(known: list[str], wanted: tuple[str, ...], *, before: int = 0, after
     }
 
 
-def _widen(weight: Float[Tensor, "row known"], places: dict[int, int], width: int) -> Float[Tensor, "row wanted"]:
-    wide = torch.zeros(len(weight), width, dtype=weight.dtype)
-    wide[:, list(places.values())] = weight[:, list(places.keys())]
+def _widen(
+    tensor: Float[Tensor, "... known"], places: dict[int, int] | None, like: Float[Tensor, "... wanted"], fill: float
+) -> Float[Tensor, "... wanted"]:
+    """Lay the columns of the warm model where the plan has them; what has no places fits as it is."""
+    if places is None:
+        return tensor
+    wide = torch.full_like(like, fill)
+    wide[..., list(places.values())] = tensor[..., list(places.keys())]
     return wide

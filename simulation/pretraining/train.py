@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from common.features import Examples, Series, build_series, cut_training
-from common.model import DemandGRU, entity_losses, make_model
+from common.model import DemandGRU, entity_losses, make_model, standardise
 from common.panel import Panel
 from common.plan import ModelPlan
 from simulation.pretraining.customer import draw_customers
@@ -20,6 +22,8 @@ MERCHANTS, ENTITIES = 24, 48  # of one world
 BATCH_ENTITIES = 128
 SHORTEST_DAYS, LONGEST_DAYS = 120, 800  # of history before the origin
 LEARNING_RATE, WEIGHT_DECAY, EMA = 0.01, 1e-3, 0.99
+MEASURED_BATCHES = 40  # from which center and spread of what the last layer sees are taken
+SMALLEST_SPREAD = 0.05
 
 
 def train_warm(
@@ -41,7 +45,20 @@ def train_warm(
         schedule.step()
         _follow(average, model)
         on_step(step, float(loss.detach()))
+    if plan.direct:
+        standardise(average, *measure(average, plan, seed))
     return average, series
+
+
+@torch.no_grad()
+def measure(model: DemandGRU, plan: ModelPlan, seed: int) -> tuple[Float[Tensor, " width"], Float[Tensor, " width"]]:
+    """Take mean and standard deviation of everything that the last layer sees, over invented demand."""
+    seen = []
+    for _, examples in itertools.islice(_batches(plan, seed), MEASURED_BATCHES):
+        read = model.read(model.encode(examples), examples.future, examples.anchor)
+        seen.append(read[examples.weight > 0])
+    every = torch.cat(seen)
+    return every.mean(dim=0), every.std(dim=0).clamp(min=SMALLEST_SPREAD)
 
 
 def draw_world(plan: ModelPlan, generator: np.random.Generator) -> Panel:

@@ -134,6 +134,25 @@ def draw_history(lengths: Sequence[Mapping[str, Any]], metric: str) -> Picture:
     return picture
 
 
+def draw_race(cold: Sequence[float], warm: Sequence[float]) -> Picture:
+    """Draw the training loss by round, from weights drawn at random and from the public model."""
+    picture = Picture(
+        "Rounds to the same loss",
+        f"Training loss by round. A cold start goes from {cold[0]:.4g} to {cold[-1]:.4g}, the public model from "
+        f"{warm[0]:.4g} to {warm[-1]:.4g}.",
+        height=2.8,
+    )
+    axes = picture.axes[0]
+    inks = {"cold start": Ink.OTHER, "public model": Ink.MAIN}
+    for ink, losses in zip(inks.values(), (cold, warm), strict=True):
+        axes.plot(range(1, len(losses) + 1), losses, color=ink, linewidth=2)
+    axes.axhline(min(cold), color=Ink.MUTED, linewidth=0.8)
+    _label_ends(axes, dict(zip(inks, (cold[-1], warm[-1]), strict=True)), inks)
+    axes.set_xlabel("rounds")
+    axes.set_title("training loss: lower is better", loc="left")
+    return picture
+
+
 def draw_examples(examples: Sequence[Example]) -> Picture:
     """Draw forecasts over the horizon of a few entities, with intervals and what happened."""
     told = "; ".join(f"{example.name}: {example.share_inside:.0%} of days in the 80 % interval" for example in examples)

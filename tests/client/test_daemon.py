@@ -76,14 +76,14 @@ def propose(plan: Plan, *, key: Ed25519PrivateKey = KEY, purpose: str = proposal
 
 
 def ask_round(plan: Plan, round_number: int, *, value: float = 0.01) -> RecordDict:
-    parameters = torch.full((count_parameters(plan),), value)
+    parameters = torch.full((count_parameters(plan, private=True),), value)
     return encode_request(RoundRequest(plan.run_hash(private=True), round_number, hash_vector(parameters), parameters))
 
 
 def make_release(
     plan: Plan, *, key: Ed25519PrivateKey = KEY, at: datetime | None = None
 ) -> tuple[ReleaseNote, RecordDict]:
-    parameters = torch.full((count_parameters(plan),), 0.02)
+    parameters = torch.full((count_parameters(plan, private=True),), 0.02)
     note = ReleaseNote(
         plan=plan,
         private=True,
@@ -115,7 +115,7 @@ def test_a_plan_is_proposed_run_and_released(superlink: SuperLink, shop: Shop, p
         terms = decode_terms(coordinator.ask(node, PROPOSAL, propose(plan)).content)
         assert (terms.plan_hash, terms.size_class) == (plan.run_hash(private=True), 32)
         answers = [coordinator.ask(node, "train", ask_round(plan, number)).content for number in (1, 2, 2)]
-        assert decode_reply(answers[0], size=count_parameters(plan)).round_number == 1
+        assert decode_reply(answers[0], size=count_parameters(plan, private=True)).round_number == 1
         assert to_wire(answers[1]) == to_wire(answers[2]), "a repeated round must give the very same bytes"
         note, released = make_release(plan)
         assert decode_receipt(coordinator.ask(node, RELEASE, released).content) == note.model_hash
@@ -133,7 +133,7 @@ def test_what_is_not_signed_or_not_approved_is_declined(superlink: SuperLink, sh
     altered["about"]["content"] = altered["about"]["content"].replace(b'"cohort_size":3', b'"cohort_size":9')
     _, changed = make_release(plan)
     changed["vector"] = make_release(plan)[1]["vector"]
-    values = torch.full((count_parameters(plan),), 0.03).numpy()
+    values = torch.full((count_parameters(plan, private=True),), 0.03).numpy()
     changed["vector"]["values"] = Array(values)
     unknown = plan.model_copy(update={"name": "unknown", "privacy": many_rounds(plan)})
     asked = {

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from client.gradient import ProductModule
 from common.features import Examples, Series, cut_training
-from common.model import DemandGRU, entity_losses
+from common.model import DemandGRU, entity_losses, freeze
 
 MakeSeries = Callable[..., Series]
 GradientsOf = Callable[[Examples], tuple[Tensor, Tensor]]
@@ -39,6 +39,24 @@ def model(series: Series, make_awake_model: Callable[..., DemandGRU]) -> DemandG
 @pytest.fixture
 def examples(series: Series, to_double: Callable[[Examples], Examples]) -> Examples:
     return to_double(cut_training(series, 1))
+
+
+@pytest.mark.parametrize("trained", ["decoder", "output"])
+def test_what_is_frozen_has_no_gradient_and_the_rest_the_one_it_had(
+    make_series: MakeSeries,
+    make_awake_model: Callable[..., DemandGRU],
+    to_double: Callable[[Examples], Examples],
+    trained: str,
+) -> None:
+    series = make_series(direct=True, horizon_days=6, bucket_days=2)
+    model, examples = make_awake_model(series), to_double(cut_training(series, 1))
+    with hooked(model) as gradients_of:
+        whole, _ = gradients_of(examples)
+    freeze(model, trained)
+    with hooked(model) as gradients_of:
+        gradients, _ = gradients_of(examples)
+    assert 0 < gradients.shape[1] < whole.shape[1]
+    torch.testing.assert_close(gradients, whole[:, -gradients.shape[1] :])
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)

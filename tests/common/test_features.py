@@ -32,6 +32,7 @@ shapes = st.sampled_from(
         {"step": "day", "horizon_days": 4},
         {"step": "day", "horizon_days": 6, "bucket_days": 3, "likelihood": "log_normal"},
         {"step": "week", "horizon_days": 10, "bucket_days": 10, "window_steps": 4, "positions": 4},
+        {"step": "week", "horizon_days": 6, "window_steps": 4, "positions": 4, "rhythm": True},
         {
             "step": "day",
             "horizon_days": 4,
@@ -373,3 +374,14 @@ def test_positions_lie_late_in_the_window_and_its_last_step_is_one(
     assert len(set(position)) == positions
     assert position == sorted(position)
     assert position[-1] == window - 1
+
+
+def test_rare_demand_shows_all_that_each_channel_came_to(
+    make_panel: MakePanel, make_model_plan: Callable[..., ModelPlan]
+) -> None:
+    panel, plan = draw_panel(make_panel, 3), make_model_plan(step="week", horizon_days=6, rhythm=True)
+    series = build_series(panel, plan, 42)
+    place = series.names.index(f"whole channel {panel.channels[0]}")
+    expected = np.log1p(panel.observed[:, :42, 0].sum(axis=1)) / 8
+    np.testing.assert_allclose(series.inputs[:, -1, place], expected, rtol=1e-5)
+    assert len(series.names) == series.num_features

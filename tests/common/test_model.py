@@ -13,11 +13,13 @@ from common.likelihood import FLOOR
 from common.model import (
     DemandGRU,
     entity_losses,
+    freeze,
     get_vector,
     load_model,
     make_model,
     save_model,
     set_vector,
+    standardise,
 )
 
 MakeSeries = Callable[..., Series]
@@ -130,6 +132,58 @@ def test_a_model_s_vector_is_a_copy(make_series: MakeSeries) -> None:
     before = get_vector(model)
     set_vector(model, before + 1)
     assert torch.equal(get_vector(model), before + 1)
+
+
+@pytest.mark.parametrize(("trained", "moving"), [("all", 10), ("decoder", 6), ("output", 2)])
+def test_what_is_frozen_forecasts_as_before_and_is_no_part_of_the_vector(
+    make_series: MakeSeries, make_awake_model: MakeModel, trained: str, moving: int
+) -> None:
+    series = make_series(direct=True)
+    model = make_awake_model(series).float()
+    parts, expected = list(model.parameters())[-moving:], model(cut_forecast(series))
+    vector = torch.cat([part.detach().reshape(-1) for part in parts])
+    freeze(model, trained)
+    assert torch.equal(get_vector(model), vector)
+    assert torch.equal(model(cut_forecast(series)), expected)
+    set_vector(model, vector + 1)
+    assert torch.equal(get_vector(model), vector + 1)
+
+
+def test_a_frozen_model_s_file_is_that_of_a_whole_one(
+    make_series: MakeSeries, make_awake_model: MakeModel, tmp_path: Path
+) -> None:
+    series = make_series()
+    model = make_awake_model(series).float()
+    expected = model(cut_forecast(series))
+    save_model(freeze(model, "output"), tmp_path / "model.safetensors")
+    whole = make_new_model(series)
+    load_model(whole, tmp_path / "model.safetensors")
+    assert torch.equal(whole(cut_forecast(series)), expected)
+
+
+def test_a_standardised_model_forecasts_as_before(make_series: MakeSeries, make_awake_model: MakeModel) -> None:
+    series = make_series(direct=True)
+    model = make_awake_model(series)
+    examples = replace_floats(cut_forecast(series))
+    expected = model(examples)
+    for shift in (0.5, -0.2):
+        width = model.output.in_features
+        standardise(model, torch.linspace(-1, 1, width).double() + shift, torch.linspace(0.1, 2, width).double())
+    torch.testing.assert_close(model(examples), expected)
+    assert not torch.equal(model.scale, torch.ones_like(model.scale))
+
+
+def replace_floats(examples: Examples) -> Examples:
+    return Examples(**{k: v.double() if v.dtype == torch.float32 else v for k, v in vars(examples).items()})
+
+
+def test_a_direct_path_reads_the_features_at_the_cut_off_and_begins_without_a_say(make_series: MakeSeries) -> None:
+    series = make_series(direct=True)
+    model, examples = make_new_model(series), cut_forecast(series)
+    assert not model(examples).any()
+    torch.nn.init.ones_(model.output.weight[:1, -series.num_features :])
+    outputs = model(examples)[:, 0]
+    torch.testing.assert_close(outputs[:, :, 0], examples.inputs[:, -1:].sum(2).expand(-1, outputs.shape[1]))
 
 
 @pytest.mark.parametrize("longer", [-1, 1])

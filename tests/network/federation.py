@@ -184,7 +184,9 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
         timeout_seconds=600.0,
     )
     states: list[ServerState] = []
-    run_federation(grid, federation, start_state(start_vector(plan)), on_round=lambda state, _: states.append(state))
+    run_federation(
+        grid, federation, start_state(start_vector(plan, private=False)), on_round=lambda state, _: states.append(state)
+    )
     return states[-1].average.to(torch.float32)
 
 

@@ -128,7 +128,7 @@ def test_the_anchor_is_the_untrained_model_whatever_the_seed(trial):
 def test_a_federated_model_is_the_one_that_made_the_forecast(trial):
     result = run_method("federated_eps8", trial, seed=0, device=CPU, watch=Watch())
     assert_same(result.forecast, forecast_demand(result.model, trial.series, device=CPU))
-    assert sum(parameter.numel() for parameter in result.model.parameters()) == count_parameters(trial)
+    assert sum(parameter.numel() for parameter in result.model.parameters()) == count_parameters("federated", trial)
 
 
 def test_a_model_fitted_on_pooled_or_one_merchants_data_never_leaves(trial):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from common.panel import Panel
 from common.plan import Plan
 from common.privacy.accounting import epsilon_of, noise_multiplier_for
 from common.privacy.mechanism import Mechanism
+from common.warm import start
+from common.warm.start import save_warm, start_training, warm_path
 from server import optimizer
 from server.optimizer import BETA_1, ServerState, start_state
 from server.rounds import RoundOutcome
@@ -110,6 +113,28 @@ WITHOUT_NOISE = pytest.mark.parametrize(
     [Mechanism(1.0, 0.0), Mechanism(0.05, 0.0), Mechanism(None, 0.0)],
     ids=["wide", "tight", "none"],
 )
+
+
+def test_both_paths_train_the_same_part_of_a_model_that_starts_warm(
+    make_street: Callable[..., Street],
+    make_awake_model: Callable[..., DemandGRU],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(start, "FOLDER", tmp_path)
+    training = {"num_rounds": 3, "trained": "output"}
+    street = make_street(
+        model={"direct": True}, privacy={"training": training}, federation={"start": "warm", "training": training}
+    )
+    save_warm(make_awake_model(street.series).float(), street.series, warm_path(street.plan.model))
+    first, second = (start_training(street.plan, street.series, seed=0, private=False) for _ in range(2))
+    mechanism = Mechanism(0.05, 0.0)
+    fast, flower = street.fast(mechanism, model=first), street.flower(mechanism, model=second)
+    assert len(fast.parameters) == sum(part.numel() for part in street.model().output.parameters())
+    assert not torch.equal(fast.parameters, start_state(get_vector(street.model().output)).parameters)
+    torch.testing.assert_close(fast.parameters, flower.parameters, rtol=1e-3, atol=1e-5)
+    for name, tensor in first.state_dict().items():
+        torch.testing.assert_close(tensor, second.state_dict()[name], rtol=1e-3, atol=1e-5)
 
 
 @WITHOUT_NOISE

@@ -4,10 +4,10 @@ import torch
 
 from common.errors import ConfigError, DataError
 from common.features import build_series, cut_forecast
-from common.model import make_model
+from common.model import get_vector, make_model, standardise
 from common.plan import read_plan
 from common.warm import start
-from common.warm.start import save_warm, start_model, warm_path
+from common.warm.start import OWN_SCALE, save_warm, start_model, start_training, warm_path
 
 
 @pytest.fixture
@@ -88,3 +88,38 @@ def test_every_plan_of_ours_that_starts_warm_has_its_model(request):
         plan = read_plan(path)
         if plan.federation.start == "warm":
             assert warm_path(plan.model).is_file(), path
+
+
+def test_a_training_moves_what_the_plan_says_and_starts_where_it_says(folder, make_plan, bare, make_awake_model):
+    plan = make_plan(
+        model={"rhythm": True, "direct": True},
+        privacy={"training": {"trained": "output"}},
+        federation={"start": "warm"},
+    )
+    model, series = save_awake(plan.model, bare, make_awake_model)
+    private, open_ = (start_training(plan, series, seed=0, private=private) for private in (True, False))
+    torch.testing.assert_close(get_vector(open_), get_vector(model))
+    torch.testing.assert_close(get_vector(private), get_vector(model.output))
+    with torch.no_grad():
+        torch.testing.assert_close(private(cut_forecast(series)), model(cut_forecast(series)))
+
+
+def test_shapes_with_rhythm_or_a_direct_path_have_models_of_their_own(make_plan):
+    ways = [{}, {"rhythm": True}, {"direct": True}, {"rhythm": True, "direct": True}]
+    assert len({warm_path(make_plan(model=way).model) for way in ways}) == 4
+
+
+def test_columns_that_only_the_plan_has_are_scaled_by_a_constant_before_the_last_layer(
+    folder, make_plan, make_panel, bare, make_awake_model
+):
+    plan = make_plan(model={"direct": True}).model
+    series, richer = (build_series(panel, plan, 60) for panel in (bare, make_panel(target=bare.target)))
+    model = make_awake_model(series).float()
+    standardise(model, torch.full_like(model.center, 0.3), torch.full_like(model.scale, 0.5))
+    save_warm(model, series, warm_path(plan))
+    warm = start_model(plan, richer, seed=0, warm=True)
+    known = [True] * plan.decoder_size + [name in series.names for name in richer.names]
+    assert warm.scale.tolist() == [2.0 if there else OWN_SCALE for there in known]
+    assert warm.center.tolist() == pytest.approx([0.3 if there else 0.0 for there in known])
+    with torch.no_grad():
+        torch.testing.assert_close(warm(cut_forecast(richer)), model(cut_forecast(series)), rtol=1e-5, atol=1e-6)

@@ -3,7 +3,7 @@ import pytest
 
 from simulation.pretraining.customer import draw_customers
 from simulation.pretraining.product import draw_products
-from simulation.pretraining.train import draw_world, train_warm
+from simulation.pretraining.train import draw_world, measure, train_warm
 
 
 def test_training_on_invented_demand_lowers_the_loss_and_is_reproducible(make_plan):
@@ -43,3 +43,12 @@ def test_a_promotion_sells_more():
     promoted = world.known[:, :, 0] > 0
     assert world.covariates == ("promo",)
     assert world.target[promoted & world.open].mean() > 1.2 * world.target[~promoted & world.open].mean()
+
+
+def test_what_the_last_layer_sees_of_invented_demand_has_mean_0_and_spread_1(make_plan):
+    plan = make_plan(model={"horizon_days": 7, "window_steps": 28, "direct": True, "rhythm": True}).model
+    model, _ = train_warm(plan, num_steps=3, seed=0)
+    center, spread = measure(model, plan, seed=0)
+    np.testing.assert_allclose(center, 0, atol=1e-3)
+    assert (spread < 1 + 1e-3).all()  # below 1 where hardly anything varies
+    assert (spread > 0.99).sum() > len(spread) / 2
