@@ -8,7 +8,7 @@ it is asked for again, and the ledger has the same bytes ready.
 from __future__ import annotations
 
 import logging
-import random
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -279,7 +279,7 @@ class _Backoff:
 
 
 def _jitter(seconds: float) -> float:
-    return seconds * random.uniform(0.5, 1.0)  # noqa: S311  when to knock is no secret
+    return seconds * (0.5 + secrets.randbelow(500) / 1000)
 
 
 def _decline(message: Message) -> Message:

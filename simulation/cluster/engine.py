@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import math
 import multiprocessing
-import pickle
 import socket
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -130,7 +129,7 @@ def _run_beside(job: Job, cluster: Cluster) -> Generator[ServerState]:
     """Give the state after every round, as a process of its own comes to it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run_job, args=(pickle.dumps(job), cluster.log, theirs), daemon=True)
+    process = context.Process(target=_run_job, args=(job, cluster.log, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -147,15 +146,15 @@ def _run_beside(job: Job, cluster: Cluster) -> Generator[ServerState]:
         process.join()
 
 
-def _run_job(packed: bytes, log: Path, pipe: Connection) -> None:
+def _run_job(job: Job, log: Path, pipe: Connection) -> None:
     from simulation.cluster.job import run_job
 
-    run_job(packed, log, pipe)
+    run_job(job, log, pipe)
 
 
 def _hear(pipe: Connection, cluster: Cluster) -> Any:
     try:
-        news = pickle.loads(pipe.recv_bytes())  # noqa: S301  from the process that this one started
+        news = pipe.recv()
     except EOFError:
         raise HansaError(f"Flower's simulation died; {cluster.log} may say why. Go on with --resume.") from None
     if isinstance(news, HansaError):

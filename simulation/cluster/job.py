@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import signal
 import time
 from dataclasses import dataclass
@@ -71,14 +70,14 @@ class Job:
     address: str
 
 
-def run_job(packed: bytes, log: Path, pipe: Connection) -> None:
-    """Run a packed Job, and tell of it: `STARTED`, `JOINED`, every new state, at last None or a HansaError."""
+def run_job(job: Job, log: Path, pipe: Connection) -> None:
+    """Run a Job, and tell of it: `STARTED`, `JOINED`, every new state, at last None or a HansaError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this process ends it
     _write_to(log)
     _tell(pipe, STARTED)
     news: HansaError | None = None
     try:
-        _simulate(pickle.loads(packed), pipe)  # noqa: S301  from the process that started this one
+        _simulate(job, pipe)
     except HansaError as error:
         news = error
     except Exception as error:
@@ -95,7 +94,7 @@ def _write_to(log: Path) -> None:
 
 
 def _tell(pipe: Connection, news: Any) -> None:
-    pipe.send_bytes(pickle.dumps(news))
+    pipe.send(news)
 
 
 def _simulate(job: Job, pipe: Connection) -> None:
