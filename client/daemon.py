@@ -239,7 +239,7 @@ class Daemon:
             try:
                 if self._node_id and not self._fleet.heartbeat():
                     self._forgotten.set()
-            except FleetError as error:
+            except HansaError as error:
                 LOGGER.debug("No heartbeat: %s", error)
             self._health.write()
 

@@ -62,16 +62,15 @@ class Health:
     def change_state(self, state: State, *, node_id: int | None = None, error: str | None = None) -> None:
         """Note that the line to the gateway is up, down or refused."""
         with self._lock:
-            changed = replace(self._condition, state=state, node_id=node_id or self._condition.node_id)
-            if state != self._condition.state:
-                changed = replace(changed, since=now_text())
+            changed = replace(_in_state(self._condition, state), node_id=node_id or self._condition.node_id)
             self._condition = changed if error is None else _with_error(changed, error)
         self.write()
 
     def note_message(self, latest_round: LatestRound | None, *, error: str | None = None) -> None:
-        """Note that a message was answered, or why it was not."""
+        """Note that a message was answered, or why it was not; either way the gateway took the answer."""
         with self._lock:
-            changed = replace(self._condition, latest_message_at=now_text(), latest_round=latest_round)
+            changed = _in_state(self._condition, "connected")
+            changed = replace(changed, latest_message_at=now_text(), latest_round=latest_round)
             self._condition = changed if error is None else _with_error(changed, error)
         self.write()
 
@@ -102,6 +101,10 @@ def read_node_id(path: Path) -> int | None:
 def now_text() -> str:
     """Write the present second in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _in_state(condition: Condition, state: State) -> Condition:
+    return condition if state == condition.state else replace(condition, state=state, since=now_text())
 
 
 def _with_error(condition: Condition, error: str) -> Condition:

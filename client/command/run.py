@@ -107,6 +107,7 @@ def start_logging(*, as_json: bool) -> None:
     """Write log lines to standard error: a sentence and key=value, or one JSON object a line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _LineFormatter())
+    logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in ("flwr", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

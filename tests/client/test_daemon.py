@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -334,6 +335,26 @@ def test_a_daemon_without_a_plan_under_way_gives_its_memory_back(superlink: Supe
         again = ask_round(plan, 4)
         assert coordinator.ask(node, "train", again).has_content(), "the sealed answer is still there"
     assert shop.stop() == 0
+
+
+def test_a_disk_that_is_full_for_a_while_costs_nothing_but_the_while(
+    superlink: SuperLink, shop: Shop, plan: Plan
+) -> None:
+    shop.start()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        assert shop.process is not None
+        _, most = resource.prlimit(shop.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(shop.process.pid, resource.RLIMIT_FSIZE, (10, most))
+        assert is_declined(coordinator.ask(node, "train", ask_round(plan, 1)))
+        assert is_declined(coordinator.ask(node, RELEASE, make_release(plan)[1]))
+        resource.prlimit(shop.process.pid, resource.RLIMIT_FSIZE, (most, most))
+        assert coordinator.ask(node, "train", ask_round(plan, 1)).has_content()
+        assert coordinator.ask(node, RELEASE, make_release(plan)[1]).has_content()
+    assert shop.stop() == 0
+    assert "Traceback" not in shop.log
+    assert shop.command("ledger", "verify").returncode == 0
 
 
 def cpu_seconds(process: int) -> float:
