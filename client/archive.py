@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from common.errors import ConfigError, DataError, MessageError, PrivacyError
+from common.errors import DataError, MessageError, PrivacyError
+from common.file import write_whole
 from common.message import proposal, release
 from common.message.proposal import Proposal, parse_proposal
 from common.message.record import check_parameters
@@ -158,37 +157,6 @@ class Archive:
             return self.read_model(path)
         except (DataError, PrivacyError, MessageError):
             return None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that after a crash the old one or the new one is there, and the new one once this returns.
-
-    Raises
-    ------
-    ConfigError
-        It cannot be written.
-    """
-    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with fresh.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            fresh.unlink()
-        raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _damaged(path: Path) -> DataError:

@@ -18,7 +18,6 @@ import torch
 
 from certs.authority import read_certificate
 from certs.key import read_key
-from client.archive import write_whole
 from client.check.inspection import inspect_rows
 from client.command.run import holding
 from client.data import read_rows, read_series
@@ -35,6 +34,7 @@ from client.policy import read_policy
 from client.rehearsal import make_offer
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
 from common.features import count_trainable
+from common.file import write_whole
 from common.plan import Plan
 
 CLOCK_SECONDS = 60.0  # off at most; Flower refuses what is signed over 5 s ahead or 5 minutes behind

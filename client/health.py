@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
-from client.archive import write_whole
 from common.errors import ConfigError
+from common.file import write_whole
 
 LOGGER = logging.getLogger(__name__)
 State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]

@@ -24,10 +24,10 @@ from pydantic import ValidationError
 from certs.authority import read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_request, read_document, write_document
-from client.archive import write_whole
 from client.place import Place
 from client.policy import Policy
 from common.errors import ConfigError, DataError, PrivacyError
+from common.file import write_whole
 from common.plan import Count, Section
 from common.signature import name_key
 

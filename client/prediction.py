@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from client.archive import Model, write_whole
+from client.archive import Model
 from client.data import read_panel
 from client.forecast import forecast_demand
 from client.personalise import personalise
 from common.errors import ConfigError, DataError
 from common.features import build_series
+from common.file import write_whole
 from common.metric import QUANTILE_LEVELS, Forecast
 from common.model import DemandGRU, get_vector, set_vector
 from common.panel import Panel, find_active

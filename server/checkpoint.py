@@ -7,7 +7,6 @@ itself does not notice a flipped bit.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from common.errors import ConfigError, DataError
+from common.file import write_whole
 from server.optimizer import ServerState
 
 TENSORS = ("parameters", "first_moment", "second_moment", "average")
@@ -30,20 +30,19 @@ def save_checkpoint(state: ServerState, path: Path, *, plan_hash: str) -> None:
     state
         The state after a round.
     path
-        Where to write; the folder exists. A file `path`.partial beside it is overwritten.
+        Where to write.
     plan_hash
         The plan under which the state was reached.
+
+    Raises
+    ------
+    ConfigError
+        The disk is full, or the folder cannot be written.
     """
     tensors = {name: getattr(state, name).contiguous() for name in TENSORS}
     metadata = {"plan_hash": plan_hash, "round_number": str(state.round_number)}
     metadata["sha256"] = _hash(tensors, metadata)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(save(tensors, metadata))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    _sync_folder(path.parent)
+    write_whole(path, save(tensors, metadata))
 
 
 def load_checkpoint(path: Path, *, plan_hash: str, size: int) -> ServerState:
@@ -102,12 +101,3 @@ def _hash(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
 
 def _damage(path: Path) -> DataError:
     return DataError(f"{path} is damaged or no checkpoint; put a copy in its place, or start without it.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, not only the bytes."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save
 
 from certs.key import read_or_make_signing_key
 from common.errors import DataError, HansaError, MessageError
+from common.file import write_whole
 from common.message import proposal as proposals
 from common.message import release as releases
 from common.message.proposal import Proposal, decode_terms, encode_signed, parse_proposal
@@ -38,7 +39,7 @@ from server.checkpoint import load_checkpoint, save_checkpoint
 from server.journal import Journal
 from server.mailbox import Mailbox, Reply
 from server.optimizer import ServerState, start_state
-from server.place import Place, write_whole
+from server.place import Place
 from server.registry import Launch, Member, Model, Registry, State
 from server.rounds import Cause, RoundOutcome
 from server.superlink import SuperLink, open_superlink

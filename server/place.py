@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +118,3 @@ class Place:
             raise ConfigError(f"Cannot read {path}: {error}.") from error
         except ValidationError as error:
             raise ConfigError(f"{path}: {explain_faults(error, Settings)}.") from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

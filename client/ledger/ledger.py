@@ -26,6 +26,7 @@ from client.ledger.account import Account, accounts_of, require_room
 from client.ledger.entry import START, Entry, Opening, Seal, Spend, chain, read_entry, write_entry
 from client.policy import Budget
 from common.errors import PrivacyError
+from common.file import sync_folder
 from common.plan import Unit
 
 BUSY_SECONDS = 30.0
@@ -314,7 +315,7 @@ def create_ledger(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(SCHEMA)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise PrivacyError(f"There is a ledger {path} already; what was spent stays spent.") from error
     except (OSError, sqlite3.Error) as error:
@@ -324,11 +325,3 @@ def create_ledger(path: Path) -> None:
 def now_utc() -> datetime:
     """Return the time that a line carries."""
     return datetime.now(UTC)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,13 +17,14 @@ from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, read_document, write_document
 from client import cli
-from client.archive import Archive, write_whole
+from client.archive import Archive
 from client.command.run import holding
 from client.doctor import _check_clock
 from client.membership import accept_welcome, check_certificate, read_federation, read_membership, require_size_class
 from client.place import Place
 from client.policy import Policy
 from common.errors import ConfigError, DataError, PrivacyError
+from common.file import write_whole
 from common.signature import name_key
 from fleet.superlink import free_port
 

@@ -1,0 +1,41 @@
+"""Write files so that a crash leaves the old one or the new one, and the new one once the call has returned."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from common.errors import ConfigError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, and its folder where there is none yet.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with fresh.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names durable, not only the bytes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
