@@ -24,6 +24,7 @@ from common.privacy.clipping import clip_factors
 CACHED_NUMBERS = 1 << 20  # of factors and gradients worked on at a time on a CPU: a few of its caches, not many
 DEVICE_NUMBERS = 1 << 26  # on any other device
 SMALLEST_BLOCK = 16  # entities, below which the calls cost more than the numbers
+FEWEST_BLOCKS = 4  # so that the gradients of few entities take no more memory than the rest of their step
 ALIGNED_NUMBERS = 16  # 64 bytes of single precision
 
 
@@ -170,7 +171,8 @@ class EntityGradients:
             product.inputs.shape[1] * (product.inputs.shape[2] + product.backprops.shape[2])
             for product in self.products
         )
-        return max(1, min(max(SMALLEST_BLOCK, room // needed), self.num_entities))
+        few = -(-self.num_entities // FEWEST_BLOCKS)
+        return max(1, min(max(SMALLEST_BLOCK, room // needed), few))
 
     def _flatten(self, parts: Sequence[Tensor]) -> Float[Tensor, "some parameter"]:
         """Lay out what workspaces gave, product by product, in the order of the parameters."""
