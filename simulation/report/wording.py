@@ -25,6 +25,9 @@ METRICS = {
     "rmspe": MetricWords("RMSPE", "typical relative error where something was sold; lower is better"),
     "wql": MetricWords("quantile loss", "how far off the whole forecast with its intervals was; lower is better"),
     "coverage80": MetricWords("80 % covers", "how often demand fell inside the 80 % interval; 80 % is honest"),
+    "coverage80_mid": MetricWords(
+        "80 % covers, by the middle", "the same with the ends counted for their part inside; judge counts by it"
+    ),
     "bias": MetricWords("bias", "sum of errors over sum of demand; zero is best"),
     "auc": MetricWords("AUC", "how well buyers are ranked above the others; higher is better, 0.5 is a coin"),
     "log_loss": MetricWords("log-loss", "how surprised the forecast was by what happened; lower is better"),
@@ -34,7 +37,7 @@ METRICS = {
     "recall": MetricWords("recall", "of those who bought, the share said to"),
 }
 PERCENT = "\N{NO-BREAK SPACE}%"
-IN_PERCENT = ("coverage80", "accuracy", "precision", "recall")
+IN_PERCENT = ("coverage80", "coverage80_mid", "accuracy", "precision", "recall")
 
 
 @dataclass(frozen=True)
