@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from certs.request import Welcome, read_document
 from client.app import Merchant, make_client_app
 from client.data import read_series
 from common.message.release import parse_note
@@ -190,11 +189,10 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
     return states[-1].average.to(torch.float32)
 
 
-def redirect(welcome_file: Path, port: int) -> None:
+def redirect(network: Network, name: str, port: int) -> None:
     """Send a merchant to another door than the one it was welcomed at."""
-    welcome = read_document(welcome_file, Welcome)
-    changed = welcome.model_copy(update={"address": f"127.0.0.1:{port}"})
-    welcome_file.write_text(changed.model_dump_json())
+    file = network.folder / name / "federation.json"
+    file.write_text(file.read_text().replace(f"127.0.0.1:{network.port}", f"127.0.0.1:{port}"))
 
 
 def kill(network: Network, name: str) -> None:

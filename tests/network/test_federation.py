@@ -20,10 +20,13 @@ from network.federation import (
     launch,
     let_everyone_in,
     plan_text,
+    redirect,
     released_model,
     report,
     run_in_process,
 )
+from network.recorder import Recorder, recording_gateway
+from server.place import Place
 from simulation.network import Network, free_port
 
 MERCHANTS = 3
@@ -40,6 +43,7 @@ class Evening:
     private: dict[str, Any]
     ledgers: dict[str, dict[str, Any]]
     exit_codes: dict[str, int]
+    recorder: Recorder
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +51,23 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     with Network(tmp_path_factory.mktemp("federation"), free_port()) as network:
         names = let_everyone_in(network, MERCHANTS, epsilon=EPSILON)
         network.start_coordinator()
-        for name in names:
-            network.start_merchant(name)
-        words = ("--quorum", str(MERCHANTS))
-        private = await_launch(network, launch(network, plan_text("private"), *words), received_by=names)
-        ledgers = {name: network.client(name, "ledger", "show") for name in names}
-        # Last, since a release without noise leaves no ledger with anything to give.
-        plain = await_launch(network, launch(network, plan_text("plain"), *words, "--without-noise"), received_by=names)
-        for name in names:
-            out = network.folder / name / "forecasts.csv"
-            network.client(name, "predict", "--data-root", str(network.folder / name), "--out", str(out))
-        exit_codes = {name: network.stop(name) for name in [*names, "coordinator"]}
-        yield Evening(network, names, plain, private, ledgers, exit_codes)
+        with recording_gateway(Place(network.coordinator), network.port + 3) as recorder:
+            for name in names:
+                redirect(network, name, network.port + 3)
+                network.start_merchant(name)
+            words = ("--quorum", str(MERCHANTS))
+            private = await_launch(network, launch(network, plan_text("private"), *words), received_by=names)
+            ledgers = {name: network.client(name, "ledger", "show") for name in names}
+            # Last, since a release without noise leaves no ledger with anything to give.
+            plain = await_launch(
+                network, launch(network, plan_text("plain"), *words, "--without-noise"), received_by=names
+            )
+            for name in names:
+                out = network.folder / name / "forecasts.csv"
+                network.client(name, "predict", "--data-root", str(network.folder / name), "--out", str(out))
+            exit_codes = {name: network.stop(name) for name in names}
+        exit_codes["coordinator"] = network.stop("coordinator")
+        yield Evening(network, names, plain, private, ledgers, exit_codes, recorder)
 
 
 def test_everybody_answers_every_round(evening: Evening) -> None:
@@ -105,6 +114,14 @@ def test_no_name_of_a_product_is_in_anything_of_the_coordinators(evening: Evenin
     files = [file for file in evening.network.coordinator.rglob("*") if file.is_file()]
     assert {"superlink.sqlite", "registry.sqlite", "conductor.log", "journal.jsonl"} <= {file.name for file in files}
     assert [file for file in files if b"CANARY" in file.read_bytes()] == []
+
+
+def test_no_name_of_a_product_passes_the_gateway(evening: Evening) -> None:
+    seen = bytes(evening.recorder.seen)
+    assert evening.recorder.requests > 100
+    assert b"/v1/fleet/push-object" in seen
+    assert len(seen) > 3 * 2 * 10 * 8 * 1000  # merchants, launches, rounds, bytes, about as many parameters
+    assert b"CANARY" not in seen
 
 
 def test_no_name_of_a_product_is_in_a_merchants_log_or_ledger(evening: Evening) -> None:

@@ -1,0 +1,55 @@
+"""A second door to a federation that writes down every byte which passes it, after TLS and before it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from server.gateway import make_config
+from server.place import Place
+
+
+class Recorder:
+    """Pass everything on to the gateway's own application, and keep a copy of both directions."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.seen = bytearray()
+        self.requests = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            self.requests += 1
+            self.seen += repr((scope["path"], scope["headers"])).encode()
+
+        async def hear() -> Any:
+            message = await receive()
+            self.seen += message.get("body", b"")
+            return message
+
+        async def say(message: Any) -> None:
+            self.seen += message.get("body", b"") + repr(message.get("headers", "")).encode()
+            await send(message)
+
+        await self._app(scope, hear, say)
+
+
+@contextmanager
+def recording_gateway(place: Place, port: int) -> Iterator[Recorder]:
+    """Serve the gateway, as it is, on another port of this process, and record what passes."""
+    config = make_config(place, place.read_settings().model_copy(update={"gateway_port": port}))
+    recorder = Recorder(config.loaded_app)
+    config.loaded_app = recorder
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        yield recorder
+    finally:
+        server.should_exit = True
+        thread.join(20)
