@@ -48,6 +48,7 @@ readme-table: setup  ## write what the runs reached into README.md
 
 warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/online-retail-customers.toml
+	$(BIN)/hansa-sim warm plans/online-retail-products.toml
 	$(BIN)/hansa-sim warm plans/demo.toml
 
 check: setup  ## lint, format, types, imports

@@ -34,6 +34,7 @@ def _read_day(value: object) -> object:
 
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
+Start = Literal["cold", "warm"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Day = Annotated[date, BeforeValidator(_read_day)]
@@ -254,13 +255,14 @@ class PrivacyPlan(Section):
     size_classes: tuple[Count, ...] = Field(
         (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536), min_length=1
     )
+    start: Start | None = Field(None, description="default: as the training without noise")
     training: TrainingPlan = TrainingPlan()
 
 
 class FederationPlan(Section):
     """Training without noise, and what binds every federation."""
 
-    start: Literal["cold", "warm"] = Field("cold", description="warm: from the public model of this shape")
+    start: Start = Field("cold", description="warm: from the public model of this shape")
     training: TrainingPlan = TrainingPlan()
     weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
 
@@ -309,8 +311,8 @@ class Plan(Section):
                 )
         for private, section in ((True, "privacy"), (False, "federation")):
             trained = self.training(private=private).trained
-            if trained != "all" and self.federation.start != "warm":
-                raise ValueError(f'{section}.training.trained = "{trained}" needs federation.start = "warm"')
+            if trained != "all" and self.start(private=private) != "warm":
+                raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
         regime = self.model.anchor.regime
         covariates = [name for attribute in self.data.known for name in attribute.names]
         if regime and regime not in covariates:
@@ -329,6 +331,10 @@ class Plan(Section):
     def training(self, *, private: bool) -> TrainingPlan:
         """Give rounds and rates with noise, or without."""
         return self.privacy.training if private else self.federation.training
+
+    def start(self, *, private: bool) -> Start:
+        """Tell whether training with noise, or without, starts from the public model."""
+        return (private and self.privacy.start) or self.federation.start
 
     def run_hash(self, *, private: bool) -> str:
         """SHA-256 of the plan and of which of its two trainings runs: what stands on every message."""

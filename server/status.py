@@ -56,7 +56,7 @@ def describe_model(registry: Registry, model: Model) -> dict[str, Any]:
                 for member in note.members
             ]
         ),
-        "started": note.plan.federation.start,
+        "started": note.plan.start(private=note.private),
         "software": note.software,
         "released_at": model.released_at,
         "received_by": registry.receipts(model.model_hash),

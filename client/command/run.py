@@ -75,9 +75,20 @@ def _serve(
     fleet = Fleet(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(fleet), serving(health, health_port):
         daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle, rest_seconds=rest_after)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: daemon.stop())
-        return daemon.run()
+        with _stopped_by_signals(daemon):
+            return daemon.run()
+
+
+@contextmanager
+def _stopped_by_signals(daemon: Daemon) -> Iterator[None]:
+    """End the loop after the answer in hand on SIGTERM and Ctrl-C; afterwards they do what they did before."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: daemon.stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @contextmanager

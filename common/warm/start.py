@@ -56,7 +56,7 @@ def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> De
 
 def start_training(plan: Plan, series: Series, *, seed: int, private: bool) -> DemandGRU:
     """Make what a federation of the plan begins with: its start, and as parameters only what this training moves."""
-    model = start_model(plan.model, series, seed=seed, warm=plan.federation.start == "warm")
+    model = start_model(plan.model, series, seed=seed, warm=plan.start(private=private) == "warm")
     return freeze(model, plan.training(private=private).trained)
 
 
@@ -78,7 +78,7 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
         there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
         raise ConfigError(
             f"There is no warm model of the shape {path.stem}, only {there or 'none'}; "
-            'make one with `hansa-sim warm PLAN`, or set federation.start = "cold".'
+            "make one with `hansa-sim warm PLAN`, or start cold."
         )
     try:
         with safe_open(path, framework="pt") as file:

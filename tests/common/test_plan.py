@@ -156,7 +156,7 @@ def test_a_missing_key_is_named() -> None:
         (", above = 0", "", "needs one of equals, above, at_least"),
         ('regime = "promo"', 'regime = "price"', "is none of data.known: promo, holiday=a, holiday=b"),
         ('regime = "promo"', 'regime = "holiday"', "is none of data.known: promo, holiday=a, holiday=b"),
-        ("clipping_norm = 1.0", 'training = { trained = "output" }', 'needs federation.start = "warm"'),
+        ("clipping_norm = 1.0", 'training = { trained = "output" }', 'needs privacy.start = "warm"'),
         ("[2024-03-01]", "[]", "at least 1 item"),
         ("[2024-03-01]", "[2024-01-01]", "leaves no whole step after data.start"),
         ("[2024-03-01]", "[2024-03-27]", "leaves 5 days up to data.end, model.horizon_days is 6"),

@@ -86,7 +86,7 @@ def test_a_damaged_file_is_refused_in_one_sentence(folder, make_series):
 def test_every_plan_of_ours_that_starts_warm_has_its_model(request):
     for path in (request.config.rootpath / "plans").glob("*.toml"):
         plan = read_plan(path)
-        if plan.federation.start == "warm":
+        if "warm" in (plan.start(private=True), plan.start(private=False)):
             assert warm_path(plan.model).is_file(), path
 
 
@@ -99,6 +99,15 @@ def test_a_training_moves_what_the_plan_says_and_starts_where_it_says(folder, ma
     model, series = save_awake(plan.model, bare, make_awake_model)
     private, open_ = (start_training(plan, series, seed=0, private=private) for private in (True, False))
     torch.testing.assert_close(get_vector(open_), get_vector(model))
+    mixed = plan.model_copy(
+        update={
+            "federation": make_plan().federation,
+            "privacy": plan.privacy.model_copy(update={"start": "warm"}),
+        }
+    )
+    warm, cold = (start_training(mixed, series, seed=0, private=private) for private in (True, False))
+    torch.testing.assert_close(get_vector(warm), get_vector(model.output))
+    assert not torch.equal(get_vector(cold), get_vector(model))
     torch.testing.assert_close(get_vector(private), get_vector(model.output))
     with torch.no_grad():
         torch.testing.assert_close(private(cut_forecast(series)), model(cut_forecast(series)))
