@@ -34,8 +34,15 @@ def make_dashboard(place: Place) -> Starlette:
 
 def serve_dashboard(place: Place, port: int) -> threading.Thread:
     """Serve from a thread of its own, which ends with the process."""
-    config = uvicorn.Config(make_dashboard(place), host="127.0.0.1", port=port, access_log=False, log_level="warning")
-    server = uvicorn.Server(config)
+    server = make_server(place, port)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="dashboard", daemon=True)
     thread.start()
     return thread
+
+
+def make_server(place: Place, port: int) -> uvicorn.Server:
+    """Make what serves the page, on loopback alone."""
+    config = uvicorn.Config(
+        make_dashboard(place), host="127.0.0.1", port=port, ws="none", access_log=False, log_level="warning"
+    )
+    return uvicorn.Server(config)

@@ -102,7 +102,7 @@ class _Bucket:
 class Doorkeeper:
     """Know who is enrolled, at most half a second late."""
 
-    def __init__(self, registry: Path, *, requests_per_second: float) -> None:
+    def __init__(self, registry: Path, *, requests_per_second: int) -> None:
         self._registry = Registry(registry)
         self._rate = requests_per_second
         self._members: Mapping[str, Member] = {}
@@ -121,7 +121,7 @@ class Doorkeeper:
             return 403, f"the expired certificate of {member.name}"
         if headers.get(KEY_HEADER) != b64encode(member.node_key.encode()).decode():
             return 403, f"{member.name} with another node key than its own"
-        if not self._buckets.setdefault(member.name, _Bucket(self._rate)).take():
+        if not self._buckets.setdefault(member.name, _Bucket(float(self._rate))).take():
             return 429, f"{member.name}, who asks too often"
         return 200, ""
 

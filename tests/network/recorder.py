@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,12 +43,19 @@ class Recorder:
 @contextmanager
 def recording_gateway(place: Place, port: int) -> Iterator[Recorder]:
     """Serve the gateway, as it is, on another port of this process, and record what passes."""
-    config = make_config(place, place.read_settings().model_copy(update={"gateway_port": port}))
-    recorder = Recorder(config.loaded_app)
-    config.loaded_app = recorder
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    started: queue.Queue[tuple[Recorder, uvicorn.Server]] = queue.Queue()
+
+    def serve() -> None:  # made in the thread that serves: SQLite wants it so
+        config = make_config(place, place.read_settings().model_copy(update={"gateway_port": port}))
+        recorder = Recorder(config.loaded_app)
+        config.loaded_app = recorder
+        server = uvicorn.Server(config)
+        started.put((recorder, server))
+        asyncio.run(server.serve())
+
+    thread = threading.Thread(target=serve)
     thread.start()
+    recorder, server = started.get(timeout=60)
     try:
         yield recorder
     finally:

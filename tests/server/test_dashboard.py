@@ -14,15 +14,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
 from common.message.proposal import PURPOSE, Proposal
 from common.plan import read_plan
+from common.privacy.accounting import delta_for, epsilon_of
 from common.signature import sign
-from server.dashboard import make_dashboard
+from server.dashboard import make_server
 from server.journal import Journal
 from server.place import Place
 from server.registry import Registry
@@ -59,10 +59,11 @@ def address(place: Place) -> Iterator[str]:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_dashboard(place), host="127.0.0.1", port=port, log_level="warning"))
+    server = make_server(place, port)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     while not server.started:
+        assert thread.is_alive()
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port}/"
     server.should_exit = True
@@ -78,7 +79,7 @@ def test_the_page_asks_for_nothing_from_outside(address: str) -> None:
 def test_the_status_is_what_the_command_says(address: str) -> None:
     (launch,) = httpx.get(address + "status.json").json()["launches"]
     assert (launch["round"], launch["num_rounds"], launch["state"]) == (1, 10, "running")
-    assert launch["epsilon_by_size_class"] == {"64": pytest.approx(1.65, abs=0.1)}
+    assert launch["epsilon_by_size_class"] == {"64": pytest.approx(epsilon_of(0.5, delta_for(64)), abs=1e-3)}
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser here: install chromium")
