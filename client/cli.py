@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from certs.key import read_or_make_signing_key
 from client.card import PublicCohort, make_card
 from client.command.audit import audit
 from client.command.doctor import doctor
@@ -24,7 +25,7 @@ from client.ledger.ledger import Ledger
 from client.page import write_page
 from client.place import JsonOption, Place, PlaceOption, print_json, write_new
 from client.policy import read_policy
-from client.signature import read_key, sign_card, verify_card
+from client.signature import sign_card, verify_card
 from client.tap import departures_of, describe, explain, hex_lines
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
 from common.plan import explain_faults, read_plan
@@ -156,7 +157,7 @@ def card(
             cohort=None if cohort is None else _read_cohort(cohort),
             audit=None if audit is None else _read_object(audit),
         )
-    signed = sign_card(issued, read_key(place.key))
+    signed = sign_card(issued, read_or_make_signing_key(place.key))
     if out is not None:
         write_new(out, write_page(signed))
         write_new(out.with_suffix(".json"), json.dumps(signed, indent=2) + "\n")

@@ -4,37 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from common.errors import DataError, PrivacyError
-
-
-def read_key(path: Path) -> Ed25519PrivateKey:
-    """Read the key that signs cards; make it, for its owner's eyes alone, where there is none."""
-    if not path.exists():
-        fresh = Ed25519PrivateKey.generate()
-        pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(pem)
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is no private key; put yours there, or move it away to have one made.") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise DataError(f"{path} is no Ed25519 key; put yours there, or move it away to have one made.")
-    return key
+from common.errors import PrivacyError
 
 
 def sign_card(card: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:

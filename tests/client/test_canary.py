@@ -18,6 +18,7 @@ import pytest
 import torch
 from flwr.app import Message
 
+from certs.key import read_or_make_signing_key
 from client.app import Merchant, make_client_app
 from client.card import make_card
 from client.data import read_rows
@@ -25,7 +26,7 @@ from client.guard import LedgerBook, Offer, agree
 from client.ledger.ledger import Ledger, create_ledger, now_utc
 from client.page import write_page
 from client.policy import Policy
-from client.signature import read_key, sign_card
+from client.signature import sign_card
 from client.tap import departures_of, describe, explain, hex_lines
 from common.errors import HansaError
 from common.features import Series, build_series
@@ -144,7 +145,9 @@ class Run:
         departures = departures_of(self.ledger)
         shown = [json.dumps(describe(found)) + explain(found) + hex_lines(found.content) for found in departures]
         if departures:
-            signed = sign_card(make_card(self.ledger, self.policy, ""), read_key(self.folder / "card.key"))
+            signed = sign_card(
+                make_card(self.ledger, self.policy, ""), read_or_make_signing_key(self.folder / "card.key")
+            )
             shown += [json.dumps(signed), write_page(signed)]
         files = [file.read_bytes() for file in self.folder.iterdir() if file.is_file()]
         return [*files, *self.grid.wire, *(text.encode() for text in shown)]

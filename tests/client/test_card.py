@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from certs.key import read_or_make_signing_key
 from client.card import CohortMember, PublicCohort, hash_sources, make_card
 from client.ledger.entry import Spend
 from client.ledger.ledger import Ledger, create_ledger, now_utc
 from client.page import write_page
 from client.policy import Budget, CustomerBudget, Policy
-from client.signature import read_key, sign_card, verify_card
+from client.signature import sign_card, verify_card
 from common.errors import DataError, PrivacyError
 from common.privacy.accounting import customer_mu, epsilon_of
 
@@ -124,14 +125,16 @@ def test_a_product_card_without_the_rule_says_no_customer_guarantee(
     ledger.reserve(make_spend(unit="product"), {"product": ROOMY})
     card = make_card(ledger, make_policy(unit="product"), "")
     assert card["customers"] == "no customer guarantee"
-    assert "no customer guarantee" in write_page(sign_card(card, read_key(tmp_path / "card.key")))
+    assert "no customer guarantee" in write_page(sign_card(card, read_or_make_signing_key(tmp_path / "card.key")))
 
 
 def test_a_card_survives_its_file_and_no_value_of_it_can_be_changed(
     ledger: Ledger, make_policy: Callable[..., Policy], spend_rounds: Callable[..., None], tmp_path: Path
 ) -> None:
     spend_rounds()
-    signed = json.loads(json.dumps(sign_card(make_card(ledger, make_policy(), ""), read_key(tmp_path / "card.key"))))
+    signed = json.loads(
+        json.dumps(sign_card(make_card(ledger, make_policy(), ""), read_or_make_signing_key(tmp_path / "card.key")))
+    )
     assert verify_card(signed)["unit"] == "customer"
     signed["card"]["release"]["num_rounds"] = 3
     with pytest.raises(PrivacyError, match="signature does not fit"):
@@ -143,19 +146,19 @@ def test_a_card_survives_its_file_and_no_value_of_it_can_be_changed(
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "card.key"
-    first = read_key(path).public_key().public_bytes_raw()
-    assert read_key(path).public_key().public_bytes_raw() == first
+    first = read_or_make_signing_key(path).public_key().public_bytes_raw()
+    assert read_or_make_signing_key(path).public_key().public_bytes_raw() == first
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_text("no key")
     with pytest.raises(DataError, match="is no private key"):
-        read_key(path)
+        read_or_make_signing_key(path)
 
 
 def test_the_page_needs_no_other_file_and_escapes_every_value(
     ledger: Ledger, make_policy: Callable[..., Policy], spend_rounds: Callable[..., None], tmp_path: Path
 ) -> None:
     spend_rounds(plan="<script>alert(1)</script>")
-    page = write_page(sign_card(make_card(ledger, make_policy(), ""), read_key(tmp_path / "card.key")))
+    page = write_page(sign_card(make_card(ledger, make_policy(), ""), read_or_make_signing_key(tmp_path / "card.key")))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert re.findall(r"(?:src|href)=", page) == []
