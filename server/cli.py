@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from certs.authority import Authority, fingerprint, make_authority, read_certifi
 from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
 from certs.request import JoinRequest, Welcome, read_document, write_document
 from common.errors import ConfigError, HansaError
+from common.file import write_whole
 from common.plan import read_plan
 from common.signature import name_key, public_bytes, sign
 from server.place import JsonOption, Place, PlaceOption, Settings
@@ -132,6 +133,15 @@ def revoke(
     with _registry(Place(folder)) as registry:
         registry.revoke(name)
     _say({"revoked": name}, f"Revoked {name}; to let it in again, enroll a new request of it.", as_json=as_json)
+
+
+@app.command()
+def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
+    """Sign the server's certificate anew, for two years and for the hosts of federation.toml; start `up` again then."""
+    place = Place(folder)
+    hosts = place.read_settings().hosts
+    _sign_server(place, Authority(place.authority), hosts)
+    _say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
 
 
 @app.command()
@@ -321,12 +331,16 @@ def _check_settings(**values: Any) -> Settings:
 
 def _make_keys(place: Place, settings: Settings) -> None:
     authority = make_authority(place.authority, settings.name)
-    key = read_or_make_curve_key(place.authority / "server.key", TLS_CURVE)
-    hosts = dict.fromkeys((*settings.hosts, "127.0.0.1"))  # the SuperLink shows it too, on loopback
-    (place.authority / "server.pem").write_bytes(authority.sign_server(list(hosts), key.public_key()))
+    _sign_server(place, authority, settings.hosts)
     read_or_make_signing_key(place.signing_key)
     place.secret.touch(mode=0o600)
     place.secret.write_bytes(secrets.token_bytes(32))
+
+
+def _sign_server(place: Place, authority: Authority, hosts: Sequence[str]) -> None:
+    key = read_or_make_curve_key(place.authority / "server.key", TLS_CURVE)
+    names = dict.fromkeys((*hosts, "127.0.0.1"))  # the SuperLink shows it too, on loopback
+    write_whole(place.authority / "server.pem", authority.sign_server(list(names), key.public_key()))
 
 
 def _find_model(registry: Registry, first_digits: str) -> Model:

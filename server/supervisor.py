@@ -22,9 +22,11 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from certs.authority import read_certificate
 from common.errors import ConfigError, HansaError
 from server.place import Place, Settings
 
@@ -34,6 +36,7 @@ READY_SECONDS = 60.0
 STEADY_SECONDS = 20.0  # a process that ran this long starts again without a pause
 LONGEST_PAUSE_SECONDS = 10.0
 STOP_SECONDS = 5.0
+LAST_BYTES = 2000
 PR_SET_PDEATHSIG = 1
 
 
@@ -54,6 +57,14 @@ class Child:
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its log."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LAST_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "nothing"
 
     def start(self) -> None:
         """Start it; what it says goes to its log."""
@@ -94,10 +105,11 @@ class Supervisor:
     Raises
     ------
     ConfigError
-        A port is taken, or another supervisor runs in this folder.
+        A port is taken, another supervisor runs in this folder, or the server's certificate is out of date.
     """
 
     def __init__(self, place: Place, settings: Settings) -> None:
+        _require_valid(place.authority / "server.pem")
         self._lock = _lock(place.folder / "up.lock")
         for port, host in ((settings.superlink_port, "127.0.0.1"), (settings.gateway_port, settings.bind)):
             require_free(host, port)
@@ -147,7 +159,8 @@ class Supervisor:
         for child in (self.gateway, self.conductor):
             if not child.is_alive and child.may_start():
                 if child.process is not None:
-                    LOGGER.warning("The %s ended with %s; it is started again.", child.name, child.process.returncode)
+                    said = (child.name, child.process.returncode, child.last_words)
+                    LOGGER.warning("The %s ended with %s and is started again; it said last: %s", *said)
                 child.start()
 
     def _await_superlink(self) -> None:
@@ -191,6 +204,21 @@ def require_free(host: str, port: int) -> None:
             raise ConfigError(
                 f"Port {port} on {host} cannot be used: {error.strerror}; stop who has it, or change federation.toml."
             ) from error
+
+
+def _require_valid(path: Path) -> None:
+    """Refuse to serve a certificate that no merchant would accept."""
+    try:
+        certificate = read_certificate(path.read_bytes(), origin=str(path))
+    except OSError as error:
+        raise ConfigError(f"There is no server certificate {path}; make one with: hansa-server renew") from error
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise ConfigError(
+            f"The server's certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d} to "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}, and it is {now:%Y-%m-%d %H:%M}; set the clock right, or "
+            "renew it with: hansa-server renew"
+        )
 
 
 def _lock(path: Path) -> IO[str]:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import typer.main
 from click import Command, Group
+from cryptography.x509 import DNSName, SubjectAlternativeName
 
+from certs.authority import Authority, read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import Welcome, make_request, read_document, write_document
 from server import cli
@@ -147,3 +149,20 @@ def test_settings_that_are_not_legal_name_the_key(
     file.write_text(file.read_text().replace("gateway_port = 8443", "gateway_port = 99999"))
     assert run(monkeypatch, "status", "--folder", folder) == 2
     assert "gateway_port = 99999" in capsys.readouterr().err
+
+
+def test_a_certificate_out_of_date_is_not_served_until_it_is_renewed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = read_or_make_curve_key(folder / "certs" / "server.key", TLS_CURVE)
+    expired = Authority(folder / "certs").sign_server(["shop.example"], key.public_key(), days=-0.01)
+    (folder / "certs" / "server.pem").write_bytes(expired)
+    assert run(monkeypatch, "up", "--folder", folder) == 2
+    error = capsys.readouterr().err
+    assert "hansa-server renew" in error
+    assert error.count("\n") == 1
+    assert run(monkeypatch, "renew", "--folder", folder) == 0
+    renewed = read_certificate((folder / "certs" / "server.pem").read_bytes(), origin="test")
+    names = renewed.extensions.get_extension_for_class(SubjectAlternativeName).value
+    assert names.get_values_for_type(DNSName) == ["shop.example"]
+    assert renewed.public_key() == key.public_key()
