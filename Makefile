@@ -44,7 +44,7 @@ favorita: setup  ## transactions per shop, 28 days ahead (reads DATA)
 experiments: demo rossmann favorita online-retail-customers online-retail-products  ## every plan, every method: hours
 
 readme-table: setup  ## write what the runs reached into README.md
-	$(BIN)/hansa-sim table $(wildcard $(RUNS)/rossmann $(RUNS)/online-retail-customers $(RUNS)/demo) --into README.md
+	$(BIN)/hansa-sim table $(wildcard $(addprefix $(RUNS)/,demo online-retail-customers online-retail-products rossmann favorita)) --into README.md
 
 warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/online-retail-customers.toml
