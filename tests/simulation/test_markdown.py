@@ -12,8 +12,8 @@ def planted(make_plan, tmp_path):
     """Make a run of two methods with round numbers."""
     summary = {
         "methods": {
-            "anchor": {"wape": 0.0972, "wql": 1.5, "coverage80": 0.98},
-            "federated_eps8": {"wape": 0.0781, "wql": None, "coverage80": 0.802},
+            "anchor": {"wape": 0.0972, "wql": 1.5, "coverage80_mid": 0.98},
+            "federated_eps8": {"wape": 0.0781, "wql": None, "coverage80_mid": 0.802},
         },
         "origins": {"2024-03-01": {}},
         "privacy": {"federated_eps8": {"epsilon": 8.0, "unit": "store"}},
@@ -27,7 +27,7 @@ def test_a_table_has_one_row_per_method_and_the_best_in_bold(planted):
     assert make_markdown([planted]).splitlines() == [
         "`small`, mean over 1 origin:",
         "",
-        "| method | privacy | WAPE | quantile loss | 80 % covers | seconds |",
+        "| method | privacy | WAPE | quantile loss | 80 % covers, by the middle | seconds |",
         "|---|---|---:|---:|---:|---:|",
         "| `anchor` | data stays | .097 | **1.50** | 98\N{NO-BREAK SPACE}% | 0 |",
         "| `federated_eps8` | ε 8 per store | **.078** | – | **80\N{NO-BREAK SPACE}%** | 26 |",
