@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from flwr.app import Message, RecordDict
 
+from client.daemon import POLL_FACTOR, QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS
 from client.fleet import Envelope, Fleet, FleetError, Unreachable
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
@@ -57,15 +58,19 @@ class ScriptedMerchant(threading.Thread):
         self.fleet.close()
 
     def _serve(self) -> None:
-        beat_at = time.monotonic()
-        while not self._over.wait(0.05):
+        """Poll as the daemon does: often after a message, ever more seldom without one."""
+        beat_at, pause = time.monotonic(), QUICKEST_POLL_SECONDS
+        while not self._over.wait(pause):
             if time.monotonic() - beat_at > 20:
                 self.fleet.heartbeat()
                 beat_at = time.monotonic()
-            if (envelope := self.fleet.pull()) is not None:
-                reply = self._reply(self._fetch(envelope))
-                if reply is not None:
-                    self.fleet.push(reply)
+            if (envelope := self.fleet.pull()) is None:
+                pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
+                continue
+            pause = QUICKEST_POLL_SECONDS
+            reply = self._reply(self._fetch(envelope))
+            if reply is not None:
+                self.fleet.push(reply)
 
     def _fetch(self, envelope: Envelope) -> Message:
         while True:
