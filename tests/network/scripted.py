@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from flwr.app import Message, RecordDict
 
-from client.daemon import POLL_FACTOR, QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS
+from client.daemon import POLL_FACTOR, QUICKEST_POLL_SECONDS
 from client.fleet import Envelope, Fleet, FleetError, Unreachable
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
@@ -30,13 +30,20 @@ def answer_with_zeros(merchant: ScriptedMerchant, message: Message, sound: Round
 class ScriptedMerchant(threading.Thread):
     """Speak the federation's protocol without data, ledger or noise; rounds are answered as the script says."""
 
-    def __init__(self, knocker: Knocker, *, script: Script = answer_with_zeros, delay_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        knocker: Knocker,
+        *,
+        script: Script = answer_with_zeros,
+        delay_seconds: float = 0.0,
+        slowest_poll_seconds: float = 0.1,
+    ) -> None:
         super().__init__(daemon=True)
         context = ssl.create_default_context(cafile=knocker.authority)
         assert knocker.certificate is not None
         context.load_cert_chain(knocker.certificate, knocker.tls_key)
         self.fleet = Fleet(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
-        self.script, self.delay_seconds = script, delay_seconds
+        self.script, self.delay_seconds, self.slowest_poll_seconds = script, delay_seconds, slowest_poll_seconds
         self.kept: dict[int, Message] = {}
         self.models: list[str] = []
         self.rounds: list[int] = []
@@ -58,14 +65,14 @@ class ScriptedMerchant(threading.Thread):
         self.fleet.close()
 
     def _serve(self) -> None:
-        """Poll as the daemon does: often after a message, ever more seldom without one."""
+        """Poll as the daemon does: often after a message, and more seldom without one."""
         beat_at, pause = time.monotonic(), QUICKEST_POLL_SECONDS
         while not self._over.wait(pause):
             if time.monotonic() - beat_at > 20:
                 self.fleet.heartbeat()
                 beat_at = time.monotonic()
             if (envelope := self.fleet.pull()) is None:
-                pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
+                pause = min(pause * POLL_FACTOR, self.slowest_poll_seconds)
                 continue
             pause = QUICKEST_POLL_SECONDS
             reply = self._reply(self._fetch(envelope))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from client.daemon import SLOWEST_POLL_SECONDS
 from network.coordinator import Coordinator, make_coordinator, run_cli
 from network.federation import await_true, plan_text
 from network.scripted import ScriptedMerchant
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.slow
 def test_thirty_merchants_answer_twenty_rounds(tmp_path: Path) -> None:
     coordinator = make_coordinator(tmp_path)
     knockers = [coordinator.join(f"merchant-{number}") for number in range(MERCHANTS)]
-    merchants = [ScriptedMerchant(knocker) for knocker in knockers]
+    merchants = [ScriptedMerchant(knocker, slowest_poll_seconds=SLOWEST_POLL_SECONDS) for knocker in knockers]
     with coordinator.running(knockers[0]):
         for merchant in merchants:
             merchant.start()
