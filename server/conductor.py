@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -90,7 +90,8 @@ class Conductor:
         self._mailbox = Mailbox(grid)
         self._session: Session | None = None
         self._asked_at: dict[tuple[str, str], float] = {}
-        self._late: set[str] = set()
+        self._strikes: dict[str, int] = {}  # rounds in a row in which a member was waited for in vain
+        self._excused_until: dict[str, int] = {}  # the round from which a member that was late is waited for again
         self._online: tuple[float, frozenset[int]] = (-ONLINE_SECONDS, frozenset())
         for member in registry.members():
             registry.note_node(member.name, None)  # the SuperLink may have lost its database, so all are looked up
@@ -135,20 +136,22 @@ class Conductor:
         """Propose the plan to everyone who is online and has not answered yet."""
         answered = {terms.member for terms in self._registry.terms(session.launch.number)}
         for member in members.values():
-            if member.name not in answered:
+            if member.name not in answered and self._may_ask(member, proposals.PROPOSAL, session.launch.run_hash):
                 content = encode_signed(session.launch.signed)
                 self._post(member, proposals.PROPOSAL, session.launch.run_hash, content, INVITE_SECONDS)
 
-    def _post(self, member: Member, message_type: str, what: str, content: RecordDict, timeout_seconds: float) -> None:
-        """Ask a member, unless it is away, the same question is open, or was answered with silence just now."""
+    def _may_ask(self, member: Member, message_type: str, what: str) -> bool:
+        """Whether a member is there, and the same question is neither open nor was refused or left just now."""
         subject = f"{message_type} {what}"
         asked_at = self._asked_at.get((member.name, subject), -AGAIN_SECONDS)
-        if (
-            self._mailbox.is_open(member.name, subject)
-            or time.monotonic() - asked_at < AGAIN_SECONDS
-            or not self._is_online(member)
-        ):
-            return
+        return (
+            not self._mailbox.is_open(member.name, subject)
+            and time.monotonic() - asked_at >= AGAIN_SECONDS
+            and self._is_online(member)
+        )
+
+    def _post(self, member: Member, message_type: str, what: str, content: RecordDict, timeout_seconds: float) -> None:
+        subject = f"{message_type} {what}"
         assert member.node_id is not None  # noqa: S101  for mypy: only registered nodes are online
         if self._mailbox.post(
             content,
@@ -214,11 +217,27 @@ class Conductor:
         names = {node_id: name for name, member in members.items() if (node_id := member.node_id) is not None}
         federation = self._federation(session, {node: cohort[name] for node, name in names.items() if name in cohort})
         unawaited = [
-            node for node in federation.cohort if names[node] in self._late or not self._is_online(members[names[node]])
+            node
+            for node in federation.cohort
+            if session.state.round_number + 1 < self._excused_until.get(names[node], 0)
+            or not self._is_online(members[names[node]])
         ]
         started = time.monotonic()
         outcome = gather_plausible(self._grid, federation, session.state, unawaited=unawaited)
-        return self._close_round(session, federation, outcome, names, seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self._note_lateness(outcome, names, round_number=session.state.round_number + 1, unawaited=unawaited)
+        return self._close_round(session, federation, outcome, names, seconds=seconds)
+
+    def _note_lateness(
+        self, outcome: RoundOutcome, names: Mapping[int, str], *, round_number: int, unawaited: Collection[int]
+    ) -> None:
+        """Excuse who was waited for in vain from the next round, three rounds, seven: it may be slow once, or gone."""
+        for node in outcome.replies:
+            self._strikes.pop(names[node], None)
+        for node, refusal in outcome.refusals.items():
+            if refusal.cause == Cause.LATE and node not in unawaited:
+                strikes = self._strikes[names[node]] = self._strikes.get(names[node], 0) + 1
+                self._excused_until[names[node]] = round_number + 2**strikes
 
     def _cohort(self, session: Session, members: Mapping[str, Member]) -> dict[str, Terms]:
         """Give everyone who accepted and is still welcome."""
@@ -264,7 +283,6 @@ class Conductor:
         launch, round_number = session.launch, session.state.round_number + 1
         answered = sorted(names[node_id] for node_id in outcome.replies)
         refused = {names[node_id]: str(refusal) for node_id, refusal in outcome.refusals.items()}
-        self._late = {names[node] for node, refusal in outcome.refusals.items() if refusal.cause == Cause.LATE}
         self._registry.note_answers(launch.number, round_number=round_number, members=answered)
         said = {"round": round_number, "answered": answered, "refused": refused, "seconds": round(seconds, 3)}
         if len(answered) < launch.quorum:
@@ -321,10 +339,14 @@ class Conductor:
         """Hand every model to every member that does not have it yet, also to one that took no part."""
         for model in self._registry.models():
             waiting = members.keys() - self._registry.receipts(model.model_hash).keys()
-            online = [members[name] for name in sorted(waiting) if self._is_online(members[name])]
-            if online:
+            asked = [
+                members[name]
+                for name in sorted(waiting)
+                if self._may_ask(members[name], releases.RELEASE, model.model_hash)
+            ]
+            if asked:  # else the file is not even read: this is looked at in every turn
                 content = encode_release(Release(model.signed, read_parameters(self._place, model)))
-                for member in online:
+                for member in asked:
                     self._post(member, releases.RELEASE, model.model_hash, content, DELIVERY_SECONDS)
 
     def _take_receipt(self, reply: Reply, *, model_hash: str) -> None:

@@ -277,10 +277,6 @@ class Registry:
             (launch, member, size_class, noise_multiplier, now_text()),
         )
 
-    def forget_refusals(self, launch: int) -> None:
-        """Ask those again who declined."""
-        self._write("DELETE FROM terms WHERE launch = ? AND size_class IS NULL", (launch,))
-
     def note_answers(self, launch: int, *, round_number: int, members: Iterable[str]) -> None:
         """Note whose sums of a round have arrived: written before the step, so that no release is under-counted."""
         with self._transaction():

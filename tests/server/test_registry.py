@@ -77,14 +77,6 @@ def test_an_answer_counts_once_however_often_its_round_is_asked(registry: Regist
     assert (terms.num_rounds, terms.noise_multiplier) == (2, 4.0)
 
 
-def test_who_declined_is_asked_again_after_forgetting(registry: Registry, tmp_path: Path) -> None:
-    registry.enroll(request(tmp_path, "alice"), certificate="1")
-    number = add_launch(registry)
-    registry.note_terms(number, "alice", None, None)
-    registry.forget_refusals(number)
-    assert registry.terms(number) == []
-
-
 def test_a_model_and_its_receipts(registry: Registry, tmp_path: Path) -> None:
     registry.enroll(request(tmp_path, "alice"), certificate="1")
     number = add_launch(registry)
