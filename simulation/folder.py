@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from common.metric import QUANTILE_LEVELS, Forecast
 from common.plan import Plan
 from simulation.trial import Trial
 
+FORMAT = 2  # of the parts: 2 tells stages apart, and names several candidates per choice
+Stage = Literal["whole", "rehearsal", "served"]
+
 
 @dataclass(frozen=True)
 class Part:
@@ -38,20 +41,21 @@ class Part:
 
     Attributes
     ----------
-    rehearsal
-        Whether the method forecasts the last horizon before the origin instead of the one after it; see
-        `simulation.routing`.
+    stage
+        `whole` for a method as it stands in the table; the others serve personalised and routed methods, see
+        `simulation.routing`: `rehearsal` forecasts the last horizon before the origin instead of the one after it,
+        `served` is the federation that went on from its rehearsal.
     """
 
     method: str
     origin: date
     seed: int
-    rehearsal: bool = False
+    stage: Stage = "whole"
 
     @property
     def name(self) -> str:
         """Name of the part in file names."""
-        return f"{self.method}-{self.origin}-{self.seed}" + ("-rehearsal" if self.rehearsal else "")
+        return f"{self.method}-{self.origin}-{self.seed}" + ("" if self.stage == "whole" else f"-{self.stage}")
 
 
 class RunFolder:
@@ -69,7 +73,7 @@ class RunFolder:
             The folder holds a run and `resume` is off, or it holds another plan's or seed's run, or it cannot be
             written to.
         """
-        identity = {"plan_hash": plan.hash, "seed": seed}
+        identity = {"plan_hash": plan.hash, "seed": seed, "format": FORMAT}
         try:
             if self._holds_run():
                 self._require_same(identity, resume=resume)
@@ -91,8 +95,8 @@ class RunFolder:
         there = json.loads((self.path / "run.json").read_text())
         if {key: there.get(key) for key in identity} != identity:
             raise ConfigError(
-                f"{self.path} holds a run of another plan or seed; choose another --out, or run it with "
-                f"--seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
+                f"{self.path} holds a run of another plan, seed or version of hansa; choose another --out, or run it "
+                f"with --seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
             )
 
     @contextmanager

@@ -12,6 +12,7 @@ a strong penalty beat a weak one and one chosen by cross-validation; with twelve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,11 +99,35 @@ def _spend(panel: Panel) -> Float[np.ndarray, "entity day"]:
 
 def _predict(panel: Panel, plan: ModelPlan, origin: int, num_snapshots: int) -> Float[np.ndarray, " entity"]:
     """Fit on snapshots before the origin and predict at the origin."""
-    backs = range(1, num_snapshots + 1)
-    cutoffs = [max(origin - plan.horizon_days * back, 0) for back in backs]  # nobody exists at day 0
+    cutoffs = snapshots_before(origin, plan, num_snapshots)
     features, bought = zip(*(_examples(panel, plan, cutoff) for cutoff in cutoffs), strict=True)
     fitted = fit_logistic(np.concatenate(features), np.concatenate(bought))
-    return fitted.predict(purchase_features(panel, origin))
+    return per_open_day(fitted.predict(purchase_features(panel, origin)), panel, plan, origin, cutoffs)
+
+
+def snapshots_before(origin: int, plan: ModelPlan, num_snapshots: int) -> list[int]:
+    """Cut off one, two, three … horizons before the origin; nobody exists at day 0."""
+    return [max(origin - plan.horizon_days * back, 0) for back in range(1, num_snapshots + 1)]
+
+
+def per_open_day(
+    probability: Float[np.ndarray, " entity"], panel: Panel, plan: ModelPlan, origin: int, cutoffs: Sequence[int]
+) -> Float[np.ndarray, " entity"]:
+    """Tell the probability for as many open days as lie ahead, where it was learned from horizons with more or fewer.
+
+    Purchases are taken as equally likely on every open day, as the anchor takes them.
+    """
+    learned = np.mean([_open_days(panel, plan, cutoff) for cutoff in cutoffs if cutoff > 0] or [0.0])
+    ahead = _open_days(panel, plan, origin)
+    if learned == 0 or ahead == 0:
+        return probability
+    share: np.ndarray = -np.expm1(np.log1p(-np.minimum(probability, HIGHEST_PROBABILITY)) * (ahead / learned))
+    return share
+
+
+def _open_days(panel: Panel, plan: ModelPlan, cutoff: int) -> float:
+    """Open days of the shop in a horizon, which are its busiest entity's."""
+    return float(panel.open[:, cutoff : cutoff + plan.horizon_days].sum(axis=1).max(initial=0))
 
 
 def _examples(

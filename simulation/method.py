@@ -10,7 +10,7 @@ gru_local, gru_pooled                           the demand model alone, or with 
 federated                                       all merchants together, without noise
 federated_eps<number>                           the same at that epsilon per entity
 federated…_personalised                         that model, fitted to each merchant's own data; see simulation.routing
-routed, routed_own                              each merchant by the candidate that served its last horizon best
+routed, routed_own                              each merchant by the average of what served its last horizon well
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import torch
 from client.forecast import forecast_demand
 from common.errors import ConfigError
 from common.metric import Forecast
-from common.model import DemandGRU, get_vector
+from common.model import DemandGRU, freeze, get_vector
 from common.plan import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
@@ -82,6 +82,20 @@ class Watch:
     on_round: Callable[[ServerState, float], None] = lambda state, loss: None
     on_step: Callable[[float, float], None] = lambda share, loss: None
     state: ServerState | None = None
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Some of a federation's rounds; all of them if nothing is given.
+
+    Attributes
+    ----------
+    start
+        The model that an earlier leg ended with.
+    """
+
+    num_rounds: int | None = None
+    start: DemandGRU | None = None
 
 
 @dataclass(frozen=True)
@@ -167,9 +181,19 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
 
 
 def run_method(
-    name: str, trial: Trial, *, seed: int, device: torch.device, watch: Watch, cluster: Cluster | None = None
+    name: str,
+    trial: Trial,
+    *,
+    seed: int,
+    device: torch.device,
+    watch: Watch,
+    cluster: Cluster | None = None,
+    leg: Leg = Leg(),
 ) -> Result:
-    """Train where the method trains, and forecast the trial's horizon; federate on `cluster` where one is given."""
+    """Train where the method trains, and forecast the trial's horizon.
+
+    A federation runs on `cluster` where one is given, and only its `leg`; the noise is that of all of its rounds.
+    """
     plan = trial.plan
     if name in POINT_METHODS:
         return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
@@ -187,8 +211,10 @@ def run_method(
     if name in {"anchor", "warm"}:
         model = start_model(plan.model, trial.series, seed=seed, warm=name == "warm")
     else:
-        model = _start_federation(name, trial, seed)
-        _federate(name, model, trial, seed, device, watch, cluster)
+        training = training_of(name, plan)
+        model = _start_federation(name, trial, seed) if leg.start is None else freeze(leg.start, training.trained)
+        training = training.model_copy(update={"num_rounds": leg.num_rounds or training.num_rounds})
+        _federate(name, model, trial, training, seed, device, watch, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
 
 
@@ -210,13 +236,13 @@ def _federate(
     name: str,
     model: DemandGRU,
     trial: Trial,
+    training: TrainingPlan,
     seed: int,
     device: torch.device,
     watch: Watch,
     cluster: Cluster | None,
 ) -> None:
     mechanism = mechanism_of(name, trial.plan, max(trial.cohort.size_classes))
-    training = training_of(name, trial.plan)
     if cluster is not None:
         federate_on_cluster(
             model,

@@ -1,22 +1,27 @@
-"""Personalised and routed methods: a merchant's own last horizon decides how, and with what, it is served.
+"""Personalised and routed methods: a merchant's own last horizon decides how, and by what, it is served.
 
-One federation serves them all. It closes one horizon before the origin, so that horizon is new to it:
+One federation serves them all, in two goes:
 
-    … days that the federation learns from | rehearsal: the last horizon before the origin | the horizon to forecast
+    … days before the last horizon  | the last horizon before the origin | the horizon to forecast
+    rehearsal: two thirds of the rounds
+    served: the last third of the rounds learns from these days too
 
-- A rehearsal is the forecast that a method would have made of the last horizon, on the day it began.
-- `…_personalised` fits that federation's model to the merchant's own days up to the origin, and chooses how far it may
-  move on the rehearsal days.
-- `routed` serves each merchant by the candidate whose rehearsal went best (`client.route`); then the merchant's own
-  methods are fitted again up to the origin, while the federation's model stays as it was released. `routed_own` chooses
-  among the candidates that need no federation: what the merchant could do alone.
+- A rehearsal is the forecast that a method would have made of the last horizon, on the day it began. Those days are
+  new to every method that is compared on them.
+- `…_personalised` fits the served model to the merchant's own days up to the origin. How far it may move was chosen by
+  moving the rehearsed one, on the rehearsal days.
+- `routed` serves each merchant by the average of the candidates whose rehearsals went well (`client.route`), each
+  fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the merchant
+  could do alone.
 
-Only the federation's rounds are charged; the choice and the fit never leave.
+All of the federation's rounds are charged, once; the choice and the fit never leave.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,25 +29,26 @@ import torch
 
 from client.forecast import forecast_demand
 from client.personalise import personalise
-from client.route import choose_method, demand_losses, purchase_losses
+from client.route import average, choose_methods, demand_losses, purchase_losses
 from common.errors import ConfigError
-from common.metric import QUANTILE_LEVELS, Forecast
+from common.metric import Forecast
 from common.model import DemandGRU, load_model
-from common.plan import Plan
+from common.plan import Plan, TrainingPlan
 from common.warm.start import start_model
 from simulation.folder import Part, RunFolder
 from simulation.trial import Trial
 
 PERSONALISED = "_personalised"
 ROUTED = ("routed", "routed_own")
+SERVED_SHARE = 3  # one in so many rounds comes after the rehearsal
 
 
 @dataclass(frozen=True)
 class Routed:
-    """A forecast, and which candidate serves each merchant."""
+    """A forecast, and the candidates whose average serves each merchant."""
 
     forecast: Forecast
-    choices: dict[str, str]
+    choices: dict[str, list[str]]
 
 
 def is_federated(name: str) -> bool:
@@ -90,95 +96,94 @@ def candidates_of(name: str, plan: Plan) -> tuple[str, ...]:
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     """List the parts that a part reads, each after those that it reads itself."""
-    if part.method.endswith(PERSONALISED):
-        return [replace(part, method=part.method.removesuffix(PERSONALISED), rehearsal=True)]
-    if part.method not in ROUTED:
-        return []
-    needed: list[Part] = []
-    for candidate in candidates_of(part.method, plan):
-        needed += [
-            step for read in _readings(candidate, part, first_seed) for step in (*prerequisites(read, plan, 0), read)
+    if part.method in ROUTED:
+        read = [
+            step
+            for candidate in candidates_of(part.method, plan)
+            for step in _readings(candidate, part, first_seed).values()
         ]
-    return needed
+        return [step for part in read for step in (*prerequisites(part, plan, first_seed), part)]
+    if not is_federated(part.method):
+        return []
+    rehearsal = replace(part, method=part.method.removesuffix(PERSONALISED), stage="rehearsal")
+    if part.stage == "served":
+        return [rehearsal]
+    if part.method.endswith(PERSONALISED):
+        return [rehearsal] if part.stage == "rehearsal" else [rehearsal, replace(rehearsal, stage="served")]
+    return []
 
 
-def _readings(candidate: str, part: Part, first_seed: int) -> tuple[Part, ...]:
-    """List the parts of one candidate: its rehearsal, and its forecast unless the released model makes that."""
-    seed = part.seed if is_federated(candidate) else first_seed
-    rehearsal = Part(candidate, part.origin, seed, rehearsal=True)
-    return (rehearsal,) if _is_released(candidate) else (rehearsal, replace(rehearsal, rehearsal=False))
+def _readings(candidate: str, part: Part, first_seed: int) -> dict[str, Part]:
+    """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
+    rehearsal = Part(candidate, part.origin, part.seed if is_federated(candidate) else first_seed, "rehearsal")
+    released = is_federated(candidate) and not candidate.endswith(PERSONALISED)
+    return {"rehearsal": rehearsal, "forecast": replace(rehearsal, stage="served" if released else "whole")}
 
 
-def _is_released(candidate: str) -> bool:
-    return is_federated(candidate) and not candidate.endswith(PERSONALISED)
+def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
+    """Count the rounds of a part's federation that came before it, and those that it runs itself."""
+    served = max(training.num_rounds // SERVED_SHARE, 1)
+    if part.stage == "rehearsal":
+        return 0, max(training.num_rounds - served, 1)
+    return (training.num_rounds - served, served) if part.stage == "served" else (0, training.num_rounds)
+
+
+def rehearsed_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
+    """Read the model of the federation that has not seen the last horizon."""
+    return _released_model(replace(part, stage="rehearsal"), trial, folder)
 
 
 def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     """Fit the federation's model to every merchant, and forecast the trial's horizon."""
-    model = _released_model(part, trial, folder)
+    earlier = rehearsed_model(part, trial, folder)
+    model = earlier if part.stage == "rehearsal" else _released_model(replace(part, stage="served"), trial, folder)
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
-    forecasts = []
-    for rows in rows_of:
-        own = personalise(model, trial.panel.select(rows), trial.plan.model, trial.day)
-        forecasts.append(forecast_demand(own, trial.series.select(torch.from_numpy(rows)), device=torch.device("cpu")))
+
+    def serve(rows: np.ndarray) -> Forecast:
+        own = personalise(model, trial.panel.select(rows), trial.plan.model, trial.day, earlier=earlier)
+        return forecast_demand(own, trial.series.select(torch.from_numpy(rows)), device=torch.device("cpu"))
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        forecasts = list(pool.map(serve, rows_of))
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
 
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> Routed:
-    """Serve every merchant by the candidate whose rehearsal went best."""
+    """Serve every merchant by the average of the candidates whose rehearsals went well."""
     candidates = candidates_of(part.method, trial.plan)
     losses_of = purchase_losses if trial.plan.evaluation.task == "purchase" else demand_losses
     losses, forecasts = {}, {}
     for candidate in candidates:
-        rehearsed, *final = _readings(candidate, part, first_seed)
-        size = len(rehearsal.panel.entities)
-        losses[candidate] = losses_of(folder.read_forecast(rehearsed, size), rehearsal.outcome)
-        forecasts[candidate] = (
-            folder.read_forecast(final[0], len(trial.panel.entities))
-            if final
-            else _released_forecast(rehearsed, trial, folder)
-        )
+        read = _readings(candidate, part, first_seed)
+        rehearsed = folder.read_forecast(read["rehearsal"], len(rehearsal.panel.entities))
+        losses[candidate] = losses_of(rehearsed, rehearsal.outcome)
+        forecasts[candidate] = folder.read_forecast(read["forecast"], len(trial.panel.entities))
     counted = np.flatnonzero(rehearsal.outcome.counted.any(axis=1))
-    choices = {}
+    choices, rows_of, served = {}, [], []
     for merchant in trial.merchants:
-        rows = np.intersect1d(rehearsal.rows_of(merchant), counted)
-        choices[merchant] = choose_method({name: losses[name][rows] for name in candidates})
-    return Routed(_join(trial, forecasts, choices), choices)
-
-
-def _join(trial: Trial, forecasts: dict[str, Forecast], choices: dict[str, str]) -> Forecast:
-    rows_of = [trial.rows_of(merchant) for merchant in choices]
-    parts = [
-        _with_quantiles(forecasts[name]).select(rows) for name, rows in zip(choices.values(), rows_of, strict=True)
-    ]
-    return Forecast.concatenate(parts).select(np.argsort(np.concatenate(rows_of)))
-
-
-def _with_quantiles(forecast: Forecast) -> Forecast:
-    """Let a point stand for every quantile, so that it can stand beside forecasts that have some."""
-    if forecast.quantiles is not None:
-        return forecast
-    return replace(forecast, quantiles=np.repeat(forecast.median[:, :, None], len(QUANTILE_LEVELS), axis=2))
-
-
-def _released_forecast(rehearsed: Part, trial: Trial, folder: RunFolder) -> Forecast:
-    model = _released_model(rehearsed, trial, folder)
-    return forecast_demand(model, trial.series, device=torch.device("cpu"))
+        compared, rows = np.intersect1d(rehearsal.rows_of(merchant), counted), trial.rows_of(merchant)
+        chosen = choose_methods({name: losses[name][compared] for name in candidates})
+        choices[merchant] = list(chosen)
+        rows_of.append(rows)
+        served.append(average([forecasts[name].select(rows) for name in chosen]))
+    return Routed(Forecast.concatenate(served).select(np.argsort(np.concatenate(rows_of))), choices)
 
 
 def _released_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
-    """Read the model of the federation that closed one horizon before the origin."""
+    """Read what the federation behind a part released at one stage."""
     model = start_model(trial.plan.model, trial.series, seed=0, warm=False)
-    released = replace(part, method=part.method.removesuffix(PERSONALISED), rehearsal=True)
-    load_model(model, folder.model_path(released))
+    load_model(model, folder.model_path(replace(part, method=part.method.removesuffix(PERSONALISED))))
     return model
 
 
-def share_of_choices(choices: Sequence[dict[str, str]]) -> dict[str, dict[str, float]]:
-    """Tell for each merchant how often each candidate served it, over origins and seeds."""
+def share_of_choices(choices: Sequence[dict[str, list[str]]]) -> dict[str, dict[str, float]]:
+    """Tell for each merchant the weight of each candidate in what it was served, over origins and seeds."""
     merchants = sorted({merchant for chosen in choices for merchant in chosen})
     shares: dict[str, dict[str, float]] = {}
     for merchant in merchants:
-        chosen = [choice[merchant] for choice in choices if merchant in choice]
-        shares[merchant] = {name: chosen.count(name) / len(chosen) for name in sorted(set(chosen))}
+        served = [choice[merchant] for choice in choices if merchant in choice]
+        names = sorted({name for chosen in served for name in chosen})
+        shares[merchant] = {
+            name: sum((name in chosen) / len(chosen) for chosen in served) / len(served) for name in names
+        }
     return shares

@@ -27,6 +27,7 @@ from simulation.conclusion import conclude, write_history
 from simulation.display import ProgressBar
 from simulation.folder import Part, RunFolder
 from simulation.method import (
+    Leg,
     Result,
     Watch,
     count_parameters,
@@ -36,7 +37,15 @@ from simulation.method import (
     run_method,
     training_of,
 )
-from simulation.routing import PERSONALISED, ROUTED, prerequisites, run_personalised, run_routed
+from simulation.routing import (
+    PERSONALISED,
+    ROUTED,
+    prerequisites,
+    rehearsed_model,
+    rounds_of,
+    run_personalised,
+    run_routed,
+)
 from simulation.summary import describe_privacy, score_part, summarise
 from simulation.trial import Trial, load_panel, make_trial, rehearse
 
@@ -87,7 +96,7 @@ def run_plan(
             run_part(part, stage, folder, first_seed=seed, device=device, display=display, cluster=cluster)
             _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
-        folder.join_forecasts([part for part in shown if not part.rehearsal])
+        folder.join_forecasts([part for part in shown if part.stage == "whole"])
         _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
         write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
         return conclude(folder)
@@ -106,7 +115,7 @@ class Stage:
 
     def of(self, part: Part) -> Trial:
         """Give the trial whose horizon a part forecasts."""
-        return self.rehearsal if part.rehearsal else self.trial
+        return self.rehearsal if part.stage == "rehearsal" else self.trial
 
 
 def run_part(
@@ -127,7 +136,7 @@ def run_part(
         Training diverged.
     """
     started, trial = time.monotonic(), stage.of(part)
-    choices: dict[str, str] | None = None
+    choices: dict[str, list[str]] | None = None
     if part.method in ROUTED:
         routed = run_routed(part, trial, stage.rehearsal, folder, first_seed=first_seed)
         result, choices = Result(routed.forecast), routed.choices
@@ -146,7 +155,7 @@ def run_part(
         "method": part.method,
         "origin": str(part.origin),
         "seed": part.seed,
-        "rehearsal": part.rehearsal,
+        "stage": part.stage,
         "seconds": time.monotonic() - started,
         "privacy": describe_privacy(part.method, trial.plan, trial.cohort.size_classes),
         "choices": choices,
@@ -167,8 +176,9 @@ def _train(
     with SummaryWriter(str(folder.curve_path(part))) as curves:
         recorder = _Recorder(part, trial, folder, curves, display)
         watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
+        leg = Leg(recorder.num_rounds, rehearsed_model(part, trial, folder) if part.stage == "served" else None)
         try:
-            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch, cluster=cluster)
+            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch, cluster=cluster, leg=leg)
         except KeyboardInterrupt:
             recorder.save_state()
             raise
@@ -203,7 +213,7 @@ class _Recorder:
         largest = max(trial.cohort.size_classes)
         self._mechanism = mechanism_of(part.method, trial.plan, largest)
         self._delta = delta_of_plan(trial.plan, largest)
-        self._num_rounds = training_of(part.method, trial.plan).num_rounds
+        self._rounds_before, self.num_rounds = rounds_of(part, training_of(part.method, trial.plan))
 
     def on_round(self, state: ServerState, loss: float) -> None:
         with hold_interrupt():
@@ -211,15 +221,16 @@ class _Recorder:
 
     def _record(self, state: ServerState, loss: float) -> None:
         self._state = state
-        text = f"round {state.round_number}/{self._num_rounds}"
+        text = f"round {state.round_number}/{self.num_rounds}"
         if not math.isnan(loss):
             text += f"  loss {loss:.4f}"
             self._curves.add_scalar("loss", loss, state.round_number)
         if self._mechanism.noise_multiplier > 0:
-            epsilon = epsilon_of(math.sqrt(state.round_number * self._mechanism.mu_squared), self._delta)
+            rounds = self._rounds_before + state.round_number
+            epsilon = epsilon_of(math.sqrt(rounds * self._mechanism.mu_squared), self._delta)
             text += f"  ε so far {epsilon:.3f} per {self._trial.plan.privacy.unit}"
             self._curves.add_scalar("epsilon", epsilon, state.round_number)
-        self._display.show(state.round_number / self._num_rounds, text)
+        self._display.show(state.round_number / self.num_rounds, text)
         if time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self.save_state()
 
@@ -244,7 +255,7 @@ def _write_summary(
     folder: RunFolder, parts: list[Part], plan: Plan, header: dict[str, Any], panel: Panel
 ) -> dict[str, Any]:
     finished = [scores for part in parts if (scores := folder.read_part(part)) is not None]
-    forecasts = [scores for scores in finished if not scores["rehearsal"]]
+    forecasts = [scores for scores in finished if scores["stage"] == "whole"]
     data = {
         "entities": len(panel.entities),
         "days": panel.num_days,

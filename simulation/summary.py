@@ -107,8 +107,8 @@ def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> di
 
 
 def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -> dict[str, Any]:
-    """Average the scores of all finished parts; rehearsals are means to an end and are left out."""
-    parts = [part for part in parts if not part["rehearsal"]]
+    """Average the scores of all finished parts; those that only serve others are left out."""
+    parts = [part for part in parts if part["stage"] == "whole"]
     by_method = _group(parts, "method")
     return {
         "schema": 1,

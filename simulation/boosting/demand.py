@@ -30,16 +30,23 @@ OnStep = Callable[[float], None]
 
 
 def forecast_boosted_demand(
-    panel: Panel, plan: ModelPlan, day: int, *, seed: int, on_step: OnStep = lambda share: None
+    panel: Panel,
+    plan: ModelPlan,
+    day: int,
+    *,
+    seed: int,
+    num_threads: int = 1,
+    on_step: OnStep = lambda share: None,
 ) -> Forecast:
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
     past, ahead = draw_past(panel, series, until=day, seed=seed), cut_horizon(panel, series, day)
-    enough = [_enough_trees(panel, series, day, tree_plan, seed) for tree_plan in (QUANTILE, MEAN)]
+    first, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
+    enough = [_enough_trees(panel, series, day, tree_plan, seed) for tree_plan in (first, mean)]
     on_step(len(enough) / NUM_FITS)
-    fits = [replace(QUANTILE, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
+    fits = [replace(first, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
-    for tree_plan in (*fits, replace(MEAN, num_trees=enough[1])):
+    for tree_plan in (*fits, replace(mean, num_trees=enough[1])):
         scores.append(_boost(past, ahead, tree_plan, seed))
         on_step((len(enough) + len(scores)) / NUM_FITS)
     ratios = np.sort(np.stack(scores[:-1], axis=1), axis=1)  # models of neighbouring levels may cross

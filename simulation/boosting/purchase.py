@@ -7,6 +7,8 @@ horizons before the origin, so every label ends before the origin.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
@@ -15,26 +17,36 @@ from common.metric import Forecast
 from common.panel import Panel
 from common.plan import ModelPlan
 from simulation.boosting.tree import TreePlan, TreeRows, fit_trees, predict_score
-from simulation.logistic import SNAPSHOTS, can_buy, purchase_features, purchase_forecast, purchase_labels
+from simulation.logistic import (
+    SNAPSHOTS,
+    can_buy,
+    per_open_day,
+    purchase_features,
+    purchase_forecast,
+    purchase_labels,
+    snapshots_before,
+)
 
 TREES = TreePlan(num_trees=120, learning_rate=0.03, num_leaves=6, min_leaf_rows=50, l2=5.0, objective="binary")
 RECENT_WINDOWS_DAYS = (30, 60, 180)
 YEAR_DAYS = 364
 
 
-def forecast_boosted_purchases(panel: Panel, plan: ModelPlan, origin: int, *, seed: int) -> Forecast:
+def forecast_boosted_purchases(
+    panel: Panel, plan: ModelPlan, origin: int, *, seed: int, num_threads: int = 1
+) -> Forecast:
     """Fit on snapshots before the origin and predict at the origin."""
-    cutoffs = [max(origin - plan.horizon_days * back, 0) for back in range(1, SNAPSHOTS + 1)]
-    there = [panel.select(can_buy(panel, plan, cutoff)) for cutoff in cutoffs]  # nobody exists at day 0
+    cutoffs = snapshots_before(origin, plan, SNAPSHOTS)
+    there = [panel.select(can_buy(panel, plan, cutoff)) for cutoff in cutoffs]
     bought = [purchase_labels(own, plan, cutoff) for own, cutoff in zip(there, cutoffs, strict=True)]
     features = [rhythm_features(own, plan, cutoff) for own, cutoff in zip(there, cutoffs, strict=True)]
     label = np.concatenate(bought).astype(np.float64)
     base = float(logit((label.sum() + 1) / (len(label) + 2)))
     ahead = _rows(rhythm_features(panel, plan, origin), np.zeros(len(panel.entities)), base)
-    score = ahead.offset
+    score, trees = ahead.offset, replace(TREES, num_threads=num_threads)
     if 0 < label.sum() < len(label):
-        score = predict_score(fit_trees(_rows(np.concatenate(features), label, base), TREES, seed=seed), ahead)
-    return purchase_forecast(panel, plan, origin, expit(score))
+        score = predict_score(fit_trees(_rows(np.concatenate(features), label, base), trees, seed=seed), ahead)
+    return purchase_forecast(panel, plan, origin, per_open_day(expit(score), panel, plan, origin, cutoffs))
 
 
 def rhythm_features(panel: Panel, plan: ModelPlan, cutoff: int) -> Float[np.ndarray, "entity 11"]:

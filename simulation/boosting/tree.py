@@ -35,6 +35,7 @@ class TreePlan:
     l2: float = 1.0
     feature_share: float = 0.7
     row_share: float = 0.7
+    num_threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _parameters(plan: TreePlan, seed: int) -> dict[str, Any]:
         "bagging_fraction": plan.row_share,
         "bagging_freq": 1,
         "seed": seed,
+        "num_threads": plan.num_threads,
         "deterministic": True,
         "force_col_wise": True,
         "verbosity": -1,

@@ -15,12 +15,14 @@ from common.features import Examples, Series, build_series, cut_training
 from common.model import DemandGRU, entity_losses, make_model, standardise
 from common.panel import Panel
 from common.plan import ModelPlan
+from simulation.pretraining.calendar import log_uniform
 from simulation.pretraining.customer import draw_customers
 from simulation.pretraining.product import draw_products
 
 MERCHANTS, ENTITIES = 24, 48  # of one world
 BATCH_ENTITIES = 128
-SHORTEST_DAYS, LONGEST_DAYS = 120, 800  # of history before the origin
+COUNTED_DAYS = 120, 800  # of history before the origin
+MONEY_DAYS = 14, 1700  # from a newcomer's to four and a half years; for counts that made the model no better
 LEARNING_RATE, WEIGHT_DECAY, EMA = 0.01, 1e-3, 0.99
 MEASURED_BATCHES = 40  # from which center and spread of what the last layer sees are taken
 SMALLEST_SPREAD = 0.05
@@ -63,7 +65,9 @@ def measure(model: DemandGRU, plan: ModelPlan, seed: int) -> tuple[Float[Tensor,
 
 def draw_world(plan: ModelPlan, generator: np.random.Generator) -> Panel:
     """Draw a world of the kind that the plan's likelihood describes."""
-    days = int(generator.integers(SHORTEST_DAYS, LONGEST_DAYS)) + plan.horizon_days
+    money = plan.likelihood == "log_normal"
+    history = round(log_uniform(generator, *MONEY_DAYS)) if money else int(generator.integers(*COUNTED_DAYS))
+    days = history + plan.horizon_days
     if plan.likelihood == "hurdle_negative_binomial":
         return draw_customers(generator, merchants=MERCHANTS, entities=ENTITIES, days=days)
     return draw_products(
@@ -72,7 +76,7 @@ def draw_world(plan: ModelPlan, generator: np.random.Generator) -> Panel:
         entities=ENTITIES,
         days=days,
         regime=plan.anchor.regime,
-        money=plan.likelihood == "log_normal",
+        money=money,
     )
 
 

@@ -44,7 +44,7 @@ def plant(make_plan, make_panel, tmp_path):
                         "origin": str(origin),
                         "seed": 0,
                         "seconds": 1.0,
-                        "rehearsal": False,
+                        "stage": "whole",
                         "choices": {},
                         "privacy": None,
                         **scored,

@@ -31,7 +31,7 @@ def make_part():
             "origin": origin,
             "seed": seed,
             "seconds": 2.0,
-            "rehearsal": False,
+            "stage": "whole",
             "choices": None,
             "privacy": PRIVACY if "eps" in method else None,
             "all": metrics,
