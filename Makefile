@@ -50,6 +50,8 @@ warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/online-retail-customers.toml
 	$(BIN)/hansa-sim warm plans/online-retail-products.toml
 	$(BIN)/hansa-sim warm plans/demo.toml
+	$(BIN)/hansa-sim warm plans/rossmann.toml
+	$(BIN)/hansa-sim warm plans/favorita.toml
 
 check: setup  ## lint, format, types, imports
 	$(BIN)/ruff check .

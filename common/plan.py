@@ -284,7 +284,9 @@ class EvaluationPlan(Section):
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: Count = 1
     alone: AlonePlan = AlonePlan()
-    candidates: tuple[str, ...] = Field((), description="what `routed` chooses from, the simplest first")
+    candidates: tuple[str, ...] = Field(
+        (), description="what `routed` draws on; the first serves where nothing can be compared"
+    )
 
 
 class Plan(Section):

@@ -1,6 +1,6 @@
 """Whether it is worth joining: the gain of one method over another, on the merchants' own past.
 
-By default `routed` is held against `routed_own`: the best of everything, chosen on each merchant's own recent past,
+By default `routed` is held against `routed_own`: all candidates, weighed on each merchant's own recent past,
 against the best of what the merchant could do alone, chosen the same way. Where a run lacks them, the federation at
 the epsilon nearest to 2 is held against the merchants' own method that came out best, which is chosen with hindsight
 and so favours staying alone.

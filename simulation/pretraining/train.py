@@ -22,7 +22,7 @@ from simulation.pretraining.product import draw_products
 MERCHANTS, ENTITIES = 24, 48  # of one world
 BATCH_ENTITIES = 128
 COUNTED_DAYS = 120, 800  # of history before the origin
-MONEY_DAYS = 14, 1700  # from a newcomer's to four and a half years; for counts that made the model no better
+MONEY_DAYS = 14.0, 1700.0  # from a newcomer's to four and a half years; for counts that made the model no better
 LEARNING_RATE, WEIGHT_DECAY, EMA = 0.01, 1e-3, 0.99
 MEASURED_BATCHES = 40  # from which center and spread of what the last layer sees are taken
 SMALLEST_SPREAD = 0.05

@@ -73,7 +73,7 @@ def verdict(plan: Plan, found: Mapping[str, Any] | None, headline: str) -> Verdi
 def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     method = found["method"]
     if method == "routed":
-        return "merchants who could also choose the federation's forecasts"
+        return "merchants who could also draw on the federation's forecasts"
     if not method.startswith("federated"):
         return method
     epsilon = federated_epsilon(method)

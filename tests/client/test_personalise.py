@@ -80,3 +80,24 @@ def test_a_merchant_that_the_global_model_describes_already_loses_nothing_to_spe
     panel = make_panel(target=target, merchants=np.full(6, "shop", dtype=object))
     model = make_global(panel, plan)
     assert wql(personalise(model, panel, plan, DAY), panel, plan) < 1.03 * wql(model, panel, plan)
+
+
+def test_with_a_direct_path_the_last_layer_alone_moves(panel, make_plan):
+    plan = make_plan(model={"season": False, "positions": 6, "direct": True, "anchor": {"half_life_days": 30.0}}).model
+    model = make_global(panel, plan)
+    own = personalise(model, panel, plan, DAY)
+    for layer in ("encoder", "from_context", "from_future"):
+        assert torch.equal(get_vector(own.get_submodule(layer)), get_vector(model.get_submodule(layer)))
+    assert not torch.equal(get_vector(own.output), get_vector(model.output))
+    assert wql(own, panel, plan) < wql(model, panel, plan)
+
+
+def test_the_strength_is_chosen_by_the_earlier_model_and_the_fit_begins_at_the_later_one(panel, plan):
+    earlier, later = make_global(panel, plan), make_global(panel, plan)
+    with torch.no_grad():
+        later.output.bias.add_(0.3)
+    day = 5  # too little history to choose a strength: the later model serves
+    assert torch.equal(get_vector(personalise(later, panel, plan, day, earlier=earlier)), get_vector(later))
+    fitted = personalise(later, panel, plan, DAY, earlier=earlier)
+    from_earlier = personalise(earlier, panel, plan, DAY, earlier=earlier)
+    assert not torch.equal(get_vector(fitted), get_vector(from_earlier))

@@ -11,7 +11,9 @@ from simulation.logistic import (
     fit_logistic,
     forecast_logistic_local,
     forecast_logistic_pooled,
+    per_open_day,
     purchase_features,
+    snapshots_before,
 )
 
 METHODS = [forecast_logistic_pooled, forecast_logistic_local]
@@ -169,3 +171,17 @@ def test_a_local_forecast_does_not_depend_on_another_merchant(make_panel, plan, 
         forecast_logistic_local(panel, plan, 77).probability[:6],
         forecast_logistic_local(other, plan, 77).probability[:6],
     )
+
+
+def test_half_the_open_days_ahead_halve_the_expected_purchases(make_panel, plan):
+    panel = make_panel(target=np.ones((2, 60), np.float32))
+    panel.open[:, 37:44] = False  # seven of the fourteen days after day 30
+    told = per_open_day(np.array([0.75, 0.0]), panel, plan, 30, snapshots_before(30, plan, 2))
+    assert told == pytest.approx([0.5, 0.0])  # 1 - (1 - .75) ** (1 / 2)
+
+
+def test_as_many_open_days_as_were_learned_from_change_nothing(make_panel, plan):
+    panel = make_panel(target=np.ones((2, 60), np.float32))
+    probability = np.array([0.75, 0.2])
+    assert per_open_day(probability, panel, plan, 30, snapshots_before(30, plan, 2)) == pytest.approx(probability)
+    assert snapshots_before(30, plan, 4) == [16, 2, 0, 0]

@@ -52,3 +52,13 @@ def test_what_the_last_layer_sees_of_invented_demand_has_mean_0_and_spread_1(mak
     np.testing.assert_allclose(center, 0, atol=1e-3)
     assert (spread < 1 + 1e-3).all()  # below 1 where hardly anything varies
     assert (spread > 0.99).sum() > len(spread) / 2
+
+
+def test_histories_of_money_begin_with_a_newcomer_s_and_those_of_counts_do_not(make_plan):
+    plans = [make_plan(model={"likelihood": name}).model for name in ("log_normal", "negative_binomial")]
+    money, counts = (
+        [draw_world(plan, np.random.default_rng(seed)).num_days - plan.horizon_days for seed in range(12)]
+        for plan in plans
+    )
+    assert 14 <= min(money) < 60 < 800 < max(money) <= 1700
+    assert 120 <= min(counts) < max(counts) < 800

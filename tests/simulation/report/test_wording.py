@@ -18,8 +18,8 @@ def test_a_gain_beyond_its_interval_is_a_yes(make_plan):
     said = verdict(make_plan(), answer_of(0.023, 0.011, 0.034), "log_loss")
     assert (said.tone, said.word) == ("better", "Yes.")
     assert said.sentence == (
-        "On these merchants' own past, merchants who could also choose the federation's forecasts forecast better than "
-        f"with the best of what each could do alone: log-loss 2.3{SPACE}% better (95{SPACE}% interval "
+        "On these merchants' own past, merchants who could also draw on the federation's forecasts forecast better "
+        f"than with the best of what each could do alone: log-loss 2.3{SPACE}% better (95{SPACE}% interval "
         f"+1.1{SPACE}% to +3.4{SPACE}%)."
     )
     assert "before the days that are scored" in said.ground
