@@ -14,7 +14,8 @@ One federation serves them all, in two goes:
   fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the merchant
   could do alone.
 
-All of the federation's rounds are charged, once; the choice and the fit never leave.
+All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
+so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
 """
 
 from __future__ import annotations
@@ -54,6 +55,11 @@ class Routed:
 def is_federated(name: str) -> bool:
     """Whether a method rests on a federation, by its name."""
     return name.startswith("federated")
+
+
+def is_private(name: str) -> bool:
+    """Whether the federation that a method rests on has a price, by its name."""
+    return name.startswith("federated_eps")
 
 
 def federation_of(name: str, plan: Plan) -> str | None:
@@ -108,23 +114,42 @@ def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     rehearsal = replace(part, method=part.method.removesuffix(PERSONALISED), stage="rehearsal")
     if part.stage == "served":
         return [rehearsal]
-    if part.method.endswith(PERSONALISED):
-        return [rehearsal] if part.stage == "rehearsal" else [rehearsal, replace(rehearsal, stage="served")]
-    return []
+    if not part.method.endswith(PERSONALISED):
+        return []
+    if part.stage == "rehearsal":
+        return [rehearsal]
+    served = _serving(rehearsal)
+    return [rehearsal, *prerequisites(served, plan, first_seed), served]
+
+
+def _serving(rehearsal: Part) -> Part:
+    """Name the federation that serves after a rehearsal: its second leg where rounds have a price."""
+    return replace(rehearsal, stage="served" if is_private(rehearsal.method) else "whole")
 
 
 def _readings(candidate: str, part: Part, first_seed: int) -> dict[str, Part]:
     """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
     rehearsal = Part(candidate, part.origin, part.seed if is_federated(candidate) else first_seed, "rehearsal")
     released = is_federated(candidate) and not candidate.endswith(PERSONALISED)
-    return {"rehearsal": rehearsal, "forecast": replace(rehearsal, stage="served" if released else "whole")}
+    return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
 
 
 def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
-    """Count the rounds of a part's federation that came before it, and those that it runs itself."""
-    served = max(training.num_rounds // SERVED_SHARE, 1)
+    """Count the rounds of a part's federation that came before it, and those that it runs itself.
+
+    Raises
+    ------
+    ConfigError
+        A single round cannot be shared between two legs.
+    """
+    served = max(training.num_rounds // SERVED_SHARE, 1) if is_private(part.method) else 0
+    if part.stage != "whole" and served == training.num_rounds:
+        raise ConfigError(
+            f"{part.method} has one round, and what is personalised or routed needs two: one before the last horizon "
+            "and one after it; raise privacy.training.num_rounds."
+        )
     if part.stage == "rehearsal":
-        return 0, max(training.num_rounds - served, 1)
+        return 0, training.num_rounds - served
     return (training.num_rounds - served, served) if part.stage == "served" else (0, training.num_rounds)
 
 
@@ -136,7 +161,7 @@ def rehearsed_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
 def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     """Fit the federation's model to every merchant, and forecast the trial's horizon."""
     earlier = rehearsed_model(part, trial, folder)
-    model = earlier if part.stage == "rehearsal" else _released_model(replace(part, stage="served"), trial, folder)
+    model = earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
 
     def serve(rows: np.ndarray) -> Forecast:

@@ -202,7 +202,7 @@ def test_a_folder_with_a_run_is_refused_without_resume(run, refuse, write_plan, 
 def test_resume_under_another_plan_or_seed_is_refused(run, refuse, write_plan, tmp_path, change):
     run(write_plan(), "--out", tmp_path / "run", "--only", "anchor")
     line = refuse(write_plan(**change), "--resume", "--seed", "0" if change else "1")
-    assert "holds a run of another plan or seed" in line
+    assert "holds a run of another plan, seed or version of hansa" in line
 
 
 def test_a_mistake_that_ended_a_run_at_its_start_does_not_block_the_folder(refuse, run, write_plan, tmp_path):

@@ -65,6 +65,35 @@ def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_f
     assert rounds_of(part, training) == (0, 8)
 
 
+@pytest.mark.parametrize("num_rounds", [2, 3, 4, 60, 100])
+def test_both_legs_together_run_what_is_charged_and_no_more(plan_file, num_rounds):
+    plan = read_plan(plan_file)
+    part = Part("federated_eps8", plan.evaluation.origins[0], 0)
+    training = plan.privacy.training.model_copy(update={"num_rounds": num_rounds})
+    before, first = rounds_of(replace(part, stage="rehearsal"), training)
+    start, second = rounds_of(replace(part, stage="served"), training)
+    assert (before, start, first + second) == (0, first, num_rounds)
+    assert first >= second >= 1
+
+
+def test_one_round_cannot_be_shared_between_two_legs(plan_file):
+    plan = read_plan(plan_file)
+    part = Part("federated_eps8", plan.evaluation.origins[0], 0, "rehearsal")
+    with pytest.raises(ConfigError, match="has one round"):
+        rounds_of(part, plan.privacy.training.model_copy(update={"num_rounds": 1}))
+
+
+def test_without_noise_the_rehearsal_runs_all_rounds_and_the_whole_federation_serves(plan_file):
+    plan = read_plan(plan_file)
+    part = Part("federated_personalised", plan.evaluation.origins[0], 0)
+    assert [(read.method, read.stage) for read in prerequisites(part, plan, 0)] == [
+        ("federated", "rehearsal"),
+        ("federated", "whole"),
+    ]
+    training = plan.federation.training.model_copy(update={"num_rounds": 8})
+    assert rounds_of(replace(part, method="federated", stage="rehearsal"), training) == (0, 8)
+
+
 def test_what_serves_differs_from_its_rehearsal_by_its_own_rounds_alone(finished, plan_file, make_small_trial, sales):
     trial, models = make_small_trial(sales), []
     for stage in ("rehearsal", "served"):

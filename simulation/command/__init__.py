@@ -1,0 +1,1 @@
+"""The commands of hansa-sim, one file for those that belong together."""

@@ -1,0 +1,90 @@
+"""Make public models, and say what one is worth to a merchant on its first days."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from safetensors import SafetensorError
+
+from common.errors import ConfigError
+from common.plan import read_plan
+from common.warm.start import save_warm, warm_path
+from simulation.command.terminal import PIPE_WIDTH, require_page, split_words, write_text
+from simulation.display import ProgressBar
+from simulation.newcomer import (
+    describe_newcomers,
+    make_newcomer_page,
+    make_newcomer_table,
+    race_starts,
+    say_race,
+    score_newcomers,
+)
+from simulation.pretraining.train import train_warm
+from simulation.trial import load_panel, make_trial
+
+
+def warm(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
+    out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
+) -> None:
+    """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
+    torch.set_num_threads(1)
+    plan = read_plan(plan_file)
+    path = out or warm_path(plan.model)
+    with ProgressBar(Console(stderr=True)) as display:
+        model, series = train_warm(
+            plan.model,
+            num_steps=steps,
+            seed=seed,
+            on_step=lambda step, loss: display.show(step / steps, f"loss {loss:.4f}"),
+        )
+    try:
+        save_warm(model, series, path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"Cannot write {path}: {error}; choose another --out.") from error
+    typer.echo(f'Wrote {path}; plans of this shape start there with federation.start = "warm".')
+
+
+def newcomer(
+    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    days: Annotated[int, typer.Option(min=1, help="Days of history that every merchant has.")] = 14,
+    origins: Annotated[str, typer.Option(help="Dates, separated by commas; the plan's origins if left out.")] = "",
+    rounds: Annotated[int, typer.Option(min=0, help="Also train as many rounds from both starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the cold start's weights.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write table and curves as a page, a .html file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say what serves a merchant of PLAN on its first days, and how many rounds the public model saves."""
+    torch.set_num_threads(1)
+    require_page(out)
+    plan = read_plan(plan_file)
+    panel = load_panel(plan, data_root)
+    trials = [make_trial(plan, panel, origin) for origin in read_origins(origins) or plan.evaluation.origins]
+    scores = [score_newcomers(trial, days) for trial in trials]
+    race = race_starts(trials[0], num_rounds=rounds, seed=seed) if rounds else None
+    found = describe_newcomers(plan, scores, days=days, race=race)
+    if out is not None:
+        write_text(out, make_newcomer_page(found))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    Console(width=PIPE_WIDTH).print(make_newcomer_table(found))
+    if race is not None:
+        typer.echo(say_race(found["race"]))
+
+
+def read_origins(text: str) -> tuple[date, ...]:
+    """Read dates that stand between commas."""
+    try:
+        return tuple(date.fromisoformat(word) for word in split_words(text))
+    except ValueError as error:
+        raise ConfigError(f"--origins {text} is no list of dates: write 2011-06-12,2011-09-10.") from error
