@@ -102,24 +102,16 @@ def candidates_of(name: str, plan: Plan) -> tuple[str, ...]:
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     """List the parts that a part reads, each after those that it reads itself."""
+    read: list[Part] = []
     if part.method in ROUTED:
-        read = [
-            step
-            for candidate in candidates_of(part.method, plan)
-            for step in _readings(candidate, part, first_seed).values()
-        ]
-        return [step for part in read for step in (*prerequisites(part, plan, first_seed), part)]
-    if not is_federated(part.method):
-        return []
-    rehearsal = replace(part, method=part.method.removesuffix(PERSONALISED), stage="rehearsal")
-    if part.stage == "served":
-        return [rehearsal]
-    if not part.method.endswith(PERSONALISED):
-        return []
-    if part.stage == "rehearsal":
-        return [rehearsal]
-    served = _serving(rehearsal)
-    return [rehearsal, *prerequisites(served, plan, first_seed), served]
+        for candidate in candidates_of(part.method, plan):
+            read += _readings(candidate, part, first_seed).values()
+    elif part.stage == "served" or part.method.endswith(PERSONALISED):
+        rehearsal = replace(part, method=part.method.removesuffix(PERSONALISED), stage="rehearsal")
+        read.append(rehearsal)
+        if part.stage == "whole":
+            read.append(_serving(rehearsal))
+    return [step for needed in read for step in (*prerequisites(needed, plan, first_seed), needed)]
 
 
 def _serving(rehearsal: Part) -> Part:

@@ -41,10 +41,10 @@ def forecast_boosted_demand(
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
     past, ahead = draw_past(panel, series, until=day, seed=seed), cut_horizon(panel, series, day)
-    first, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
-    enough = [_enough_trees(panel, series, day, tree_plan, seed) for tree_plan in (first, mean)]
+    quantile, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
+    enough = [_enough_trees(panel, series, day, tree_plan, seed) for tree_plan in (quantile, mean)]
     on_step(len(enough) / NUM_FITS)
-    fits = [replace(first, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
+    fits = [replace(quantile, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
     for tree_plan in (*fits, replace(mean, num_trees=enough[1])):
         scores.append(_boost(past, ahead, tree_plan, seed))
