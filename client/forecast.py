@@ -22,7 +22,7 @@ def forecast_demand(model: DemandGRU, series: Series, *, device: torch.device) -
     means, quantiles, probabilities = [], [], []
     for rows in torch.arange(series.num_entities).split(CHUNK_ENTITIES):
         examples = cut_forecast(series.select(rows)).to(device)
-        described = model.likelihood.describe(model(examples), examples.anchor, QUANTILE_LEVELS)
+        described = model.likelihood.describe(model(examples), examples.anchor, examples.spread, QUANTILE_LEVELS)
         possible = examples.open.cpu().numpy()[:, 0]
         means.append(described.mean[:, 0] * possible)
         quantiles.append(described.quantiles[:, 0] * possible[:, :, None])

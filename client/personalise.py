@@ -54,6 +54,7 @@ class _Records:
     num_records: int
     buckets: int
     anchor: Float[Tensor, "*row"]
+    spread: Float[Tensor, "*row"]
     label: Float[Tensor, "*row"]
     weight: Float[Tensor, "*row"]
     context: Float[Tensor, "entity position context"] | None = None
@@ -121,7 +122,7 @@ def _records(model: DemandGRU, series: Series) -> _Records:
 
 
 def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
-    shared = {name: getattr(window, name) for name in ("future", "anchor", "label", "weight")}
+    shared = {name: getattr(window, name) for name in ("future", "anchor", "spread", "label", "weight")}
     return {"context": model.encode(window), **shared}
 
 
@@ -129,7 +130,7 @@ def _last_layer_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
     """Keep the buckets with a label."""
     seen = model.read(model.encode(window), window.future, window.anchor)
     labelled = window.weight > 0
-    rows = {name: getattr(window, name)[labelled] for name in ("anchor", "label", "weight")}
+    rows = {name: getattr(window, name)[labelled] for name in ("anchor", "spread", "label", "weight")}
     return {"seen": seen[labelled], **rows}
 
 
@@ -156,7 +157,7 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
 
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
-        loss = fitted.likelihood.loss(_outputs(fitted, records), records.anchor, records.label)
+        loss = fitted.likelihood.loss(_outputs(fitted, records), records.anchor, records.spread, records.label)
         distance = sum(((own - start) ** 2).sum() for own, start in zip(moving, center, strict=True))
         evidence = (loss * records.weight).sum() / records.buckets
         objective = (evidence + strength * distance) / records.num_records

@@ -5,20 +5,27 @@ where a regime is the on and off days of one known covariate such as a promotion
 is the level of that day's cell. It is a function of the entity's own past and of public constants, so the
 network may learn a correction to it at no cost: at round 0 the forecast already is the anchor.
 
-A level of money is a geometric mean, a level of counts an arithmetic one.
+A level of money is a geometric mean, a level of counts an arithmetic one. Of money the anchor also says how far it
+errs: every entity's own past errors, each against the level of half a horizon before. So an untrained forecast has
+intervals of about the right width, and training under noise need not find them.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from common.panel import Panel
 from common.plan import AnchorPlan
 
 CELL_PRIOR_DAYS = 1.0  # a cell without a past takes the overall level; one day outweighs it
+UNKNOWN_SPREAD = 0.25  # standard deviation of log(1 + demand) where there is no past to see it in
+SPREAD_PRIOR_DAYS = 7.0  # and as many days of errors outweigh that guess
+SPREADS = 0.02, 2.0  # whatever the past says
+DEVIATIONS_PER_ERROR = math.sqrt(math.pi / 2)  # of a Gaussian; absolute errors bear a wild day better than squares
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Anchor:
         The level of each cell.
     cell_of_day
         The cell to which each day of each entity belongs.
+    spread
+        Standard deviation of the errors on that scale; `UNKNOWN_SPREAD` where levels are not logarithmic.
     logarithmic
         Whether levels are means of log(1 + demand).
     """
@@ -40,16 +49,21 @@ class Anchor:
     level: Float[np.ndarray, "entity step"]
     cell_level: Float[np.ndarray, "entity step cell"]
     cell_of_day: Int[np.ndarray, "entity day"]
+    spread: Float[np.ndarray, "entity step"]
     logarithmic: bool
 
 
-def fit_anchor(panel: Panel, plan: AnchorPlan, cutoffs: Int[np.ndarray, " step"], *, logarithmic: bool) -> Anchor:
+def fit_anchor(
+    panel: Panel, plan: AnchorPlan, cutoffs: Int[np.ndarray, " step"], *, logarithmic: bool, lead_days: int = 1
+) -> Anchor:
     """Follow every entity's levels through time and note them at each cut-off.
 
     Parameters
     ----------
     cutoffs
         First day that the forecast at each step may not see, ascending.
+    lead_days
+        How many days before the day that is forecast the levels were known whose errors make the spread.
     """
     cell_of_day, num_cells = _cells(panel, plan)
     target = np.log1p(panel.target) if logarithmic else panel.target
@@ -71,7 +85,48 @@ def fit_anchor(panel: Panel, plan: AnchorPlan, cutoffs: Int[np.ndarray, " step"]
             cell_weight = weight + plan.prior_days / num_cells + CELL_PRIOR_DAYS
             cell_level[:, step] = (total + CELL_PRIOR_DAYS * mean[:, None]) / cell_weight
             step += 1
-    return Anchor(level, cell_level, cell_of_day, logarithmic)
+    spread = np.full(level.shape, UNKNOWN_SPREAD, np.float32)
+    if logarithmic:
+        errors, known = _errors(panel, cutoffs, cell_level, cell_of_day, lead_days)
+        spread = _spread(errors, known, cutoffs, decay)
+    return Anchor(level, cell_level, cell_of_day, spread, logarithmic)
+
+
+def _errors(
+    panel: Panel,
+    cutoffs: Int[np.ndarray, " step"],
+    cell_level: Float[np.ndarray, "entity step cell"],
+    cell_of_day: Int[np.ndarray, "entity day"],
+    lead_days: int,
+) -> tuple[Float[np.ndarray, "entity past"], Bool[np.ndarray, "entity past"]]:
+    """Give by how much the last level that was known `lead_days` before each day missed it, and where there was one."""
+    days = np.arange(int(cutoffs[-1]))
+    step = np.searchsorted(cutoffs, days - lead_days + 1, side="right") - 1
+    target, cell = panel.target[:, days], cell_of_day[:, days]
+    seen = np.take_along_axis(cell_level[:, np.maximum(step, 0)], cell[:, :, None], axis=2)[:, :, 0]
+    born = cutoffs[np.maximum(step, 0)][None, :] > panel.first_day[:, None]
+    return np.abs(np.log1p(target) - seen), born & (step >= 0) & panel.open[:, days] & (target > 0)
+
+
+def _spread(
+    errors: Float[np.ndarray, "entity past"],
+    known: Bool[np.ndarray, "entity past"],
+    cutoffs: Int[np.ndarray, " step"],
+    decay: float,
+) -> Float[np.ndarray, "entity step"]:
+    """Follow the weighted mean of the absolute errors, which starts at what is assumed of nobody in particular."""
+    total = np.full(len(errors), SPREAD_PRIOR_DAYS * UNKNOWN_SPREAD)
+    weight = np.full(len(errors), SPREAD_PRIOR_DAYS)
+    spread = np.zeros((len(errors), len(cutoffs)), np.float32)
+    deviation = DEVIATIONS_PER_ERROR * errors * known
+    step = 0
+    for day in range(errors.shape[1]):
+        total = total * decay + deviation[:, day]
+        weight = weight * decay + known[:, day]
+        if day + 1 == cutoffs[step]:
+            spread[:, step] = np.clip(total / np.maximum(weight, 1e-9), *SPREADS)
+            step += 1
+    return spread
 
 
 def _cells(panel: Panel, plan: AnchorPlan) -> tuple[Int[np.ndarray, "entity day"], int]:

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from common.anchor import Anchor, fit_anchor
+from common.anchor import UNKNOWN_SPREAD, Anchor, fit_anchor
 from common.errors import DataError
 from common.panel import Panel
 from common.plan import WEEKDAYS, ModelPlan
@@ -67,6 +67,7 @@ class Series:
     level: Float[Tensor, "entity step"]
     cell_level: Float[Tensor, "entity step cell"]
     cell_of_day: Int[Tensor, "entity day"]
+    spread: Float[Tensor, "entity step"]
     plan: ModelPlan
 
     @property
@@ -88,7 +89,7 @@ class Series:
         """Keep some entities."""
         kept = {
             name: getattr(self, name)[entities]
-            for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day")
+            for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day", "spread")
         }
         shared = {name: getattr(self, name) for name in ("names", "future_names", "cutoffs", "plan")}
         return Series(key=self.key[entities.numpy()], **shared, **kept)
@@ -104,6 +105,8 @@ class Examples:
         Index into the window of each forecast position.
     anchor
         The anchor's forecast of each bucket, in units of demand.
+    spread
+        How far the anchor errs, see `common.anchor`; the same for all buckets of a position.
     open
         Whether demand could happen on any day of the bucket.
     weight
@@ -114,6 +117,7 @@ class Examples:
     position: Int[Tensor, " position"]
     future: Float[Tensor, "entity position bucket covariate"]
     anchor: Float[Tensor, "entity position bucket"]
+    spread: Float[Tensor, "entity position bucket"]
     label: Float[Tensor, "entity position bucket"]
     open: Bool[Tensor, "entity position bucket"]
     weight: Float[Tensor, "entity position bucket"]
@@ -135,7 +139,13 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
     if num_steps < 1:
         raise DataError(f"There are {origin} days of history before the origin, a step needs {plan.step_days}.")
     cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
-    anchor = fit_anchor(panel, plan.anchor, cutoffs, logarithmic=plan.likelihood == "log_normal")
+    anchor = fit_anchor(
+        panel,
+        plan.anchor,
+        cutoffs,
+        logarithmic=plan.likelihood == "log_normal",
+        lead_days=max(plan.horizon_days // 2, 1),
+    )
     names, features = _step_features(panel, plan, cutoffs, anchor)
     future_names, future = _day_covariates(panel, plan)
     return Series(
@@ -151,6 +161,7 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         level=torch.from_numpy(anchor.level),
         cell_level=torch.from_numpy(anchor.cell_level),
         cell_of_day=torch.from_numpy(anchor.cell_of_day),
+        spread=torch.from_numpy(anchor.spread),
         plan=plan,
     )
 
@@ -245,6 +256,7 @@ def _cut(
         position=position,
         future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
         anchor=(level.view(buckets) * counted).sum(3),
+        spread=series.spread[entity[:, None], at][:, :, None].expand(*buckets[:3]),
         label=(series.target[row, day].view(buckets) * counted).sum(3),
         open=counted.any(3),
         weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
@@ -272,6 +284,7 @@ def _step_features(
         "recent days sold": np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)) / 3,
         "open share": open_days / step_days,
         "anchor": anchor.level / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days) / 4,
+        **({"spread": np.log(anchor.spread / UNKNOWN_SPREAD) / 2} if anchor.logarithmic else {}),
         **(rhythm_features(sold, cutoffs, plan.horizon_days) if plan.rhythm else {}),
         **_channel_features(panel, plan, cutoffs),
         **_columns(covariates, _between(by_day, cutoffs - step_days, cutoffs) / step_days),

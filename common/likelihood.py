@@ -1,12 +1,11 @@
 """From one output distribution: the loss, the mean, any quantile, and the probability of any demand.
 
 Every distribution is placed at the anchor: with all network outputs at zero its location is the anchor's
-forecast, so an untrained network forecasts what the anchor does.
+forecast, so an untrained network forecasts what the anchor does. Of money the anchor gives the spread too.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -32,6 +31,7 @@ class Likelihood(Protocol):
         self,
         outputs: Float[Tensor, "*batch output"],
         anchor: Float[Tensor, "*batch"],
+        spread: Float[Tensor, "*batch"],
         label: Float[Tensor, "*batch"],
     ) -> Float[Tensor, "*batch"]:
         """Negative log-likelihood of each label."""
@@ -41,6 +41,7 @@ class Likelihood(Protocol):
         self,
         outputs: Float[Tensor, "*batch output"],
         anchor: Float[Tensor, "*batch"],
+        spread: Float[Tensor, "*batch"],
         levels: tuple[float, ...],
     ) -> Description:
         """Mean, quantiles and probability of any demand."""
@@ -61,11 +62,11 @@ class NegativeBinomial:
 
     num_outputs = 2
 
-    def loss(self, outputs: Tensor, anchor: Tensor, label: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
         """Negative log-likelihood of each label."""
         return -_negative_binomial(label, *self._parameters(outputs, anchor))
 
-    def describe(self, outputs: Tensor, anchor: Tensor, levels: tuple[float, ...]) -> Description:
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
         log_mean, log_alpha = self._parameters(outputs, anchor)
         mean, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
@@ -85,7 +86,7 @@ class HurdleNegativeBinomial:
 
     num_outputs = 3
 
-    def loss(self, outputs: Tensor, anchor: Tensor, label: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
         """Negative log-likelihood of each label."""
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
         some = label > 0
@@ -93,7 +94,7 @@ class HurdleNegativeBinomial:
         count = -_negative_binomial((label - 1).clamp(min=0), log_mean, log_alpha)
         return coin + torch.where(some, count, torch.zeros_like(count))
 
-    def describe(self, outputs: Tensor, anchor: Tensor, levels: tuple[float, ...]) -> Description:
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
         probability = _as_numpy(torch.sigmoid(logit))
@@ -112,31 +113,30 @@ class HurdleNegativeBinomial:
 
 
 class LogNormal:
-    """Positive amounts: log(1 + demand) is Gaussian around log(1 + anchor).
+    """Positive amounts: log(1 + demand) is Gaussian around log(1 + anchor), as wide as the anchor errs.
 
     A zero on an open day has no density and teaches nothing. Use a hurdle where zeros matter.
     """
 
     num_outputs = 2
-    initial_log_scale = math.log(0.25)
 
-    def loss(self, outputs: Tensor, anchor: Tensor, label: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
         """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing."""
-        location, log_scale = self._parameters(outputs, anchor)
+        location, log_scale = self._parameters(outputs, anchor, spread)
         error = (torch.log1p(label) - location) * torch.exp(-log_scale)
         return torch.where(label > 0, 0.5 * error.square() + log_scale, torch.zeros_like(error))
 
-    def describe(self, outputs: Tensor, anchor: Tensor, levels: tuple[float, ...]) -> Description:
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
-        location, log_scale = self._parameters(outputs, anchor)
+        location, log_scale = self._parameters(outputs, anchor, spread)
         location, scale = location.double(), log_scale.double().exp()
         mean = torch.expm1(location + scale.square() / 2)
         normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
         quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
         return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
 
-    def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.log1p(anchor) + outputs[..., 0], self.initial_log_scale + outputs[..., 1].clamp(-3.0, 3.0)
+    def _parameters(self, outputs: Tensor, anchor: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.log1p(anchor) + outputs[..., 0], torch.log(spread) + outputs[..., 1].clamp(-3.0, 3.0)
 
 
 def make_likelihood(plan: ModelPlan) -> Likelihood:

@@ -31,7 +31,7 @@ from common.metric import QUANTILE_LEVELS, Forecast
 from common.plan import Plan
 from simulation.trial import Trial
 
-FORMAT = 2  # of the parts: 2 tells stages apart, and names several candidates per choice
+FORMAT = 3  # of the parts: 2 told stages apart, and named several candidates per choice; 3 knows the busiest
 Stage = Literal["whole", "rehearsal", "served"]
 
 

@@ -8,11 +8,14 @@
     origins          ORIGIN → METHOD → METRIC, mean over seeds
     merchants        METHOD → MERCHANT → METRIC, mean over origins and seeds; `entities` is their mean number
     small_merchants  METHOD → METRIC, all merchants with fewer than 150 entities pooled, mean over origins and seeds
+    busiest          METHOD → METRIC, the 500 entities with the most demand before the origin, where there are more than
+                     500; mean over origins and seeds
     choices          METHOD → MERCHANT → CANDIDATE → share of origins and seeds in which it was served by that one
     privacy          METHOD → unit, adjacency, epsilon, delta, mu, noise_multiplier, clipping_norm, num_rounds, ...
     data             entities and days of the panel, merchants at the first origin
     answer           is it worth joining? see `simulation.answer`; null before the run is complete
-    timing_seconds   METHOD → training and forecasting, summed over origins and seeds; `total` of the whole run
+    timing_seconds   METHOD → training and forecasting, summed over origins and seeds; `total` of the whole run, with
+                     what personalised and routed methods needed besides
     versions         of Python and of the libraries that matter
 
 A metric that is not defined (no distribution, one class) is null. Purchases are scored by auc, log_loss, brier,
@@ -42,6 +45,7 @@ from simulation.routing import ROUTED, share_of_choices
 from simulation.trial import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
+BUSIEST_ENTITIES = 500
 LIBRARIES = ("hansa", "torch", "opacus", "flwr", "numpy", "pandas", "scikit-learn")
 HEADLINE = {
     "demand": ("wape", "rmsse", "rmspe", "wql", "coverage80", "coverage80_mid", "bias"),
@@ -52,7 +56,7 @@ Metrics = dict[str, float | None]
 
 
 def score_part(forecast: Forecast, trial: Trial) -> dict[str, Any]:
-    """Score one forecast over everyone, per merchant, and over all small merchants together."""
+    """Score one forecast over everyone, per merchant, over all small merchants together, and over who sells most."""
     merchants, sizes = {}, {}
     for merchant in trial.merchants:
         rows = trial.rows_of(merchant)
@@ -62,12 +66,24 @@ def score_part(forecast: Forecast, trial: Trial) -> dict[str, Any]:
             **_score(forecast.select(rows), trial.outcome.select(rows), trial),
         }
     small = [trial.rows_of(merchant) for merchant, size in sizes.items() if size < SMALL_MERCHANT_ENTITIES]
-    rows = np.sort(np.concatenate(small)) if small else np.array([], int)
+
+    def score_some(rows: np.ndarray) -> Metrics:
+        return _score(forecast.select(rows), trial.outcome.select(rows), trial)
+
     return {
         "all": _score(forecast, trial.outcome, trial),
         "merchants": merchants,
-        "small_merchants": _score(forecast.select(rows), trial.outcome.select(rows), trial) if small else {},
+        "small_merchants": score_some(np.sort(np.concatenate(small))) if small else {},
+        "busiest": score_some(busiest) if len(busiest := _find_busiest(trial)) else {},
     }
+
+
+def _find_busiest(trial: Trial) -> np.ndarray:
+    """Rows of the entities with the most demand before the origin; none where that would be nearly everyone."""
+    if len(trial.panel.entities) <= BUSIEST_ENTITIES:
+        return np.array([], int)
+    demand = trial.panel.target[:, : trial.day].sum(axis=1, dtype=np.float64)
+    return np.sort(np.argsort(-demand, kind="stable")[:BUSIEST_ENTITIES])
 
 
 def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
@@ -107,7 +123,8 @@ def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> di
 
 
 def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -> dict[str, Any]:
-    """Average the scores of all finished parts; those that only serve others are left out."""
+    """Average the scores of all finished parts; of those that only serve others the time alone counts."""
+    total_seconds = sum(part["seconds"] for part in parts)
     parts = [part for part in parts if part["stage"] == "whole"]
     by_method = _group(parts, "method")
     return {
@@ -127,6 +144,7 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "small_merchants": {
             method: _mean(part["small_merchants"] for part in group) for method, group in by_method.items()
         },
+        "busiest": {method: _mean(part["busiest"] for part in group) for method, group in by_method.items()},
         "choices": {
             method: share_of_choices([part["choices"] for part in group])
             for method, group in by_method.items()
@@ -135,7 +153,7 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "privacy": {method: group[0]["privacy"] for method, group in by_method.items() if group[0]["privacy"]},
         "timing_seconds": {
             **{method: sum(part["seconds"] for part in group) for method, group in by_method.items()},
-            "total": sum(part["seconds"] for part in parts),
+            "total": total_seconds,
         },
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }

@@ -15,6 +15,9 @@ from numpy.random import Generator
 from common.panel import Panel
 from simulation.pretraining.calendar import log_uniform, make_panel, open_calendar, yearly_wave
 
+UNREST = 0.1, 1.5  # of a world of money: by how much its levels move, from a supermarket's calm to a fashion shop's
+MONEY_NOISE = 0.03, 0.3  # standard deviation of a day's logarithm
+
 
 def draw_products(generator: Generator, *, merchants: int, entities: int, days: int, regime: str, money: bool) -> Panel:
     """Draw `entities` series of each of several merchants; `regime` names the promotion, or is empty for none."""
@@ -37,8 +40,9 @@ def _draw_merchant(
     effect = np.abs(generator.normal(generator.uniform(0, 0.8), 0.15, (entities, 1)))
     level = np.log(log_uniform(generator, 300.0, 10_000.0) if money else log_uniform(generator, 0.03, 20.0))
     curve = level + generator.normal(0, 0.4 if money else 0.8, (entities, 1)) + effect * promotion
-    curve += _weekdays(generator, entities, days) + _drift(generator, entities, days)
-    curve += yearly_wave(generator, days) * generator.uniform(0.5, 1.5, (entities, 1))
+    unrest = log_uniform(generator, *UNREST) if money else 1.0
+    curve += _weekdays(generator, entities, days) + unrest * _drift(generator, entities, days)
+    curve += unrest * yearly_wave(generator, days) * generator.uniform(0.5, 1.5, (entities, 1))
     calendar = np.broadcast_to(open_calendar(generator, days), curve.shape)
     target = _money(generator, curve) if money else _counts(generator, curve)
     return target * _on_sale(generator, entities, days) * calendar, calendar, promotion
@@ -83,7 +87,7 @@ def _counts(generator: Generator, curve: Float[np.ndarray, "entity day"]) -> Flo
 
 def _money(generator: Generator, curve: Float[np.ndarray, "entity day"]) -> Float[np.ndarray, "entity day"]:
     """Add noise to the logarithm, part of which lasts some days."""
-    scale, persistence = generator.uniform(0.05, 0.25), generator.uniform(0, 0.8)
+    scale, persistence = log_uniform(generator, *MONEY_NOISE), generator.uniform(0, 0.8)
     noise = generator.normal(0, scale, curve.shape)
     for day in range(1, curve.shape[1]):
         noise[:, day] = persistence * noise[:, day - 1] + np.sqrt(1 - persistence**2) * noise[:, day]

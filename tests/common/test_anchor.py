@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.anchor import CELL_PRIOR_DAYS, fit_anchor
+from common.anchor import CELL_PRIOR_DAYS, UNKNOWN_SPREAD, fit_anchor
 from common.panel import Panel
 from common.plan import AnchorPlan
 
@@ -84,6 +84,36 @@ def test_an_entity_that_never_sold_or_was_never_open_has_a_level_of_zero(make_pa
     assert not anchor.cell_level.any()
 
 
+# Worked by hand: nothing fades, and a level is known two days ahead. Days 0 to 3 have log demand 1 3 1 4; day 2 was
+# forecast by day 0's level (1), day 3 by the level of days 0 and 1 (2): errors 0 and 2, beside seven days of the guess.
+def test_the_spread_is_the_mean_error_of_levels_known_some_days_ahead(make_panel: MakePanel) -> None:
+    plan, cutoffs = AnchorPlan(half_life_days=1e12), np.array([1, 2, 3, 4])
+    panel = make_panel(target=days(*np.expm1([1.0, 3.0, 1.0, 4.0]), 0))
+    anchor = fit_anchor(panel, plan, cutoffs, logarithmic=True, lead_days=2)
+    third, fourth = 7 * UNKNOWN_SPREAD / 8, (7 * UNKNOWN_SPREAD + 2 * np.sqrt(np.pi / 2)) / 9
+    np.testing.assert_allclose(anchor.spread, [[UNKNOWN_SPREAD, UNKNOWN_SPREAD, third, fourth]], rtol=1e-5)
+
+
+# Origin: errors of independent Gaussian days around a level that many days have made sure of.
+def test_the_spread_of_gaussian_days_is_their_standard_deviation(make_panel: MakePanel) -> None:
+    generator = np.random.default_rng(0)
+    panel = make_panel(target=np.exp(generator.normal(5.0, 0.1, (20, 2000))).astype(np.float32))
+    anchor = fit_anchor(panel, AnchorPlan(half_life_days=500.0), np.arange(1, 2001), logarithmic=True, lead_days=14)
+    np.testing.assert_allclose(anchor.spread[:, -1], 0.1, rtol=0.1)
+
+
+def test_a_closed_day_and_a_day_without_demand_are_no_error(make_panel: MakePanel) -> None:
+    is_open = np.array([[True, True, False, True]])
+    panel = make_panel(target=days(5, 5, 90, 0), open=is_open)
+    anchor = fit_anchor(panel, AnchorPlan(half_life_days=1e12), np.arange(1, 5), logarithmic=True, lead_days=1)
+    np.testing.assert_allclose(anchor.spread[:, -1], 7 * UNKNOWN_SPREAD / 8, rtol=1e-5)
+
+
+def test_counts_have_the_spread_of_nobody_in_particular(make_panel: MakePanel) -> None:
+    anchor = fit_anchor(make_panel(target=days(4, 0, 2, 9)), HALVES, np.array([1, 4]), logarithmic=False)
+    assert anchor.spread.tolist() == [[UNKNOWN_SPREAD] * 2]
+
+
 @property_settings
 @given(seed=st.integers(0, 2**20), day=st.integers(1, 20), logarithmic=st.booleans())
 def test_no_level_changes_with_what_happened_on_or_after_its_cut_off(
@@ -102,6 +132,7 @@ def test_no_level_changes_with_what_happened_on_or_after_its_cut_off(
     seen = cutoffs <= day
     np.testing.assert_array_equal(before.level[:, seen], after.level[:, seen])
     np.testing.assert_array_equal(before.cell_level[:, seen], after.cell_level[:, seen])
+    np.testing.assert_array_equal(before.spread[:, seen], after.spread[:, seen])
 
 
 @property_settings
@@ -110,8 +141,9 @@ def test_no_level_changes_when_another_entity_goes(make_panel: MakePanel, seed: 
     panel = make_panel(num_entities=4, num_days=15, seed=seed)
     plan = AnchorPlan(half_life_days=5.0, by_weekday=True, regime="promo")
     left = np.delete(np.arange(4), gone)
-    whole = fit_anchor(panel, plan, np.array([7, 14]), logarithmic=False)
-    less = fit_anchor(panel.select(left), plan, np.array([7, 14]), logarithmic=False)
+    whole = fit_anchor(panel, plan, np.array([7, 14]), logarithmic=True)
+    less = fit_anchor(panel.select(left), plan, np.array([7, 14]), logarithmic=True)
     np.testing.assert_array_equal(whole.level[left], less.level)
+    np.testing.assert_array_equal(whole.spread[left], less.spread)
     np.testing.assert_array_equal(whole.cell_level[left], less.cell_level)
     np.testing.assert_array_equal(whole.cell_of_day[left], less.cell_of_day)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from common.anchor import UNKNOWN_SPREAD
 from common.likelihood import (
     FLOOR,
     HurdleNegativeBinomial,
@@ -26,6 +27,11 @@ by_name = pytest.mark.parametrize("likelihood", ALL, ids=lambda likelihood: type
 by_count = pytest.mark.parametrize("likelihood", COUNTS, ids=lambda likelihood: type(likelihood).__name__)
 
 
+def spread_of(anchor: Tensor) -> Tensor:
+    """What the anchor errs by in tests that ask for nothing else: the public guess."""
+    return torch.full_like(anchor, UNKNOWN_SPREAD)
+
+
 def draw(likelihood: Likelihood, size: int, *, spread: float = 1.0, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Outputs and anchors in double precision; some anchors are zero."""
     generator = torch.Generator().manual_seed(seed)
@@ -38,7 +44,10 @@ def probabilities(likelihood: Likelihood, outputs: Tensor, anchor: Tensor, large
     counts = torch.arange(largest + 1, dtype=torch.float64)
     grid = (len(anchor), largest + 1)
     loss = likelihood.loss(
-        outputs[:, None].expand(*grid, outputs.shape[1]), anchor[:, None].expand(grid), counts.expand(grid)
+        outputs[:, None].expand(*grid, outputs.shape[1]),
+        anchor[:, None].expand(grid),
+        spread_of(anchor)[:, None].expand(grid),
+        counts.expand(grid),
     )
     return torch.exp(-loss).numpy()
 
@@ -60,9 +69,9 @@ def test_the_negative_binomial_equals_scipy_s(count: int, mean: float, alpha: fl
 def test_the_log_normal_loss_equals_scipy_s_but_for_a_constant() -> None:
     outputs, anchor = draw(LogNormal(), 50)
     label = anchor * 3 + 0.5
-    location, log_scale = (each.numpy() for each in LogNormal()._parameters(outputs, anchor))
+    location, log_scale = (each.numpy() for each in LogNormal()._parameters(outputs, anchor, spread_of(anchor)))
     expected = -stats.norm.logpdf(np.log1p(label.numpy()), location, np.exp(log_scale)) - 0.5 * np.log(2 * np.pi)
-    np.testing.assert_allclose(LogNormal().loss(outputs, anchor, label), expected, rtol=1e-12)
+    np.testing.assert_allclose(LogNormal().loss(outputs, anchor, spread_of(anchor), label), expected, rtol=1e-12)
 
 
 def test_the_hurdle_s_loss_is_that_of_its_coin_and_of_the_count_beyond_one() -> None:
@@ -73,7 +82,7 @@ def test_the_hurdle_s_loss_is_that_of_its_coin_and_of_the_count_beyond_one() -> 
     size, mean = np.exp(-log_alpha), np.exp(log_mean)
     count = stats.nbinom.logpmf(label.numpy() - 1, size, size / (size + mean))
     expected = np.where(label > 0, count - np.logaddexp(0, -logit), -np.logaddexp(0, logit))
-    np.testing.assert_allclose(-likelihood.loss(outputs, anchor, label), expected, rtol=1e-10)
+    np.testing.assert_allclose(-likelihood.loss(outputs, anchor, spread_of(anchor), label), expected, rtol=1e-10)
 
 
 @by_count
@@ -85,7 +94,7 @@ def test_the_probabilities_of_all_counts_add_up_to_one(likelihood: Likelihood) -
 def test_a_zero_teaches_a_log_normal_nothing() -> None:
     outputs, anchor = draw(LogNormal(), 5)
     outputs.requires_grad_()
-    loss = LogNormal().loss(outputs, anchor, torch.zeros_like(anchor))
+    loss = LogNormal().loss(outputs, anchor, spread_of(anchor), torch.zeros_like(anchor))
     loss.sum().backward()
     assert not loss.any()
     assert outputs.grad is not None
@@ -97,8 +106,10 @@ def test_a_zero_teaches_a_log_normal_nothing() -> None:
 def test_float32_is_close_to_float64(likelihood: Likelihood) -> None:
     outputs, anchor = draw(likelihood, 200)
     label = torch.arange(200, dtype=torch.float64)
-    single = likelihood.loss(outputs.float(), anchor.float(), label.float())
-    torch.testing.assert_close(single.double(), likelihood.loss(outputs, anchor, label), rtol=1e-4, atol=1e-3)
+    single = likelihood.loss(outputs.float(), anchor.float(), spread_of(anchor).float(), label.float())
+    torch.testing.assert_close(
+        single.double(), likelihood.loss(outputs, anchor, spread_of(anchor), label), rtol=1e-4, atol=1e-3
+    )
 
 
 @by_name
@@ -109,7 +120,7 @@ def test_extremes_keep_loss_and_gradient_finite(
     likelihood: Likelihood, anchor: float, label: float, output: float
 ) -> None:
     outputs = torch.full((1, likelihood.num_outputs), output, requires_grad=True)
-    loss = likelihood.loss(outputs, torch.tensor([anchor]), torch.tensor([label]))
+    loss = likelihood.loss(outputs, torch.tensor([anchor]), torch.tensor([UNKNOWN_SPREAD]), torch.tensor([label]))
     loss.sum().backward()
     assert torch.isfinite(loss).all()
     assert outputs.grad is not None
@@ -123,7 +134,7 @@ def test_extremes_keep_what_is_described_finite_and_not_negative(
     likelihood: Likelihood, anchor: float, output: float
 ) -> None:
     outputs = torch.full((1, likelihood.num_outputs), output)
-    told = likelihood.describe(outputs, torch.tensor([anchor]), LEVELS)
+    told = likelihood.describe(outputs, torch.tensor([anchor]), torch.tensor([UNKNOWN_SPREAD]), LEVELS)
     for value in (told.mean, told.quantiles, told.probability):
         assert np.isfinite(value).all()
         assert (value >= 0).all()
@@ -135,7 +146,7 @@ def test_extremes_keep_what_is_described_finite_and_not_negative(
 @by_name
 def test_quantiles_rise_with_their_level(likelihood: Likelihood) -> None:
     outputs, anchor = draw(likelihood, 100, spread=2.0)
-    quantiles = likelihood.describe(outputs, anchor, LEVELS).quantiles
+    quantiles = likelihood.describe(outputs, anchor, spread_of(anchor), LEVELS).quantiles
     assert quantiles.shape == (100, len(LEVELS))
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
@@ -146,7 +157,7 @@ def test_a_quantile_is_the_smallest_count_whose_distribution_reaches_the_level(
 ) -> None:
     outputs, anchor = draw(likelihood, 30)
     reached = probabilities(likelihood, outputs, anchor).cumsum(1)
-    quantiles = likelihood.describe(outputs, anchor, LEVELS).quantiles
+    quantiles = likelihood.describe(outputs, anchor, spread_of(anchor), LEVELS).quantiles
     for column, level in enumerate(LEVELS):
         expected = (reached >= level - 1e-12).argmax(1)
         assert quantiles[:, column].tolist() == expected.tolist()
@@ -155,8 +166,8 @@ def test_a_quantile_is_the_smallest_count_whose_distribution_reaches_the_level(
 def test_a_log_normal_quantile_has_its_level_below_it() -> None:
     outputs, anchor = draw(LogNormal(), 50, spread=0.5)
     anchor += 5.0
-    location, log_scale = (each.numpy() for each in LogNormal()._parameters(outputs, anchor))
-    quantiles = LogNormal().describe(outputs, anchor, LEVELS).quantiles
+    location, log_scale = (each.numpy() for each in LogNormal()._parameters(outputs, anchor, spread_of(anchor)))
+    quantiles = LogNormal().describe(outputs, anchor, spread_of(anchor), LEVELS).quantiles
     below = stats.norm.cdf(np.log1p(quantiles), location[:, None], np.exp(log_scale)[:, None])
     demand = quantiles > 0  # what lies below zero is told as zero
     np.testing.assert_allclose(below[demand], np.tile(LEVELS, (50, 1))[demand], rtol=1e-9)
@@ -167,22 +178,24 @@ def test_the_mean_is_the_sum_over_all_counts(likelihood: Likelihood) -> None:
     outputs, anchor = draw(likelihood, 20)
     chances = probabilities(likelihood, outputs, anchor)
     expected = chances @ np.arange(chances.shape[1])
-    np.testing.assert_allclose(likelihood.describe(outputs, anchor, LEVELS).mean, expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        likelihood.describe(outputs, anchor, spread_of(anchor), LEVELS).mean, expected, rtol=1e-6
+    )
 
 
 def test_the_log_normal_mean_is_the_mean_of_many_quantiles() -> None:
     outputs, anchor = draw(LogNormal(), 10, spread=0.3)
     anchor += 20.0
     levels = tuple(((np.arange(20_000) + 0.5) / 20_000).tolist())
-    told = LogNormal().describe(outputs, anchor, levels)
+    told = LogNormal().describe(outputs, anchor, spread_of(anchor), levels)
     np.testing.assert_allclose(told.mean, told.quantiles.mean(1), rtol=1e-3)
 
 
 @by_count
 def test_the_probability_of_any_demand_is_what_the_loss_leaves_to_zero(likelihood: Likelihood) -> None:
     outputs, anchor = draw(likelihood, 50)
-    zero = likelihood.loss(outputs, anchor, torch.zeros_like(anchor))
-    probability = likelihood.describe(outputs, anchor, LEVELS).probability
+    zero = likelihood.loss(outputs, anchor, spread_of(anchor), torch.zeros_like(anchor))
+    probability = likelihood.describe(outputs, anchor, spread_of(anchor), LEVELS).probability
     np.testing.assert_allclose(probability, 1 - torch.exp(-zero).numpy(), rtol=1e-9, atol=1e-12)
 
 
@@ -193,20 +206,31 @@ ANCHORS = torch.tensor([0.0, 0.5, 3.0, 100.0], dtype=torch.float64)
 
 
 def test_without_outputs_a_negative_binomial_has_the_anchor_and_the_floor_as_mean() -> None:
-    told = NegativeBinomial().describe(torch.zeros(4, 2, dtype=torch.float64), ANCHORS, LEVELS)
+    told = NegativeBinomial().describe(torch.zeros(4, 2, dtype=torch.float64), ANCHORS, spread_of(ANCHORS), LEVELS)
     np.testing.assert_allclose(told.mean, ANCHORS + FLOOR, rtol=1e-12)
 
 
 # The coin falls as a Poisson variable with the anchor and the floor as mean would.
 def test_without_outputs_a_hurdle_s_coin_is_that_of_a_poisson_at_the_anchor() -> None:
-    told = HurdleNegativeBinomial().describe(torch.zeros(4, 3, dtype=torch.float64), ANCHORS, LEVELS)
+    told = HurdleNegativeBinomial().describe(
+        torch.zeros(4, 3, dtype=torch.float64), ANCHORS, spread_of(ANCHORS), LEVELS
+    )
     expected = 1 - np.exp(-(ANCHORS.numpy() + FLOOR))
     np.testing.assert_allclose(told.probability, expected, rtol=1e-7)
 
 
 def test_without_outputs_a_log_normal_has_the_anchor_as_median() -> None:
-    told = LogNormal().describe(torch.zeros(4, 2, dtype=torch.float64), ANCHORS, (0.5,))
+    told = LogNormal().describe(torch.zeros(4, 2, dtype=torch.float64), ANCHORS, spread_of(ANCHORS), (0.5,))
     np.testing.assert_allclose(told.quantiles[:, 0], ANCHORS, rtol=1e-12, atol=1e-12)
+
+
+# Origin: a Gaussian of log(1 + demand); its 10 % quantile lies 1.2816 standard deviations below the median.
+def test_without_outputs_a_log_normal_is_as_wide_as_the_anchor_errs() -> None:
+    spread = torch.tensor([0.05, 0.25, 0.4], dtype=torch.float64)
+    anchor = torch.full_like(spread, 1000.0)
+    told = LogNormal().describe(torch.zeros(3, 2, dtype=torch.float64), anchor, spread, (0.1, 0.9))
+    expected = np.log1p(1000.0) + np.outer(spread, [-1.2815515655446004, 1.2815515655446004])
+    np.testing.assert_allclose(np.log1p(told.quantiles), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_an_untrained_model_forecasts_the_anchor(make_series: MakeSeries) -> Non
     counts, money = make_series(), make_series(likelihood="log_normal")
     for series, floor, told in ((counts, FLOOR, "mean"), (money, 0.0, "quantiles")):
         model, examples = make_new_model(series), cut_forecast(series)
-        description = model.likelihood.describe(model(examples), examples.anchor, (0.5,))
+        description = model.likelihood.describe(model(examples), examples.anchor, examples.spread, (0.5,))
         forecast = getattr(description, told).reshape(examples.anchor.shape)
         np.testing.assert_allclose(forecast, examples.anchor + floor, rtol=1e-5, atol=1e-6)
 
@@ -93,7 +93,7 @@ def test_a_loss_adds_the_buckets_that_count_over_all_that_could_count(
     model, examples = make_awake_model(series), to_double(cut_training(series, 1))
     weight = torch.zeros_like(examples.weight)
     weight[0, 0, 1] = weight[0, 2, 3] = 1.0
-    each = model.likelihood.loss(model(examples), examples.anchor, examples.label)
+    each = model.likelihood.loss(model(examples), examples.anchor, examples.spread, examples.label)
     loss = entity_losses(model, model.likelihood, replace(examples, weight=weight))
     torch.testing.assert_close(loss, (each[:, 0, 1] + each[:, 2, 3]) / weight[0].numel())
 

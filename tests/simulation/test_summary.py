@@ -10,7 +10,14 @@ from rich.console import Console
 
 from common.metric import Forecast
 from common.privacy.accounting import customer_mu, epsilon_of
-from simulation.summary import SMALL_MERCHANT_ENTITIES, describe_privacy, make_table, score_part, summarise
+from simulation.summary import (
+    BUSIEST_ENTITIES,
+    SMALL_MERCHANT_ENTITIES,
+    describe_privacy,
+    make_table,
+    score_part,
+    summarise,
+)
 
 PRIVACY = {"epsilon": 8.0, "unit": "product"}
 
@@ -37,6 +44,7 @@ def make_part():
             "all": metrics,
             "merchants": {name: {"entities": 10 * (place + 1), **metrics} for place, name in enumerate(merchants)},
             "small_merchants": metrics,
+            "busiest": metrics,
         }
 
     return make
@@ -140,6 +148,30 @@ def test_small_merchants_are_pooled_without_the_large_ones(make_small_trial, sal
     small = score_part(Forecast(wrong, wrong, None, None), trial)["small_merchants"]
     rows = np.concatenate([trial.rows_of("north"), trial.rows_of("south")])
     assert small["wape"] == pytest.approx(12 / actual[rows].sum())
+
+
+def test_the_busiest_before_the_origin_are_scored_by_themselves(make_small_trial, sales):
+    idle = sales[sales["product"] == "west-0"].assign(units=0)
+    copies = [idle.assign(product=f"idle-{number}") for number in range(BUSIEST_ENTITIES)]
+    trial = make_small_trial(pd.concat([sales, *copies], ignore_index=True))
+    actual = trial.outcome.actual
+    wrong = actual + np.where(np.char.startswith(trial.panel.entities.astype(str), "idle"), 0.0, 1.0)[:, None]
+    found = score_part(Forecast(wrong, wrong, None, None), trial)
+    assert found["busiest"] == pytest.approx(found["all"] | {"rmsse": found["busiest"]["rmsse"]})
+    assert found["busiest"]["rmsse"] > 0
+
+
+def test_where_there_are_few_entities_none_are_set_apart_as_busy(make_small_trial, sales):
+    trial = make_small_trial(sales)
+    zeros = np.zeros_like(trial.outcome.actual)
+    assert score_part(Forecast(zeros, zeros, None, None), trial)["busiest"] == {}
+
+
+def test_what_serves_others_costs_time_and_is_in_no_mean(make_part, plan):
+    rehearsal = make_part("anchor", "2024-02-01", 0, 0.9) | {"stage": "rehearsal"}
+    found = summarise([rehearsal, make_part("anchor", "2024-02-01", 0, 0.5)], plan, {})
+    assert found["methods"]["anchor"]["wape"] == 0.5
+    assert found["timing_seconds"] == {"anchor": 2.0, "total": 4.0}
 
 
 def test_purchases_are_scored_by_the_probability_of_any(make_small_trial, orders):
