@@ -1,10 +1,11 @@
-"""Choose the methods that serve a merchant, by what each would have said of the merchant's own last horizon.
+"""Weigh the methods that serve a merchant, by what each would have said of the merchant's own last horizon.
 
-Notable here: the choice is protected against noise. The best of several methods on a few dozen entities is best by
-luck half of the time, so nothing is left out that is not worse than the best beyond doubt, by more than
-`STANDARD_ERRORS` of their difference (the confidence set of Hansen, Lunde & Nason 2011, in its simplest form). What
-is left is averaged: an average of forecasts errs less than one picked from them (Bates & Granger 1969; equal weights
-are hard to beat, Smith & Wallis 2009). Nothing that is compared was trained on that horizon.
+Notable here: the weights are protected against two kinds of luck. The best of several methods on a few dozen entities
+is best by chance half of the time, so a method counts as worse only by what its loss exceeds the best one's beyond a
+standard error of their difference. And the best on thousands of entities may be so in this one horizon only, so
+weights fall smoothly with that excess, as a power of the loss (Stock & Watson 2004), and a method that is a little
+worse keeps a say: an average of forecasts errs less than one picked from them (Bates & Granger 1969). Nothing that is
+compared was trained on that horizon.
 """
 
 from __future__ import annotations
@@ -17,46 +18,60 @@ from scipy.special import expit, logit
 
 from common.metric import QUANTILE_LEVELS, Forecast, Outcome
 
-STANDARD_ERRORS = 2.0
+POWER = 60.0  # of the loss: a method that is 1 % worse beyond doubt has half the say of the best, 8 % a hundredth
 LEAST_PROBABILITY = 1e-6
+LEAST_LOSS = 1e-12
 
 
-def choose_methods(losses: Mapping[str, Float[np.ndarray, " entity"]]) -> tuple[str, ...]:
-    """Name the methods whose mean loss is within `STANDARD_ERRORS` of the best.
+def weigh_methods(losses: Mapping[str, Float[np.ndarray, " entity"]]) -> dict[str, float]:
+    """Give each method its share in the average, in falling measure as its mean loss exceeds the best.
 
-    With less than two entities to compare them on, the first alone: the one that stands for trust in the plan.
+    With less than two entities to compare them on, the first serves alone: the one that stands for trust in the plan.
     """
     names = tuple(losses)
     if len(losses[names[0]]) < 2:
-        return names[:1]
+        return {name: float(name == names[0]) for name in names}
     best = min(losses.values(), key=np.mean)
-    return tuple(name for name in names if is_close(losses[name], best, standard_errors=STANDARD_ERRORS))
+    weights = {name: (1.0 + _excess(loss, best)) ** -POWER for name, loss in losses.items()}
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
 
 
-def average(forecasts: Sequence[Forecast]) -> Forecast:
+def _excess(loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity"]) -> float:
+    """By what share a mean loss exceeds the best, beyond one standard error of their paired difference."""
+    difference = loss - best
+    beyond = difference.mean() - difference.std(ddof=1) / np.sqrt(len(difference))
+    return max(float(beyond), 0.0) / max(float(best.mean()), LEAST_LOSS)
+
+
+def average(forecasts: Sequence[Forecast], weights: Sequence[float]) -> Forecast:
     """Average forecasts of the same entities: means and quantiles as they are, probabilities as log-odds.
 
     A forecast without quantiles stands for all of them with its median; one without a probability has no say in that.
+
+    Parameters
+    ----------
+    weights
+        Of each forecast, not negative; they need not add up to one.
     """
-    quantiles = np.mean([quantiles_of(forecast) for forecast in forecasts], axis=0)
-    known = [forecast.probability for forecast in forecasts if forecast.probability is not None]
-    odds = [logit(np.clip(probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)) for probability in known]
+    odds = [
+        (logit(np.clip(forecast.probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)), weight)
+        for forecast, weight in zip(forecasts, weights, strict=True)
+        if forecast.probability is not None and weight > 0
+    ]
     return Forecast(
-        mean=np.mean([forecast.mean for forecast in forecasts], axis=0),
-        median=np.mean([forecast.median for forecast in forecasts], axis=0),
-        quantiles=quantiles,
-        probability=expit(np.mean(odds, axis=0)) if odds else None,
+        mean=np.average([forecast.mean for forecast in forecasts], axis=0, weights=weights),
+        median=np.average([forecast.median for forecast in forecasts], axis=0, weights=weights),
+        quantiles=np.average([quantiles_of(forecast) for forecast in forecasts], axis=0, weights=weights),
+        probability=expit(np.average([each for each, _ in odds], axis=0, weights=[weight for _, weight in odds]))
+        if odds
+        else None,
     )
 
 
-def is_close(
-    loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity"], *, standard_errors: float = 1.0
-) -> bool:
-    """Whether a mean loss is worse than the best by no more than some standard errors of their paired difference."""
-    if len(loss) < 2:
-        return True
-    difference = loss - best
-    return bool(difference.mean() <= standard_errors * difference.std(ddof=1) / np.sqrt(len(difference)))
+def is_close(loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity"]) -> bool:
+    """Whether a mean loss is worse than the best by no more than one standard error of their paired difference."""
+    return len(loss) < 2 or _excess(loss, best) == 0
 
 
 def purchase_losses(forecast: Forecast, outcome: Outcome) -> Float[np.ndarray, " entity"]:

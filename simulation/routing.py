@@ -10,8 +10,8 @@ One federation serves them all, in two goes:
   new to every method that is compared on them.
 - `…_personalised` fits the served model to the merchant's own days up to the origin. How far it may move was chosen by
   moving the rehearsed one, on the rehearsal days.
-- `routed` serves each merchant by the average of the candidates whose rehearsals went well (`client.route`), each
-  fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the merchant
+- `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went (`client.route`),
+  each fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the merchant
   could do alone.
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
@@ -30,7 +30,7 @@ import torch
 
 from client.forecast import forecast_demand
 from client.personalise import personalise
-from client.route import average, choose_methods, demand_losses, purchase_losses
+from client.route import average, demand_losses, purchase_losses, weigh_methods
 from common.errors import ConfigError
 from common.metric import Forecast
 from common.model import DemandGRU, load_model
@@ -46,10 +46,10 @@ SERVED_SHARE = 3  # one in so many rounds comes after the rehearsal
 
 @dataclass(frozen=True)
 class Routed:
-    """A forecast, and the candidates whose average serves each merchant."""
+    """A forecast, and the weight of each candidate in what serves each merchant."""
 
     forecast: Forecast
-    choices: dict[str, list[str]]
+    choices: dict[str, dict[str, float]]
 
 
 def is_federated(name: str) -> bool:
@@ -166,7 +166,7 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
 
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> Routed:
-    """Serve every merchant by the average of the candidates whose rehearsals went well."""
+    """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
     candidates = candidates_of(part.method, trial.plan)
     losses_of = purchase_losses if trial.plan.evaluation.task == "purchase" else demand_losses
     losses, forecasts = {}, {}
@@ -179,10 +179,9 @@ def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *,
     choices, rows_of, served = {}, [], []
     for merchant in trial.merchants:
         compared, rows = np.intersect1d(rehearsal.rows_of(merchant), counted), trial.rows_of(merchant)
-        chosen = choose_methods({name: losses[name][compared] for name in candidates})
-        choices[merchant] = list(chosen)
+        choices[merchant] = weigh_methods({name: losses[name][compared] for name in candidates})
         rows_of.append(rows)
-        served.append(average([forecasts[name].select(rows) for name in chosen]))
+        served.append(average([forecasts[name].select(rows) for name in candidates], list(choices[merchant].values())))
     return Routed(Forecast.concatenate(served).select(np.argsort(np.concatenate(rows_of))), choices)
 
 
@@ -193,14 +192,12 @@ def _released_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
     return model
 
 
-def share_of_choices(choices: Sequence[dict[str, list[str]]]) -> dict[str, dict[str, float]]:
+def share_of_choices(choices: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     """Tell for each merchant the weight of each candidate in what it was served, over origins and seeds."""
     merchants = sorted({merchant for chosen in choices for merchant in chosen})
     shares: dict[str, dict[str, float]] = {}
     for merchant in merchants:
         served = [choice[merchant] for choice in choices if merchant in choice]
-        names = sorted({name for chosen in served for name in chosen})
-        shares[merchant] = {
-            name: sum((name in chosen) / len(chosen) for chosen in served) / len(served) for name in names
-        }
+        names = sorted({name for weights in served for name in weights})
+        shares[merchant] = {name: sum(weights.get(name, 0.0) for weights in served) / len(served) for name in names}
     return shares

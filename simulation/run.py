@@ -136,7 +136,7 @@ def run_part(
         Training diverged.
     """
     started, trial = time.monotonic(), stage.of(part)
-    choices: dict[str, list[str]] | None = None
+    choices: dict[str, dict[str, float]] | None = None
     if part.method in ROUTED:
         routed = run_routed(part, trial, stage.rehearsal, folder, first_seed=first_seed)
         result, choices = Result(routed.forecast), routed.choices

@@ -10,7 +10,7 @@
     small_merchants  METHOD → METRIC, all merchants with fewer than 150 entities pooled, mean over origins and seeds
     busiest          METHOD → METRIC, the 500 entities with the most demand before the origin, where there are more than
                      500; mean over origins and seeds
-    choices          METHOD → MERCHANT → CANDIDATE → share of origins and seeds in which it was served by that one
+    choices          METHOD → MERCHANT → CANDIDATE → its weight in what served the merchant, mean over origins and seeds
     privacy          METHOD → unit, adjacency, epsilon, delta, mu, noise_multiplier, clipping_norm, num_rounds, ...
     data             entities and days of the panel, merchants at the first origin
     answer           is it worth joining? see `simulation.answer`; null before the run is complete
