@@ -8,9 +8,10 @@ from pathlib import Path
 from common.errors import ConfigError
 from simulation.evidence import Evidence
 from simulation.report.wording import METRICS, PERCENT, gain_words
-from simulation.summary import HEADLINE, say_privacy
+from simulation.summary import HEADLINE, name_in_table, say_privacy
 
 MAIN = {"demand": ("wape", "wql", "coverage80_mid"), "purchase": ("auc", "log_loss")}
+ONE_MINUTE = 90.0  # seconds, from which on minutes are told
 BEGIN, END = "<!-- hansa-sim table -->", "<!-- end of table -->"
 
 
@@ -59,7 +60,7 @@ def _one_run(run: Evidence, metrics: Sequence[str]) -> str:
         *(_row(run, method, best) for method in run.methods),
         "",
     ]
-    return "\n".join([*lines, *_answer_lines(run)])
+    return "\n".join([*lines, *_answer_lines(run), *_time_lines(run)])
 
 
 def _row(run: Evidence, method: str, best: dict[str, float | None]) -> str:
@@ -68,7 +69,8 @@ def _row(run: Evidence, method: str, best: dict[str, float | None]) -> str:
     for metric, top in best.items():
         text = _short(scores[metric], metric)
         cells.append(f"**{text}**" if top is not None and text == _short(top, metric) else text)
-    return "| " + " | ".join((f"`{method}`", say_privacy(method, run.summary), *cells, f"{seconds:.0f}")) + " |"
+    name = f"`{method}`{name_in_table(method, run.summary).removeprefix(method)}"
+    return "| " + " | ".join((name, say_privacy(method, run.summary), *cells, f"{seconds:.0f}")) + " |"
 
 
 def _best(run: Evidence, metric: str) -> float | None:
@@ -102,3 +104,9 @@ def _answer_lines(run: Evidence) -> list[str]:
         f"{counts['better']} clearly better, {counts['worse']} clearly worse.",
         "",
     ]
+
+
+def _time_lines(run: Evidence) -> list[str]:
+    """Tell the time of the whole run, with the rehearsals that no row has."""
+    total = run.summary["timing_seconds"]["total"]
+    return [f"The whole run took {f'{total / 60:.0f} minutes' if total >= ONE_MINUTE else f'{total:.0f} seconds'}.", ""]

@@ -11,8 +11,8 @@ One federation serves them all, in two goes:
 - `…_personalised` fits the served model to the merchant's own days up to the origin. How far it may move was chosen by
   moving the rehearsed one, on the rehearsal days.
 - `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went (`client.route`),
-  each fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the merchant
-  could do alone.
+  each fitted again up to the origin. `routed_own` averages among the candidates that need no federation: what the
+  merchant could do alone.
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.

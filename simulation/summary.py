@@ -206,8 +206,19 @@ def make_table(summary: dict[str, Any], task: str) -> Table:
         table.add_column(metric, justify="right")
     for method, scores in summary["methods"].items():
         values = [_show(scores.get(metric)) for metric in metrics]
-        table.add_row(method, say_privacy(method, summary), *values, f"{summary['timing_seconds'][method]:.1f}")
+        table.add_row(
+            name_in_table(method, summary),
+            say_privacy(method, summary),
+            *values,
+            f"{summary['timing_seconds'][method]:.1f}",
+        )
     return table
+
+
+def name_in_table(method: str, summary: dict[str, Any]) -> str:
+    """Name a method, and say so where it was run at fewer origins than others: its means are then of other days."""
+    ran, origins = sum(method in scores for scores in summary["origins"].values()), len(summary["origins"])
+    return method if ran == origins else f"{method} ({ran} of {origins} origins)"
 
 
 def say_privacy(method: str, summary: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ def planted(make_plan, tmp_path):
             "anchor": {"wape": 0.0972, "wql": 1.5, "coverage80_mid": 0.98},
             "federated_eps8": {"wape": 0.0781, "wql": None, "coverage80_mid": 0.802},
         },
-        "origins": {"2024-03-01": {}},
+        "origins": {"2024-03-01": {"anchor": {}, "federated_eps8": {}}},
         "privacy": {"federated_eps8": {"epsilon": 8.0, "unit": "store"}},
-        "timing_seconds": {"anchor": 0.2, "federated_eps8": 26.4},
+        "timing_seconds": {"anchor": 0.2, "federated_eps8": 26.4, "total": 126.0},
         "answer": None,
     }
     return Evidence(tmp_path, make_plan(), summary)
@@ -31,7 +31,16 @@ def test_a_table_has_one_row_per_method_and_the_best_in_bold(planted):
         "|---|---|---:|---:|---:|---:|",
         "| `anchor` | data stays | .097 | **1.50** | 98\N{NO-BREAK SPACE}% | 0 |",
         "| `federated_eps8` | ε 8 per store | **.078** | – | **80\N{NO-BREAK SPACE}%** | 26 |",
+        "",
+        "The whole run took 2 minutes.",
     ]
+
+
+def test_a_method_that_was_not_run_at_every_origin_says_so(planted):
+    planted.summary["origins"]["2024-04-01"] = {"anchor": {}}
+    rows = make_markdown([planted]).splitlines()
+    assert rows[5].startswith("| `federated_eps8` (1 of 2 origins) | ")
+    assert rows[4].startswith("| `anchor` | ")
 
 
 def test_metrics_can_be_chosen_and_one_that_is_not_there_is_refused(planted):
@@ -43,8 +52,9 @@ def test_metrics_can_be_chosen_and_one_that_is_not_there_is_refused(planted):
 def test_the_answer_of_a_run_stands_below_its_table(finished_run):
     lines = make_markdown([read_evidence(finished_run("orders"))]).splitlines()
     assert lines[0] == "`orders`, mean over 2 origins:"
-    assert lines[-1].startswith("`federated_eps8` against `")
-    assert "clearly worse." in lines[-1]
+    assert lines[-3].startswith("`federated_eps8` against `")
+    assert "clearly worse." in lines[-3]
+    assert lines[-1].startswith("The whole run took ")
 
 
 def test_the_table_goes_between_the_marks_and_again(tmp_path):
