@@ -18,6 +18,7 @@ from client.command.audit import audit
 from client.command.doctor import doctor
 from client.command.join import join
 from client.command.predict import predict
+from client.command.prove import prove
 from client.command.run import run
 from client.guard import LARGEST_MODEL, Offer, agree
 from client.ledger.cli import ledger_app
@@ -46,6 +47,7 @@ app.command()(join)
 app.command()(run)
 app.command()(doctor)
 app.command()(predict)
+app.command()(prove)
 
 
 @app.command()

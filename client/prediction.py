@@ -47,6 +47,43 @@ class Question:
     device: torch.device
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A released model before the rows of one merchant.
+
+    Attributes
+    ----------
+    panel
+        The entities that take part at the origin.
+    day
+        Index of the first day that is forecast.
+    """
+
+    plan: Plan
+    panel: Panel
+    day: int
+    network: DemandGRU
+
+
+def set_up(model: Model, data_root: Path, origin: date) -> Scene:
+    """Read the merchant's rows up to the end of the horizon that starts at `origin`, and make the network.
+
+    Raises
+    ------
+    DataError
+        No entity takes part, or the model does not fit the plan's columns.
+    ConfigError
+        The origin leaves no history.
+    """
+    plan = _extend(model.note.plan, origin)
+    panel = read_panel(plan.data, data_root)
+    day = panel.day_of(origin)
+    panel = panel.select(find_active(panel, plan.data, day))
+    if len(panel.entities) == 0:
+        raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.")
+    return Scene(plan, panel, day, _restore(model))
+
+
 def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
     """Forecast the horizon of every entity that takes part at the origin.
 
@@ -58,18 +95,11 @@ def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
 
     Raises
     ------
-    DataError
-        No entity takes part, or the model does not fit the plan's columns.
-    ConfigError
-        The origin leaves no history.
+    HansaError
+        As `set_up` says.
     """
-    plan = _extend(model.note.plan, question.origin)
-    panel = read_panel(plan.data, data_root)
-    day = panel.day_of(question.origin)
-    panel = panel.select(find_active(panel, plan.data, day))
-    if len(panel.entities) == 0:
-        raise DataError(f"No {plan.data.entity} takes part at {question.origin}; choose another --origin.")
-    network = _restore(model)
+    scene = set_up(model, data_root, question.origin)
+    plan, panel, day, network = scene.plan, scene.panel, scene.day, scene.network
     if question.personal:
         network = personalise(network, panel, plan.model, day)
     forecast = forecast_demand(network, build_series(panel, plan.model, day), device=question.device)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from common.metric import QUANTILE_LEVELS, Forecast, Outcome
+from common.metric import QUANTILE_LEVELS, Forecast
 
 POWER = 60.0  # of the loss: a method that is 1 % worse beyond doubt has half the say of the best, 8 % a hundredth
 LEAST_PROBABILITY = 1e-6
@@ -72,20 +72,6 @@ def average(forecasts: Sequence[Forecast], weights: Sequence[float]) -> Forecast
 def is_close(loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity"]) -> bool:
     """Whether a mean loss is worse than the best by no more than one standard error of their paired difference."""
     return len(loss) < 2 or _excess(loss, best) == 0
-
-
-def purchase_losses(forecast: Forecast, outcome: Outcome) -> Float[np.ndarray, " entity"]:
-    """Log-loss of each entity's probability of any demand."""
-    assert forecast.probability is not None, "every method of a purchase plan gives a probability"  # noqa: S101
-    probability = np.clip(forecast.probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    return np.where(outcome.actual.sum(axis=1) > 0, -np.log(probability), -np.log1p(-probability))
-
-
-def demand_losses(forecast: Forecast, outcome: Outcome) -> Float[np.ndarray, " entity"]:
-    """Quantile loss of each entity over its open buckets; a point forecast stands for every quantile."""
-    level, error = np.array(QUANTILE_LEVELS), outcome.actual[:, :, None] - quantiles_of(forecast)
-    loss: np.ndarray = np.maximum(level * error, (level - 1) * error).mean(axis=2)
-    return (loss * outcome.counted).sum(axis=1)
 
 
 def quantiles_of(forecast: Forecast) -> Float[np.ndarray, "entity bucket level"]:

@@ -10,6 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import roc_auc_score
 
+from common.panel import Panel
+from common.plan import ModelPlan
+
 QUANTILE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MEDIAN = QUANTILE_LEVELS.index(0.5)
 
@@ -78,6 +81,19 @@ class Outcome:
     def select(self, entities: np.ndarray) -> Outcome:
         """Keep some entities."""
         return Outcome(self.actual[entities], self.counted[entities], self.scale[entities])
+
+
+def observe(panel: Panel, plan: ModelPlan, day: int) -> Outcome:
+    """Note what happened in the horizon that starts on `day`."""
+    horizon = slice(day, day + plan.horizon_days)
+    buckets = (len(panel.entities), plan.horizon, plan.bucket_days)
+    change = np.diff(panel.target[:, :day], axis=1)
+    alive = np.arange(day)[None, 1:] > panel.first_day[:, None]
+    return Outcome(
+        actual=(panel.target * panel.open)[:, horizon].reshape(buckets).sum(2),
+        counted=np.asarray(panel.open[:, horizon].reshape(buckets).any(2)),
+        scale=(change**2 * alive).sum(1) / np.maximum(alive.sum(1), 1),
+    )
 
 
 def score_demand(forecast: Forecast, outcome: Outcome) -> dict[str, float | None]:

@@ -17,9 +17,9 @@ from pyarrow import ArrowException
 from pydantic import ValidationError
 
 from common.errors import ConfigError, DataError
+from common.loss import COMPARED, entity_losses, entity_weights
 from common.metric import QUANTILE_LEVELS, Forecast
 from common.plan import Plan
-from simulation.loss import COMPARED, entity_losses, entity_weights
 
 QUANTILES = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
 

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from common.bootstrap import CONFIDENCE, draw_counts
 from common.features import build_series
+from common.loss import COMPARED, entity_losses, entity_weights
 from common.metric import Forecast
-from simulation.bootstrap import CONFIDENCE, draw_counts
-from simulation.loss import COMPARED, entity_losses, entity_weights
 from simulation.trial import Trial
 
 MONTH_DAYS = 30

@@ -24,7 +24,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from client.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from client.forecast import forecast_demand
+from client.logistic import forecast_logistic
 from common.errors import ConfigError
 from common.metric import Forecast
 from common.model import DemandGRU, freeze, get_vector
@@ -34,12 +36,11 @@ from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 from common.warm.start import start_model, start_training
 from server.optimizer import ServerState
 from simulation.alone import train_alone
-from simulation.baseline import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from simulation.boosting.forecast import forecast_boosted_local, forecast_boosted_pooled
 from simulation.classic import forecast_auto_ets, forecast_croston
 from simulation.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine import federate
-from simulation.logistic import forecast_logistic_local, forecast_logistic_pooled
+from simulation.logistic import forecast_logistic_local
 from simulation.noise import SeededNoise
 from simulation.routing import PERSONALISED, ROUTED, candidates_of, federation_of
 from simulation.trial import Trial
@@ -49,7 +50,7 @@ POINT_METHODS = {
     "moving_average": forecast_moving_average,
     "weekday_mean": forecast_weekday_mean,
 }
-LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic_pooled}
+LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic}
 CLASSIC_METHODS = {"auto_ets": forecast_auto_ets, "croston": forecast_croston}
 BOOSTED_METHODS = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast_boosted_pooled}
 LIBRARY_OF = dict.fromkeys(CLASSIC_METHODS, "statsforecast") | dict.fromkeys(BOOSTED_METHODS, "lightgbm")

@@ -30,8 +30,9 @@ import torch
 
 from client.forecast import forecast_demand
 from client.personalise import personalise
-from client.route import average, demand_losses, purchase_losses, weigh_methods
+from client.route import average, weigh_methods
 from common.errors import ConfigError
+from common.loss import COMPARED, entity_losses
 from common.metric import Forecast
 from common.model import DemandGRU, load_model
 from common.plan import Plan, TrainingPlan
@@ -168,14 +169,14 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> Routed:
     """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
     candidates = candidates_of(part.method, trial.plan)
-    losses_of = purchase_losses if trial.plan.evaluation.task == "purchase" else demand_losses
+    outcome, metric = rehearsal.outcome, COMPARED[trial.plan.evaluation.task][0]
     losses, forecasts = {}, {}
     for candidate in candidates:
         read = _readings(candidate, part, first_seed)
         rehearsed = folder.read_forecast(read["rehearsal"], len(rehearsal.panel.entities))
-        losses[candidate] = losses_of(rehearsed, rehearsal.outcome)
+        losses[candidate] = entity_losses(rehearsed, outcome.actual, outcome.counted, metric=metric)
         forecasts[candidate] = folder.read_forecast(read["forecast"], len(trial.panel.entities))
-    counted = np.flatnonzero(rehearsal.outcome.counted.any(axis=1))
+    counted = np.flatnonzero(outcome.counted.any(axis=1))
     choices, rows_of, served = {}, [], []
     for merchant in trial.merchants:
         compared, rows = np.intersect1d(rehearsal.rows_of(merchant), counted), trial.rows_of(merchant)

@@ -14,9 +14,9 @@ from jaxtyping import Int
 from client.data import read_rows
 from common.errors import DataError
 from common.features import Series, build_series
-from common.metric import Outcome
+from common.metric import Outcome, observe
 from common.panel import Panel, build_panel, find_active
-from common.plan import ModelPlan, Plan
+from common.plan import Plan
 from simulation.deal import deal_merchants
 from simulation.engine import Cohort
 from simulation.synthetic.federation import SyntheticSettings
@@ -150,17 +150,4 @@ def declare_cohort(panel: Panel, plan: Plan) -> Cohort:
     return Cohort(
         merchant_of=torch.from_numpy(merchant_of.astype(np.int64)),
         size_classes=tuple(next(size for size in classes if size >= count) for count in sizes),
-    )
-
-
-def observe(panel: Panel, plan: ModelPlan, day: int) -> Outcome:
-    """Note what happened in the horizon that starts on `day`."""
-    horizon = slice(day, day + plan.horizon_days)
-    buckets = (len(panel.entities), plan.horizon, plan.bucket_days)
-    change = np.diff(panel.target[:, :day], axis=1)
-    alive = np.arange(day)[None, 1:] > panel.first_day[:, None]
-    return Outcome(
-        actual=(panel.target * panel.open)[:, horizon].reshape(buckets).sum(2),
-        counted=np.asarray(panel.open[:, horizon].reshape(buckets).any(2)),
-        scale=(change**2 * alive).sum(1) / np.maximum(alive.sum(1), 1),
     )

@@ -33,7 +33,7 @@ def predict(
     archive = Archive(place.plans, place.models, read_federation(place).coordinator)
     model = archive.newest_model(plan_hash)
     question = Question(
-        origin=_read_day(origin) if origin else model.note.plan.evaluation.origins[-1],
+        origin=read_day(origin) if origin else model.note.plan.evaluation.origins[-1],
         personal=personal,
         device=choose_device(device),
     )
@@ -61,7 +61,8 @@ def predict(
         )
 
 
-def _read_day(text: str) -> date:
+def read_day(text: str) -> date:
+    """Read the day of --origin."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

@@ -13,11 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from common.metric import Forecast
-from common.panel import Panel
-from common.plan import ModelPlan
-from simulation.boosting.tree import TreePlan, TreeRows, fit_trees, predict_score
-from simulation.logistic import (
+from client.logistic import (
     SNAPSHOTS,
     can_buy,
     per_open_day,
@@ -26,6 +22,10 @@ from simulation.logistic import (
     purchase_labels,
     snapshots_before,
 )
+from common.metric import Forecast
+from common.panel import Panel
+from common.plan import ModelPlan
+from simulation.boosting.tree import TreePlan, TreeRows, fit_trees, predict_score
 
 TREES = TreePlan(num_trees=120, learning_rate=0.03, num_leaves=6, min_leaf_rows=50, l2=5.0, objective="binary")
 RECENT_WINDOWS_DAYS = (30, 60, 180)

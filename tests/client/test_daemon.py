@@ -255,6 +255,16 @@ def test_forecasts_come_of_the_newest_model(superlink: SuperLink, shop: Shop, pl
     assert list(table["date"].unique()) == ["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04"]
     assert len(table) == 12 * 4
     assert (table["mean"] > 0).all()
+    proved = shop.command("prove", "--json")
+    assert proved.returncode == 0, proved.stderr
+    said = json.loads(proved.stdout)
+    assert (said["origin"], said["last"], said["entities"]) == ("2024-03-01", "2024-03-04", 12)
+    assert set(said["gains"]) == {"federated", "personalised"}
+    shown = shop.command("prove")
+    assert "the model knew no day of these" in shown.stdout
+    assert f"personalised against {said['best_own']}" in shown.stdout
+    early = shop.command("prove", "--origin", "2024-02-01")
+    assert (early.returncode, len(early.stderr.splitlines())) == (2, 1)
     (model,) = (shop.folder / "models").glob("*.safetensors")
     content = bytearray(model.read_bytes())
     content[-1] ^= 1

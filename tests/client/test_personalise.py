@@ -9,9 +9,8 @@ import torch
 from client.forecast import forecast_demand
 from client.personalise import personalise
 from common.features import build_series
-from common.metric import score_demand
+from common.metric import observe, score_demand
 from common.model import get_vector, make_model
-from simulation.trial import observe
 
 DAY, DAYS = 80, 91
 

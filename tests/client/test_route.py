@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from client.route import average, demand_losses, is_close, purchase_losses, weigh_methods
-from common.metric import QUANTILE_LEVELS, Forecast, Outcome, score_demand, score_purchases
+from client.route import average, is_close, weigh_methods
+from common.metric import Forecast
 
 
 def test_what_is_much_worse_beyond_doubt_has_no_say():
@@ -64,26 +64,3 @@ def test_an_average_takes_weights_and_what_has_none_is_not_asked():
 def test_an_average_of_forecasts_without_probabilities_has_none():
     point = Forecast(np.ones((2, 1)), np.ones((2, 1)), None, None)
     assert average([point, point], [1.0, 3.0]).probability is None
-
-
-@pytest.fixture
-def outcome():
-    actual = np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
-    return Outcome(actual, np.array([[True, True], [True, False], [True, True]]), np.ones(3))
-
-
-def test_losses_of_entities_add_up_to_the_scores_of_the_table(outcome):
-    generator = np.random.default_rng(0)
-    quantiles = np.sort(generator.gamma(1.0, 1.0, (3, 2, len(QUANTILE_LEVELS))), axis=2)
-    forecast = Forecast(quantiles.mean(axis=2), quantiles[:, :, 4], quantiles, np.array([0.7, 0.6, 0.2]))
-    purchases = score_purchases(forecast.probability, outcome.actual.sum(1) > 0)
-    assert purchase_losses(forecast, outcome).mean() == pytest.approx(purchases["log_loss"])
-    total = outcome.actual[outcome.counted].sum()
-    assert 2 * demand_losses(forecast, outcome).sum() / total == pytest.approx(score_demand(forecast, outcome)["wql"])
-
-
-def test_a_point_forecast_stands_for_every_quantile(outcome):
-    point = np.array([[0.0, 1.0], [2.0, 9.0], [0.0, 0.0]])
-    forecast = Forecast(point, point, None, None)
-    total = outcome.actual[outcome.counted].sum()
-    assert 2 * demand_losses(forecast, outcome).sum() / total == pytest.approx(score_demand(forecast, outcome)["wql"])

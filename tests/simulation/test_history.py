@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
+from client.baseline import forecast_moving_average
 from common.metric import Forecast
-from simulation.baseline import forecast_moving_average
 from simulation.history import MONTH_DAYS, Curves, describe_history, measure_curves, shorten
 from simulation.trial import make_trial
 

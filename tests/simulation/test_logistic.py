@@ -7,16 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulation.logistic import (
+from client.logistic import (
     fit_logistic,
-    forecast_logistic_local,
-    forecast_logistic_pooled,
+    forecast_logistic,
     per_open_day,
     purchase_features,
     snapshots_before,
 )
+from simulation.logistic import forecast_logistic_local
 
-METHODS = [forecast_logistic_pooled, forecast_logistic_local]
+METHODS = [forecast_logistic, forecast_logistic_local]
 every_method = pytest.mark.parametrize("forecast", METHODS)
 
 
@@ -110,7 +110,7 @@ def test_the_mean_is_a_poisson_count_with_that_probability(forecast, loyal_and_l
 def test_the_mean_is_spread_over_the_open_days(loyal_and_lost, make_plan):
     plan = make_plan(model={"horizon_days": 14, "bucket_days": 7}).model
     loyal_and_lost.open[0, 98:105] = False
-    mean = forecast_logistic_pooled(loyal_and_lost, plan, 98).mean
+    mean = forecast_logistic(loyal_and_lost, plan, 98).mean
     assert mean[0, 0] == 0
     assert mean[2, 0] == mean[2, 1] > 0
 
@@ -146,7 +146,7 @@ def test_with_one_merchant_local_is_pooled(make_panel, plan):
     panel = scattered(make_panel, 3).deal(np.array(["shop"] * 12, dtype=object))
     np.testing.assert_array_equal(
         forecast_logistic_local(panel, plan, 77).probability,
-        forecast_logistic_pooled(panel, plan, 77).probability,
+        forecast_logistic(panel, plan, 77).probability,
     )
 
 

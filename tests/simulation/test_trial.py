@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from common.errors import ConfigError, DataError
+from common.metric import observe
 from common.panel import build_panel
-from simulation.trial import declare_cohort, load_panel, make_trial, observe
+from simulation.trial import declare_cohort, load_panel, make_trial
 
 ORIGIN = date(2024, 3, 1)
 DAY = 60

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from common.metric import score_demand
+from common.metric import observe, score_demand
 from simulation.boosting.demand import forecast_boosted_demand
-from simulation.trial import observe
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from client.logistic import forecast_logistic, purchase_labels
 from common.metric import score_purchases
 from simulation.boosting.purchase import forecast_boosted_purchases, rhythm_features
-from simulation.logistic import forecast_logistic_pooled, purchase_labels
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def regular(make_panel):
 def test_a_rhythm_is_learnt_that_the_regression_cannot_tell(regular, plan):
     bought = purchase_labels(regular, plan, 380)
     boosted = score_purchases(forecast_boosted_purchases(regular, plan, 380, seed=0).probability, bought)
-    logistic = score_purchases(forecast_logistic_pooled(regular, plan, 380).probability, bought)
+    logistic = score_purchases(forecast_logistic(regular, plan, 380).probability, bought)
     assert boosted["auc"] > 0.98
     assert boosted["log_loss"] < logistic["log_loss"]
 

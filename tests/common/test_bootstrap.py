@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simulation import bootstrap
-from simulation.bootstrap import FEWEST_ENTITIES, draw_counts, measure_gain
+from common import bootstrap
+from common.bootstrap import FEWEST_ENTITIES, draw_counts, measure_gain
 
 
 def sums_of(value, against, weight=None):

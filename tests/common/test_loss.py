@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from common.loss import entity_losses, entity_weights
 from common.metric import Forecast, Outcome, score_demand, score_purchases
-from simulation.loss import entity_losses, entity_weights
 
 
 @pytest.fixture

@@ -1,0 +1,74 @@
+"""`hansa-client prove`: whether the federation's model was better than staying alone, on the merchant's own rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from client.command.predict import read_day
+from client.place import JsonOption, Place, PlaceOption, print_json
+
+if TYPE_CHECKING:
+    from client.proof import Proof
+    from common.bootstrap import Gain
+
+SHOWN = {"wql": ("wape", "wql", "coverage80_mid", "bias"), "log_loss": ("log_loss", "auc", "brier")}
+CALLED = {"wql": "quantile loss", "log_loss": "log-loss"}
+
+
+def prove(
+    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
+    plan_hash: Annotated[str, typer.Option(help="First digits of a run's hash; the newest model if left out.")] = "",
+    origin: Annotated[str, typer.Option(help="First day of the horizon; the plan's last origin if left out.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Hold the newest model against what you could have said alone, on your own days after those it learned from."""
+    from client.archive import Archive  # these are heavy, and needed here alone
+    from client.device import choose_device
+    from client.membership import read_federation
+    from client.proof import prove as hold_against
+
+    place = Place(folder)
+    archive = Archive(place.plans, place.models, read_federation(place).coordinator)
+    model = archive.newest_model(plan_hash)
+    first = read_day(origin) if origin else model.note.plan.evaluation.origins[-1]
+    proof = hold_against(model, data_root, first, device=choose_device(device))
+    if as_json:
+        said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
+        print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})
+        return
+    _print_table(proof)
+    whose = f"{proof.entities} of your own in {model.note.plan.data.entity!r}"
+    typer.echo(f"{whose}, {proof.origin} to {proof.last}; the model knew no day of these.")
+    for name, gain in proof.gains.items():
+        typer.echo(f"{name} against {proof.best_own}, the best of your own here: {_say(gain, CALLED[proof.metric])}.")
+    typer.echo("The best of your own is chosen with hindsight, which favours staying alone.")
+
+
+def _print_table(proof: Proof) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE)
+    table.add_column("method", no_wrap=True)
+    for metric in SHOWN[proof.metric]:
+        table.add_column(metric, justify="right")
+    for name, scores in proof.scores.items():
+        values = [scores[metric] for metric in SHOWN[proof.metric]]
+        table.add_row(name, *("–" if value is None else f"{value:.4f}" for value in values))
+    Console().print(table)
+
+
+def _say(gain: Gain | None, metric: str) -> str:
+    if gain is None:
+        return "there was no demand to compare on"
+    said = f"{metric} {abs(gain.gain):.1%} {'lower' if gain.gain >= 0 else 'higher'}"
+    if gain.low is None or gain.high is None:
+        return f"{said}, with too few entities to say more"
+    return f"{said} (95 % interval {gain.low:+.1%} to {gain.high:+.1%}): {gain.verdict}"
