@@ -32,7 +32,7 @@ def run_evening(
     console: Console,
     seconds: float = LONGEST_SECONDS,
 ) -> dict[str, Any]:
-    """Export merchants, let them join, run a plan over the network, have each forecast, and stop everything.
+    """Export merchants, let them join, run a plan over the network, have each forecast and judge that, stop everything.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def run_evening(
     Returns
     -------
     dict
-        Rounds, their seconds, what every merchant spent, and where its forecasts are.
+        Rounds, their seconds, what every merchant spent, where its forecasts are, and whether they were worth it.
 
     Raises
     ------
@@ -72,13 +72,16 @@ def run_evening(
         network.server("launch", str(plan_file), "--quorum", str(merchants), "--round-seconds", "60")
         status = watch_rounds(network, list(sizes), console, seconds=seconds)
         forecasts = {merchant: predict(network, merchant) for merchant in sizes}
+        proofs = {merchant: prove(network, merchant) for merchant in sizes}
         spent = {merchant: network.client(merchant, "ledger", "show") for merchant in sizes}
     console.print(draw_forecasts(plan, forecasts))
+    console.print(draw_proofs(proofs))
     return {
         "seconds": round(time.monotonic() - began, 1),
         "launch": status["launches"][0],
         "model": status["models"][0],
         "forecasts": {merchant: str(path) for merchant, path in forecasts.items()},
+        "proofs": proofs,
         "ledgers": spent,
     }
 
@@ -133,6 +136,11 @@ def predict(network: Network, merchant: str) -> Path:
     return folder / "forecasts.csv"
 
 
+def prove(network: Network, merchant: str) -> dict[str, Any]:
+    """Have a merchant hold the model against what it could have said alone."""
+    return network.client(merchant, "prove", "--data-root", str(network.folder / merchant))
+
+
 def draw_forecasts(plan: Plan, files: dict[str, Path]) -> Table:
     """Show what each merchant forecasts for its product of highest demand."""
     table = Table(
@@ -150,3 +158,25 @@ def draw_forecasts(plan: Plan, files: dict[str, Path]) -> Table:
         )
         table.add_row(merchant, best, f"{totals[best]:.0f}", shown)
     return table
+
+
+def draw_proofs(proofs: dict[str, dict[str, Any]]) -> Table:
+    """Show for each merchant how much lower the loss of the federation's model was than that of its own best."""
+    table = Table(
+        "merchant", "entities", "best of its own", "federated", "personalised",
+        title="loss against the best of its own (less is better)",
+    )  # fmt: skip
+    for merchant, proof in proofs.items():
+        said = [_say_gain(proof["gains"][name]) for name in ("federated", "personalised")]
+        table.add_row(merchant, str(proof["entities"]), proof["best_own"], *said)
+    return table
+
+
+def _say_gain(gain: dict[str, float | None] | None) -> str:
+    """Write a gain as a loss is written: minus is better."""
+    if gain is None or gain["gain"] is None:
+        return "–"
+    said = f"{-gain['gain']:+.1%}"
+    if gain["low"] is None or gain["high"] is None:
+        return said
+    return f"{said} ({-gain['high']:+.1%} to {-gain['low']:+.1%})"

@@ -39,7 +39,7 @@ def federation(
     epsilon: Annotated[float, typer.Option(min=0.1, max=32.0, help="What each gives to the plan.")] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run a federation of separate processes over TLS on this machine, and show what each merchant forecasts."""
+    """Run a federation of separate processes over TLS on this machine, and show what each merchant gets of it."""
     console = Console(stderr=as_json)
     said = run_evening(plan_file, source_file, out, merchants=merchants, epsilon=epsilon, console=console)
     if as_json:

@@ -106,6 +106,15 @@ def test_every_merchant_forecasts_its_own_products(evening: Evening) -> None:
         assert forecast["mean"].between(0, 1e6).all()
 
 
+def test_a_merchant_can_hold_the_model_against_its_own_on_days_that_nobody_trained_on(evening: Evening) -> None:
+    name = evening.names[0]
+    proof = evening.network.client(name, "prove", "--data-root", str(evening.network.folder / name))
+    assert proof["entities"] == 6
+    alone = min(scores["wql"] for method, scores in proof["scores"].items() if method not in proof["gains"])
+    for method, gain in proof["gains"].items():
+        assert gain["gain"] == pytest.approx(1 - proof["scores"][method]["wql"] / alone)
+
+
 def test_everything_ends_with_exit_code_0(evening: Evening) -> None:
     assert evening.exit_codes == dict.fromkeys([*evening.names, "coordinator"], 0), report(evening.network)
 
