@@ -57,11 +57,14 @@ class Scene:
         The entities that take part at the origin.
     day
         Index of the first day that is forecast.
+    idle_days
+        Open days at the end of the horizon after the last on which anything at all was sold, by whomever.
     """
 
     plan: Plan
     panel: Panel
     day: int
+    idle_days: int
     network: DemandGRU
 
 
@@ -78,10 +81,18 @@ def set_up(model: Model, data_root: Path, origin: date) -> Scene:
     plan = _extend(model.note.plan, origin)
     panel = read_panel(plan.data, data_root)
     day = panel.day_of(origin)
+    idle_days = _count_idle_days(panel, plan, day + plan.model.horizon_days)
     panel = panel.select(find_active(panel, plan.data, day))
     if len(panel.entities) == 0:
         raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.")
-    return Scene(plan, panel, day, _restore(model))
+    return Scene(plan, panel, day, idle_days, _restore(model))
+
+
+def _count_idle_days(panel: Panel, plan: Plan, end: int) -> int:
+    """Count the days before `end` since the last sale; where the plan says which days are closed, without those."""
+    sold = np.flatnonzero(panel.target[:, :end].any(axis=0))
+    idle = np.arange(sold[-1] + 1 if len(sold) else 0, end)
+    return len(idle) if plan.data.missing == "closed" else int(panel.open[:, idle].any(axis=0).sum())
 
 
 def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
@@ -124,7 +135,12 @@ def _extend(plan: Plan, origin: date) -> Plan:
         raise ConfigError(
             f"--origin {origin} leaves no history after data.start {plan.data.start}; choose a later one."
         )
-    end = max(plan.data.end, origin + timedelta(days=plan.model.horizon_days - 1))
+    try:
+        end = max(plan.data.end, origin + timedelta(days=plan.model.horizon_days - 1))
+    except OverflowError as error:
+        raise ConfigError(
+            f"--origin {origin} leaves no horizon before the calendar ends; choose an earlier one."
+        ) from error
     return plan.model_copy(update={"data": plan.data.model_copy(update={"end": end})})
 
 

@@ -31,7 +31,7 @@ from common.warm.start import start_model
 
 FEDERATED = "federated", "personalised"
 RESAMPLES = 1000
-TOLERATED_DAYS = 7  # without any demand at the end of the horizon; longer, and the rows are taken to end before
+LONGEST_IDLE_DAYS, HORIZONS_PER_IDLE = 7, 4  # nothing sold for longer at the end, and the rows are taken to end before
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) 
         )
     scene = set_up(model, data_root, origin)
     last = origin + timedelta(days=scene.plan.model.horizon_days - 1)
-    _require_rows(scene, last)
+    _require_rows(scene, last, later=origin > learned)
     outcome, task = observe(scene.panel, scene.plan.model, scene.day), scene.plan.evaluation.task
     forecasts = {**_forecast_alone(scene, device), **_forecast_together(scene, device)}
     losses = {
@@ -100,14 +100,14 @@ def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) 
     )
 
 
-def _require_rows(scene: Scene, last: date) -> None:
+def _require_rows(scene: Scene, last: date, *, later: bool) -> None:
     """Refuse to take days that are not in the file yet for days without demand."""
-    days = np.flatnonzero(scene.panel.target.any(axis=0))
-    end = scene.panel.start + timedelta(days=int(days[-1]) if len(days) else 0)
-    if (last - end).days > TOLERATED_DAYS:
+    tolerated = min(LONGEST_IDLE_DAYS, scene.plan.model.horizon_days // HORIZONS_PER_IDLE)
+    if scene.idle_days > tolerated:
         raise DataError(
-            f"Your rows end on {end} and the horizon on {last}: what came of the forecast is not known yet; "
-            "come back when it is, or choose an earlier --origin."
+            f"Nothing was sold on the last {scene.idle_days} open days up to {last}, the end of the horizon, so those "
+            "rows seem to be missing: what came of the forecast is not known yet; come back when it is"
+            f"{', or choose an earlier --origin' if later else ''}."
         )
 
 

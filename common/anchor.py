@@ -6,8 +6,9 @@ is the level of that day's cell. It is a function of the entity's own past and o
 network may learn a correction to it at no cost: at round 0 the forecast already is the anchor.
 
 A level of money is a geometric mean, a level of counts an arithmetic one. Of money the anchor also says how far it
-errs: every entity's own past errors, each against the level of half a horizon before. So an untrained forecast has
-intervals of about the right width, and training under noise need not find them.
+errs on one day: every entity's own past errors, each against the level of half a horizon before. So an untrained
+forecast of days has intervals of about the right width, and training under noise need not find them. (A bucket of
+several days errs by less, which is left to the network.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from common.plan import AnchorPlan
 CELL_PRIOR_DAYS = 1.0  # a cell without a past takes the overall level; one day outweighs it
 UNKNOWN_SPREAD = 0.25  # standard deviation of log(1 + demand) where there is no past to see it in
 SPREAD_PRIOR_DAYS = 7.0  # and as many days of errors outweigh that guess
-SPREADS = 0.02, 2.0  # whatever the past says
+SPREADS = 0.02, 1.0  # whatever the past says
 DEVIATIONS_PER_ERROR = math.sqrt(math.pi / 2)  # of a Gaussian; absolute errors bear a wild day better than squares
 
 
@@ -114,17 +115,20 @@ def _spread(
     cutoffs: Int[np.ndarray, " step"],
     decay: float,
 ) -> Float[np.ndarray, "entity step"]:
-    """Follow the weighted mean of the absolute errors, which starts at what is assumed of nobody in particular."""
+    """Follow the weighted mean of the absolute errors, which starts at what is assumed of nobody in particular.
+
+    It fades with every error and not with every day: whoever is born late, or closed for long, keeps what was known.
+    """
     total = np.full(len(errors), SPREAD_PRIOR_DAYS * UNKNOWN_SPREAD)
     weight = np.full(len(errors), SPREAD_PRIOR_DAYS)
     spread = np.zeros((len(errors), len(cutoffs)), np.float32)
-    deviation = DEVIATIONS_PER_ERROR * errors * known
     step = 0
     for day in range(errors.shape[1]):
-        total = total * decay + deviation[:, day]
-        weight = weight * decay + known[:, day]
+        fading = np.where(known[:, day], decay, 1.0)
+        total = total * fading + DEVIATIONS_PER_ERROR * errors[:, day] * known[:, day]
+        weight = weight * fading + known[:, day]
         if day + 1 == cutoffs[step]:
-            spread[:, step] = np.clip(total / np.maximum(weight, 1e-9), *SPREADS)
+            spread[:, step] = np.clip(total / weight, *SPREADS)
             step += 1
     return spread
 

@@ -6,6 +6,7 @@ forecast, so an untrained network forecasts what the anchor does. Of money the a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -119,6 +120,7 @@ class LogNormal:
     """
 
     num_outputs = 2
+    largest_log_scale = math.log(5.0)  # beyond it a mean is no number
 
     def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
         """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing."""
@@ -136,7 +138,8 @@ class LogNormal:
         return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
 
     def _parameters(self, outputs: Tensor, anchor: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.log1p(anchor) + outputs[..., 0], torch.log(spread) + outputs[..., 1].clamp(-3.0, 3.0)
+        log_scale = torch.log(spread) + outputs[..., 1].clamp(-3.0, 3.0)
+        return torch.log1p(anchor) + outputs[..., 0], log_scale.clamp(max=self.largest_log_scale)
 
 
 def make_likelihood(plan: ModelPlan) -> Likelihood:

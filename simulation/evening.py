@@ -72,7 +72,7 @@ def run_evening(
         network.server("launch", str(plan_file), "--quorum", str(merchants), "--round-seconds", "60")
         status = watch_rounds(network, list(sizes), console, seconds=seconds)
         forecasts = {merchant: predict(network, merchant) for merchant in sizes}
-        proofs = {merchant: prove(network, merchant) for merchant in sizes}
+        proofs = {merchant: prove(network, merchant, console) for merchant in sizes}
         spent = {merchant: network.client(merchant, "ledger", "show") for merchant in sizes}
     console.print(draw_forecasts(plan, forecasts))
     console.print(draw_proofs(proofs))
@@ -136,9 +136,13 @@ def predict(network: Network, merchant: str) -> Path:
     return folder / "forecasts.csv"
 
 
-def prove(network: Network, merchant: str) -> dict[str, Any]:
-    """Have a merchant hold the model against what it could have said alone."""
-    return network.client(merchant, "prove", "--data-root", str(network.folder / merchant))
+def prove(network: Network, merchant: str, console: Console) -> dict[str, Any] | None:
+    """Have a merchant hold the model against what it could have said alone; None, and why, where that is not known."""
+    try:
+        return network.client(merchant, "prove", "--data-root", str(network.folder / merchant))
+    except HansaError as error:
+        console.print(f"{merchant}: {error}")
+        return None
 
 
 def draw_forecasts(plan: Plan, files: dict[str, Path]) -> Table:
@@ -160,13 +164,16 @@ def draw_forecasts(plan: Plan, files: dict[str, Path]) -> Table:
     return table
 
 
-def draw_proofs(proofs: dict[str, dict[str, Any]]) -> Table:
+def draw_proofs(proofs: dict[str, dict[str, Any] | None]) -> Table:
     """Show for each merchant how much lower the loss of the federation's model was than that of its own best."""
     table = Table(
         "merchant", "entities", "best of its own", "federated", "personalised",
         title="loss against the best of its own (less is better)",
     )  # fmt: skip
     for merchant, proof in proofs.items():
+        if proof is None:
+            table.add_row(merchant, *"––––")
+            continue
         said = [_say_gain(proof["gains"][name]) for name in ("federated", "personalised")]
         table.add_row(merchant, str(proof["entities"]), proof["best_own"], *said)
     return table

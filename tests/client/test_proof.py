@@ -93,20 +93,22 @@ def test_a_model_that_foresaw_a_turn_that_never_came_is_worse(make_plan, make_mo
     assert gain.verdict == "worse"
 
 
+PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial"}, "evaluation": {"task": "purchase"}}
+
+
+@pytest.mark.parametrize("sections", [{}, {"model": {"likelihood": "log_normal"}}, PURCHASES])
 @pytest.mark.parametrize("forecast_all", [_forecast_alone, _forecast_together])
-def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all):
-    model = make_model(make_plan(), 2.0)
+def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all, sections):
+    model = make_model(make_plan(**sections), 2.0)
     one, other = (forecast_all(set_up(model, write_rows(factor=factor), ORIGIN), CPU) for factor in (1, 5))
     assert set(one) == set(other)
     for name in one:
-        np.testing.assert_array_equal(one[name].median, other[name].median)
+        for part in ("mean", "median", "quantiles", "probability"):
+            np.testing.assert_array_equal(getattr(one[name], part), getattr(other[name], part))
 
 
 def test_purchases_are_held_against_a_regression_by_log_loss(make_plan, make_model, write_rows):
-    plan = make_plan(
-        model={"bucket_days": 4, "likelihood": "hurdle_negative_binomial"}, evaluation={"task": "purchase"}
-    )
-    proof = prove(make_model(plan), write_rows(), ORIGIN, device=CPU)
+    proof = prove(make_model(make_plan(**PURCHASES)), write_rows(), ORIGIN, device=CPU)
     assert proof.metric == "log_loss"
     assert "logistic" in proof.scores
     assert set(proof.gains) == set(FEDERATED)
@@ -117,11 +119,24 @@ def test_days_that_the_model_has_learned_from_prove_nothing(make_plan, make_mode
         prove(make_model(make_plan()), write_rows(), ORIGIN - timedelta(days=1), device=CPU)
 
 
-def test_rows_that_end_before_the_horizon_are_waited_for(make_plan, make_model, write_rows):
-    model, rows = make_model(make_plan()), write_rows(until=date(2024, 3, 20))
-    assert prove(model, rows, date(2024, 3, 20), device=CPU).last == date(2024, 3, 23)  # a weekend may be missing
-    with pytest.raises(DataError, match="Your rows end on 2024-03-20 and the horizon on 2024-03-28"):
-        prove(model, rows, date(2024, 3, 25), device=CPU)
+@pytest.mark.parametrize(("horizon", "tolerated"), [(4, 1), (7, 1), (14, 3), (28, 7)])
+def test_rows_that_end_before_the_horizon_are_waited_for(make_plan, make_model, write_rows, horizon, tolerated):
+    model = make_model(make_plan(model={"horizon_days": horizon}))
+    last = ORIGIN + timedelta(days=horizon - 1)
+    for missing in (tolerated + 1, horizon):  # the second: right after training
+        with pytest.raises(DataError, match=f"last {missing} open days up to {last}.*come back when it is\\.$"):
+            prove(model, write_rows(until=last - timedelta(days=missing)), ORIGIN, device=CPU)
+    assert prove(model, write_rows(until=last - timedelta(days=tolerated)), ORIGIN, device=CPU).last == last
+    later = ORIGIN + timedelta(days=horizon)
+    with pytest.raises(DataError, match="or choose an earlier --origin"):
+        prove(model, write_rows(until=last), later, device=CPU)
+
+
+def test_closed_days_at_the_end_are_not_missing(make_plan, make_model, write_rows):
+    last = ORIGIN + timedelta(days=13)
+    closed = [str(last - timedelta(days=back)) for back in range(5)]
+    plan = make_plan(model={"horizon_days": 14}, data={"closed_dates": closed})
+    assert prove(make_model(plan), write_rows(until=last - timedelta(days=5)), ORIGIN, device=CPU).last == last
 
 
 @pytest.fixture
@@ -164,6 +179,6 @@ def test_the_command_tells_the_same_as_json(hansa_prove):
 
 
 def test_a_mistake_is_one_sentence(hansa_prove):
-    for origin in ("2024-02-01", "yesterday", "2024-06-01"):
+    for origin in ("2024-02-01", "yesterday", "2024-06-01", "9999-12-30"):
         code, said = hansa_prove("--origin", origin)
         assert (code, len(said.splitlines())) == (2, 1), said

@@ -109,6 +109,19 @@ def test_a_closed_day_and_a_day_without_demand_are_no_error(make_panel: MakePane
     np.testing.assert_allclose(anchor.spread[:, -1], 7 * UNKNOWN_SPREAD / 8, rtol=1e-5)
 
 
+# Born after forty half-lives, or closed for as long: nothing fades while nothing is learned.
+def test_whoever_is_born_late_or_closed_for_long_keeps_what_was_known(make_panel: MakePanel) -> None:
+    is_open = np.ones((2, 100), dtype=bool)
+    is_open[1, 20:95] = False
+    target = np.exp(np.random.default_rng(0).normal(3.0, 0.1, (2, 100))).astype(np.float32)
+    target[0, :80] = 0.0
+    panel = make_panel(num_entities=2, num_days=100, target=target, open=is_open, first_day=np.array([80, 0]))
+    anchor = fit_anchor(panel, AnchorPlan(half_life_days=2.0), np.arange(1, 101), logarithmic=True, lead_days=10)
+    assert (anchor.spread[0, :90] == UNKNOWN_SPREAD).all()  # day 90 is the first that day 80 can be held against
+    np.testing.assert_array_equal(anchor.spread[1, 20:95], anchor.spread[1, 19])
+    assert 0.05 < anchor.spread[1, 19] < 0.25
+
+
 def test_counts_have_the_spread_of_nobody_in_particular(make_panel: MakePanel) -> None:
     anchor = fit_anchor(make_panel(target=days(4, 0, 2, 9)), HALVES, np.array([1, 4]), logarithmic=False)
     assert anchor.spread.tolist() == [[UNKNOWN_SPREAD] * 2]

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from common.anchor import fit_anchor
 from common.errors import DataError
 from common.features import (
     SEASON_LEVEL_DAYS,
@@ -265,6 +266,27 @@ def test_the_anchor_of_steady_demand_is_that_demand_on_open_days(
     plan = make_model_plan(horizon_days=6, bucket_days=2, likelihood=likelihood)
     examples = cut_forecast(build_series(panel, plan, 10))
     np.testing.assert_allclose(examples.anchor, [[[3.0, 6.0, 6.0]]], rtol=1e-5)
+
+
+# The spread at a cut-off is the anchor's there, from levels of half a horizon before; it does not differ by bucket.
+def test_each_position_has_the_spread_of_its_cut_off(
+    make_panel: MakePanel, make_model_plan: Callable[..., ModelPlan]
+) -> None:
+    plan = make_model_plan(horizon_days=6, likelihood="log_normal", window_steps=8, positions=3)
+    target = np.random.default_rng(0).gamma(2.0, 10.0, (3, DAYS)).astype(np.float32)
+    panel = make_panel(num_entities=3, num_days=DAYS, target=target)
+    series = build_series(panel, plan, 50)
+    expected = fit_anchor(panel, plan.anchor, series.cutoffs.numpy(), logarithmic=True, lead_days=3).spread
+    np.testing.assert_array_equal(series.spread, expected)
+    assert len(np.unique(expected)) > 20
+    examples = cut_forecast(series)
+    np.testing.assert_array_equal(examples.spread, np.repeat(expected[:, None, -1:], 6, axis=2))
+    cut = cut_training(replace(series, key=np.zeros(3, np.int64)), 1)
+    steps = [np.flatnonzero(expected[0] == value) for value in cut.spread[0, :, 0].numpy()]
+    assert [len(step) for step in steps] == [1] * 3
+    last = int(steps[-1][0])
+    gaps = cut.position - cut.position[-1]
+    np.testing.assert_array_equal(cut.spread[:, :, 0], expected[:, last + gaps.numpy()])
 
 
 # Born on day 12, the entity first exists at the cut-off of day 18.

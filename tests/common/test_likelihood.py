@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from common.anchor import UNKNOWN_SPREAD
+from common.anchor import SPREADS, UNKNOWN_SPREAD
 from common.likelihood import (
     FLOOR,
     HurdleNegativeBinomial,
@@ -116,11 +116,12 @@ def test_float32_is_close_to_float64(likelihood: Likelihood) -> None:
 @pytest.mark.parametrize("anchor", [0.0, 1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("label", [0.0, 0.5, 1.0, 1e6])
 @pytest.mark.parametrize("output", [-30.0, 0.0, 30.0])
+@pytest.mark.parametrize("spread", SPREADS)
 def test_extremes_keep_loss_and_gradient_finite(
-    likelihood: Likelihood, anchor: float, label: float, output: float
+    likelihood: Likelihood, anchor: float, label: float, output: float, spread: float
 ) -> None:
     outputs = torch.full((1, likelihood.num_outputs), output, requires_grad=True)
-    loss = likelihood.loss(outputs, torch.tensor([anchor]), torch.tensor([UNKNOWN_SPREAD]), torch.tensor([label]))
+    loss = likelihood.loss(outputs, torch.tensor([anchor]), torch.tensor([spread]), torch.tensor([label]))
     loss.sum().backward()
     assert torch.isfinite(loss).all()
     assert outputs.grad is not None
@@ -130,11 +131,12 @@ def test_extremes_keep_loss_and_gradient_finite(
 @by_name
 @pytest.mark.parametrize("anchor", [0.0, 1e6])
 @pytest.mark.parametrize("output", [-10.0, 10.0])
+@pytest.mark.parametrize("spread", SPREADS)
 def test_extremes_keep_what_is_described_finite_and_not_negative(
-    likelihood: Likelihood, anchor: float, output: float
+    likelihood: Likelihood, anchor: float, output: float, spread: float
 ) -> None:
     outputs = torch.full((1, likelihood.num_outputs), output)
-    told = likelihood.describe(outputs, torch.tensor([anchor]), torch.tensor([UNKNOWN_SPREAD]), LEVELS)
+    told = likelihood.describe(outputs, torch.tensor([anchor]), torch.tensor([spread]), LEVELS)
     for value in (told.mean, told.quantiles, told.probability):
         assert np.isfinite(value).all()
         assert (value >= 0).all()
