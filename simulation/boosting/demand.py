@@ -18,7 +18,7 @@ from common.features import Series, build_series
 from common.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.panel import Panel
 from common.plan import ModelPlan
-from simulation.boosting.example import DemandRows, cut_horizon, draw_past
+from simulation.boosting.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
 from simulation.boosting.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
 
 QUANTILE = TreePlan(num_trees=200, learning_rate=0.08, num_leaves=31, min_leaf_rows=50, objective="quantile")
@@ -35,14 +35,15 @@ def forecast_boosted_demand(
     day: int,
     *,
     seed: int,
+    num_rows: int = OWN_ROWS,
     num_threads: int = 1,
     on_step: OnStep = lambda share: None,
 ) -> Forecast:
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
-    past, ahead = draw_past(panel, series, until=day, seed=seed), cut_horizon(panel, series, day)
+    past, ahead = draw_past(panel, series, until=day, seed=seed, num_rows=num_rows), cut_horizon(panel, series, day)
     quantile, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
-    enough = [_enough_trees(panel, series, day, tree_plan, seed) for tree_plan in (quantile, mean)]
+    enough = [_enough_trees(panel, series, day, tree_plan, seed, num_rows) for tree_plan in (quantile, mean)]
     on_step(len(enough) / NUM_FITS)
     fits = [replace(quantile, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
@@ -56,13 +57,13 @@ def forecast_boosted_demand(
     return _as_forecast(ahead, np.exp(scores[-1]), quantiles, plan)
 
 
-def _enough_trees(panel: Panel, series: Series, day: int, plan: TreePlan, seed: int) -> int:
+def _enough_trees(panel: Panel, series: Series, day: int, plan: TreePlan, seed: int, num_rows: int) -> int:
     """Fit on what ends before the last horizon and see after how many trees that horizon is forecast best."""
     cutoffs = series.cutoffs.numpy()
     cut = int(np.searchsorted(cutoffs, day - series.plan.horizon_days, side="right")) - 1
     if cut < 0:
         return 0
-    past = draw_past(panel, series, until=int(cutoffs[cut]), seed=seed)
+    past = draw_past(panel, series, until=int(cutoffs[cut]), seed=seed, num_rows=num_rows)
     horizon = cut_horizon(panel, series, int(cutoffs[cut]))
     held_out = horizon.select(np.flatnonzero(horizon.counted))
     if not past.label.any() or not held_out.label.any():
