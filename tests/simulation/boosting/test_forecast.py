@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simulation.boosting import forecast as boosted
 from simulation.boosting.forecast import forecast_boosted_local, forecast_boosted_pooled
 
 
@@ -16,6 +17,13 @@ def test_a_local_forecast_of_a_merchant_sees_nothing_of_another(make_small_trial
         changed.panel.target[others] += 3
         own = forecast_boosted_local(changed, seed=0).select(rows)
         np.testing.assert_array_equal(own.mean, together.select(rows).mean)
+
+
+def test_merchants_fitted_in_processes_of_their_own_are_forecast_the_same(make_small_trial, sales, monkeypatch):
+    trial = make_small_trial(sales)
+    alone = forecast_boosted_local(trial, seed=0)
+    monkeypatch.setattr(boosted, "NOT_WORTH_WORKERS", 0)
+    np.testing.assert_array_equal(forecast_boosted_local(trial, seed=0).quantiles, alone.quantiles)
 
 
 def test_pooled_is_local_where_there_is_one_merchant(make_small_trial, sales):
