@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from client.command.newest import (
+    DataRootOption,
+    DeviceOption,
+    OriginOption,
+    PlanHashOption,
+    choose_origin,
+    read_newest,
+)
 from client.place import JsonOption, Place, PlaceOption, print_json
-from common.errors import ConfigError
 
 
 def predict(
     out: Annotated[Path, typer.Option(help="File to write, .csv or .parquet; an older one is replaced.")],
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
-    plan_hash: Annotated[str, typer.Option(help="First digits of a run's hash; the newest model if left out.")] = "",
-    origin: Annotated[str, typer.Option(help="First day to forecast; the plan's last origin if left out.")] = "",
+    data_root: DataRootOption = Path(),
+    plan_hash: PlanHashOption = "",
+    origin: OriginOption = "",
     personal: Annotated[bool, typer.Option("--personalise", help="Fit the model to your own rows first.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Forecast the horizon of every entity from the newest verified model; what it writes is never to be shared."""
-    from client.archive import Archive  # these are heavy, and needed here alone
-    from client.device import choose_device
-    from client.membership import read_federation
+    from client.device import choose_device  # these are heavy, and needed here alone
     from client.prediction import Question, write_table
     from client.prediction import predict as forecast
 
-    place = Place(folder)
-    archive = Archive(place.plans, place.models, read_federation(place).coordinator)
-    model = archive.newest_model(plan_hash)
+    model = read_newest(Place(folder), plan_hash)
     question = Question(
-        origin=read_day(origin) if origin else model.note.plan.evaluation.origins[-1],
+        origin=choose_origin(origin, model),
         personal=personal,
         device=choose_device(device),
     )
@@ -59,11 +61,3 @@ def predict(
             f"Wrote {len(table)} forecasts of {said['entities']} entities to {out}. They are yours alone: nothing "
             "protects what they tell of your customers, so share them with nobody."
         )
-
-
-def read_day(text: str) -> date:
-    """Read the day of --origin."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--origin {text} is no day; write it as 2011-09-30.") from error

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from client.command.predict import read_day
+from client.command.newest import (
+    DataRootOption,
+    DeviceOption,
+    OriginOption,
+    PlanHashOption,
+    choose_origin,
+    read_newest,
+)
 from client.place import JsonOption, Place, PlaceOption, print_json
 
 if TYPE_CHECKING:
@@ -20,24 +27,19 @@ CALLED = {"wql": "quantile loss", "log_loss": "log-loss"}
 
 
 def prove(
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
-    plan_hash: Annotated[str, typer.Option(help="First digits of a run's hash; the newest model if left out.")] = "",
-    origin: Annotated[str, typer.Option(help="First day of the horizon; the plan's last origin if left out.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data_root: DataRootOption = Path(),
+    plan_hash: PlanHashOption = "",
+    origin: OriginOption = "",
+    device: DeviceOption = "auto",
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Hold the newest model against what you could have said alone, on your own days after those it learned from."""
-    from client.archive import Archive  # these are heavy, and needed here alone
-    from client.device import choose_device
-    from client.membership import read_federation
+    from client.device import choose_device  # these are heavy, and needed here alone
     from client.proof import prove as hold_against
 
-    place = Place(folder)
-    archive = Archive(place.plans, place.models, read_federation(place).coordinator)
-    model = archive.newest_model(plan_hash)
-    first = read_day(origin) if origin else model.note.plan.evaluation.origins[-1]
-    proof = hold_against(model, data_root, first, device=choose_device(device))
+    model = read_newest(Place(folder), plan_hash)
+    proof = hold_against(model, data_root, choose_origin(origin, model), device=choose_device(device))
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
         print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})

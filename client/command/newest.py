@@ -1,0 +1,54 @@
+"""What the commands that use a released model share: which model, which rows, and the day to start from."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from client.place import Place
+from common.errors import ConfigError
+
+if TYPE_CHECKING:
+    from client.archive import Model
+
+DataRootOption = Annotated[Path, typer.Option("--data-root", help="Folder that data.path starts from.")]
+PlanHashOption = Annotated[
+    str, typer.Option("--plan-hash", help="First digits of a run's hash; the newest model if left out.")
+]
+OriginOption = Annotated[
+    str, typer.Option("--origin", help="First day to forecast; the plan's last origin if left out.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+def read_newest(place: Place, plan_hash: str) -> Model:
+    """Read the newest model of the federation that was joined, or of one run.
+
+    Raises
+    ------
+    HansaError
+        None was joined, there is no model, or it is not what the coordinator signed.
+    """
+    from client.archive import Archive  # these are heavy, and needed here alone
+    from client.membership import read_federation
+
+    return Archive(place.plans, place.models, read_federation(place).coordinator).newest_model(plan_hash)
+
+
+def choose_origin(text: str, model: Model) -> date:
+    """Read the day of --origin, or take the last one of the model's plan.
+
+    Raises
+    ------
+    ConfigError
+        The text is no day.
+    """
+    if not text:
+        return model.note.plan.evaluation.origins[-1]
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--origin {text} is no day; write it as 2011-09-30.") from error
