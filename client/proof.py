@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from client.archive import Model
@@ -20,9 +19,9 @@ from client.forecast import forecast_demand
 from client.logistic import forecast_logistic
 from client.personalise import personalise
 from client.prediction import Scene, set_up
-from common.bootstrap import Gain, measure_gain
 from common.errors import ConfigError, DataError
 from common.features import build_series
+from common.gain import Gain, estimate_gain
 from common.loss import COMPARED, entity_losses, entity_weights
 from common.metric import Forecast, Outcome, observe, score_demand, score_purchases
 from common.model import DemandGRU
@@ -30,7 +29,6 @@ from common.plan import Plan
 from common.warm.start import start_model
 
 FEDERATED = "federated", "personalised"
-RESAMPLES = 1000
 LONGEST_IDLE_DAYS, HORIZONS_PER_IDLE = 7, 4  # nothing sold for longer at the end, and the rows are taken to end before
 
 
@@ -88,7 +86,7 @@ def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) 
     }
     best_own = min((name for name in losses if name not in FEDERATED), key=lambda name: losses[name].sum())
     weights = entity_weights(outcome.actual, outcome.counted, task=task)
-    gains = {name: _gain(losses[name], losses[best_own], weights) for name in FEDERATED}
+    gains = {name: estimate_gain(losses[name], losses[best_own], weights) for name in FEDERATED}
     return Proof(
         origin=origin,
         last=last,
@@ -142,9 +140,3 @@ def _score(forecast: Forecast, outcome: Outcome, plan: Plan) -> dict[str, float 
         return score_demand(forecast, outcome)
     assert forecast.probability is not None  # noqa: S101  for mypy: every method here gives one
     return score_purchases(forecast.probability, outcome.actual.sum(axis=1) > 0)
-
-
-def _gain(loss: np.ndarray, against: np.ndarray, weights: np.ndarray) -> Gain | None:
-    """Compare over all entities, with an interval over which of them the merchant might have had."""
-    sums = np.stack([loss, against, weights], axis=1)[:, None]
-    return measure_gain(sums, resamples=RESAMPLES, generator=np.random.default_rng(0))

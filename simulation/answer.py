@@ -8,7 +8,7 @@ and so favours staying alone.
 `summary.json` keeps the answer under the key `answer`:
 
     method, against, chosen     what was compared, and how the two were chosen: routers, nearest, asked
-    resamples, confidence       of the bootstrap (`common.bootstrap`)
+    resamples, confidence       of the bootstrap (`simulation.bootstrap`)
     metrics                     METRIC → pooled, small_merchants, merchants, sizes, counts, worst_size, worst_tenth
     history                     how many months of own history the federation is worth (`simulation.history`)
 
@@ -27,8 +27,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from common.bootstrap import CONFIDENCE, Gain, measure_gain
 from common.errors import ConfigError
+from common.gain import CONFIDENCE, Gain
+from simulation.bootstrap import measure_gain
 from simulation.evidence import Evidence, measure_losses
 from simulation.summary import SMALL_MERCHANT_ENTITIES
 

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from common.bootstrap import CONFIDENCE, draw_counts
 from common.features import build_series
+from common.gain import CONFIDENCE
 from common.loss import COMPARED, entity_losses, entity_weights
 from common.metric import Forecast
+from simulation.bootstrap import draw_counts
 from simulation.trial import Trial
 
 MONTH_DAYS = 30

@@ -20,7 +20,7 @@ from client.place import JsonOption, Place, PlaceOption, print_json
 
 if TYPE_CHECKING:
     from client.proof import Proof
-    from common.bootstrap import Gain
+    from common.gain import Gain
 
 SHOWN = {"wql": ("wape", "wql", "coverage80_mid", "bias"), "log_loss": ("log_loss", "auc", "brier")}
 CALLED = {"wql": "quantile loss", "log_loss": "log-loss"}

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from common import bootstrap
-from common.bootstrap import FEWEST_ENTITIES, draw_counts, measure_gain
+from common.gain import FEWEST_ENTITIES
+from simulation import bootstrap
+from simulation.bootstrap import draw_counts, measure_gain
 
 
 def sums_of(value, against, weight=None):

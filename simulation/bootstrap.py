@@ -12,38 +12,13 @@ B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-CONFIDENCE = 0.95
-FEWEST_ENTITIES = 10  # with fewer a percentile interval is far too short to be shown
+from common.gain import CONFIDENCE, FEWEST_ENTITIES, Gain
+
 CHUNK_DRAWS = 4_000_000  # of entities, in memory at a time
-
-
-@dataclass(frozen=True)
-class Gain:
-    """How much lower the loss `value` is than the loss `against`, as a share of `against`.
-
-    Attributes
-    ----------
-    low, high
-        95 % interval of the gain; absent where there are too few entities for one.
-    """
-
-    value: float
-    against: float
-    gain: float
-    low: float | None
-    high: float | None
-
-    @property
-    def verdict(self) -> str:
-        """Better or worse where the whole interval says so, unclear otherwise."""
-        if self.low is None or self.high is None:
-            return "unclear"
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "unclear"
 
 
 def measure_gain(
