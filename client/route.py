@@ -44,7 +44,7 @@ def _excess(loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity
     return max(float(beyond), 0.0) / max(float(best.mean()), LEAST_LOSS)
 
 
-def average(forecasts: Sequence[Forecast], weights: Sequence[float]) -> Forecast:
+def average(forecasts: Sequence[Forecast], weights: Sequence[float], *, counts: bool) -> Forecast:
     """Average forecasts of the same entities: means and quantiles as they are, probabilities as log-odds.
 
     A forecast without quantiles stands for all of them with its median; one without a probability has no say in that.
@@ -53,7 +53,11 @@ def average(forecasts: Sequence[Forecast], weights: Sequence[float]) -> Forecast
     ----------
     weights
         Of each forecast, not negative; they need not add up to one.
+    counts
+        Whether demand is counted: then the median and every quantile are the nearest count, since an interval that
+        begins at a hundredth of one piece leaves out the days without demand.
     """
+    nearest = np.rint if counts else np.asarray
     odds = [
         (logit(np.clip(forecast.probability, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)), weight)
         for forecast, weight in zip(forecasts, weights, strict=True)
@@ -61,8 +65,8 @@ def average(forecasts: Sequence[Forecast], weights: Sequence[float]) -> Forecast
     ]
     return Forecast(
         mean=np.average([forecast.mean for forecast in forecasts], axis=0, weights=weights),
-        median=np.average([forecast.median for forecast in forecasts], axis=0, weights=weights),
-        quantiles=np.average([quantiles_of(forecast) for forecast in forecasts], axis=0, weights=weights),
+        median=nearest(np.average([forecast.median for forecast in forecasts], axis=0, weights=weights)),
+        quantiles=nearest(np.average([quantiles_of(forecast) for forecast in forecasts], axis=0, weights=weights)),
         probability=expit(np.average([each for each, _ in odds], axis=0, weights=[weight for _, weight in odds]))
         if odds
         else None,

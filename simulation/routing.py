@@ -182,7 +182,8 @@ def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *,
         compared, rows = np.intersect1d(rehearsal.rows_of(merchant), counted), trial.rows_of(merchant)
         choices[merchant] = weigh_methods({name: losses[name][compared] for name in candidates})
         rows_of.append(rows)
-        served.append(average([forecasts[name].select(rows) for name in candidates], list(choices[merchant].values())))
+        own, weights = [forecasts[name].select(rows) for name in candidates], list(choices[merchant].values())
+        served.append(average(own, weights, counts=trial.plan.model.likelihood != "log_normal"))
     return Routed(Forecast.concatenate(served).select(np.argsort(np.concatenate(rows_of))), choices)
 
 

@@ -42,7 +42,7 @@ def test_an_average_is_one_of_means_of_quantiles_and_of_log_odds():
     ones = np.ones((2, 1))
     point = Forecast(2 * ones, 2 * ones, None, np.array([0.5, 0.2]))
     spread = Forecast(4 * ones, 3 * ones, np.tile(np.arange(9.0), (2, 1, 1)), np.array([0.9, 0.2]))
-    both = average([point, spread], [0.5, 0.5])
+    both = average([point, spread], [0.5, 0.5], counts=False)
     np.testing.assert_allclose(both.mean, 3 * ones)
     np.testing.assert_allclose(both.median, 2.5 * ones)
     assert both.quantiles is not None
@@ -53,14 +53,25 @@ def test_an_average_is_one_of_means_of_quantiles_and_of_log_odds():
 
 def test_an_average_takes_weights_and_what_has_none_is_not_asked():
     low, high = (Forecast(x, x, None, np.full(2, p)) for x, p in ((np.ones((2, 1)), 0.5), (5 * np.ones((2, 1)), 0.9)))
-    both = average([low, high], [3.0, 1.0])
+    both = average([low, high], [3.0, 1.0], counts=False)
     np.testing.assert_allclose(both.median, 2 * np.ones((2, 1)))
     assert both.probability is not None
     np.testing.assert_allclose(both.probability, 9**0.25 / (1 + 9**0.25))
-    silent = average([Forecast(low.mean, low.median, None, None), high], [1.0, 0.0])
+    silent = average([Forecast(low.mean, low.median, None, None), high], [1.0, 0.0], counts=False)
     assert silent.probability is None
 
 
 def test_an_average_of_forecasts_without_probabilities_has_none():
     point = Forecast(np.ones((2, 1)), np.ones((2, 1)), None, None)
-    assert average([point, point], [1.0, 3.0]).probability is None
+    assert average([point, point], [1.0, 3.0], counts=False).probability is None
+
+
+# Zero is within the interval of an average of counts, however little a candidate that never says zero has to say.
+def test_an_average_of_counts_is_one_of_counts():
+    counted = Forecast(np.ones((1, 1)), np.ones((1, 1)), np.array([[[0.0, 0, 0, 0, 1, 1, 1, 2, 3]]]), None)
+    point = Forecast(np.full((1, 1), 1.6), np.full((1, 1), 1.6), None, None)
+    both = average([counted, point], [0.98, 0.02], counts=True)
+    assert both.quantiles is not None
+    assert both.quantiles.tolist() == counted.quantiles.tolist()
+    assert both.median.tolist() == [[1.0]]
+    np.testing.assert_allclose(both.mean, [[1.012]])
