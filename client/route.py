@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 
 from common.metric import QUANTILE_LEVELS, Forecast
 
-POWER = 60.0  # of the loss: a method that is 1 % worse beyond doubt has half the say of the best, 8 % a hundredth
+POWER = 30.0  # of the loss: a method that is 2 % worse beyond doubt has half the say of the best, 15 % a hundredth
 LEAST_PROBABILITY = 1e-6
 LEAST_LOSS = 1e-12
 
