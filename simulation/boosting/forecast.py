@@ -35,7 +35,9 @@ def forecast_boosted_local(trial: Trial, *, seed: int, on_step: OnStep = lambda 
     """Fit once per merchant, and put the forecasts back in the panel's order."""
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
     worth = trial.plan.evaluation.task == "demand" and trial.panel.target.size > NOT_WORTH_WORKERS
-    workers = Parallel(os.cpu_count() if worth else 1, return_as="generator")
+    workers = Parallel(  # no memory maps: torch warns of arrays that cannot be written
+        os.cpu_count() if worth else 1, return_as="generator", max_nbytes=None
+    )
     one = delayed(_forecast)
     forecasts: list[Forecast] = []
     for forecast in workers(
