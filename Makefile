@@ -41,7 +41,7 @@ online-retail-products: setup  ## units per product, 28 days ahead (reads DATA)
 favorita: setup  ## transactions per shop, 28 days ahead (reads DATA)
 	$(BIN)/hansa-sim run plans/favorita.toml --out $(RUNS)/favorita --data-root $(DATA) --resume
 
-experiments: demo rossmann favorita online-retail-customers online-retail-products  ## every plan, every method: hours
+experiments: demo rossmann favorita online-retail-customers online-retail-products  ## every plan, every method: an hour and a half
 
 readme-table: setup  ## write what the runs reached into README.md
 	$(BIN)/hansa-sim table $(wildcard $(addprefix $(RUNS)/,demo online-retail-customers online-retail-products rossmann favorita)) --into README.md
