@@ -20,11 +20,10 @@ from client.logistic import forecast_logistic
 from client.personalise import personalise
 from client.prediction import Scene, set_up
 from common.errors import ConfigError, DataError
-from common.features import build_series
+from common.features import Series, build_series
 from common.gain import Gain, estimate_gain
 from common.loss import COMPARED, entity_losses, entity_weights
 from common.metric import Forecast, Outcome, observe, score_demand, score_purchases
-from common.model import DemandGRU
 from common.plan import Plan
 from common.warm.start import start_model
 
@@ -79,7 +78,8 @@ def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) 
     last = origin + timedelta(days=scene.plan.model.horizon_days - 1)
     _require_rows(scene, last, later=origin > learned)
     outcome, task = observe(scene.panel, scene.plan.model, scene.day), scene.plan.evaluation.task
-    forecasts = {**_forecast_alone(scene, device), **_forecast_together(scene, device)}
+    series = build_series(scene.panel, scene.plan.model, scene.day)
+    forecasts = {**_forecast_alone(scene, series, device), **_forecast_together(scene, series, device)}
     losses = {
         name: entity_losses(forecast, outcome.actual, outcome.counted, metric=COMPARED[task][0])
         for name, forecast in forecasts.items()
@@ -109,7 +109,7 @@ def _require_rows(scene: Scene, last: date, *, later: bool) -> None:
         )
 
 
-def _forecast_alone(scene: Scene, device: torch.device) -> dict[str, Forecast]:
+def _forecast_alone(scene: Scene, series: Series, device: torch.device) -> dict[str, Forecast]:
     """Give what the merchant could have said without anybody."""
     panel, plan, day = scene.panel, scene.plan.model, scene.day
     simple = {
@@ -119,20 +119,17 @@ def _forecast_alone(scene: Scene, device: torch.device) -> dict[str, Forecast]:
     }
     if scene.plan.evaluation.task == "purchase":
         simple["logistic"] = forecast_logistic(panel, plan, day)
-    untrained = start_model(plan, build_series(panel, plan, day), seed=0, warm=False)
-    return {**simple, "anchor": _forecast(untrained, scene, device)}
+    untrained = start_model(plan, series, seed=0, warm=False)
+    return {**simple, "anchor": forecast_demand(untrained, series, device=device)}
 
 
-def _forecast_together(scene: Scene, device: torch.device) -> dict[str, Forecast]:
+def _forecast_together(scene: Scene, series: Series, device: torch.device) -> dict[str, Forecast]:
     """Give what the federation's model says, as it is and fitted to the merchant."""
     own = personalise(scene.network, scene.panel, scene.plan.model, scene.day)
     return {
-        name: _forecast(network, scene, device) for name, network in zip(FEDERATED, (scene.network, own), strict=True)
+        name: forecast_demand(network, series, device=device)
+        for name, network in zip(FEDERATED, (scene.network, own), strict=True)
     }
-
-
-def _forecast(network: DemandGRU, scene: Scene, device: torch.device) -> Forecast:
-    return forecast_demand(network, build_series(scene.panel, scene.plan.model, scene.day), device=device)
 
 
 def _score(forecast: Forecast, outcome: Outcome, plan: Plan) -> dict[str, float | None]:

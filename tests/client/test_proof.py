@@ -19,6 +19,7 @@ from client.place import Place
 from client.prediction import set_up
 from client.proof import FEDERATED, _forecast_alone, _forecast_together, prove
 from common.errors import ConfigError, DataError
+from common.features import build_series
 from common.message import release
 from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
@@ -100,7 +101,9 @@ PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial
 @pytest.mark.parametrize("forecast_all", [_forecast_alone, _forecast_together])
 def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all, sections):
     model = make_model(make_plan(**sections), 2.0)
-    one, other = (forecast_all(set_up(model, write_rows(factor=factor), ORIGIN), CPU) for factor in (1, 5))
+    scenes = [set_up(model, write_rows(factor=factor), ORIGIN) for factor in (1, 5)]
+    series = [build_series(scene.panel, scene.plan.model, scene.day) for scene in scenes]
+    one, other = (forecast_all(scene, seen, CPU) for scene, seen in zip(scenes, series, strict=True))
     assert set(one) == set(other)
     for name in one:
         for part in ("mean", "median", "quantiles", "probability"):
