@@ -66,16 +66,16 @@ test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow
 
 test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its ledger against what arrived
-	$(BIN)/pytest -m slow -s tests/client/test_kill.py
+	$(BIN)/pytest -m slow -s tests/client/account/test_kill.py
 
 audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
-	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/client/audit/test_replay.py tests/simulation/test_audit.py
+	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/client/audit/test_replay.py tests/simulation/experiment/test_audit.py
 
 audit-table: setup  ## write the table of planted faults into docs/audit.md
 	AUDIT_TABLE=write $(BIN)/pytest -m slow tests/client/audit/test_planted.py
 
 test-network: setup  ## a federation of processes under kill -9, thirty merchants, and a hostile coordinator
-	$(BIN)/pytest -m slow -s tests/network tests/client/test_daemon.py
+	$(BIN)/pytest -m slow -s tests/network tests/client/daemon/test_loop.py
 
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 
 from certs.key import NODE_CURVE, TLS_CURVE
 from common.errors import ConfigError, DataError
-from common.plan import Count, Section
+from common.plan.schema import Count, Section
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]

@@ -13,23 +13,23 @@ import typer
 from pydantic import ValidationError
 
 from certs.key import read_or_make_signing_key
-from client.card import PublicCohort, make_card
+from client.account.agreement import LARGEST_MODEL, Offer, agree
+from client.account.ledger.cli import ledger_app
+from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
 from client.command.audit import audit
 from client.command.doctor import doctor
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.run import run
-from client.guard import LARGEST_MODEL, Offer, agree
-from client.ledger.cli import ledger_app
-from client.ledger.ledger import Ledger
-from client.page import write_page
-from client.place import JsonOption, Place, PlaceOption, print_json, write_new
-from client.policy import read_policy
-from client.signature import sign_card, verify_card
-from client.tap import departures_of, describe, explain, hex_lines
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json, write_new
+from client.transparency.card import PublicCohort, make_card
+from client.transparency.card_page import write_page
+from client.transparency.card_signature import sign_card, verify_card
+from client.transparency.sent_messages import departures_of, describe, explain, hex_lines
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
-from common.plan import explain_faults, read_plan
+from common.plan.reading import explain_faults, read_plan
 from common.privacy.accounting import epsilon_of
 
 EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
@@ -56,7 +56,7 @@ def policy(
     as_json: JsonOption = False,
 ) -> None:
     """Write a commented starter policy."""
-    text = files("client").joinpath("starter.toml").read_text()
+    text = files("client.account").joinpath("starter.toml").read_text()
     if out is not None:
         write_new(out, text)
     if as_json:
@@ -79,11 +79,11 @@ def consider(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether the policy allows PLAN, with which noise and at what price; nothing is sent or spent."""
-    place = Place(folder)
-    own, plan = read_policy(place.policy), read_plan(plan_file)
+    home = MerchantFolder(folder)
+    own, plan = read_policy(home.policy), read_plan(plan_file)
     offer = Offer(plan, not without_noise, coordinator, cohort)
     said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
-    with closing(Ledger(place.ledger)) as ledger:
+    with closing(Ledger(home.ledger)) as ledger:
         try:
             mechanism = agree(own, offer, ledger, num_coordinates=LARGEST_MODEL).mechanism
         except PrivacyError as error:
@@ -115,7 +115,7 @@ def tap(
     as_json: JsonOption = False,
 ) -> None:
     """Show what left, byte for byte, and say what it means."""
-    with closing(Ledger(Place(folder).ledger)) as ledger:
+    with closing(Ledger(MerchantFolder(folder).ledger)) as ledger:
         departures = [found for found in departures_of(ledger) if line in (None, found.line)]
     if line is not None and not departures:
         raise DataError(f"Line {line} has no message; see: hansa-client tap")
@@ -147,19 +147,19 @@ def card(
     as_json: JsonOption = False,
 ) -> None:
     """Issue the signed privacy card of one release, as JSON and as a page."""
-    place = Place(folder)
+    home = MerchantFolder(folder)
     if check is not None:
-        _check_card(place, check, as_json=as_json)
+        _check_card(home, check, as_json=as_json)
         return
-    with closing(Ledger(place.ledger)) as ledger:
+    with closing(Ledger(home.ledger)) as ledger:
         issued = make_card(
             ledger,
-            read_policy(place.policy),
+            read_policy(home.policy),
             release,
             cohort=None if cohort is None else _read_cohort(cohort),
             audit=None if audit is None else _read_object(audit),
         )
-    signed = sign_card(issued, read_or_make_signing_key(place.key))
+    signed = sign_card(issued, read_or_make_signing_key(home.key))
     if out is not None:
         write_new(out, write_page(signed))
         write_new(out.with_suffix(".json"), json.dumps(signed, indent=2) + "\n")
@@ -169,20 +169,20 @@ def card(
         typer.echo(f"Wrote {out} and {out.with_suffix('.json')}.")
 
 
-def _check_card(place: Place, file: Path, *, as_json: bool) -> None:
+def _check_card(home: MerchantFolder, file: Path, *, as_json: bool) -> None:
     try:
         checked = verify_card(_read_object(file))
-        with closing(Ledger(place.ledger)) as ledger:
+        with closing(Ledger(home.ledger)) as ledger:
             if checked["ledger"]["head"] not in ledger.heads:
                 raise PrivacyError(
-                    f"{place.ledger} never had the head of {file}; it is another ledger or an older copy."
+                    f"{home.ledger} never had the head of {file}; it is another ledger or an older copy."
                 )
     except PrivacyError as error:
         said = {"true": False, "reason": str(error)}
     else:
         said = {
             "true": True,
-            "reason": f"{file} is signed as it stands, and {place.ledger} has passed through its head.",
+            "reason": f"{file} is signed as it stands, and {home.ledger} has passed through its head.",
         }
     if as_json:
         print_json(said)

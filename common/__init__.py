@@ -1,7 +1,7 @@
 """What both sides share, and all that passes between them."""
 
-from common.arithmetic import fix_arithmetic
 from common.flower import silence_flower
+from common.model.arithmetic import fix_arithmetic
 
 silence_flower()
 fix_arithmetic()

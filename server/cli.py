@@ -23,10 +23,10 @@ from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_ke
 from certs.request import JoinRequest, Welcome, read_document, write_document
 from common.errors import ConfigError, HansaError
 from common.file import write_whole
-from common.plan import read_plan
-from common.signature import name_key, public_bytes, sign
-from server.place import JsonOption, Place, PlaceOption, Settings
-from server.registry import Model, Registry, State
+from common.message.signature import name_key, public_bytes, sign
+from common.plan.reading import read_plan
+from server.folder import CoordinatorFolder, JsonOption, PlaceOption, Settings
+from server.registry.registry import Model, Registry, State
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,23 +73,23 @@ def init(
     settings = _check_settings(
         name=name, hosts=hosts, bind=bind, gateway_port=port, superlink_port=port + 1, status_port=port + 2
     )
-    place = Place(folder)
-    if place.settings_file.exists():
+    home = CoordinatorFolder(folder)
+    if home.settings_file.exists():
         raise ConfigError(f"There is a federation in {folder.resolve()} already; choose another --folder.")
     try:
-        place.authority.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.authority.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / ".gitignore").write_text(IGNORED)
-        _make_keys(place, settings)
-        place.settings_file.write_text(
+        _make_keys(home, settings)
+        home.settings_file.write_text(
             SETTINGS.format(**settings.model_dump() | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
         )
     except OSError as error:
         raise ConfigError(f"Cannot write in {folder}: {error.strerror}; choose a --folder of your own.") from error
-    key = name_key(public_bytes(read_or_make_signing_key(place.signing_key)))
+    key = name_key(public_bytes(read_or_make_signing_key(home.signing_key)))
     _say(
         {"federation": name, "address": settings.address, "coordinator": key, "folder": str(folder)},
         f"Made the federation {name} at {settings.address}.\nMerchants approve this coordinator as: {key}\n"
-        f"Keep {place.authority / 'authority.key'} and {place.signing_key} safe, and a copy of the folder elsewhere.",
+        f"Keep {home.authority / 'authority.key'} and {home.signing_key} safe, and a copy of the folder elsewhere.",
         as_json=as_json,
     )
 
@@ -102,19 +102,19 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Let a merchant in, with the size class that it declares; hand it back one file."""
-    place = Place(folder)
-    settings = place.read_settings()
+    home = CoordinatorFolder(folder)
+    settings = home.read_settings()
     request = read_document(request_file, JoinRequest)
-    pem = Authority(place.authority).sign_merchant(request)
-    with _registry(place) as registry:
+    pem = Authority(home.authority).sign_merchant(request)
+    with _registry(home) as registry:
         registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
     welcome = Welcome(
         federation=settings.name,
         name=request.name,
         address=settings.address,
-        authority=Authority(place.authority).pem.decode(),
+        authority=Authority(home.authority).pem.decode(),
         certificate=pem.decode(),
-        coordinator=public_bytes(read_or_make_signing_key(place.signing_key)).hex(),
+        coordinator=public_bytes(read_or_make_signing_key(home.signing_key)).hex(),
     )
     target = out or Path(f"{request.name}.welcome.json")
     write_document(welcome, target)
@@ -130,7 +130,7 @@ def revoke(
     name: Annotated[str, typer.Argument(help="The member.")], folder: PlaceOption = Path(), as_json: JsonOption = False
 ) -> None:
     """Close the gateway to a member, within a second."""
-    with _registry(Place(folder)) as registry:
+    with _registry(CoordinatorFolder(folder)) as registry:
         registry.revoke(name)
     _say({"revoked": name}, f"Revoked {name}; to let it in again, enroll a new request of it.", as_json=as_json)
 
@@ -138,9 +138,9 @@ def revoke(
 @app.command()
 def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """Sign the server's certificate anew, for two years and for the hosts of federation.toml; start `up` again then."""
-    place = Place(folder)
-    hosts = place.read_settings().hosts
-    _sign_server(place, Authority(place.authority), hosts)
+    home = CoordinatorFolder(folder)
+    hosts = home.read_settings().hosts
+    _sign_server(home, Authority(home.authority), hosts)
     _say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
 
 
@@ -150,16 +150,16 @@ def up(
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page on loopback.")] = True,
 ) -> None:
     """Start SuperLink, gateway, conductor and page; keep them running until Ctrl-C or SIGTERM."""
-    from server.dashboard import serve_dashboard  # heavy, and no other command needs them
-    from server.supervisor import Supervisor, require_free
+    from server.page.dashboard import serve_dashboard  # heavy, and no other command needs them
+    from server.process.supervisor import Supervisor, require_free
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    place = Place(folder)
-    settings = place.read_settings()
-    supervisor = Supervisor(place, settings)
+    home = CoordinatorFolder(folder)
+    settings = home.read_settings()
+    supervisor = Supervisor(home, settings)
     if page:
         require_free("127.0.0.1", settings.status_port)
-        serve_dashboard(place, settings.status_port)
+        serve_dashboard(home, settings.status_port)
         typer.echo(f"The page is at http://127.0.0.1:{settings.status_port}/")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)
@@ -183,10 +183,10 @@ def launch(
     """Sign a plan and have it run, now or as soon as `up` is."""
     from common.message.proposal import PURPOSE, Proposal  # brings torch
 
-    place = Place(folder)
-    place.read_settings()
+    home = CoordinatorFolder(folder)
+    home.read_settings()
     plan = read_plan(plan_file)
-    with _registry(place) as registry:
+    with _registry(home) as registry:
         members = sum(member.is_welcome for member in registry.members())
         if not members:
             raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
@@ -195,7 +195,7 @@ def launch(
             raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
         proposal = Proposal(plan=plan, private=not without_noise, cohort_size=members)
         number = registry.add_launch(
-            sign(proposal.to_bytes(), read_or_make_signing_key(place.signing_key), purpose=PURPOSE),
+            sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
             run_hash=proposal.run_hash,
             plan=plan.name,
             num_rounds=plan.training(private=proposal.private).num_rounds,
@@ -219,18 +219,18 @@ def status(
     """Show members, rounds, what each size class has spent, and models."""
     from rich.console import Console
 
-    from server.status import draw_status, gather_status  # brings torch
+    from server.page.status import draw_status, gather_status  # brings torch
 
-    place = Place(folder)
-    place.read_settings()
+    home = CoordinatorFolder(folder)
+    home.read_settings()
     console = Console()
-    with _registry(place) as registry:
+    with _registry(home) as registry:
         if as_json:
-            typer.echo(json.dumps(gather_status(place, registry), indent=2, allow_nan=False))
+            typer.echo(json.dumps(gather_status(home, registry), indent=2, allow_nan=False))
         elif not live:
-            console.print(draw_status(gather_status(place, registry)))
+            console.print(draw_status(gather_status(home, registry)))
         else:
-            _watch(place, registry, console)
+            _watch(home, registry, console)
 
 
 @app.command()
@@ -240,7 +240,7 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Stop a launch after the round that runs; nothing is lost."""
-    with _registry(Place(folder)) as registry:
+    with _registry(CoordinatorFolder(folder)) as registry:
         if registry.launch(number).state != State.RUNNING:
             raise ConfigError(f"Launch {number} does not run; it is {registry.launch(number).state}.")
         registry.note_launch(number, state=State.STOPPED, reason="stopped by hand")
@@ -256,7 +256,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Let a stopped launch go on where it was."""
-    with _registry(Place(folder)) as registry:
+    with _registry(CoordinatorFolder(folder)) as registry:
         if registry.launch(number).state != State.STOPPED:
             raise ConfigError(f"Launch {number} was not stopped; it is {registry.launch(number).state}.")
         registry.note_launch(number, state=State.RUNNING, reason="")
@@ -266,9 +266,9 @@ def resume(
 @models_app.command("list")
 def list_models(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """List every released model."""
-    from server.status import describe_model  # brings torch
+    from server.page.status import describe_model  # brings torch
 
-    with _registry(Place(folder)) as registry:
+    with _registry(CoordinatorFolder(folder)) as registry:
         said = [describe_model(registry, model) for model in registry.models()]
     if as_json:
         typer.echo(json.dumps(said, indent=2))
@@ -285,9 +285,9 @@ def show_model(
     as_json: JsonOption = False,
 ) -> None:
     """Show where a model comes from, what it cost, and who has it."""
-    from server.status import describe_model  # brings torch
+    from server.page.status import describe_model  # brings torch
 
-    with _registry(Place(folder)) as registry:
+    with _registry(CoordinatorFolder(folder)) as registry:
         said = describe_model(registry, _find_model(registry, model_hash))
     if as_json:
         typer.echo(json.dumps(said, indent=2))
@@ -303,15 +303,15 @@ def pull_model(
     as_json: JsonOption = False,
 ) -> None:
     """Copy a model (safetensors), its signed note and its card into a folder."""
-    from server.status import describe_model  # brings torch
+    from server.page.status import describe_model  # brings torch
 
-    place = Place(folder)
-    with _registry(place) as registry:
+    home = CoordinatorFolder(folder)
+    with _registry(home) as registry:
         model = _find_model(registry, model_hash)
         card = describe_model(registry, model)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / model.file).write_bytes((place.models / model.file).read_bytes())
+        (out / model.file).write_bytes((home.models / model.file).read_bytes())
         (out / "note.json").write_bytes(model.signed.content)
         (out / "note.signature").write_bytes(model.signed.signature)
         (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
@@ -329,18 +329,18 @@ def _check_settings(**values: Any) -> Settings:
         ) from error
 
 
-def _make_keys(place: Place, settings: Settings) -> None:
-    authority = make_authority(place.authority, settings.name)
-    _sign_server(place, authority, settings.hosts)
-    read_or_make_signing_key(place.signing_key)
-    place.secret.touch(mode=0o600)
-    place.secret.write_bytes(secrets.token_bytes(32))
+def _make_keys(home: CoordinatorFolder, settings: Settings) -> None:
+    authority = make_authority(home.authority, settings.name)
+    _sign_server(home, authority, settings.hosts)
+    read_or_make_signing_key(home.signing_key)
+    home.secret.touch(mode=0o600)
+    home.secret.write_bytes(secrets.token_bytes(32))
 
 
-def _sign_server(place: Place, authority: Authority, hosts: Sequence[str]) -> None:
-    key = read_or_make_curve_key(place.authority / "server.key", TLS_CURVE)
+def _sign_server(home: CoordinatorFolder, authority: Authority, hosts: Sequence[str]) -> None:
+    key = read_or_make_curve_key(home.authority / "server.key", TLS_CURVE)
     names = dict.fromkeys((*hosts, "127.0.0.1"))  # the SuperLink shows it too, on loopback
-    write_whole(place.authority / "server.pem", authority.sign_server(list(names), key.public_key()))
+    write_whole(home.authority / "server.pem", authority.sign_server(list(names), key.public_key()))
 
 
 def _find_model(registry: Registry, first_digits: str) -> Model:
@@ -350,14 +350,14 @@ def _find_model(registry: Registry, first_digits: str) -> Model:
     return found[0]
 
 
-def _watch(place: Place, registry: Registry, console: Console) -> None:
+def _watch(home: CoordinatorFolder, registry: Registry, console: Console) -> None:
     from rich.live import Live
 
-    from server.status import draw_status, gather_status
+    from server.page.status import draw_status, gather_status
 
     with Live(console=console, auto_refresh=False) as shown:
         while True:
-            said = gather_status(place, registry)
+            said = gather_status(home, registry)
             shown.update(draw_status(said), refresh=True)
             if said["launches"] and all(found["state"] != State.RUNNING for found in said["launches"]):
                 return
@@ -365,9 +365,9 @@ def _watch(place: Place, registry: Registry, console: Console) -> None:
 
 
 @contextmanager
-def _registry(place: Place) -> Iterator[Registry]:
-    place.read_settings()
-    with closing(Registry(place.registry)) as registry:
+def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
+    home.read_settings()
+    with closing(Registry(home.registry)) as registry:
         yield registry
 
 

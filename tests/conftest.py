@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.features import Examples, Series, build_series
-from common.model import DemandGRU, entity_losses, get_vector, make_model, set_vector
-from common.panel import Panel
-from common.plan import Plan
+from common.data.panel import Panel
+from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
+from common.model.features import Examples, Series, build_series
+from common.plan.schema import Plan
 
 torch.set_num_threads(1)  # torch's threads spin where another process holds a core: a suite of 30 s takes minutes
 

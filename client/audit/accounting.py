@@ -10,9 +10,9 @@ import math
 
 from scipy.integrate import quad
 
-from client.app import Answers
 from client.audit.report import LevelReport
-from client.audit.subject import Silence, Subject, ask
+from client.audit.subject import AuditSubject, Silence, ask
+from client.round.answers import Answers
 from common.errors import HansaError
 from common.privacy import accounting
 
@@ -23,7 +23,7 @@ ROUND_COUNTS = (1, 50)
 FEW_ROUNDS = 3
 
 
-def check_accounting(subject: Subject) -> LevelReport:
+def check_accounting(subject: AuditSubject) -> LevelReport:
     """Check the claim of this plan, the formulas behind it, and that no round is answered unpaid."""
     mu = math.sqrt(subject.num_rounds) / subject.mechanism.noise_multiplier
     true_delta = delta_by_definition(mu, subject.epsilon)
@@ -53,7 +53,7 @@ def delta_by_definition(mu: float, epsilon: float) -> float:
     return float(exceeds) / math.sqrt(2 * math.pi)
 
 
-def _check_charges(subject: Subject) -> list[str]:
+def _check_charges(subject: AuditSubject) -> list[str]:
     """Charge every round with 1/σ², all rounds with their sum, delta by the size class, customers twofold."""
     found = []
     owed = 1 / subject.mechanism.noise_multiplier**2
@@ -91,7 +91,7 @@ def _check_formulas() -> list[str]:
     return found[:4]
 
 
-def _check_rounds(subject: Subject) -> list[str]:
+def _check_rounds(subject: AuditSubject) -> list[str]:
     """Ask for every round twice, and for more rounds than are paid for; count the draws of noise."""
     series = subject.series(subject.rows)
     silence = Silence()

@@ -28,14 +28,14 @@ from jaxtyping import Float, Float64
 from scipy import stats
 from torch import Tensor
 
-from client.app import Answers
 from client.audit.replay import BOUND, ROUNDS, Failed, replay_rounds
 from client.audit.report import LevelReport
-from client.audit.subject import CanaryMechanism, Subject, ask
-from common.features import Series
+from client.audit.subject import AuditSubject, CanaryMechanism, ask
+from client.round.answers import Answers
+from common.model.features import Series
+from common.model.warm.start import start_training
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from common.warm.start import start_training
 
 FALSE_ALARM = 1e-3  # of the whole level: half for mu, the rest shared by the tests below
 MU_FALSE_ALARM = FALSE_ALARM / 2
@@ -62,7 +62,7 @@ class Effort:
     coordinates: int = 1_000_000
 
 
-def plant_canary(subject: Subject, effort: Effort) -> LevelReport:
+def plant_canary(subject: AuditSubject, effort: Effort) -> LevelReport:
     """Test the noise of the subject's messages, and how well a canary shows in them."""
     series = subject.series(subject.rows)
     series = series.select(torch.arange(min(series.num_entities, 64)))  # one chunk: noise knows no entity
@@ -75,7 +75,7 @@ def plant_canary(subject: Subject, effort: Effort) -> LevelReport:
     return LevelReport("l1", (*sentences, *more), measured | figures, FALSE_ALARM)
 
 
-def _app_noise(subject: Subject, series: Series) -> Float64[np.ndarray, "message parameter"]:
+def _app_noise(subject: AuditSubject, series: Series) -> Float64[np.ndarray, "message parameter"]:
     """Ask the app for messages with and without noise; return what was added, in accounted deviations."""
     requests = tuple(subject.request(series, number) for number in range(1, APP_MESSAGES + 1))
     silent = replay_rounds(subject, series, requests, subject.mechanism)
@@ -90,7 +90,7 @@ def _app_noise(subject: Subject, series: Series) -> Float64[np.ndarray, "message
 
 
 def _bulk_noise(
-    subject: Subject, app_noise: npt.NDArray[np.float64], effort: Effort
+    subject: AuditSubject, app_noise: npt.NDArray[np.float64], effort: Effort
 ) -> Float64[np.ndarray, "message parameter"]:
     size = app_noise.shape[1]
     total = torch.zeros(size, dtype=torch.int64)
@@ -101,7 +101,7 @@ def _bulk_noise(
 
 
 def _test_noise(
-    app_noise: npt.NDArray[np.float64], bulk: npt.NDArray[np.float64], subject: Subject, series: Series
+    app_noise: npt.NDArray[np.float64], bulk: npt.NDArray[np.float64], subject: AuditSubject, series: Series
 ) -> tuple[list[str], dict[str, float | int]]:
     """Hold the noise against independent standard Gaussians."""
     found = []
@@ -119,7 +119,7 @@ def _test_noise(
     return found, {"sd / accounted": deviation(every), "coordinates": every.size}
 
 
-def _test_places(noise: npt.NDArray[np.float64], subject: Subject, series: Series) -> list[str]:
+def _test_places(noise: npt.NDArray[np.float64], subject: AuditSubject, series: Series) -> list[str]:
     """Look for coordinates and tensors with too little noise."""
     found = []
     per_coordinate = np.sqrt((noise**2).mean(0))
@@ -147,7 +147,7 @@ def _weakest_direction(noise: npt.NDArray[np.float64]) -> Float64[np.ndarray, " 
 
 
 def _tell_apart(
-    subject: Subject, series: Series, direction: npt.NDArray[np.float64], effort: Effort
+    subject: AuditSubject, series: Series, direction: npt.NDArray[np.float64], effort: Effort
 ) -> tuple[list[str], dict[str, float | int]]:
     """Release sums with and without the canary at a noise of one clipping norm, and tell them apart."""
     unit = Mechanism(subject.clipping_norm, 1.0)

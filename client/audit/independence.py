@@ -20,12 +20,12 @@ import torch
 from jaxtyping import Float64
 from scipy import stats
 
-from client.app import Answers
 from client.audit.canary import deviation
 from client.audit.report import LevelReport
-from client.audit.subject import Subject, ask
-from common.features import Series
+from client.audit.subject import AuditSubject, ask
+from client.round.answers import Answers
 from common.message.round import RoundRequest
+from common.model.features import Series
 from common.privacy.lattice import LATTICE_BITS
 from common.privacy.noise import SecureNoise
 
@@ -36,7 +36,7 @@ SHIFT_FALSE_ALARM = 1e-4
 FALSE_ALARM = PAIR_FALSE_ALARM + SHIFT_FALSE_ALARM
 
 
-def compare_noise(subject: Subject) -> LevelReport:
+def compare_noise(subject: AuditSubject) -> LevelReport:
     """Compare the noise of merchants and rounds."""
     nobody = subject.series(subject.rows).select(torch.arange(0))
     requests = [subject.request(nobody, number) for number in range(1, ROUNDS + 1)]
@@ -55,12 +55,12 @@ def compare_noise(subject: Subject) -> LevelReport:
     return LevelReport("independence", (*found, *more), measured, FALSE_ALARM)
 
 
-def _new_merchant(subject: Subject, nobody: Series) -> Answers:
+def _new_merchant(subject: AuditSubject, nobody: Series) -> Answers:
     return Answers(subject.merchant(nobody, mechanism=subject.mechanism, noise=SecureNoise(), num_rounds=ROUNDS))
 
 
 def _draw_messages(
-    subject: Subject, nobody: Series, requests: list[RoundRequest]
+    subject: AuditSubject, nobody: Series, requests: list[RoundRequest]
 ) -> tuple[npt.NDArray[np.int64], bool]:
     """Return every merchant's message of every round, and whether repeated requests got the same bytes."""
     messages, repeated = [], True
@@ -72,7 +72,7 @@ def _draw_messages(
     return np.stack(messages), repeated
 
 
-def _draw_seeded(subject: Subject, nobody: Series, request: RoundRequest) -> list[npt.NDArray[np.int64]]:
+def _draw_seeded(subject: AuditSubject, nobody: Series, request: RoundRequest) -> list[npt.NDArray[np.int64]]:
     """Return two merchants' messages, drawn with every common generator seeded alike."""
     drawn = []
     for _ in range(2):

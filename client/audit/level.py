@@ -10,13 +10,15 @@ from client.audit.canary import Effort, plant_canary
 from client.audit.independence import compare_noise
 from client.audit.replay import replay_neighbours
 from client.audit.report import AuditReport, LevelReport
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 from common.errors import ConfigError
 
 LEVELS = ("l0", "l1", "independence", "accounting")
 
 
-def audit_merchant(subject: Subject, *, levels: tuple[str, ...] = LEVELS, effort: Effort | None = None) -> AuditReport:
+def audit_merchant(
+    subject: AuditSubject, *, levels: tuple[str, ...] = LEVELS, effort: Effort | None = None
+) -> AuditReport:
     """Run some levels of the audit at one merchant.
 
     Parameters
@@ -39,7 +41,7 @@ def audit_merchant(subject: Subject, *, levels: tuple[str, ...] = LEVELS, effort
         If there is no such level.
     """
     check_levels(levels, LEVELS)
-    run: dict[str, Callable[[Subject], LevelReport]] = {
+    run: dict[str, Callable[[AuditSubject], LevelReport]] = {
         "l0": replay_neighbours,
         "l1": partial(plant_canary, effort=effort or Effort()),
         "independence": compare_noise,

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from common.panel import LARGEST_VALUE, as_text
-from common.plan import DataPlan
+from common.data.panel import LARGEST_VALUE, as_text
+from common.plan.schema import DataPlan
 
 COPIES = 16
 UNLAWFUL = (float("nan"), float("inf"), 1e38)

@@ -21,13 +21,13 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from client.app import Answers
 from client.audit.neighbour import Neighbour, make_neighbours
 from client.audit.report import LevelReport
-from client.audit.subject import Reply, Silence, Subject, ask
+from client.audit.subject import AuditSubject, Reply, Silence, ask
+from client.round.answers import Answers
 from common.errors import DataError, HansaError
-from common.features import Series
 from common.message.round import RoundRequest
+from common.model.features import Series
 from common.privacy.lattice import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 
@@ -50,7 +50,9 @@ class Failed(Exception):
     """Say that a merchant gave no reply, and how it failed."""
 
 
-def replay_rounds(subject: Subject, series: Series, requests: tuple[RoundRequest, ...], mechanism: Mechanism) -> Replay:
+def replay_rounds(
+    subject: AuditSubject, series: Series, requests: tuple[RoundRequest, ...], mechanism: Mechanism
+) -> Replay:
     """Ask one merchant for some rounds, one after another, with the noise frozen.
 
     Raises
@@ -68,7 +70,7 @@ def replay_rounds(subject: Subject, series: Series, requests: tuple[RoundRequest
     return Replay(replies, tuple(silence.asked))
 
 
-def replay_neighbours(subject: Subject, *, most_violations: int = 8) -> LevelReport:
+def replay_neighbours(subject: AuditSubject, *, most_violations: int = 8) -> LevelReport:
     """Replay every neighbour of the subject's data, records that break every bound, and constructed gradients.
 
     Once `most_violations` are found the verdict is clear, and the level ends.
@@ -93,7 +95,7 @@ def replay_neighbours(subject: Subject, *, most_violations: int = 8) -> LevelRep
 Check = Callable[[], tuple[list[float], list[str]]]
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Check]]:
+def _checks(subject: AuditSubject) -> Iterator[tuple[str, Check]]:
     """Give every comparison by name; each returns the shifts it saw and a sentence per violation."""
     for factor in (1.0, TIGHT):
         replayer = _Replayer(subject, replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor))
@@ -110,7 +112,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Check]]:
 class _Replayer:
     """Replay data sets and hold them against the merchant's own."""
 
-    def __init__(self, subject: Subject, mechanism: Mechanism) -> None:
+    def __init__(self, subject: AuditSubject, mechanism: Mechanism) -> None:
         self._subject, self._mechanism = subject, mechanism
         self._series = subject.series(subject.rows)
         self._requests = tuple(subject.request(self._series, number) for number in ROUNDS)

@@ -17,27 +17,27 @@ from flwr.app import ArrayRecord, RecordDict
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from client.app import Answers, Merchant
-from client.data import read_rows
-from client.policy import Policy
+from client.account.policy import Policy
+from client.data.rows import read_rows
+from client.round.answers import Answers, Merchant
+from common.data.panel import Panel, as_text, build_panel, find_active
 from common.errors import DataError, PrivacyError
-from common.features import Series, build_series
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
-from common.model import get_vector
-from common.panel import Panel, as_text, build_panel, find_active
-from common.plan import Plan
+from common.model.demand_gru import get_vector
+from common.model.features import Series, build_series
+from common.model.warm.start import start_training
+from common.plan.schema import Plan
 from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
-from common.warm.start import start_training
 
 MOST_ENTITIES = 130  # three chunks: enough for a newcomer to move others from one chunk to the next
 AWAKE = 0.1  # a fresh output layer is zero, and then so is nearly every other gradient
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditSubject:
     """A merchant's data and terms.
 
     Attributes
@@ -183,12 +183,12 @@ def sample_entities(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     return rows[np.isin(as_text(rows[plan.data.entity]), kept)]
 
 
-def make_subject(plan: Plan, data_root: Path, policy: Policy) -> Subject:
+def make_subject(plan: Plan, data_root: Path, policy: Policy) -> AuditSubject:
     """Copy the merchant's rows, and take the noise that spends the policy's epsilon on the whole plan."""
     epsilon, delta = policy.plan.epsilon, policy.budget.delta
     num_rounds = plan.privacy.training.num_rounds
     sigma = noise_multiplier_for(epsilon=epsilon, delta=delta, num_rounds=num_rounds)
-    return Subject(
+    return AuditSubject(
         plan,
         sample_entities(read_rows(plan.data, data_root), plan),
         plan.evaluation.origins[0],

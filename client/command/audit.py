@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from client.place import JsonOption, Place, PlaceOption, print_json
-from client.policy import read_policy
-from common.plan import read_plan
+from client.account.policy import read_policy
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
+from common.plan.reading import read_plan
 
 EXIT_VIOLATION = 1
 
@@ -30,7 +30,7 @@ def audit(
     from client.audit.subject import make_subject
 
     torch.set_num_threads(1)
-    subject = make_subject(read_plan(plan_file), data_root, read_policy(Place(folder).policy))
+    subject = make_subject(read_plan(plan_file), data_root, read_policy(MerchantFolder(folder).policy))
     report = audit_merchant(subject, levels=tuple(name.strip() for name in level.split(",")) if level else LEVELS)
     if as_json:
         print_json(report.as_json())

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from client.place import JsonOption, Place, PlaceOption, print_json
-from common.plan import read_plan
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
+from common.plan.reading import read_plan
 
 EXIT_FAULT = 1
 
@@ -24,10 +24,10 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check policy, ledger, keys, certificate, clock, gateway, disk, device and data, and say how to mend each."""
-    from client.doctor import examine  # heavy, and needed here alone
+    from client.diagnosis.doctor import examine  # heavy, and needed here alone
 
     plan = None if plan_file is None else read_plan(plan_file)
-    verdicts = examine(Place(folder), plan, data_root=data_root, device=device)
+    verdicts = examine(MerchantFolder(folder), plan, data_root=data_root, device=device)
     if as_json:
         print_json([asdict(verdict) for verdict in verdicts])
     else:

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from client.ledger.ledger import Ledger
-from client.membership import Federation, accept_welcome, ask_to_join
-from client.place import JsonOption, Place, PlaceOption, print_json
-from client.policy import read_policy
+from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
+from client.daemon.membership import JoinedFederation, accept_welcome, ask_to_join
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
 from common.errors import ConfigError
-from common.plan import read_plan
+from common.plan.reading import read_plan
 
 
 def join(
@@ -28,22 +28,22 @@ def join(
     as_json: JsonOption = False,
 ) -> None:
     """Ask to join a federation under NAME, keep its --welcome, or rehearse with --dry-run."""
-    place = Place(folder)
+    home = MerchantFolder(folder)
     if sum((bool(name), welcome is not None, dry_run)) != 1:
         raise ConfigError("Give one of NAME (to ask), --welcome FILE (to keep the answer) and --dry-run (to rehearse).")
     if name:
-        said = _ask(place, name)
+        said = _ask(home, name)
     elif welcome is not None:
-        said = describe_federation(accept_welcome(place, welcome))
+        said = describe_federation(accept_welcome(home, welcome))
     else:
-        said = _rehearse(place, plan, data_root)
+        said = _rehearse(home, plan, data_root)
     if as_json:
         print_json(said)
     else:
         typer.echo("\n".join(f"{key}: {value}" for key, value in said.items()))
 
 
-def describe_federation(federation: Federation) -> dict[str, Any]:
+def describe_federation(federation: JoinedFederation) -> dict[str, Any]:
     """Say which federation was joined, and what to put into the policy."""
     welcome = federation.welcome
     return {
@@ -57,21 +57,21 @@ def describe_federation(federation: Federation) -> dict[str, Any]:
     }
 
 
-def _ask(place: Place, name: str) -> dict[str, Any]:
-    policy = read_policy(place.policy)
-    request = ask_to_join(place, name, policy)
+def _ask(home: MerchantFolder, name: str) -> dict[str, Any]:
+    policy = read_policy(home.policy)
+    request = ask_to_join(home, name, policy)
     return {
         "name": request.name,
         "size_class": request.size_class,
-        "file": str(place.request(name)),
+        "file": str(home.request(name)),
         "next": "send this file to the coordinator (it holds no secret), then: hansa-client join --welcome FILE",
     }
 
 
-def _rehearse(place: Place, plan_file: Path | None, data_root: Path) -> dict[str, Any]:
+def _rehearse(home: MerchantFolder, plan_file: Path | None, data_root: Path) -> dict[str, Any]:
     if plan_file is None:
         raise ConfigError("--dry-run rehearses a round of a plan; name it with --plan FILE.")
-    from client.rehearsal import rehearse  # heavy, and needed here alone
+    from client.diagnosis.trial_round import try_round  # heavy, and needed here alone
 
-    with closing(Ledger(place.ledger)) as ledger:
-        return rehearse(place, read_plan(plan_file), ledger, data_root=data_root)
+    with closing(Ledger(home.ledger)) as ledger:
+        return try_round(home, read_plan(plan_file), ledger, data_root=data_root)

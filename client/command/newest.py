@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.place import Place
+from client.folder import MerchantFolder
 from common.errors import ConfigError
 
 if TYPE_CHECKING:
-    from client.archive import Model
+    from client.daemon.store import Model
 
 DataRootOption = Annotated[Path, typer.Option("--data-root", help="Folder that data.path starts from.")]
 PlanHashOption = Annotated[
@@ -24,7 +24,7 @@ OriginOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
-def read_newest(place: Place, plan_hash: str) -> Model:
+def read_newest(home: MerchantFolder, plan_hash: str) -> Model:
     """Read the newest model of the federation that was joined, or of one run.
 
     Raises
@@ -32,10 +32,10 @@ def read_newest(place: Place, plan_hash: str) -> Model:
     HansaError
         None was joined, there is no model, or it is not what the coordinator signed.
     """
-    from client.archive import Archive  # these are heavy, and needed here alone
-    from client.membership import read_federation
+    from client.daemon.membership import read_federation
+    from client.daemon.store import Store  # these are heavy, and needed here alone
 
-    return Archive(place.plans, place.models, read_federation(place).coordinator).newest_model(plan_hash)
+    return Store(home.plans, home.models, read_federation(home).coordinator).newest_model(plan_hash)
 
 
 def choose_origin(text: str, model: Model) -> date:

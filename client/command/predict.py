@@ -15,7 +15,7 @@ from client.command.newest import (
     choose_origin,
     read_newest,
 )
-from client.place import JsonOption, Place, PlaceOption, print_json
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
 
 
 def predict(
@@ -29,11 +29,11 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Forecast the horizon of every entity from the newest verified model; what it writes is never to be shared."""
-    from client.device import choose_device  # these are heavy, and needed here alone
-    from client.prediction import Question, write_table
-    from client.prediction import predict as forecast
+    from client.forecast.prediction import Question, write_table
+    from client.forecast.prediction import predict as forecast
+    from common.device import choose_device  # these are heavy, and needed here alone
 
-    model = read_newest(Place(folder), plan_hash)
+    model = read_newest(MerchantFolder(folder), plan_hash)
     question = Question(
         origin=choose_origin(origin, model),
         personal=personal,

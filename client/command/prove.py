@@ -16,11 +16,11 @@ from client.command.newest import (
     choose_origin,
     read_newest,
 )
-from client.place import JsonOption, Place, PlaceOption, print_json
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
 
 if TYPE_CHECKING:
-    from client.proof import Proof
-    from common.gain import Gain
+    from client.forecast.backtest import Proof
+    from common.forecast.gain import Gain
 
 SHOWN = {"wql": ("wape", "wql", "coverage80_mid", "bias"), "log_loss": ("log_loss", "auc", "brier")}
 CALLED = {"wql": "quantile loss", "log_loss": "log-loss"}
@@ -35,10 +35,10 @@ def prove(
     as_json: JsonOption = False,
 ) -> None:
     """Hold the newest model against what you could have said alone, on your own days after those it learned from."""
-    from client.device import choose_device  # these are heavy, and needed here alone
-    from client.proof import prove as hold_against
+    from client.forecast.backtest import prove as hold_against
+    from common.device import choose_device  # these are heavy, and needed here alone
 
-    model = read_newest(Place(folder), plan_hash)
+    model = read_newest(MerchantFolder(folder), plan_hash)
     proof = hold_against(model, data_root, choose_origin(origin, model), device=choose_device(device))
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}

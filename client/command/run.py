@@ -17,14 +17,14 @@ from typing import Annotated
 import torch
 import typer
 
-from client.daemon import Daemon, Workplace
-from client.device import choose_device
-from client.fleet import Fleet
-from client.health import Health, read_node_id, serving
-from client.ledger.ledger import Ledger
-from client.membership import Membership, read_membership, require_size_class
-from client.place import JsonOption, Place, PlaceOption
-from client.policy import read_policy
+from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
+from client.daemon.gateway_client import GatewayClient
+from client.daemon.health import Health, read_node_id, serving
+from client.daemon.loop import Daemon, Workplace
+from client.daemon.membership import Membership, read_membership, require_size_class
+from client.folder import JsonOption, MerchantFolder, PlaceOption
+from common.device import choose_device
 from common.errors import ConfigError
 
 
@@ -45,14 +45,14 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Stay connected to the federation that was joined, and answer what the policy allows."""
-    place = Place(folder)
+    home = MerchantFolder(folder)
     start_logging(as_json=as_json)
     if threads:
         torch.set_num_threads(threads)
-    membership = read_membership(place)
-    require_size_class(read_policy(place.policy), membership.federation)
-    with holding(place), closing(Ledger(place.ledger)) as ledger:
-        workplace = Workplace(place, membership.federation, ledger, data_root.resolve(), choose_device(device))
+    membership = read_membership(home)
+    require_size_class(read_policy(home.policy), membership.federation)
+    with holding(home), closing(Ledger(home.ledger)) as ledger:
+        workplace = Workplace(home, membership.federation, ledger, data_root.resolve(), choose_device(device))
         is_resting = _serve(
             membership, workplace, health_port=health_port, until_idle=until_idle, rest_after=rest_after
         )
@@ -69,10 +69,10 @@ def _serve(
     until_idle: float | None,
     rest_after: float,
 ) -> bool:
-    federation, path = membership.federation, workplace.place.health
+    federation, path = membership.federation, workplace.home.health
     node_id = read_node_id(path)
     health = Health(path)
-    fleet = Fleet(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
+    fleet = GatewayClient(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(fleet), serving(health, health_port):
         daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle, rest_seconds=rest_after)
         with _stopped_by_signals(daemon):
@@ -92,7 +92,7 @@ def _stopped_by_signals(daemon: Daemon) -> Iterator[None]:
 
 
 @contextmanager
-def holding(place: Place) -> Iterator[None]:
+def holding(home: MerchantFolder) -> Iterator[None]:
     """Be the only daemon of a folder while inside.
 
     Raises
@@ -101,15 +101,15 @@ def holding(place: Place) -> Iterator[None]:
         Another one is, or the folder cannot be written.
     """
     try:
-        file = place.lock.open("a")
+        file = home.lock.open("a")
     except OSError as error:
-        raise ConfigError(f"Cannot write in {place.folder.resolve()}: {error.strerror}; make it writable.") from error
+        raise ConfigError(f"Cannot write in {home.folder.resolve()}: {error.strerror}; make it writable.") from error
     with file:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except OSError as error:
             raise ConfigError(
-                f"Another hansa-client run works on {place.folder.resolve()}; stop it, or choose another --folder."
+                f"Another hansa-client run works on {home.folder.resolve()}; stop it, or choose another --folder."
             ) from error
         yield
 

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from common.errors import MessageError
 from common.message.record import check_hash, pack, read_bytes, read_number, read_text, read_whole, unpack_about
-from common.plan import Count, Plan, Section
+from common.message.signature import SIGNATURE_BYTES, Signed
+from common.plan.schema import Count, Plan, Section
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
-from common.signature import SIGNATURE_BYTES, Signed
 
 PROPOSAL = "query.proposal"  # Flower's message type
 PURPOSE = "proposal"

@@ -31,8 +31,8 @@ from common.message.record import (
     unpack,
     unpack_about,
 )
-from common.plan import Count, Plan, Section
-from common.signature import Signed
+from common.message.signature import Signed
+from common.plan.schema import Count, Plan, Section
 
 RELEASE = "query.release"  # Flower's message type
 PURPOSE = "release"

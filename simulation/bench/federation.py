@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from common.features import cut_training
-from common.model import get_vector
+from common.model.demand_gru import get_vector
+from common.model.features import cut_training
 from common.privacy.mechanism import Mechanism
 from simulation.bench.clock import Timing, compare, describe_timings, time_side_by_side
 from simulation.bench.model import with_torch_gru
 from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, make_cohort, new_model
-from simulation.engine import CHUNK_ENTITIES, Crew, round_weights
+from simulation.engine.batch import CHUNK_ENTITIES, Workers, round_weights
 
 MERCHANTS, QUICK_MERCHANTS = (10, 100, 1000), (2, 4)
 PRIVATE, OPEN = Mechanism(1.0, 1.0), Mechanism(None, 0.0)
@@ -45,8 +45,8 @@ def _time_round(merchants: int, *, patience_seconds: float, num_threads: int) ->
     model = new_model(series)
     parameters = get_vector(model)
     with (
-        closing(Crew(model, num_threads=num_threads)) as ours,
-        closing(Crew(with_torch_gru(model), num_threads=num_threads)) as theirs,
+        closing(Workers(model, num_threads=num_threads)) as ours,
+        closing(Workers(with_torch_gru(model), num_threads=num_threads)) as theirs,
     ):
         contestants = {
             "hansa": lambda: ours.sum_gradients(parameters, chunks.__getitem__, weight_of, PRIVATE),

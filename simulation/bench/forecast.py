@@ -13,10 +13,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 
-from client.forecast import forecast_demand
+from client.forecast.released import forecast_demand
+from common.data.panel import Panel
 from common.errors import ConfigError
-from common.features import build_series
-from common.panel import Panel
+from common.model.features import build_series
 from simulation.bench.clock import compare, describe_timings, time_side_by_side
 from simulation.bench.shop import HORIZON_DAYS, draw_panel, model_plan, new_model
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common.features import Examples, cut_training
-from common.model import get_vector
+from common.model.demand_gru import get_vector
+from common.model.features import Examples, cut_training
 from common.privacy.mechanism import Mechanism
 from simulation.bench.clock import peak_bytes
 from simulation.bench.shop import draw_series, new_model
-from simulation.engine import CHUNK_ENTITIES, Crew
+from simulation.engine.batch import CHUNK_ENTITIES, Workers
 
 ENTITIES, FEW_ENTITIES, QUICK_ENTITIES = 200_000, 10_000, 1_000
 
@@ -41,5 +41,5 @@ def sum_all(entities: int, *, warm: bool) -> Tensor:
         return cut_training(series.select(rows[: len(weight_of[number])]), 1)
 
     model = new_model(series)
-    with closing(Crew(model, num_threads=1)) as crew:
+    with closing(Workers(model, num_threads=1)) as crew:
         return crew.sum_gradients(get_vector(model), cut, weight_of, Mechanism(1.0, 0.0))[0]

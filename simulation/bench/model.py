@@ -12,9 +12,9 @@ from opacus.layers import DPGRU
 from opacus.optimizers import DPOptimizer
 from torch import nn
 
-from client.gradient import ProductModule
-from common.features import Examples, cut_training
-from common.model import DemandGRU, entity_losses
+from client.round.entity_gradient import GradientFactorModule
+from common.model.demand_gru import DemandGRU, entity_losses
+from common.model.features import Examples, cut_training
 from simulation.bench.clock import compare, describe_timings, time_side_by_side
 from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, new_model
 
@@ -65,7 +65,7 @@ def _with_encoder(model: DemandGRU, encoder: nn.Module) -> DemandGRU:
 
 
 def _make_private_step(model: DemandGRU, examples: Examples) -> Step:
-    hooked, weight = ProductModule(model), torch.ones(len(examples.inputs))
+    hooked, weight = GradientFactorModule(model), torch.ones(len(examples.inputs))
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
 
     def step() -> None:

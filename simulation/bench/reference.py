@@ -19,8 +19,8 @@ from flwr.simulation import run_simulation
 from opacus.grad_sample import GradSampleModule
 from opacus.optimizers import DPOptimizer
 
-from common.features import Examples, cut_training
-from common.model import DemandGRU, entity_losses
+from common.model.demand_gru import DemandGRU, entity_losses
+from common.model.features import Examples, cut_training
 from simulation.bench.model import with_opacus_gru
 from simulation.bench.shop import draw_series, new_model
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from server.aggregation import aggregate
+from server.round.aggregation import aggregate
 from simulation.bench.clock import describe_timings, peak_bytes, time_side_by_side
 
 PARAMETERS = 30_000

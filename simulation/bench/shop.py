@@ -7,11 +7,11 @@ from datetime import date
 import numpy as np
 import torch
 
-from common.features import Series, build_series
-from common.model import DemandGRU, make_model
-from common.panel import Panel
-from common.plan import ModelPlan
-from simulation.engine import Cohort
+from common.data.panel import Panel
+from common.model.demand_gru import DemandGRU, make_model
+from common.model.features import Series, build_series
+from common.plan.schema import ModelPlan
+from simulation.engine.batch import Cohort
 
 ENTITIES_PER_MERCHANT, STEPS, HIDDEN_SIZE = 50, 104, 32
 HORIZON_DAYS = 7

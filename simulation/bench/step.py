@@ -16,8 +16,8 @@ from opacus.layers import DPGRU
 from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 
-from common.gru import GRU
-from common.product import EntityGradients
+from common.model.gradient_factors import EntityGradients
+from common.model.gru import GRU
 from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
 
 FEATURES = 32

@@ -10,9 +10,9 @@ import torch
 import typer
 
 from client.audit.level import LEVELS
-from common.plan import read_plan
-from simulation.audit import ALL_LEVELS, audit_plan
+from common.plan.reading import read_plan
 from simulation.command.terminal import EXIT_VIOLATION, split_words
+from simulation.experiment.audit import ALL_LEVELS, audit_plan
 
 
 def audit(

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.plan import read_plan
-from simulation.evening import run_evening
-from simulation.export import export_merchants
+from common.plan.reading import read_plan
+from simulation.localhost.export import export_merchants
+from simulation.localhost.federation import run_localhost_federation
 
 
 def export(
@@ -41,7 +41,7 @@ def federation(
 ) -> None:
     """Run a federation of separate processes over TLS on this machine, and show what each merchant gets of it."""
     console = Console(stderr=as_json)
-    said = run_evening(plan_file, source_file, out, merchants=merchants, epsilon=epsilon, console=console)
+    said = run_localhost_federation(plan_file, source_file, out, merchants=merchants, epsilon=epsilon, console=console)
     if as_json:
         typer.echo(json.dumps(said, indent=2))
         return

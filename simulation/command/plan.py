@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from client.check.report import Report
+from client.data.check.report import Report
 from common.errors import ConfigError
-from common.plan import read_plan
-from simulation.check import check_plan
+from common.plan.reading import read_plan
 from simulation.command.terminal import EXIT_MISTAKE, write_text
+from simulation.experiment.check import check_plan
 
 
 def plan(

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from common.errors import ConfigError
-from simulation.answer import RESAMPLES
 from simulation.command.terminal import make_console, require_page, split_words, write_text
-from simulation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
-from simulation.conclusion import conclude
-from simulation.evidence import Evidence, read_evidence
-from simulation.folder import RunFolder
-from simulation.markdown import make_markdown, put_into
+from simulation.evaluation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
+from simulation.evaluation.results import Results, read_evidence
+from simulation.evaluation.verdict import RESAMPLES
+from simulation.experiment.ending import conclude
+from simulation.experiment.folder import RunFolder
+from simulation.report.markdown import make_markdown, put_into
 from simulation.report.page import make_comparison_page
 from simulation.report.wording import verdict
 
@@ -69,7 +69,7 @@ def table(
         put_into(text, into)
 
 
-def say_answer(run: Evidence) -> None:
+def say_answer(run: Results) -> None:
     """Say the answer in words and where the page is."""
     said = verdict(run.plan, run.summary["answer"], run.metrics[0])
     typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")

@@ -13,16 +13,16 @@ import torch
 import typer
 
 from common.errors import ConfigError
-from common.plan import read_plan
-from simulation.cluster.engine import Cluster, check_cluster
+from common.plan.reading import read_plan
 from simulation.command.report import say_answer
 from simulation.command.terminal import make_console, split_words
-from simulation.display import ProgressBar
-from simulation.evidence import read_evidence
-from simulation.folder import RunFolder
-from simulation.method import check_methods
-from simulation.run import run_plan
-from simulation.summary import make_table
+from simulation.engine.cluster.engine import Cluster, check_cluster
+from simulation.evaluation.results import read_evidence
+from simulation.evaluation.summary import make_table
+from simulation.experiment.folder import RunFolder
+from simulation.experiment.progress_bar import ProgressBar
+from simulation.experiment.run import run_plan
+from simulation.method.method import check_methods
 
 
 def run(

@@ -13,11 +13,10 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from common.errors import ConfigError
-from common.plan import read_plan
-from common.warm.start import save_warm, warm_path
+from common.model.warm.start import save_warm, warm_path
+from common.plan.reading import read_plan
 from simulation.command.terminal import PIPE_WIDTH, require_page, split_words, write_text
-from simulation.display import ProgressBar
-from simulation.newcomer import (
+from simulation.experiment.newcomer import (
     describe_newcomers,
     make_newcomer_page,
     make_newcomer_table,
@@ -25,8 +24,9 @@ from simulation.newcomer import (
     say_race,
     score_newcomers,
 )
-from simulation.pretraining.train import train_warm
-from simulation.trial import load_panel, make_trial
+from simulation.experiment.progress_bar import ProgressBar
+from simulation.origin.origin import load_panel, make_trial
+from simulation.synthetic.pretraining.train import train_warm
 
 
 def warm(

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm
 
-from common.metric import QUANTILE_LEVELS
-from simulation.evidence import Record
+from common.forecast.metric import QUANTILE_LEVELS
+from simulation.evaluation.results import Record
 
 GROUPS = 10
 

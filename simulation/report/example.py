@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from simulation.evidence import Record
+from simulation.evaluation.results import Record
 
 INTERMITTENT_SHARE = 0.25  # of open buckets with demand
 SHOWN_ODDS = 9

@@ -12,14 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from simulation.answer import choose_federated, is_own
-from simulation.evidence import Evidence, Record
-from simulation.method import PRIVATE
+from simulation.evaluation.results import Record, Results
+from simulation.evaluation.summary import HEADLINE, say_privacy
+from simulation.evaluation.verdict import choose_federated, is_own
+from simulation.method.method import PRIVATE
 from simulation.report import chart, wording
 from simulation.report.calibration import Point, demand_points, purchase_points
 from simulation.report.example import choose_examples, choose_odds
 from simulation.report.figure import Picture
-from simulation.summary import HEADLINE, say_privacy
 
 TEMPLATES = Environment(
     loader=PackageLoader("simulation.report", ""),
@@ -33,7 +33,7 @@ TEMPLATES.filters.update(
 )
 
 
-def make_page(evidence: Evidence) -> str:
+def make_page(evidence: Results) -> str:
     """Write the page of a run whose summary holds its answer."""
     summary, found = evidence.summary, evidence.summary["answer"]
     headline = evidence.metrics[0]
@@ -63,7 +63,7 @@ def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> 
     return TEMPLATES.get_template("comparison.html").render(**compared, labels=labels, metrics=wording.METRICS)
 
 
-def _methods(evidence: Evidence) -> list[dict[str, Any]]:
+def _methods(evidence: Results) -> list[dict[str, Any]]:
     """Lay out the table of methods: one row each, its privacy, its metrics and its seconds."""
     summary = evidence.summary
     return [
@@ -77,7 +77,7 @@ def _methods(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _pictures(evidence: Evidence, compared: Mapping[str, Any] | None) -> dict[str, Markup]:
+def _pictures(evidence: Results, compared: Mapping[str, Any] | None) -> dict[str, Markup]:
     """Draw what the run can show; a picture whose methods are absent is left out."""
     shown = _shown_methods(evidence)
     records = {name: list(evidence.records(name)) for name in shown}
@@ -95,7 +95,7 @@ def _pictures(evidence: Evidence, compared: Mapping[str, Any] | None) -> dict[st
     return {name: picture.to_svg() for name, picture in drawn.items() if picture is not None}
 
 
-def _shown_methods(evidence: Evidence) -> list[str]:
+def _shown_methods(evidence: Results) -> list[str]:
     """Name the methods whose forecasts are shown: the two that are compared, else the federation or the first."""
     found = evidence.summary["answer"]
     if found:
@@ -103,12 +103,12 @@ def _shown_methods(evidence: Evidence) -> list[str]:
     return [choose_federated(evidence.methods) or evidence.methods[0]]
 
 
-def _global_models(evidence: Evidence) -> dict[str, Any]:
+def _global_models(evidence: Results) -> dict[str, Any]:
     """Give what is stated of each private model; one that is personalised afterwards spends nothing of its own."""
     return {name: stated for name, stated in evidence.summary["privacy"].items() if PRIVATE.fullmatch(name)}
 
 
-def _epsilons(evidence: Evidence) -> Picture | None:
+def _epsilons(evidence: Results) -> Picture | None:
     """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
     headline, scores = evidence.metrics[0], evidence.summary["methods"]
     points = [
@@ -129,14 +129,14 @@ def _epsilons(evidence: Evidence) -> Picture | None:
     return chart.draw_epsilons(points, references, wording.METRICS[headline].name, evidence.plan.privacy.unit)
 
 
-def _history(evidence: Evidence) -> Picture | None:
+def _history(evidence: Results) -> Picture | None:
     found = evidence.summary["answer"]
     if not found or not found["history"]:
         return None
     return chart.draw_history(found["history"]["lengths"], wording.METRICS[evidence.metrics[0]].name)
 
 
-def _examples(evidence: Evidence, records: list[Record]) -> Picture | None:
+def _examples(evidence: Results, records: list[Record]) -> Picture | None:
     last = records[-1]
     if evidence.plan.evaluation.task == "purchase":
         odds = choose_odds(last)
@@ -145,7 +145,7 @@ def _examples(evidence: Evidence, records: list[Record]) -> Picture | None:
     return chart.draw_examples(examples) if examples else None
 
 
-def _calibration(evidence: Evidence, records: Mapping[str, list[Record]]) -> Picture | None:
+def _calibration(evidence: Results, records: Mapping[str, list[Record]]) -> Picture | None:
     measure = purchase_points if evidence.plan.evaluation.task == "purchase" else demand_points
     points: dict[str, list[Point]] = {name: measure(found) for name, found in records.items()}
     known = {name: found for name, found in points.items() if found}

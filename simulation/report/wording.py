@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.plan import Plan
-from simulation.answer import federated_epsilon
+from common.plan.schema import Plan
+from simulation.evaluation.verdict import federated_epsilon
 
 
 @dataclass(frozen=True)

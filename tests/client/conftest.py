@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from client.guard import Offer
-from client.ledger.entry import Spend
-from client.ledger.ledger import Ledger, create_ledger
-from client.policy import Policy
-from common.plan import Plan
+from client.account.agreement import Offer
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger, create_ledger
+from client.account.policy import Policy
+from common.plan.schema import Plan
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 COORDINATOR = "c" * 64

@@ -16,12 +16,12 @@ import torch
 import typer
 
 from client import cli
-from client.ledger.entry import Spend
-from client.ledger.ledger import Ledger
-from client.policy import read_policy
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
 from common.message.round import RoundReply, encode_reply
+from common.message.wire import to_wire
 from common.privacy.accounting import mu_of
-from common.wire import to_wire
 
 PLAN_HASH = "a" * 64
 PAGE = Path(__file__).parents[2] / "docs" / "hansa-client.md"

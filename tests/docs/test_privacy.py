@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.tap import MEANINGS
+from client.transparency.sent_messages import MEANINGS
 from common.message.proposal import TERMS_FIELDS
 from common.message.release import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply

@@ -24,8 +24,8 @@ from flwr.supercore.date import now
 from certs.authority import Authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_request, public_pem, read_document, write_document
-from server.place import Place
-from simulation.network import free_port
+from server.folder import CoordinatorFolder
+from simulation.localhost.processes import free_port
 
 PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
 
@@ -75,15 +75,15 @@ class Knocker:
 class Coordinator:
     """A federation's folder, and its `up`."""
 
-    place: Place
+    home: CoordinatorFolder
     port: int
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-c", "from server.cli import main; main()"]
-        with (self.place.folder / "up.log").open("ab") as log:
+        with (self.home.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "up", "--folder", str(self.place.folder)],
+                [*command, "up", "--folder", str(self.home.folder)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -109,18 +109,18 @@ class Coordinator:
 
     def join(self, name: str, *, days: float | None = None) -> Knocker:
         """Let a merchant in; with `days` its certificate is valid for another time than usual."""
-        folder = self.place.folder / "merchants" / name
+        folder = self.home.folder / "merchants" / name
         folder.mkdir(parents=True, exist_ok=True)
         tls_key = read_or_make_curve_key(folder / "tls.key", TLS_CURVE)
         node_key = read_or_make_curve_key(folder / "node.key", NODE_CURVE)
         request = make_request(name, 64, tls_key=tls_key, node_key=node_key)
         write_document(request, folder / "request.json")
-        words = ("--out", str(folder / "welcome.json"), "--folder", str(self.place.folder))
+        words = ("--out", str(folder / "welcome.json"), "--folder", str(self.home.folder))
         run_cli("enroll", str(folder / "request.json"), *words)
         welcome = read_document(folder / "welcome.json", Welcome)
         pem = welcome.certificate.encode()
         if days is not None:
-            pem = Authority(self.place.authority).sign_merchant(
+            pem = Authority(self.home.authority).sign_merchant(
                 read_document(folder / "request.json", JoinRequest), days=days
             )
         (folder / "tls.pem").write_bytes(pem)
@@ -131,10 +131,10 @@ class Coordinator:
 def make_coordinator(folder: Path) -> Coordinator:
     port = free_port()
     run_cli("init", "hanse", "--host", "127.0.0.1", "--bind", "127.0.0.1", "--port", str(port), "--folder", str(folder))
-    place = Place(folder)
-    settings = place.settings_file.read_text()
-    place.settings_file.write_text(re.sub(r"requests_per_second = \d+", "requests_per_second = 50", settings))
-    return Coordinator(place, port)
+    home = CoordinatorFolder(folder)
+    settings = home.settings_file.read_text()
+    home.settings_file.write_text(re.sub(r"requests_per_second = \d+", "requests_per_second = 50", settings))
+    return Coordinator(home, port)
 
 
 def await_gateway(coordinator: Coordinator, knocker: Knocker, *, seconds: float = 60) -> None:
@@ -148,5 +148,5 @@ def await_gateway(coordinator: Coordinator, knocker: Knocker, *, seconds: float 
         except httpx.TransportError:
             pass
         if time.monotonic() > deadline:
-            raise AssertionError((coordinator.place.folder / "up.log").read_text())
+            raise AssertionError((coordinator.home.folder / "up.log").read_text())
         time.sleep(0.2)

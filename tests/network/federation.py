@@ -13,19 +13,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from client.app import Merchant, make_client_app
-from client.data import read_series
+from client.data.rows import read_series
+from client.round.answers import Merchant, make_client_app
 from common.message.release import parse_note
-from common.plan import Plan, parse_plan
+from common.plan.reading import parse_plan
+from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from server.aggregation import Terms
-from server.app import Federation, run_federation
-from server.conductor import start_vector
-from server.optimizer import ServerState, start_state
-from server.registry import Registry
-from simulation.grid import InProcessGrid, make_context
-from simulation.network import Network
+from server.coordinator.loop import start_vector
+from server.registry.registry import Registry
+from server.round.aggregation import Terms
+from server.round.optimizer import ServerState, start_state
+from server.round.round import Federation, run_federation
+from simulation.engine.grid import InProcessGrid, make_context
+from simulation.localhost.processes import Processes
 
 PLAN = """
 name = "{name}"
@@ -95,7 +96,7 @@ def name_of(merchant: int) -> str:
     return f"merchant-{merchant}"
 
 
-def let_everyone_in(network: Network, merchants: int, *, epsilon: float = 8.0) -> list[str]:
+def let_everyone_in(network: Processes, merchants: int, *, epsilon: float = 8.0) -> list[str]:
     names = [name_of(merchant) for merchant in range(merchants)]
     for merchant, name in enumerate(names):
         write_sales(network.folder / name, merchant)
@@ -103,13 +104,13 @@ def let_everyone_in(network: Network, merchants: int, *, epsilon: float = 8.0) -
     return names
 
 
-def launch(network: Network, text: str, *words: str) -> int:
+def launch(network: Processes, text: str, *words: str) -> int:
     file = network.folder / "plan.toml"
     file.write_text(text)
     return int(network.server("launch", str(file), *words)["launch"])
 
 
-def await_launch(network: Network, number: int, *, received_by: list[str], seconds: float = 240) -> dict[str, Any]:
+def await_launch(network: Processes, number: int, *, received_by: list[str], seconds: float = 240) -> dict[str, Any]:
     """Wait until a launch is over and its model is on the disks of these merchants."""
 
     def is_done() -> bool:
@@ -129,29 +130,29 @@ def await_true(look: Callable[[], bool], *, seconds: float, say: Callable[[], st
         time.sleep(0.2)
 
 
-def report(network: Network) -> str:
+def report(network: Processes) -> str:
     """Put together what everybody said last, for a test that failed."""
     logs = sorted(network.folder.glob("*/process.log")) + sorted(network.coordinator.glob("logs/*.log"))
     last = "\n".join(f"== {log}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
     return f"{json.dumps(network.status(), indent=1)[-3000:]}\n{last}"
 
 
-def journal(network: Network, number: int) -> list[dict[str, Any]]:
+def journal(network: Processes, number: int) -> list[dict[str, Any]]:
     text = (network.coordinator / "launches" / f"{number:04d}" / "journal.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
 
 
-def released_model(network: Network, number: int) -> torch.Tensor:
+def released_model(network: Processes, number: int) -> torch.Tensor:
     """Return the model that the coordinator released, as every merchant has it on its disk."""
-    from server.conductor import read_parameters
-    from server.place import Place
+    from server.coordinator.loop import read_parameters
+    from server.folder import CoordinatorFolder
 
-    place = Place(network.coordinator)
-    registry = Registry(place.registry)
+    home = CoordinatorFolder(network.coordinator)
+    registry = Registry(home.registry)
     model = next(found for found in registry.models() if found.launch == number)
     assert parse_note(model.signed.content).round_number == model.round_number
     registry.close()
-    return read_parameters(place, model)
+    return read_parameters(home, model)
 
 
 def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
@@ -189,11 +190,11 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
     return states[-1].average.to(torch.float32)
 
 
-def redirect(network: Network, name: str, port: int) -> None:
+def redirect(network: Processes, name: str, port: int) -> None:
     """Send a merchant to another door than the one it was welcomed at."""
     file = network.folder / name / "federation.json"
     file.write_text(file.read_text().replace(f"127.0.0.1:{network.port}", f"127.0.0.1:{port}"))
 
 
-def kill(network: Network, name: str) -> None:
+def kill(network: Processes, name: str) -> None:
     network.stop(name, signal.SIGKILL)

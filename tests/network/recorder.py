@@ -11,8 +11,8 @@ from typing import Any
 
 import uvicorn
 
-from server.gateway import make_config
-from server.place import Place
+from server.folder import CoordinatorFolder
+from server.process.gateway import make_config
 
 
 class Recorder:
@@ -41,12 +41,12 @@ class Recorder:
 
 
 @contextmanager
-def recording_gateway(place: Place, port: int) -> Iterator[Recorder]:
+def recording_gateway(home: CoordinatorFolder, port: int) -> Iterator[Recorder]:
     """Serve the gateway, as it is, on another port of this process, and record what passes."""
     started: queue.Queue[tuple[Recorder, uvicorn.Server]] = queue.Queue()
 
     def serve() -> None:  # made in the thread that serves: SQLite wants it so
-        config = make_config(place, place.read_settings().model_copy(update={"gateway_port": port}))
+        config = make_config(home, home.read_settings().model_copy(update={"gateway_port": port}))
         recorder = Recorder(config.loaded_app)
         config.loaded_app = recorder
         server = uvicorn.Server(config)

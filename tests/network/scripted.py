@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from flwr.app import Message, RecordDict
 
-from client.daemon import POLL_FACTOR, QUICKEST_POLL_SECONDS
-from client.fleet import Envelope, Fleet, FleetError, Unreachable
+from client.daemon.gateway_client import Envelope, GatewayClient, GatewayError, Unreachable
+from client.daemon.loop import POLL_FACTOR, QUICKEST_POLL_SECONDS
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
 from common.message.record import read_text, read_whole, unpack
@@ -42,7 +42,7 @@ class ScriptedMerchant(threading.Thread):
         context = ssl.create_default_context(cafile=knocker.authority)
         assert knocker.certificate is not None
         context.load_cert_chain(knocker.certificate, knocker.tls_key)
-        self.fleet = Fleet(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
+        self.fleet = GatewayClient(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
         self.script, self.delay_seconds, self.slowest_poll_seconds = script, delay_seconds, slowest_poll_seconds
         self.kept: dict[int, Message] = {}
         self.models: list[str] = []
@@ -55,7 +55,7 @@ class ScriptedMerchant(threading.Thread):
             try:
                 self.fleet.connect()
                 self._serve()
-            except FleetError as error:
+            except GatewayError as error:
                 self.errors.append(str(error))
                 self._over.wait(0.3)
 

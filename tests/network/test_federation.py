@@ -26,8 +26,8 @@ from network.federation import (
     run_in_process,
 )
 from network.recorder import Recorder, recording_gateway
-from server.place import Place
-from simulation.network import Network, free_port
+from server.folder import CoordinatorFolder
+from simulation.localhost.processes import Processes, free_port
 
 MERCHANTS = 3
 EPSILON = 8.0
@@ -37,7 +37,7 @@ EPSILON = 8.0
 class Evening:
     """What is left when everything has stopped."""
 
-    network: Network
+    network: Processes
     names: list[str]
     plain: dict[str, Any]
     private: dict[str, Any]
@@ -48,10 +48,10 @@ class Evening:
 
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
-    with Network(tmp_path_factory.mktemp("federation"), free_port()) as network:
+    with Processes(tmp_path_factory.mktemp("federation"), free_port()) as network:
         names = let_everyone_in(network, MERCHANTS, epsilon=EPSILON)
         network.start_coordinator()
-        with recording_gateway(Place(network.coordinator), network.port + 3) as recorder:
+        with recording_gateway(CoordinatorFolder(network.coordinator), network.port + 3) as recorder:
             for name in names:
                 redirect(network, name, network.port + 3)
                 network.start_merchant(name)

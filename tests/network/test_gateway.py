@@ -18,7 +18,7 @@ from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request, public_pem
 from network.coordinator import PROTOBUF, Coordinator, Knocker, make_coordinator, run_cli
-from server.gateway import LARGEST_BODY, PASSED
+from server.process.gateway import LARGEST_BODY, PASSED
 
 ACTIVATE = "/v1/fleet/activate-node"
 THROUGH = (200, 412)  # Flower's own: active now; active already

@@ -25,7 +25,7 @@ from network.federation import (
     report,
     run_in_process,
 )
-from simulation.network import Network, free_port
+from simulation.localhost.processes import Processes, free_port
 
 KILLS, ROUNDS, MERCHANTS = 25, 40, 3
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def test_25_kills_change_nothing_but_the_time(tmp_path: Path) -> None:
     chosen = random.Random(6)  # noqa: S311  whom to kill is no secret
     killed: list[str] = []
     text = plan_text("killed", rounds=ROUNDS)
-    with Network(tmp_path, free_port()) as network:
+    with Processes(tmp_path, free_port()) as network:
         names = let_everyone_in(network, MERCHANTS)
         network.start_coordinator()
         for name in names:
@@ -56,14 +56,14 @@ def test_25_kills_change_nothing_but_the_time(tmp_path: Path) -> None:
     torch.testing.assert_close(released_model(network, number), expected, rtol=0, atol=1e-6)
 
 
-def rounds_of(network: Network, number: int) -> list[int]:
+def rounds_of(network: Processes, number: int) -> list[int]:
     try:
         return [line["round"] for line in journal(network, number) if line["event"] == "round"]
     except (OSError, ValueError):  # not begun, or a line is just being written
         return []
 
 
-def is_over(network: Network, number: int, names: list[str]) -> bool:
+def is_over(network: Processes, number: int, names: list[str]) -> bool:
     try:
         status = network.status()
     except httpx.HTTPError:  # nobody is up yet
@@ -72,7 +72,7 @@ def is_over(network: Network, number: int, names: list[str]) -> bool:
     return found["state"] == "finished" and set(names) <= set(status["models"][0]["received_by"])
 
 
-def kill_something(network: Network, names: list[str], chosen: random.Random) -> str:
+def kill_something(network: Processes, names: list[str], chosen: random.Random) -> str:
     """Kill one process, or everything, and start again by hand what nobody else would."""
     what = chosen.choice(["superlink", "gateway", "conductor", *names, "coordinator", "everything"])
     if what in names:
@@ -93,13 +93,13 @@ def kill_something(network: Network, names: list[str], chosen: random.Random) ->
     return what
 
 
-def start_again(network: Network) -> None:
+def start_again(network: Processes) -> None:
     """Start the coordinator once what it had started is gone, as a service manager would."""
     await_true(lambda: not processes_of(network, ""), seconds=30)
     network.start_coordinator()
 
 
-def processes_of(network: Network, what: str) -> list[int]:
+def processes_of(network: Processes, what: str) -> list[int]:
     """Find the coordinator's own processes by their command line."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

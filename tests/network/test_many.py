@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from client.daemon import SLOWEST_POLL_SECONDS
+from client.daemon.loop import SLOWEST_POLL_SECONDS
 from network.coordinator import Coordinator, make_coordinator, run_cli
 from network.federation import await_true, plan_text
 from network.scripted import ScriptedMerchant
-from server.journal import Journal
-from server.registry import Registry, State
+from server.coordinator.journal import Journal
+from server.registry.registry import Registry, State
 
 MERCHANTS, ROUNDS = 30, 20
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

@@ -16,8 +16,8 @@ from common.message.round import RoundReply, encode_reply
 from network.coordinator import Coordinator, make_coordinator, run_cli
 from network.federation import await_true, plan_text
 from network.scripted import ScriptedMerchant
-from server.journal import Journal
-from server.registry import Registry, State
+from server.coordinator.journal import Journal
+from server.registry.registry import Registry, State
 
 ROUNDS = 10
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from client import training
-from common import features, panel
-from common.features import Examples
-from common.model import DemandGRU
+from client.round import training
+from common.data import panel
+from common.model import features
+from common.model.demand_gru import DemandGRU
+from common.model.features import Examples
 from common.privacy.mechanism import Mechanism
 from planted.fault import Fault
 
@@ -115,7 +116,7 @@ def window_records(patch: Patch) -> None:
                 total += train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release(total, noise)
 
-    patch.setattr("client.app.train_round", faulty)
+    patch.setattr("client.round.answers.train_round", faulty)
 
 
 def batch_mean(patch: Patch) -> None:
@@ -153,7 +154,7 @@ def divide_by_count(patch: Patch) -> None:
         total = train_round(model, series, parameters, mechanism=silent, noise=NoNoise(), **rest)
         return mechanism.release((total.double() * 64 / max(1, series.num_entities)).round().long(), noise)
 
-    patch.setattr("client.app.train_round", faulty)
+    patch.setattr("client.round.answers.train_round", faulty)
 
 
 def noise_per_chunk(patch: Patch) -> None:
@@ -164,7 +165,7 @@ def noise_per_chunk(patch: Patch) -> None:
         chunks = torch.arange(series.num_entities).split(64) or [torch.arange(0)]
         return sum(train_round(model, series.select(chunk), parameters, **rest) for chunk in chunks)
 
-    patch.setattr("client.app.train_round", faulty)
+    patch.setattr("client.round.answers.train_round", faulty)
 
 
 def ragged_chunks(patch: Patch) -> None:

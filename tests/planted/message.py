@@ -9,8 +9,8 @@ import pytest
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
-from client import app
-from client.app import Answers, Merchant
+from client.round import answers as app
+from client.round.answers import Answers, Merchant
 from common.message import round as message
 from common.message.round import RoundReply, encode_reply
 from common.privacy import accounting

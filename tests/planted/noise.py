@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from client.app import Answers
+from client.round.answers import Answers
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from planted.fault import Fault

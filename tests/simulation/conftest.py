@@ -16,13 +16,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.panel import build_panel
-from common.plan import parse_plan
+from common.data.panel import build_panel
+from common.plan.reading import parse_plan
 from simulation import cli
-from simulation.display import ProgressBar
-from simulation.folder import RunFolder
-from simulation.run import run_plan
-from simulation.trial import Trial, make_trial
+from simulation.experiment.folder import RunFolder
+from simulation.experiment.progress_bar import ProgressBar
+from simulation.experiment.run import run_plan
+from simulation.origin.origin import Trial, make_trial
 
 START = date(2024, 1, 1)
 TRAINING = {"num_rounds": 3, "learning_rate": 0.05}

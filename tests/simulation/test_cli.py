@@ -12,10 +12,11 @@ import pytest
 import torch
 import typer.main
 
-from common.plan import Plan, read_plan
-from simulation import summary
+from common.plan.reading import read_plan
+from common.plan.schema import Plan
 from simulation.cli import app
-from simulation.method import NAMES
+from simulation.evaluation import summary
+from simulation.method.method import NAMES
 
 ROOT = Path(__file__).parents[2]
 EVERY_METHOD = (

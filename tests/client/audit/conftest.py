@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from client.audit.subject import Subject
-from common.plan import Plan
+from client.audit.subject import AuditSubject
+from common.plan.schema import Plan
 from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 
@@ -43,7 +43,7 @@ def draw_rows(num_customers: int, *, seed: int = 0) -> pd.DataFrame:
 
 
 @pytest.fixture
-def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., Subject]:
+def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., AuditSubject]:
     """Make a subject over `rows` or the rows of `num_customers` customers."""
 
     def make(
@@ -53,11 +53,11 @@ def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., Subject]:
         epsilon: float = 2.0,
         num_rounds: int = 50,
         **changes: Any,
-    ) -> Subject:
+    ) -> AuditSubject:
         plan = make_plan(data=DATA, model=MODEL, evaluation={"origins": [ORIGIN]})
         sigma = noise_multiplier_for(epsilon=epsilon, delta=DELTA, num_rounds=num_rounds)
         own = draw_rows(num_customers) if rows is None else rows
         terms = {"mechanism": Mechanism(1.0, sigma), "num_rounds": num_rounds, "epsilon": epsilon, "delta": DELTA}
-        return Subject(plan, own, ORIGIN, **(terms | changes))
+        return AuditSubject(plan, own, ORIGIN, **(terms | changes))
 
     return make

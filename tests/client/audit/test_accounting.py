@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from client.audit.accounting import check_accounting, delta_by_definition
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 from common.privacy.accounting import delta_of
 
 
@@ -15,7 +15,7 @@ def test_the_integral_of_the_definition_is_the_closed_form(mu: float, epsilon: f
     assert delta_by_definition(mu, epsilon) == pytest.approx(expected, rel=1e-8, abs=1e-300)
 
 
-def test_a_true_claim_passes_and_a_smaller_one_does_not(make_subject: Callable[..., Subject]) -> None:
+def test_a_true_claim_passes_and_a_smaller_one_does_not(make_subject: Callable[..., AuditSubject]) -> None:
     subject = make_subject(num_customers=5)
     assert check_accounting(subject).violations == ()
     (sentence,) = check_accounting(replace(subject, epsilon=1.9)).violations

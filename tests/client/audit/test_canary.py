@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from client.audit.canary import Effort, chi_square_range, deviation, mu_lower_bound, plant_canary
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 
 
 # False alarm 1e-3 for the level; the figures lie within their ranges but for another 1e-6.
-def test_a_clean_merchant_passes_and_the_canary_arrives_in_full(make_subject: Callable[..., Subject]) -> None:
+def test_a_clean_merchant_passes_and_the_canary_arrives_in_full(make_subject: Callable[..., AuditSubject]) -> None:
     report = plant_canary(make_subject(num_customers=5), Effort(runs=1_000, coordinates=200_000))
     assert report.violations == ()
     assert 0.5 < report.measured["mu at least"] < 1

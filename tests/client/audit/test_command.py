@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from client import cli
+from client.account.policy import read_policy
 from client.audit import subject as subjects
-from client.audit.subject import Subject
-from client.policy import read_policy
-from common.plan import read_plan
+from client.audit.subject import AuditSubject
+from common.plan.reading import read_plan
 from common.privacy.accounting import epsilon_of
 
 PLAN = """
@@ -45,7 +45,7 @@ methods = ["anchor"]
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_subject: Callable[..., Subject]) -> Path:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_subject: Callable[..., AuditSubject]) -> Path:
     """Keep a policy, a plan and rows in one folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.toml").write_text(PLAN)

@@ -5,11 +5,13 @@ import numpy as np
 import torch
 
 from client.audit.independence import FALSE_ALARM, compare_noise, correlations
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 
 
 # False alarm 9.2e-4.
-def test_a_clean_merchant_passes_and_common_generators_keep_their_state(make_subject: Callable[..., Subject]) -> None:
+def test_a_clean_merchant_passes_and_common_generators_keep_their_state(
+    make_subject: Callable[..., AuditSubject],
+) -> None:
     before = np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     report = compare_noise(make_subject(num_customers=5))
     assert report.violations == ()

@@ -13,14 +13,14 @@ from client.audit.independence import compare_noise
 from client.audit.level import LEVELS
 from client.audit.replay import replay_neighbours
 from client.audit.report import LevelReport
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 from planted.catalogue import FAULTS
 from planted.fault import Fault
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
 BEGIN, END = "<!-- planted faults: written by `make audit-table` -->\n", "<!-- end -->\n"
 LITTLE = Effort(runs=500, coordinates=200_000)
-AUDITS: dict[str, Callable[[Subject], LevelReport]] = {
+AUDITS: dict[str, Callable[[AuditSubject], LevelReport]] = {
     "l0": lambda subject: replay_neighbours(subject, most_violations=1),
     "l1": lambda subject: plant_canary(subject, LITTLE),
     "independence": compare_noise,
@@ -29,7 +29,7 @@ AUDITS: dict[str, Callable[[Subject], LevelReport]] = {
 CHEAPEST_FIRST = ("independence", "accounting", "l1", "l0")
 
 
-def catch(fault: Fault, make_subject: Callable[..., Subject], level: str) -> bool:
+def catch(fault: Fault, make_subject: Callable[..., AuditSubject], level: str) -> bool:
     """Audit a clean merchant's data in a house with one fault."""
     subject = make_subject()
     with pytest.MonkeyPatch.context() as patch:
@@ -71,14 +71,14 @@ def test_there_are_as_many_faults_as_were_promised_each_with_a_name_of_its_own()
 
 # A catch is certain or nearly so; no clean audit is asked here.
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_planted_fault_is_caught(fault: Fault, make_subject: Callable[..., Subject]) -> None:
+def test_a_planted_fault_is_caught(fault: Fault, make_subject: Callable[..., AuditSubject]) -> None:
     levels = read_table()[fault.name]
     assert catch(fault, make_subject, next(level for level in CHEAPEST_FIRST if level in levels))
 
 
 # False alarm: 66 audits at 1.9e-3 each would mark a wrong field; a mark that moves is drawn again once.
 @pytest.mark.slow
-def test_the_table_is_what_the_levels_catch(make_subject: Callable[..., Subject]) -> None:
+def test_the_table_is_what_the_levels_catch(make_subject: Callable[..., AuditSubject]) -> None:
     caught = {fault.name: {level for level in LEVELS if catch(fault, make_subject, level)} for fault in FAULTS}
     if os.environ.get("AUDIT_TABLE") == "write":
         write_table(caught)

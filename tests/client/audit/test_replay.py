@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from client.audit.neighbour import FIRST, LAST, make_neighbours
 from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, replay_neighbours, replay_rounds
-from client.audit.subject import MOST_ENTITIES, Subject, sample_entities
+from client.audit.subject import MOST_ENTITIES, AuditSubject, sample_entities
 from common.errors import DataError, PrivacyError
-from common.plan import Active, Measure, Plan
+from common.plan.schema import Active, Measure, Plan
 from common.privacy.mechanism import Mechanism
 
 START = pd.Timestamp("2024-01-01")
@@ -59,7 +59,7 @@ def alone_on_a_day(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 @pytest.fixture
-def check_neighbours(make_subject: Callable[..., Subject]) -> Callable[..., None]:
+def check_neighbours(make_subject: Callable[..., AuditSubject]) -> Callable[..., None]:
     """Compare a drawn data set with and without one customer, in exact integers."""
     subject = make_subject(num_customers=3)
     mechanisms = [Mechanism(factor, subject.mechanism.noise_multiplier) for factor in (1.0, TIGHT)]
@@ -97,7 +97,9 @@ def test_no_entity_of_ten_thousand_data_sets_moves_the_sum_by_more_than_the_clip
     check_neighbours(drawn, role, tight)
 
 
-def test_a_clean_merchant_has_no_violation_and_comes_close_to_the_bound(make_subject: Callable[..., Subject]) -> None:
+def test_a_clean_merchant_has_no_violation_and_comes_close_to_the_bound(
+    make_subject: Callable[..., AuditSubject],
+) -> None:
     report = replay_neighbours(make_subject())
     assert report.violations == ()
     assert 0.999 < report.measured["largest shift / C"] <= 1
@@ -122,11 +124,11 @@ def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Cal
         privacy={"unit": "product"},
         evaluation={"origins": [date(2024, 2, 5)]},
     )
-    subject = Subject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
+    subject = AuditSubject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
     assert replay_neighbours(subject).violations == ()
 
 
-def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: Callable[..., Subject]) -> None:
+def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: Callable[..., AuditSubject]) -> None:
     whole = make_subject(num_customers=4)
     rows = whole.rows.assign(units=whole.rows["units"].astype("int16"), price=2.5)
     changes = {"derived": {"spend": ("units", "price")}, "target": Measure(aggregate="sum", column="spend")}
@@ -136,7 +138,7 @@ def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: C
     assert report.measured["sums compared"] > 60
 
 
-def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., Subject]) -> None:
+def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., AuditSubject]) -> None:
     whole = make_subject(num_customers=6)
     data = whole.plan.data.model_copy(update={"active": Active(within_days=20, days=3)})
     subject = replace(whole, plan=whole.plan.model_copy(update={"data": data}))
@@ -144,7 +146,9 @@ def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., Subjec
     assert replay_neighbours(subject).violations == ()
 
 
-def test_neighbours_differ_by_one_entity_and_never_touch_the_original(make_subject: Callable[..., Subject]) -> None:
+def test_neighbours_differ_by_one_entity_and_never_touch_the_original(
+    make_subject: Callable[..., AuditSubject],
+) -> None:
     subject = make_subject(num_customers=9)
     before = subject.rows.copy()
     neighbours = list(make_neighbours(subject.rows, subject.plan.data, subject.origin))
@@ -167,20 +171,20 @@ def test_probes_hold_every_kind_of_number_that_is_hard_to_bound() -> None:
     assert math.isclose(BOUND, 2**24)
 
 
-def test_an_audit_of_nothing_that_is_promised_is_refused(make_subject: Callable[..., Subject]) -> None:
+def test_an_audit_of_nothing_that_is_promised_is_refused(make_subject: Callable[..., AuditSubject]) -> None:
     with pytest.raises(PrivacyError, match="promises nothing"):
         make_subject(mechanism=Mechanism(None, 0.0))
     with pytest.raises(PrivacyError, match="promises nothing"):
         make_subject(mechanism=Mechanism(1.0, 0.0))
 
 
-def test_a_merchant_of_one_entity_is_refused(make_subject: Callable[..., Subject]) -> None:
+def test_a_merchant_of_one_entity_is_refused(make_subject: Callable[..., AuditSubject]) -> None:
     with pytest.raises(DataError, match="at least 2"):
         make_subject(num_customers=1)
 
 
 def test_at_most_some_entities_are_audited_the_first_and_the_last_among_them(
-    make_subject: Callable[..., Subject],
+    make_subject: Callable[..., AuditSubject],
 ) -> None:
     subject = make_subject(num_customers=MOST_ENTITIES + 20)
     kept = sample_entities(subject.rows, subject.plan)["customer"]

@@ -8,7 +8,7 @@ from scipy import stats
 
 from client.audit.canary import Effort, plant_canary
 from client.audit.level import audit_merchant
-from client.audit.subject import Subject
+from client.audit.subject import AuditSubject
 from planted.noise import scaled
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def say(words: str) -> None:
 
 
 # By theory 1.9e-3 an audit; more than 5 of 500 alarms come by chance with 4e-4.
-def test_clean_audits_raise_no_more_than_one_alarm_in_a_hundred(make_subject: Callable[..., Subject]) -> None:
+def test_clean_audits_raise_no_more_than_one_alarm_in_a_hundred(make_subject: Callable[..., AuditSubject]) -> None:
     subject = make_subject(num_customers=4)
     audits = [audit_merchant(subject, levels=("l1", "independence"), effort=FRUGAL) for _ in range(CLEAN_AUDITS)]
     alarms = [level.violations for audit in audits for level in audit.levels if level.violations]
@@ -31,7 +31,9 @@ def test_clean_audits_raise_no_more_than_one_alarm_in_a_hundred(make_subject: Ca
 
 
 # All 60 caught say at least 95.1 % at confidence .95.
-def test_noise_cut_by_a_tenth_is_caught(make_subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_cut_by_a_tenth_is_caught(
+    make_subject: Callable[..., AuditSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
     subject = make_subject(num_customers=4)
     scaled(0.9)(monkeypatch)
     caught = sum(bool(plant_canary(subject, SMALL).violations) for _ in range(WEAK_AUDITS))
@@ -41,7 +43,7 @@ def test_noise_cut_by_a_tenth_is_caught(make_subject: Callable[..., Subject], mo
 
 
 # False alarm: mu_LB lies above 1 with 1e-6, below .90 with 4e-3 a run; the deviation is off by .5 % with 1e-11.
-def test_the_canary_at_full_effort_bounds_mu_closely(make_subject: Callable[..., Subject]) -> None:
+def test_the_canary_at_full_effort_bounds_mu_closely(make_subject: Callable[..., AuditSubject]) -> None:
     for _ in range(UNIT_RUNS):
         started = time.process_time()
         report = plant_canary(make_subject(), Effort())

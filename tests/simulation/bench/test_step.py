@@ -5,7 +5,7 @@ import torch
 from opacus.layers import DPGRU
 from torch import nn
 
-from common.gru import GRU
+from common.model.gru import GRU
 from simulation.bench import step
 from simulation.bench.step import FEATURES, make_opacus_step, make_plain_step, make_private_step
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.metric import Forecast
-from simulation.evidence import Record
+from common.forecast.metric import Forecast
+from simulation.evaluation.results import Record
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from common.metric import QUANTILE_LEVELS
+from common.forecast.metric import QUANTILE_LEVELS
 from simulation.report.calibration import Point, demand_points, purchase_points
 
 

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from simulation.comparison import compare_runs
-from simulation.evidence import read_evidence
+from simulation.evaluation.comparison import compare_runs
+from simulation.evaluation.results import read_evidence
 from simulation.report.page import make_comparison_page, make_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

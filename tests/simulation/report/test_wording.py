@@ -2,8 +2,8 @@
 
 import pytest
 
+from simulation.evaluation.summary import HEADLINE
 from simulation.report.wording import METRICS, history, months, number, percent, signed_percent, times, verdict
-from simulation.summary import HEADLINE
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 

@@ -1,0 +1,1 @@
+"""What a merchant allows, agreed to, answered and spent."""

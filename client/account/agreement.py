@@ -1,0 +1,254 @@
+"""What stands between a coordinator's wishes and the merchant's data: policy first, then ledger, then seal.
+
+`agree` holds a whole plan against the policy before the first round; `LedgerAnswerLog` charges and seals each round.
+Neither looks at the data, so no refusal depends on it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flwr.app import RecordDict
+
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger, now_utc
+from client.account.policy import Policy, is_within_hours
+from common.errors import PrivacyError
+from common.message.round import RoundRequest
+from common.message.wire import from_wire, to_wire
+from common.plan.schema import Plan, TrainingPlan
+from common.privacy.accounting import noise_multiplier_for
+from common.privacy.guarantee import gaussian_delta
+from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+
+LOGGER = logging.getLogger(__name__)
+DECLINED = "declined"  # all that a coordinator learns of a refusal or a failure
+LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a coordinator proposes; all of it is what the coordinator says.
+
+    Attributes
+    ----------
+    private
+        Whether the plan's training under noise runs, or the one without.
+    coordinator
+        SHA-256 of its signing key.
+    cohort_size
+        How many merchants take part.
+    """
+
+    plan: Plan
+    private: bool
+    coordinator: str
+    cohort_size: int
+
+    @property
+    def training(self) -> TrainingPlan:
+        """Rounds and rates of what would run."""
+        return self.plan.training(private=self.private)
+
+    @property
+    def run_hash(self) -> str:
+        """Names the run on every message."""
+        return self.plan.run_hash(private=self.private)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """An offer that the policy allows, and the mechanism that the merchant chose for it."""
+
+    policy: Policy
+    offer: Offer
+    mechanism: Mechanism
+    num_coordinates: int
+
+    def spend(self, *, round_number: int, model_hash: str, at: datetime) -> Spend:
+        """Write down what one round costs."""
+        return Spend(
+            at=at,
+            dataset=self.policy.dataset,
+            unit=self.policy.unit,
+            units_per_customer=self.policy.units_per_customer,
+            coordinator=self.offer.coordinator,
+            plan=self.offer.plan.name,
+            plan_hash=self.offer.run_hash,
+            round_number=round_number,
+            model_hash=model_hash,
+            clipping_norm=self.mechanism.clipping_norm,
+            noise_multiplier=self.mechanism.noise_multiplier,
+            num_coordinates=self.num_coordinates,
+        )
+
+
+def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int) -> Agreement:
+    """Hold an offer against the policy and what the ledger has left for its remaining rounds.
+
+    Guarantee: depends on policy, offer and ledger alone, never on data; charges nothing.
+
+    Parameters
+    ----------
+    num_coordinates
+        Parameters of the plan's model.
+
+    Returns
+    -------
+    Agreement
+        With noise that makes all rounds of the plan cost the policy's `plan.epsilon`.
+
+    Raises
+    ------
+    PrivacyError
+        The policy does not allow it; the sentence is for the merchant.
+    BudgetExhausted
+        The ledger has no room for all rounds that are not charged yet.
+    """
+    require_approved(policy, offer)
+    _check_terms(policy, offer)
+    delta = ledger.account(policy.dataset, policy.unit).delta
+    mechanism = _choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
+    agreement = Agreement(policy, offer, mechanism, num_coordinates)
+    charged = {
+        entry.round_number
+        for entry in ledger.entries
+        if isinstance(entry, Spend) and (entry.dataset, entry.plan_hash) == (policy.dataset, offer.run_hash)
+    }
+    remaining = offer.training.num_rounds - max(charged, default=0)
+    if remaining > 0:
+        ledger.require_allowed(
+            agreement.spend(round_number=1, model_hash=offer.run_hash, at=now_utc()),
+            policy.budgets,
+            allow_without_noise=policy.plan.allow_training_without_noise,
+            num_rounds=remaining,
+        )
+    return agreement
+
+
+def require_approved(policy: Policy, offer: Offer) -> None:
+    """Refuse what the policy's approval does not cover.
+
+    Raises
+    ------
+    PrivacyError
+        Neither the plan nor its coordinator is approved, or it is beyond the automatic limits.
+    """
+    approval, name = policy.approval, f"The plan {offer.plan.name!r}"
+    if offer.coordinator not in approval.coordinators:
+        raise PrivacyError(f"{name} comes from a coordinator that approval.coordinators does not list; add its key.")
+    if offer.plan.hash in approval.plans:
+        return
+    automatic = approval.automatic
+    if automatic is None:
+        raise PrivacyError(f"{name} is not approved; add its hash {offer.plan.hash} to approval.plans.")
+    _check_rounds(offer, automatic.largest_num_rounds, "approval.automatic.largest_num_rounds")
+    _check_cohort(offer, automatic.smallest_cohort, "approval.automatic.smallest_cohort")
+
+
+def _check_terms(policy: Policy, offer: Offer) -> None:
+    privacy, name = offer.plan.privacy, f"The plan {offer.plan.name!r}"
+    if privacy.unit != policy.unit:
+        raise PrivacyError(f"{name} protects one {privacy.unit}, the policy's unit is {policy.unit}; decide which.")
+    if policy.size_class not in privacy.size_classes:
+        raise PrivacyError(
+            f"{name} has no size class {policy.size_class}; declare one of {', '.join(map(str, privacy.size_classes))}."
+        )
+    _check_rounds(offer, policy.plan.largest_num_rounds, "plan.largest_num_rounds")
+    _check_cohort(offer, policy.plan.smallest_cohort, "plan.smallest_cohort")
+
+
+def _check_rounds(offer: Offer, largest: int, key: str) -> None:
+    if offer.training.num_rounds > largest:
+        raise PrivacyError(
+            f"The plan {offer.plan.name!r} has {offer.training.num_rounds} rounds, {key} is {largest}; stay away, "
+            "or raise it."
+        )
+
+
+def _check_cohort(offer: Offer, smallest: int, key: str) -> None:
+    if offer.cohort_size < smallest:
+        raise PrivacyError(
+            f"The plan {offer.plan.name!r} has {offer.cohort_size} merchants, {key} is {smallest}; wait for more."
+        )
+
+
+def _choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordinates: int) -> Mechanism:
+    """Choose the noise that spends the policy's epsilon on the whole plan."""
+    if not offer.private:
+        if not policy.plan.allow_training_without_noise:
+            raise PrivacyError(
+                f"The plan {offer.plan.name!r} would train without noise; only "
+                "plan.allow_training_without_noise = true in the policy allows that."
+            )
+        return Mechanism(None, 0.0)
+    num_rounds, epsilon = offer.training.num_rounds, policy.plan.epsilon
+    delta = gaussian_delta(epsilon, delta, num_coordinates=num_rounds * num_coordinates)
+    noise_multiplier = noise_multiplier_for(epsilon=epsilon, delta=delta, num_rounds=num_rounds)
+    if not policy.plan.smallest_noise_multiplier <= noise_multiplier <= LARGEST_NOISE_MULTIPLIER:
+        raise PrivacyError(
+            f"The {num_rounds} rounds of plan {offer.plan.name!r} at epsilon {epsilon} would leave with noise "
+            f"{noise_multiplier:.3g}, the policy allows {policy.plan.smallest_noise_multiplier} to "
+            f"{LARGEST_NOISE_MULTIPLIER:.0f}; change plan.epsilon, or stay away."
+        )
+    return Mechanism(offer.plan.privacy.clipping_norm, noise_multiplier)
+
+
+class LedgerAnswerLog:
+    """Charge every round to the merchant's ledger, and seal every answer in it.
+
+    Notes
+    -----
+    **Guarantee**
+
+    - A spend is on the disk before anything is computed for it, and a message before it is sent.
+    - Killed between the two, the round stays charged. Asked for again, it is computed again with fresh noise at no
+      further cost: what the first computation gave was never sealed, so it never left.
+    - For one spend there is at most one sealed message, also when several processes answer at once; whoever seals
+      second sends what was sealed first.
+    """
+
+    def __init__(self, ledger: Ledger, agreement: Agreement, *, clock: Callable[[], datetime] = now_utc) -> None:
+        self._ledger, self._agreement, self._clock = ledger, agreement, clock
+
+    def reserve(self, request: RoundRequest, mechanism: Mechanism) -> RecordDict | None:
+        """Charge the round, unless it is charged; return its sealed answer where there is one.
+
+        Raises
+        ------
+        HansaError
+            The mechanism is not the one agreed on, it is outside the policy's hours, or the ledger refuses.
+        """
+        self._check(request, mechanism)
+        if mechanism.noise_multiplier == 0:
+            LOGGER.warning(
+                "Round %d of plan %s leaves WITHOUT NOISE: whoever sees it can learn about single entities.",
+                request.round_number,
+                request.plan_hash[:12],
+            )
+        sealed = self._ledger.message(self._charge(request))
+        return None if sealed is None else from_wire(sealed)
+
+    def seal(self, request: RoundRequest, answer: RecordDict) -> RecordDict:
+        """Seal the answer for the round's spend; return what may be sent."""
+        return from_wire(self._ledger.seal(self._charge(request), to_wire(answer), at=self._clock()))
+
+    def _charge(self, request: RoundRequest) -> int:
+        """Return the number of the round's spend, which is written now if it was not before."""
+        policy = self._agreement.policy
+        spend = self._agreement.spend(
+            round_number=request.round_number, model_hash=request.model_hash, at=self._clock()
+        )
+        return self._ledger.reserve(spend, policy.budgets, allow_without_noise=policy.plan.allow_training_without_noise)
+
+    def _check(self, request: RoundRequest, mechanism: Mechanism) -> None:
+        agreement = self._agreement
+        if mechanism != agreement.mechanism or request.plan_hash != agreement.offer.run_hash:
+            raise PrivacyError("A round would run with other noise or under another plan than agreed; agree anew.")
+        if request.parameters.numel() != agreement.num_coordinates:
+            raise PrivacyError("A round asks for another number of parameters than agreed; agree anew.")
+        if not is_within_hours(agreement.policy.plan.hours, self._clock().astimezone()):
+            raise PrivacyError("A round came outside the policy's plan.hours; it can be asked for again within them.")

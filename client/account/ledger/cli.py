@@ -1,0 +1,199 @@
+"""hansa-client ledger: open accounts, look at them, look ahead, look for tampering, take a copy away."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from client.account.ledger.balance import Account, how_often, room_of
+from client.account.ledger.ledger import Ledger, create_ledger, now_utc
+from client.account.ledger.picture import curve_of, draw_curve, make_bars
+from client.account.ledger.verification import verify_ledger
+from client.account.policy import Budget, Policy, read_policy
+from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json, write_new
+from common.errors import PrivacyError
+from common.privacy.accounting import mu_of, round_mu_squared
+
+EXIT_UNTRUE = 1
+PIPE_WIDTH = 120  # of a table that goes to a file or a pipe
+
+ledger_app = typer.Typer(
+    help="The lifetime account of everything that left.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@ledger_app.command("open")
+def open_accounts(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
+    """Open the accounts that the policy names: once, before the first release of a data set."""
+    home = MerchantFolder(folder)
+    policy = read_policy(home.policy)
+    if not home.ledger.exists():
+        create_ledger(home.ledger)
+    opened = []
+    with closing(Ledger(home.ledger)) as ledger:
+        known = {(account.dataset, account.unit) for account in ledger.accounts}
+        for unit, budget in policy.budgets.items():
+            if (policy.dataset, unit) not in known:
+                ledger.open_account(policy.dataset, unit, delta=budget.delta, at=now_utc())
+                opened.append({"dataset": policy.dataset, "unit": unit, "delta": budget.delta})
+    if as_json:
+        print_json({"opened": opened})
+        return
+    for account in opened:
+        typer.echo(
+            f"Opened the account of {account['dataset']} per {account['unit']}, at delta {account['delta']} for good."
+        )
+    if not opened:
+        typer.echo("Every account of the policy is open already.")
+
+
+@ledger_app.command()
+def show(
+    out: Annotated[
+        Path | None, typer.Option(help="Also draw the account of the policy's unit to a file (SVG).")
+    ] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what every account has spent over time."""
+    home = MerchantFolder(folder)
+    policy = read_policy(home.policy)
+    with closing(Ledger(home.ledger)) as ledger:
+        accounts, head, num_lines = ledger.accounts, ledger.heads[-1], len(ledger.entries)
+        own = ledger.account(policy.dataset, policy.unit)
+    if out is not None:
+        write_new(out, draw_curve(own, policy.budget))
+    if as_json:
+        print_json({"head": head, "num_lines": num_lines, "accounts": [_describe(account) for account in accounts]})
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    for account in accounts:
+        console.print(make_bars(account, _budget_of(account, policy)))
+    typer.echo(f"{num_lines} lines, head {head}")
+
+
+@ledger_app.command()
+def forecast(
+    noise_multiplier: Annotated[
+        float | None, typer.Option(min=1e-3, help="Noise of the rounds to come; that of the latest if left out.")
+    ] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many more rounds and plans the budget buys."""
+    home = MerchantFolder(folder)
+    policy = read_policy(home.policy)
+    with closing(Ledger(home.ledger)) as ledger:
+        account = ledger.account(policy.dataset, policy.unit)
+    said = _look_ahead(account, policy, noise_multiplier)
+    if as_json:
+        print_json(said)
+        return
+    typer.echo(
+        f"{account.dataset} per {account.unit}: epsilon {said['epsilon_spent']} of {policy.budget.epsilon:g} spent for "
+        f"life.\nAnother {said['plans_for_life']} plans of epsilon {policy.plan.epsilon:g} fit into life, "
+        f"{said['plans_in_period']} into the present {policy.budget.period_days} days."
+    )
+    if said["noise_multiplier"] is not None:
+        typer.echo(
+            f"Or {said['rounds_for_life']} rounds at noise {said['noise_multiplier']:.4g} for life, "
+            f"{said['rounds_in_period']} in the present period."
+        )
+
+
+@ledger_app.command()
+def verify(
+    head: Annotated[
+        str | None, typer.Option(help="A head noted earlier, as on a card: it must have been passed.")
+    ] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Check that no line and no message was changed, dropped, added or moved."""
+    home = MerchantFolder(folder)
+    try:
+        verify_ledger(home.ledger, head=head)
+    except PrivacyError as error:
+        said: dict[str, Any] = {"true": False, "reason": str(error)}
+    else:
+        with closing(Ledger(home.ledger)) as ledger:
+            reason = f"All {len(ledger.entries)} lines and {ledger.num_messages} messages are as they were written."
+            said = {"true": True, "reason": reason, "head": ledger.heads[-1]}
+    if as_json:
+        print_json(said)
+    else:
+        typer.echo(said["reason"])
+    if not said["true"]:
+        raise typer.Exit(EXIT_UNTRUE)
+
+
+@ledger_app.command()
+def export(
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, one JSON object a line; the terminal if left out.")
+    ] = None,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Write every line of the ledger with its head, without the messages."""
+    with closing(Ledger(MerchantFolder(folder).ledger)) as ledger:
+        lines = [
+            {"number": number, "head": head, "line": json.loads(entry.model_dump_json())}
+            for number, (entry, head) in enumerate(zip(ledger.entries, ledger.heads[1:], strict=True), start=1)
+        ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    if out is not None:
+        write_new(out, text)
+    if as_json:
+        print_json(lines)
+    elif out is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"Wrote {len(lines)} lines to {out}.")
+
+
+def _describe(account: Account) -> dict[str, Any]:
+    guarantee = account.guarantee()
+    return {
+        "dataset": account.dataset,
+        "unit": account.unit,
+        "num_rounds": len(account.spends),
+        **{name: value if math.isfinite(value) else None for name, value in vars(guarantee).items()},
+        "curve": [
+            {"at": point.at.isoformat(), "epsilon": point.epsilon if math.isfinite(point.epsilon) else None}
+            for point in curve_of(account)
+        ],
+    }
+
+
+def _budget_of(account: Account, policy: Policy) -> Budget | None:
+    return policy.budgets.get(account.unit) if account.dataset == policy.dataset else None
+
+
+def _look_ahead(account: Account, policy: Policy, noise_multiplier: float | None) -> dict[str, Any]:
+    """Count what still fits; finite precision is counted as if all that is counted were released."""
+    room = room_of(account, policy.budget, now=now_utc())
+    if noise_multiplier is None and account.spends:
+        noise_multiplier = account.spends[-1].noise_multiplier
+    plan = mu_of(policy.plan.epsilon, account.delta) ** 2
+    epsilon = account.guarantee().epsilon
+    said: dict[str, Any] = {
+        "dataset": account.dataset,
+        "unit": account.unit,
+        "epsilon_spent": round(epsilon, 6) if math.isfinite(epsilon) else None,
+        "plans_for_life": how_often(plan, room.life),
+        "plans_in_period": how_often(plan, room.least),
+        "noise_multiplier": noise_multiplier or None,
+    }
+    if noise_multiplier:
+        cost = round_mu_squared(noise_multiplier)
+        said |= {"rounds_for_life": how_often(cost, room.life), "rounds_in_period": how_often(cost, room.least)}
+    return said

@@ -1,0 +1,43 @@
+"""Look at a whole ledger: every line, every message, and whether it is as new as it should be."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from client.account.ledger.entry import Seal, Spend
+from client.account.ledger.ledger import Ledger
+from common.errors import PrivacyError
+
+
+def verify_ledger(path: Path, *, head: str | None = None) -> None:
+    """Check that every line and message is the one that was written.
+
+    Whoever can write the file can write a whole new chain; only a head that was noted elsewhere, on a privacy card
+    say, tells.
+
+    Parameters
+    ----------
+    path
+        The ledger.
+    head
+        A head noted earlier: the ledger must have passed through it.
+
+    Raises
+    ------
+    PrivacyError
+        Something was changed, dropped, added or moved, or the ledger is older than `head`.
+    """
+    with closing(Ledger(path)) as ledger, ledger.snapshot():  # opening it checks the chain
+        entries, heads = ledger.entries, ledger.heads
+        for number, entry in enumerate(entries, start=1):
+            if isinstance(entry, Spend):
+                ledger.message(number)
+            if isinstance(entry, Seal) and not (entry.spend < number and isinstance(entries[entry.spend - 1], Spend)):
+                raise PrivacyError(f"Line {number} of {path} seals no spend; restore the file from a copy.")
+        if ledger.num_messages != sum(isinstance(entry, Seal) for entry in entries):
+            raise PrivacyError(f"{path} holds a message that no line names; restore the file from a copy.")
+        if head is not None and head not in heads:
+            raise PrivacyError(
+                f"{path} never had the head {head[:12]}: it is another ledger or an older copy; bring back the newest."
+            )

@@ -1,0 +1,161 @@
+"""What a merchant allows, in a file of its own: without the file nothing is trained, and what it omits is not allowed.
+
+The policy is read by nobody but the merchant. Plans and coordinators are held against it before the first round;
+what they ask for beyond it is refused, never quietly cut down.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from common.errors import ConfigError, PrivacyError
+from common.plan.reading import explain_faults
+from common.plan.schema import Count, Section, Unit
+from common.privacy.accounting import delta_for
+from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+
+LARGEST_EPSILON = 32.0  # beyond it finite precision alone could take all of delta
+
+
+def _check_hash(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("write a SHA-256 as 64 lower-case hex digits")
+    return value
+
+
+def _check_span(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("write hours as 22:00-06:00")
+    return value
+
+
+Hash = Annotated[str, AfterValidator(_check_hash)]
+Hours = Annotated[str, AfterValidator(_check_span)]
+Epsilon = Annotated[float, Field(gt=0, le=LARGEST_EPSILON)]
+Delta = Annotated[float, Field(gt=0, lt=0.01)]
+
+
+class Budget(Section):
+    """Most that may ever be spent on one account, and most in any stretch of `period_days`."""
+
+    epsilon: Epsilon
+    period_epsilon: Epsilon
+    period_days: Count
+    delta: Delta
+
+    @model_validator(mode="after")
+    def _period_within_life(self) -> Budget:
+        if self.period_epsilon > self.epsilon:
+            raise ValueError(f"period_epsilon {self.period_epsilon} must not exceed epsilon {self.epsilon}")
+        return self
+
+
+class CustomerBudget(Budget):
+    """What a plan about products, categories or stores may cost a customer who touched that many of them."""
+
+    units_per_customer: Count
+
+
+class PlanLimits(Section):
+    """What one plan gets and what it may ask."""
+
+    epsilon: Epsilon
+    smallest_noise_multiplier: Annotated[float, Field(gt=0, le=LARGEST_NOISE_MULTIPLIER)]
+    largest_num_rounds: Count
+    smallest_cohort: Count
+    hours: tuple[Hours, ...] = ()
+    allow_training_without_noise: bool = False
+
+
+class AutomaticLimits(Section):
+    """Within these a plan of an approved coordinator needs no approval by hash."""
+
+    largest_num_rounds: Count
+    smallest_cohort: Count
+
+
+class Approval(Section):
+    """Whom and what the merchant approved."""
+
+    coordinators: tuple[Hash, ...] = ()
+    plans: tuple[Hash, ...] = ()
+    automatic: AutomaticLimits | None = None
+
+
+class Policy(Section):
+    """Everything that a merchant allows to be done with one data set."""
+
+    dataset: Annotated[str, Field(min_length=1, max_length=100)]
+    unit: Unit
+    size_class: Count
+    budget: Budget
+    customer: CustomerBudget | None = None
+    plan: PlanLimits
+    approval: Approval
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Policy:
+        if self.unit == "customer" and self.customer is not None:
+            raise ValueError('customer is for the other units: with unit = "customer" it is the budget itself')
+        if self.budget.delta > delta_for(self.size_class):
+            raise ValueError(
+                f"budget.delta is above {delta_for(self.size_class):.3g}, the most for size_class {self.size_class}"
+            )
+        if self.plan.epsilon > self.budget.period_epsilon:
+            raise ValueError("plan.epsilon exceeds budget.period_epsilon, so no plan could ever run")
+        return self
+
+    @property
+    def budgets(self) -> dict[Unit, Budget]:
+        """The budget of every unit that this policy promises something to."""
+        return {self.unit: self.budget} | ({"customer": self.customer} if self.customer else {})
+
+    @property
+    def units_per_customer(self) -> int | None:
+        """How many units one customer touches at most; None where a plan about them promises customers nothing."""
+        if self.unit == "customer":
+            return None
+        return self.customer.units_per_customer if self.customer else None
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a policy.
+
+    Raises
+    ------
+    PrivacyError
+        There is no file: nothing is allowed then.
+    ConfigError
+        The file is no TOML, or a key or value is not legal.
+    """
+    try:
+        text = path.read_text()
+    except FileNotFoundError as error:
+        raise PrivacyError(
+            f"There is no policy {path}, so nothing may be trained; write one with: hansa-client policy --out {path}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read the policy {path}; give a readable TOML file.") from error
+    try:
+        return Policy.model_validate_json(json.dumps(tomllib.loads(text), default=str))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}.") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {explain_faults(error, Policy)}.") from error
+
+
+def is_within_hours(hours: tuple[str, ...], now: datetime) -> bool:
+    """Whether a local time falls into one of the spans, which may pass midnight; any time does where there is none."""
+    return not hours or any(_is_within(span, now.time()) for span in hours)
+
+
+def _is_within(span: str, now: time) -> bool:
+    start, end = (time.fromisoformat(part) for part in span.split("-"))
+    return start <= now < end if start < end else now >= start or now < end

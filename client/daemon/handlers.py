@@ -1,0 +1,223 @@
+"""What may be asked of a merchant over the network, and what it answers: three kinds of message, and no other.
+
+    train            a round of an accepted plan     → its noised sum       `client.round.answers.Answers`
+    query.proposal   a signed plan                   → public terms
+    query.release    a signed model                  → receipt
+
+Everything else, and everything that the policy does not allow, is answered with the one word "declined". Terms,
+receipts and refusals depend on message, policy and ledger, never on what the data says of any entity.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
+from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
+from client.daemon.health import LatestRound
+from client.daemon.membership import JoinedFederation, require_size_class
+from client.daemon.store import Accepted, Store
+from client.data.rows import read_series
+from client.folder import MerchantFolder
+from client.round.answers import Answers, Merchant, declining
+from common.errors import HansaError, MessageError, PrivacyError
+from common.message import proposal, release
+from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
+from common.message.record import read_text, unpack
+from common.message.release import (
+    Release,
+    ReleaseNote,
+    decode_parameters,
+    decode_signature,
+    encode_receipt,
+    parse_note,
+)
+from common.message.round import REQUEST_FIELDS
+from common.message.signature import verify
+from common.model.demand_gru import get_vector
+from common.model.warm.start import start_without_data
+from common.plan.schema import Plan
+from common.privacy.noise import SecureNoise
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Handlers:
+    """Decide about every message to one merchant.
+
+    Parameters
+    ----------
+    home
+        The merchant's folder; its policy is read anew for every proposal.
+    data_root
+        Folder that a plan's data.path starts from.
+    device
+        Where gradients are computed.
+
+    Attributes
+    ----------
+    latest_round
+        For whoever watches.
+
+    Notes
+    -----
+    One plan's data is in memory at a time: that of the latest round or proposal.
+    """
+
+    def __init__(
+        self,
+        home: MerchantFolder,
+        federation: JoinedFederation,
+        ledger: Ledger,
+        *,
+        data_root: Path,
+        device: torch.device,
+    ) -> None:
+        self._home, self._federation, self._ledger = home, federation, ledger
+        self._data_root, self._device = data_root, device
+        self._archive = Store(home.plans, home.models, federation.coordinator)
+        self._agreements: dict[str, Agreement] = {}
+        self._open: tuple[str, Answers] | None = None
+        self.latest_round: LatestRound | None = None
+
+    def resume(self) -> None:
+        """Take up the plans that were accepted before a restart, as far as the policy still allows them."""
+        for path in self._archive.proposals:
+            try:
+                accepted = self._archive.read_proposal(path)
+                self._agreements[accepted.proposal.run_hash] = self._agree_again(accepted)
+            except HansaError as error:
+                LOGGER.warning("Not taken up again: %s file=%s", error, path.name)
+
+    def answer(self, content: RecordDict) -> RecordDict:
+        """Answer a round of an accepted plan, or refuse it with a HansaError."""
+        about, _ = unpack(content, fields=REQUEST_FIELDS)
+        run_hash = read_text(about, "plan_hash")
+        agreement = self._agreements.get(run_hash)
+        if agreement is None:
+            raise MessageError("A round is of a plan that was not accepted here; propose it first.")
+        sealed = self._answers(run_hash, agreement).answer(content)
+        self._note_round(agreement, int(str(about["round_number"])))
+        return sealed
+
+    def consider(self, content: RecordDict) -> RecordDict:
+        """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
+        signed = decode_signed(content)
+        proposed = parse_proposal(verify(signed, self._federation.coordinator, purpose=proposal.PURPOSE))
+        agreement = self._agree(proposed)
+        terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
+        self._load(proposed.run_hash, agreement)
+        self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
+        self._agreements[proposed.run_hash] = agreement
+        LOGGER.info(
+            "Accepted plan=%s run=%s noise=%.4g", _word(proposed.plan), proposed.run_hash[:12], terms.noise_multiplier
+        )
+        return encode_terms(terms)
+
+    def keep(self, content: RecordDict) -> RecordDict:
+        """Keep a signed model and give its receipt, or refuse it with a HansaError."""
+        signed = decode_signature(content)
+        note = parse_note(verify(signed, self._federation.coordinator, purpose=release.PURPOSE))
+        self._require_wanted(note)
+        if note.num_parameters != count_parameters(note.plan, private=note.private):
+            raise MessageError("A model has another number of parameters than its plan's; it is not kept.")
+        self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
+        LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
+        return encode_receipt(note.model_hash)
+
+    def _agree(self, proposed: Proposal) -> Agreement:
+        policy = read_policy(self._home.policy)
+        require_size_class(policy, self._federation)
+        offer = Offer(proposed.plan, proposed.private, self._federation.coordinator_name, proposed.cohort_size)
+        return agree(
+            policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
+        )
+
+    def _agree_again(self, accepted: Accepted) -> Agreement:
+        agreement = self._agree(accepted.proposal)
+        if agreement.mechanism.noise_multiplier != accepted.noise_multiplier:
+            raise PrivacyError(
+                f"The plan {accepted.proposal.plan.name!r} was accepted with other noise than the policy asks for now; "
+                "it waits to be proposed again."
+            )
+        return agreement
+
+    def _require_wanted(self, note: ReleaseNote) -> None:
+        """Refuse a model of a plan that was neither accepted earlier nor is approved."""
+        if self._archive.has_proposal(note.run_hash):
+            return
+        name, policy = self._federation.coordinator_name, read_policy(self._home.policy)
+        require_approved(policy, Offer(note.plan, note.private, name, max(len(note.members), 1)))
+
+    def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
+        if self._open is None or self._open[0] != run_hash:
+            self._load(run_hash, agreement)
+        assert self._open is not None  # noqa: S101  for mypy: just loaded
+        return self._open[1]
+
+    def _load(self, run_hash: str, agreement: Agreement) -> None:
+        """Read the data of a plan, in place of another plan's."""
+        self._open, offer = None, agreement.offer
+        merchant = Merchant(
+            plan=offer.plan,
+            num_rounds=offer.training.num_rounds,
+            series=read_series(offer.plan, self._data_root),
+            mechanism=agreement.mechanism,
+            noise=SecureNoise(),
+            device=self._device,
+            answer_log=LedgerAnswerLog(self._ledger, agreement),
+        )
+        self._open = run_hash, Answers(merchant)
+
+    def _note_round(self, agreement: Agreement, round_number: int) -> None:
+        offer = agreement.offer
+        self.latest_round = LatestRound(offer.plan.name, offer.run_hash, round_number, offer.training.num_rounds)
+        LOGGER.info("Answered plan=%s run=%s round=%d", _word(offer.plan), offer.run_hash[:12], round_number)
+
+
+def make_handler_app(handlers: Handlers) -> ClientApp:
+    """Make the app that answers every kind of message; whatever it refuses leaves as one and the same MessageError."""
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        with declining():
+            return Message(handlers.answer(message.content), reply_to=message)
+
+    @app.query("proposal")
+    def consider(message: Message, context: Context) -> Message:
+        with declining():
+            return Message(handlers.consider(message.content), reply_to=message)
+
+    @app.query("release")
+    def keep(message: Message, context: Context) -> Message:
+        with declining():
+            return Message(handlers.keep(message.content), reply_to=message)
+
+    return app
+
+
+def count_parameters(plan: Plan, *, private: bool) -> int:
+    """Count the parameters that a plan's training moves, from the plan alone.
+
+    Raises
+    ------
+    MessageError
+        No model can be made of it.
+    """
+    try:
+        model = start_without_data(plan, private=private)
+    except (HansaError, ValueError, RuntimeError, MemoryError) as error:
+        raise MessageError("No model can be made of a plan; see: hansa-sim check") from error
+    return len(get_vector(model))
+
+
+def _word(plan: Plan) -> str:
+    """Quote a plan's name, which a stranger chose, so that it stays one word of a log line."""
+    return repr(plan.name[:60])

@@ -1,0 +1,294 @@
+"""The loop of `hansa-client run`: connect, ask for messages, answer them, for as long as nobody says stop.
+
+Notable here: the gateway may be away, restarted or refusing for as long as it likes, and nothing ends because of it.
+A message that was taken is answered before the loop ends or goes on, unless the gateway does not take the answer; then
+it is asked for again, and the ledger has the same bytes ready.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from flwr.app import Context, Error, Message, RecordDict
+
+from client.account.agreement import DECLINED
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger
+from client.daemon.gateway_client import (
+    HEARTBEAT_SECONDS,
+    Envelope,
+    GatewayClient,
+    GatewayError,
+    MessageOver,
+    Refused,
+    Unreachable,
+)
+from client.daemon.health import Health
+from client.daemon.membership import JoinedFederation
+from client.daemon.store import Store
+from client.folder import MerchantFolder
+from common.errors import HansaError, MessageError
+
+if TYPE_CHECKING:
+    from flwr.clientapp import ClientApp
+
+    from client.daemon.handlers import Handlers
+
+LOGGER = logging.getLogger(__name__)
+QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a desk is made of.
+
+    Attributes
+    ----------
+    data_root
+        Folder that a plan's data.path starts from.
+    device
+        Where gradients are computed.
+    """
+
+    home: MerchantFolder
+    federation: JoinedFederation
+    ledger: Ledger
+    data_root: Path
+    device: torch.device
+
+    def is_awaited(self) -> bool:
+        """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
+        archive = Store(self.home.plans, self.home.models, self.federation.coordinator)
+        return any(self._has_rounds_left(archive, path) for path in archive.proposals)
+
+    def _has_rounds_left(self, archive: Store, path: Path) -> bool:
+        try:
+            proposed = archive.read_proposal(path).proposal
+        except HansaError:
+            return False  # the desk says what is wrong with it
+        charged = [
+            entry.round_number
+            for entry in self.ledger.entries
+            if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
+        ]
+        return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
+
+    def open_desk(self) -> tuple[Handlers, ClientApp]:
+        """Make the desk and its app. What they import takes 200 MB and seconds: no daemon has it before it must."""
+        from client.daemon.handlers import Handlers, make_handler_app
+
+        handlers = Handlers(self.home, self.federation, self.ledger, data_root=self.data_root, device=self.device)
+        handlers.resume()
+        return handlers, make_handler_app(handlers)
+
+
+class Daemon:
+    """Answer what the gateway passes on.
+
+    Parameters
+    ----------
+    workplace
+        Its desk is opened when the first message comes, or at once where a plan is under way.
+    idle_seconds
+        Stop after so long without a message; None never does.
+    rest_seconds
+        Rest after so long without a message, where no plan is under way.
+    """
+
+    def __init__(
+        self,
+        fleet: GatewayClient,
+        workplace: Workplace,
+        health: Health,
+        *,
+        idle_seconds: float | None,
+        rest_seconds: float,
+    ) -> None:
+        self._fleet, self._workplace, self._health = fleet, workplace, health
+        self._handlers: tuple[Handlers, ClientApp] | None = None
+        self._idle_seconds, self._rest_seconds = idle_seconds, rest_seconds
+        self._is_awaited: bool | None = None  # not looked up since the latest message
+        self._stop, self._forgotten = threading.Event(), threading.Event()
+        self._node_id = 0
+        self._latest_activity = time.monotonic()
+
+    def stop(self) -> None:
+        """End the loop after the answer in hand."""
+        self._stop.set()
+
+    def run(self) -> bool:
+        """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
+        if self._workplace.is_awaited():
+            self._handlers = self._workplace.open_desk()
+        retry = _Backoff()
+        with self._beating():
+            while not self._is_done() and not self._should_rest():
+                try:
+                    self._connect()
+                    retry = _Backoff()
+                    self._serve()
+                except (GatewayError, MessageError) as error:
+                    self._pause(retry, str(error), refused=isinstance(error, Refused))
+                except Exception as error:  # of a fault of our own: a daemon that ended would answer nobody
+                    self._pause(retry, f"A fault of hansa's own ({type(error).__name__}); please report it.")
+        if self._should_rest() and not self._is_done():
+            LOGGER.info("Resting: going on in a fresh process")
+            return True
+        self._say_goodbye()
+        return False
+
+    def _pause(self, retry: _Backoff, error: str, *, refused: bool = False) -> None:
+        self._health.change_state("refused" if refused else "unreachable", error=error)
+        pause = retry.longest() if refused else retry.next()
+        LOGGER.warning("%s pause=%.1f", error, pause)
+        self._stop.wait(pause)
+
+    def _connect(self) -> None:
+        self._node_id = self._fleet.connect()
+        self._forgotten.clear()
+        self._health.change_state("connected", node_id=self._node_id)
+        LOGGER.info("Connected node=%d", self._node_id)
+
+    def _serve(self) -> None:
+        """Poll often after a message, and ever more seldom without one."""
+        pause = QUICKEST_POLL_SECONDS
+        while not self._is_done() and not self._should_rest():
+            if self._forgotten.is_set():
+                raise Unreachable("The gateway has forgotten this merchant; connecting again.")
+            envelope = self._fleet.pull()
+            if envelope is None:
+                self._stop.wait(pause)
+                pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
+                continue
+            self._handle(envelope)
+            self._latest_activity, self._is_awaited = time.monotonic(), None
+            pause = QUICKEST_POLL_SECONDS
+
+    def _handle(self, envelope: Envelope) -> None:
+        """Answer one message, and hand the answer in for as long as somebody waits for it."""
+        about = envelope.message.metadata
+        until = about.created_at + about.ttl
+        try:
+            message = self._retried(envelope, until)
+            reply = self._answer(message)
+            error = None if reply.has_content() else "A message was declined; the log says why."
+        except MessageError as refusal:
+            LOGGER.warning("Refused: %s", refusal)
+            reply, error = _decline(envelope.message), str(refusal)
+        except MessageOver as over:
+            LOGGER.warning("%s", over)
+            return
+        self._hand_in(reply, until)
+        self._health.note_message(self._handlers[0].latest_round if self._handlers else None, error=error)
+
+    def _answer(self, message: Message) -> Message:
+        """Ask at the desk; what is raised there leaves as one word, and was logged where it was raised."""
+        context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
+        if self._handlers is None:
+            self._handlers = self._workplace.open_desk()
+        _, app = self._handlers
+        try:
+            return app(message, context)
+        except HansaError:
+            return _decline(message)
+        except Exception as error:  # of Flower, for a type of message that nobody answers
+            LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)
+            return _decline(message)
+
+    def _retried(self, envelope: Envelope, until: float) -> Message:
+        retry = _Backoff()
+        while True:
+            try:
+                return self._fleet.fetch(envelope)
+            except Unreachable as error:
+                self._wait_or_raise(error, retry, until)
+
+    def _hand_in(self, reply: Message, until: float) -> None:
+        retry = _Backoff()
+        while True:
+            try:
+                return self._fleet.push(reply)
+            except MessageOver as over:
+                LOGGER.warning("%s", over)
+                return None
+            except Unreachable as error:
+                self._wait_or_raise(error, retry, until)
+
+    def _wait_or_raise(self, error: Unreachable, retry: _Backoff, until: float) -> None:
+        if self._stop.is_set() or time.time() > until:
+            raise error
+        self._health.change_state("unreachable", error=str(error))
+        self._stop.wait(retry.next())
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Say from a thread of its own that this merchant is there, also while a long round is computed."""
+        ended = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(ended,), name="heartbeat", daemon=True)
+        beat.start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    def _beat(self, ended: threading.Event) -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            try:
+                if self._node_id and not self._fleet.heartbeat():
+                    self._forgotten.set()
+            except HansaError as error:
+                LOGGER.debug("No heartbeat: %s", error)
+            self._health.write()
+
+    def _is_done(self) -> bool:
+        idle = time.monotonic() - self._latest_activity
+        return self._stop.is_set() or (self._idle_seconds is not None and idle > self._idle_seconds)
+
+    def _should_rest(self) -> bool:
+        if self._handlers is None or time.monotonic() - self._latest_activity < self._rest_seconds:
+            return False
+        if self._is_awaited is None:
+            self._is_awaited = self._workplace.is_awaited()
+        return not self._is_awaited
+
+    def _say_goodbye(self) -> None:
+        try:
+            if self._node_id:
+                self._fleet.deactivate()
+        except GatewayError as error:
+            LOGGER.info("No goodbye: %s", error)
+        self._health.change_state("stopped")
+        LOGGER.info("Stopped")
+
+
+class _Backoff:
+    """Pauses that double up to half a minute, each a little off, so that a thousand merchants do not knock at once."""
+
+    def __init__(self) -> None:
+        self._seconds = FIRST_RETRY_SECONDS
+
+    def next(self) -> float:
+        pause, self._seconds = self._seconds, min(2 * self._seconds, LAST_RETRY_SECONDS)
+        return _jitter(pause)
+
+    def longest(self) -> float:
+        return _jitter(LAST_RETRY_SECONDS)
+
+
+def _jitter(seconds: float) -> float:
+    return seconds * (0.5 + secrets.randbelow(500) / 1000)
+
+
+def _decline(message: Message) -> Message:
+    return Message(Error(CLIENT_RAISED, DECLINED), reply_to=message)

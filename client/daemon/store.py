@@ -1,0 +1,163 @@
+"""What the coordinator signed, on the merchant's disk: accepted proposals and models, whole or not at all.
+
+plans/RUN_HASH.json            a signed proposal, and the noise on which it was accepted
+models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note inside: one file, so that both fit
+models/RUN_HASH.json           the same note, for people to read
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Float32
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from common.errors import DataError, MessageError, PrivacyError
+from common.file import write_whole
+from common.message import proposal, release
+from common.message.proposal import Proposal, parse_proposal
+from common.message.record import check_parameters
+from common.message.release import Release, ReleaseNote, parse_note
+from common.message.signature import Signed, verify
+from common.plan.schema import Section
+
+PARAMETERS, CONTENT, SIGNATURE = "parameters", "content", "signature"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A proposal that was accepted, and the noise that the coordinator was told."""
+
+    proposal: Proposal
+    noise_multiplier: float
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model whose signature and parameters were checked."""
+
+    note: ReleaseNote
+    parameters: Float32[Tensor, " parameter"]
+
+
+class _AcceptedFile(Section):
+    content: str
+    signature: str
+    noise_multiplier: float
+
+
+class Store:
+    """Keep what one coordinator signed.
+
+    Parameters
+    ----------
+    plans, models
+        Folders, made when something is kept.
+    coordinator
+        The 32 bytes of its public key; every file is held against it when it is read.
+    """
+
+    def __init__(self, plans: Path, models: Path, coordinator: bytes) -> None:
+        self._plans, self._models, self._coordinator = plans, models, coordinator
+
+    def keep_proposal(self, signed: Signed, run_hash: str, noise_multiplier: float) -> None:
+        """Keep an accepted proposal."""
+        kept = _AcceptedFile(
+            content=signed.content.decode(),
+            signature=base64.b64encode(signed.signature).decode(),
+            noise_multiplier=noise_multiplier,
+        )
+        write_whole(self._plans / f"{run_hash}.json", kept.model_dump_json(indent=2).encode())
+
+    @property
+    def proposals(self) -> list[Path]:
+        """The files of all accepted proposals."""
+        return sorted(self._plans.glob("*.json"))
+
+    def read_proposal(self, path: Path) -> Accepted:
+        """Read an accepted proposal.
+
+        Raises
+        ------
+        DataError, PrivacyError
+            The file was changed, or is of another coordinator.
+        """
+        try:
+            kept = _AcceptedFile.model_validate_json(path.read_bytes())
+            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
+        except (OSError, ValidationError, ValueError) as error:
+            raise _damaged(path) from error
+        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
+        return Accepted(proposed, kept.noise_multiplier)
+
+    def has_proposal(self, run_hash: str) -> bool:
+        """Whether a run was accepted, now or earlier."""
+        return (self._plans / f"{run_hash}.json").is_file()
+
+    def keep_model(self, incoming: Release, note: ReleaseNote) -> None:
+        """Keep a model that was checked, unless a newer one of its run is there.
+
+        Guarantee: when this returns, the model is on the disk.
+
+        Raises
+        ------
+        MessageError
+            A newer one is there.
+        """
+        path = self._models / f"{note.run_hash}.safetensors"
+        latest = self._try_read(path)
+        if latest is not None and latest.note.released_at > note.released_at:
+            raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
+        signature = base64.b64encode(incoming.signed.signature).decode()
+        about = {CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
+        write_whole(path, save({PARAMETERS: incoming.parameters.contiguous()}, metadata=about))
+        readable = {"note": json.loads(incoming.signed.content), SIGNATURE: signature}
+        write_whole(path.with_suffix(".json"), (json.dumps(readable, indent=2) + "\n").encode())
+
+    def newest_model(self, run_hash: str = "") -> Model:
+        """Give the model that was released last, of one run where the first digits of its hash are given.
+
+        Raises
+        ------
+        DataError
+            There is none.
+        PrivacyError, MessageError
+            It is not what the coordinator signed.
+        """
+        models = [self.read_model(path) for path in sorted(self._models.glob(f"{run_hash}*.safetensors"))]
+        if not models:
+            raise DataError(
+                f"There is no model {run_hash} in {self._models}; it comes at the end of a run, to hansa-client run."
+            )
+        return max(models, key=lambda model: model.note.released_at)
+
+    def read_model(self, path: Path) -> Model:
+        """Read a model, and check its signature and parameters again."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                about, parameters = file.metadata() or {}, file.get_tensor(PARAMETERS)
+            signed = Signed(about[CONTENT].encode(), base64.b64decode(about[SIGNATURE], validate=True))
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise _damaged(path) from error
+        note = parse_note(verify(signed, self._coordinator, purpose=release.PURPOSE))
+        if parameters.numel() != note.num_parameters:
+            raise _damaged(path)
+        check_parameters(parameters, note.model_hash)
+        return Model(note, parameters)
+
+    def _try_read(self, path: Path) -> Model | None:
+        """Read a model that a newer one may replace; a damaged one may always be replaced."""
+        try:
+            return self.read_model(path)
+        except (DataError, PrivacyError, MessageError):
+            return None
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is damaged; move it away, the coordinator sends it again when it is asked to.")

@@ -1,0 +1,1 @@
+"""A merchant's own rows: reading them, and looking them over before anything is trained."""

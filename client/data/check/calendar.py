@@ -1,0 +1,92 @@
+"""Days: whether the shop was open when the plan says so, and whether the rows fill the plan's span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+from jaxtyping import Int
+
+from client.data.check.report import Finding
+from common.data.panel import closed_days
+from common.plan.schema import WEEKDAYS, DataPlan
+
+SHOWN = 6  # dates named in a sentence
+BUSY_ROWS = 5.0  # rows on an ordinary day of the weekday, from which on a day without any is no chance
+SILENT_SHARE = 0.9  # of a weekday's days, from which on the weekday itself is closed
+
+
+def find_calendar_faults(days: Int[np.ndarray, " row"], plan: DataPlan) -> Iterator[Finding]:
+    """Look for open days without any row, rows on closed days, and a span that the rows do not fill.
+
+    Parameters
+    ----------
+    days
+        Day of each row that is kept, counted from the start of the span.
+    """
+    count = np.bincount(days, minlength=(plan.end - plan.start).days + 1)
+    yield from _find_loose_ends(count, plan)
+    if plan.missing == "closed":
+        return
+    closed = closed_days(plan)
+    lost = closed & (count > 0)
+    if lost.any():
+        yield Finding(
+            "note",
+            "rows_on_closed_days",
+            f"{count[lost].sum()} rows lie on {lost.sum()} days that the plan declares closed ({_dates(lost, plan)}); "
+            "their demand is not counted.",
+        )
+    yield from _find_silent_days(count, closed, plan)
+
+
+def _find_loose_ends(count: Int[np.ndarray, " day"], plan: DataPlan) -> Iterator[Finding]:
+    there = np.flatnonzero(count)
+    last = plan.start + timedelta(days=int(there[-1]))
+    tail, head = len(count) - 1 - int(there[-1]), int(there[0])
+    if tail > 7:
+        what = "closed" if plan.missing == "closed" else "no demand"
+        yield Finding(
+            "warning",
+            "span_end",
+            f"The last row is on {last}, {tail} days before data.end {plan.end}; those days read as {what}: "
+            "set data.end to the last day that the rows cover.",
+        )
+    if head > 7:
+        yield Finding(
+            "note",
+            "span_start",
+            f"The first row comes {head} days after data.start {plan.start}; a later start saves time.",
+        )
+
+
+def _find_silent_days(count: Int[np.ndarray, " day"], closed: np.ndarray, plan: DataPlan) -> Iterator[Finding]:
+    """Look for open days on which nobody has a row, although others of that weekday have many."""
+    there = np.flatnonzero(count)
+    inside = (np.arange(len(count)) >= there[0]) & (np.arange(len(count)) <= there[-1])
+    weekday = (np.arange(len(count)) + plan.start.weekday()) % 7
+    silent = inside & ~closed & (count == 0)
+    for number, name in enumerate(WEEKDAYS):
+        days = inside & ~closed & (weekday == number)
+        if days.sum() > 1 and silent[days].mean() > SILENT_SHARE and count.mean() > BUSY_ROWS:
+            yield Finding(
+                "warning",
+                "closed_weekday",
+                f"{silent[days].sum()} of {days.sum()} {name}s have no row of anyone, yet the plan calls them open, so "
+                f'they are learnt as no demand; if the shop is closed, add "{name}" to data.closed_weekdays.',
+            )
+        if days.any() and count[days].mean() < BUSY_ROWS:
+            silent &= weekday != number  # told already, or few rows a day: a day without any may be chance
+    if silent.any():
+        yield Finding(
+            "warning",
+            "closed_dates",
+            f"On {silent.sum()} days that the plan calls open nobody has a row ({_dates(silent, plan)}), so they are "
+            "learnt as no demand; if the shop was closed, name them in data.closed_dates.",
+        )
+
+
+def _dates(chosen: np.ndarray, plan: DataPlan) -> str:
+    dates = [str(plan.start + timedelta(days=int(day))) for day in np.flatnonzero(chosen)]
+    return ", ".join(dates[:SHOWN]) + (", …" if len(dates) > SHOWN else "")

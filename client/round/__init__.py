@@ -1,0 +1,1 @@
+"""A merchant's end of a round."""

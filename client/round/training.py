@@ -1,0 +1,60 @@
+"""One round at one merchant: from the global model and the merchant's own series to one noised sum.
+
+This is the only place where private data becomes something that leaves.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
+
+from client.round.entity_gradient import GradientFactorModule
+from common.model.demand_gru import DemandGRU, set_vector
+from common.model.features import Series, cut_training
+from common.privacy.mechanism import Mechanism
+from common.privacy.noise import NoiseSource
+
+CHUNK_ENTITIES = 64  # at 16 and below an entity's last bit changes with its place in the chunk
+
+
+def train_round(
+    model: DemandGRU,
+    series: Series,
+    parameters: Float[Tensor, " parameter"],
+    *,
+    round_number: int,
+    mechanism: Mechanism,
+    noise: NoiseSource,
+    device: torch.device,
+) -> Int64[Tensor, " parameter"]:
+    """Sum every entity's clipped gradient at `parameters` on the lattice, and add noise.
+
+    Guarantee
+    ---------
+    - Every entity of `series` takes part in every round, with one contribution of L2 norm at most
+      `mechanism.clipping_norm`; what one entity contributes depends on no other entity.
+    - The result has the length of `parameters` whatever the data; an empty data set gives noise around zero.
+
+    Notes
+    -----
+    A matrix product of 5 rows and one of 6 may differ in the last bit of the rows they share, so that one
+    entity's presence would show in the others' contributions. Hence every chunk has the same shape. That the
+    last bits then agree is no theorem about kernels: the neighbour replay in the tests looks, on the CPU.
+    """
+    set_vector(model.to(device), parameters.to(device, torch.float32))
+    total = torch.zeros(len(parameters), dtype=torch.int64)
+    with closing(GradientFactorModule(model)) as hooked:
+        for first in range(0, series.num_entities, CHUNK_ENTITIES):
+            rows = torch.arange(first, min(first + CHUNK_ENTITIES, series.num_entities))
+            examples = cut_training(series.select(_fill(rows)), round_number).to(device)
+            gradients, _ = hooked.gradients(examples)
+            total += mechanism.contribution(gradients.expand(slice(CHUNK_ENTITIES))[: len(rows)].cpu())
+    return mechanism.release(total, noise)
+
+
+def _fill(rows: Int[Tensor, " row"]) -> Int[Tensor, " chunk"]:
+    """Repeat a chunk's entities up to the full length; what the repeated ones give is thrown away."""
+    return rows[torch.arange(CHUNK_ENTITIES) % len(rows)]

@@ -1,0 +1,103 @@
+"""What left, byte for byte, and what each part of it says in plain words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from client.account.ledger.entry import Seal, Spend, local
+from client.account.ledger.ledger import Ledger
+from common.message.round import RoundReply, decode_reply
+from common.message.wire import from_wire
+from common.privacy.lattice import to_real
+from common.privacy.mechanism import Mechanism
+
+SHOWN_NUMBERS = 6
+
+# Every field that may leave, in the words of a merchant; a field without a row here fails a test.
+MEANINGS = {
+    "plan_hash": "names the plan that you approved, and whether it runs with noise; the coordinator sent it",
+    "round_number": "says which round this answers; the coordinator sent it",
+    "total": "the sum over all your entities of how each would change the model, clipped, with noise on every number",
+}
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message that left, or was about to, and the spend that pays for it."""
+
+    line: int
+    spend: Spend
+    seal: Seal
+    content: bytes
+
+    @property
+    def reply(self) -> RoundReply:
+        """What the bytes say."""
+        return decode_reply(from_wire(self.content), size=self.spend.num_coordinates)
+
+
+def departures_of(ledger: Ledger) -> list[SentMessage]:
+    """List every sealed message, oldest first; its bytes are checked against the ledger."""
+    found, entries = [], ledger.entries
+    for seal in entries:
+        spend = entries[seal.spend - 1] if isinstance(seal, Seal) else None
+        if isinstance(seal, Seal) and isinstance(spend, Spend):
+            found.append(SentMessage(seal.spend, spend, seal, ledger.message(seal.spend) or b""))
+    return found
+
+
+def describe(departure: SentMessage) -> dict[str, Any]:
+    """Decode one message into what it says, and what it would say of nobody."""
+    spend, reply = departure.spend, departure.reply
+    mechanism = Mechanism(spend.clipping_norm, spend.noise_multiplier)
+    norm = float(torch.linalg.vector_norm(to_real(reply.total, mechanism.lattice_step)))
+    return {
+        "line": departure.line,
+        "sealed_at": departure.seal.at.isoformat(),
+        "plan": spend.plan,
+        "num_bytes": departure.seal.num_bytes,
+        "sha256": departure.seal.digest,
+        "fields": {
+            "plan_hash": reply.plan_hash,
+            "round_number": reply.round_number,
+            "total": {
+                "count": reply.total.numel(),
+                "first": reply.total[:SHOWN_NUMBERS].tolist(),
+                "norm": norm,
+                "norm_of_noise_alone": mechanism.noise_std * math.sqrt(reply.total.numel()),
+            },
+        },
+    }
+
+
+def explain(departure: SentMessage) -> str:
+    """Say in plain words what one message is made of."""
+    told = describe(departure)
+    total = told["fields"]["total"]
+    first = ", ".join(map(str, total["first"]))
+    values = {
+        "plan_hash": told["fields"]["plan_hash"],
+        "round_number": str(told["fields"]["round_number"]),
+        "total": f"{total['count']} whole numbers: {first} …; as a vector they have length "
+        f"{total['norm']:.4g}, that of the noise alone would be about {total['norm_of_noise_alone']:.4g}",
+    }
+    lines = [
+        f"Line {departure.line}, sealed {local(departure.seal.at)}: {told['num_bytes']} bytes, plan {told['plan']!r}",
+        *(f"  {name}: {values[name]}\n    {meaning}" for name, meaning in MEANINGS.items()),
+        "  and nothing else: no count, no loss, no name, no date of yours.",
+        f"  SHA-256 {told['sha256']}",
+    ]
+    return "\n".join(lines)
+
+
+def hex_lines(content: bytes) -> str:
+    """Lay bytes out sixteen a line, with what can be read beside them."""
+    rows = [content[place : place + 16] for place in range(0, len(content), 16)]
+    return "\n".join(
+        f"{16 * number:08x}  {row.hex(' '):<47}  {''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in row)}"
+        for number, row in enumerate(rows)
+    )

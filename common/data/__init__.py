@@ -1,0 +1,1 @@
+"""From the bytes of a merchant's files to a panel."""

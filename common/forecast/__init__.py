@@ -1,0 +1,1 @@
+"""Forecasts, and how far they were from what happened."""

@@ -1,0 +1,1 @@
+"""DemandGRU and what it stands on: features, anchor, likelihood, gradients."""

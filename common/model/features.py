@@ -1,0 +1,431 @@
+"""What the model may see: causal features at every step, and the examples that one round cuts from them.
+
+A step ends at its cut-off: everything about step `s` is a function of the entity's own days before
+`cutoffs[s]` and of what the plan or the covariates declare as known ahead. Steps are a day or a week
+long and end at the origin; labels count calendar days from the cut-off, whatever the step.
+
+Every constant below is public. Nothing is fitted across entities: no scaler, no vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from common.data.panel import Panel
+from common.errors import DataError
+from common.model.anchor import UNKNOWN_SPREAD, Anchor, fit_anchor
+from common.model.purchase_gaps import rhythm_features
+from common.plan.schema import WEEKDAYS, ModelPlan
+
+HALF_LIVES_DAYS = (7.0, 28.0, 112.0, 365.0)
+RECENT_DAYS = 90
+YEAR_HARMONICS, MONTH_HARMONICS = 3, 3
+YEAR_DAYS = 364  # whole weeks, so that weekdays meet
+SEASON_DAYS, SEASON_LEVEL_DAYS = (
+    15,
+    91,
+)  # what last year's season is smoothed over, and what it is held against
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything about some entities up to one origin.
+
+    Attributes
+    ----------
+    inputs
+        Causal features of each step.
+    names, future_names
+        What each column of `inputs` and of `future` holds; a public model is fitted to other columns by them.
+    cutoffs
+        First day that each step may not see; the last one is the origin.
+    birth
+        First step at which the entity exists.
+    key
+        64 bits of a hash of the entity's name; its public draws depend on this and on no other entity.
+    future
+        Covariates known ahead, per day, closed days included.
+    """
+
+    inputs: Float[Tensor, "entity step feature"]
+    names: tuple[str, ...]
+    future_names: tuple[str, ...]
+    cutoffs: Int[Tensor, " step"]
+    birth: Int[Tensor, " entity"]
+    key: Int[np.ndarray, " entity"]
+    target: Float[Tensor, "entity day"]
+    open: Bool[Tensor, "entity day"]
+    future: Float[Tensor, "entity day covariate"]
+    level: Float[Tensor, "entity step"]
+    cell_level: Float[Tensor, "entity step cell"]
+    cell_of_day: Int[Tensor, "entity day"]
+    spread: Float[Tensor, "entity step"]
+    plan: ModelPlan
+
+    @property
+    def num_entities(self) -> int:
+        """Entities, the unborn included."""
+        return int(self.inputs.shape[0])
+
+    @property
+    def num_features(self) -> int:
+        """Features per step."""
+        return int(self.inputs.shape[2])
+
+    @property
+    def num_future(self) -> int:
+        """Known-future features per bucket of the horizon."""
+        return int(self.future.shape[2]) + 1
+
+    def select(self, entities: Int[Tensor, " chosen"]) -> Series:
+        """Keep some entities."""
+        kept = {
+            name: getattr(self, name)[entities]
+            for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day", "spread")
+        }
+        shared = {name: getattr(self, name) for name in ("names", "future_names", "cutoffs", "plan")}
+        return Series(key=self.key[entities.numpy()], **shared, **kept)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One record per entity: a window of steps, and forecasts from some of its positions.
+
+    Attributes
+    ----------
+    position
+        Index into the window of each forecast position.
+    anchor
+        The anchor's forecast of each bucket, in units of demand.
+    spread
+        How far the anchor errs, see `common.model.anchor`; the same for all buckets of a position.
+    open
+        Whether demand could happen on any day of the bucket.
+    weight
+        1 where the bucket is open and its whole label lies in the data, else 0.
+    """
+
+    inputs: Float[Tensor, "entity window feature"]
+    position: Int[Tensor, " position"]
+    future: Float[Tensor, "entity position bucket covariate"]
+    anchor: Float[Tensor, "entity position bucket"]
+    spread: Float[Tensor, "entity position bucket"]
+    label: Float[Tensor, "entity position bucket"]
+    open: Bool[Tensor, "entity position bucket"]
+    weight: Float[Tensor, "entity position bucket"]
+
+    def to(self, device: torch.device) -> Examples:
+        """Move to a device."""
+        return Examples(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
+
+def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
+    """Compute the causal features of every step up to day `origin`.
+
+    Raises
+    ------
+    DataError
+        The history is shorter than one step.
+    """
+    num_steps = origin // plan.step_days
+    if num_steps < 1:
+        raise DataError(f"There are {origin} days of history before the origin, a step needs {plan.step_days}.")
+    cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
+    anchor = fit_anchor(
+        panel,
+        plan.anchor,
+        cutoffs,
+        logarithmic=plan.likelihood == "log_normal",
+        lead_days=max(plan.horizon_days // 2, 1),
+    )
+    names, features = _step_features(panel, plan, cutoffs, anchor)
+    future_names, future = _day_covariates(panel, plan)
+    return Series(
+        inputs=torch.from_numpy(features),
+        names=names,
+        future_names=future_names,
+        cutoffs=torch.from_numpy(cutoffs),
+        birth=torch.from_numpy(np.searchsorted(cutoffs, panel.first_day, side="right")),
+        key=_keys(panel),
+        target=torch.from_numpy(panel.target),
+        open=torch.from_numpy(panel.open),
+        future=torch.from_numpy(future),
+        level=torch.from_numpy(anchor.level),
+        cell_level=torch.from_numpy(anchor.cell_level),
+        cell_of_day=torch.from_numpy(anchor.cell_of_day),
+        spread=torch.from_numpy(anchor.spread),
+        plan=plan,
+    )
+
+
+def cut_training(series: Series, round_number: int) -> Examples:
+    """Cut every entity's training record of one round.
+
+    The window ends at the last step whose whole label lies before the origin; where the history is longer than
+    the window, at a step drawn from the entity's own name and the round number. Positions are spread over the
+    second half of the window, or are all of it.
+    """
+    plan, trainable = series.plan, count_trainable(series)
+    last = torch.full_like(series.birth, trainable - 1)
+    window = min(plan.window_steps, trainable)
+    if draws_windows(series):
+        earliest = torch.clamp(series.birth, min=window // 2, max=trainable - 1)
+        draw = torch.from_numpy(_uniform(series.key, round_number))
+        last = earliest + (draw * (trainable - earliest)).to(torch.int64)
+    return _cut(series, last, window, _spread(window, plan), last_label=int(series.cutoffs[-1]))
+
+
+def count_trainable(series: Series) -> int:
+    """Count the steps whose whole label lies before the origin.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    origin = int(series.cutoffs[-1])
+    trainable = int((series.cutoffs + series.plan.horizon_days <= origin).sum())
+    if trainable == 0:
+        raise DataError(
+            f"{origin} days of history before the origin hold no training example: "
+            f"a label needs {series.plan.horizon_days} days after a first step; give more history."
+        )
+    return trainable
+
+
+def draws_windows(series: Series) -> bool:
+    """Whether each round reads other windows; where a window holds the whole history all rounds read the same."""
+    return count_trainable(series) > series.plan.window_steps
+
+
+def cut_forecast(series: Series) -> Examples:
+    """Cut every entity's window that ends at the origin, with one position: the origin."""
+    window = min(series.plan.window_steps, len(series.cutoffs))
+    end = torch.full_like(series.birth, len(series.cutoffs) - 1)
+    return _cut(series, end, window, torch.tensor([window - 1]), last_label=series.target.shape[1])
+
+
+def _spread(window: int, plan: ModelPlan) -> Int[Tensor, " position"]:
+    """Positions of a window: all of them, or some spread over its end, the last step among them."""
+    if plan.positions >= window:
+        return torch.arange(window)
+    span = max(plan.positions, min(plan.position_steps or window - window // 2, window))
+    first = window - span
+    return torch.unique(torch.linspace(window - 1, first, plan.positions).round().to(torch.int64))
+
+
+def _cut(
+    series: Series,
+    end: Int[Tensor, " entity"],
+    window: int,
+    position: Int[Tensor, " position"],
+    *,
+    last_label: int,
+) -> Examples:
+    plan, entity = series.plan, torch.arange(series.num_entities)
+    step = end[:, None] + torch.arange(1 - window, 1)
+    alive = (step >= series.birth[:, None]) & (step >= 0)
+    step = step.clamp(min=0)
+    inputs = series.inputs[entity[:, None], step] * alive[:, :, None]
+    at = step[:, position]
+    cutoff = series.cutoffs[at]
+    day = cutoff[:, :, None] + torch.arange(plan.horizon_days)
+    there = day < series.target.shape[1]
+    day = day.clamp(max=series.target.shape[1] - 1)
+    row = entity[:, None, None]
+    counts = series.open[row, day] & there
+    cell = series.cell_of_day[row, day]
+    level = torch.gather(series.cell_level[entity[:, None], at], 2, cell)
+    if plan.likelihood == "log_normal":
+        level = torch.expm1(level)
+    complete = (cutoff + plan.horizon_days <= last_label) & alive[:, position]
+    buckets = (*day.shape[:2], plan.horizon, plan.bucket_days)
+    counted = counts.view(buckets)
+    lead = (torch.arange(plan.horizon) + 1.0) / plan.horizon
+    future = series.future[row, day].view(*buckets, series.future.shape[2]).mean(3)
+    return Examples(
+        inputs=inputs,
+        position=position,
+        future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
+        anchor=(level.view(buckets) * counted).sum(3),
+        spread=series.spread[entity[:, None], at][:, :, None].expand(*buckets[:3]),
+        label=(series.target[row, day].view(buckets) * counted).sum(3),
+        open=counted.any(3),
+        weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
+    )
+
+
+def _step_features(
+    panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], anchor: Anchor
+) -> tuple[tuple[str, ...], Float[np.ndarray, "entity step feature"]]:
+    step_days = plan.step_days
+    target = _between(panel.target, cutoffs - step_days, cutoffs)
+    open_days = _between(panel.open, cutoffs - step_days, cutoffs)
+    means = [_running_mean(panel.target, panel.open, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
+    rates = [np.log1p(mean * step_days) for mean in means]
+    sold = panel.target > 0
+    tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
+    covariates, by_day = _day_covariates(panel, plan)
+    features: dict[str, np.ndarray] = {
+        "surprise": (np.log1p(target) - rates[2]) / 4,
+        **{f"trend {place}": fast - slow for place, (fast, slow) in enumerate(pairwise(rates))},
+        "rate": rates[1] / 4,
+        "since last": np.log1p(_since_last(sold, cutoffs)) / 4,
+        "tenure": np.log1p(tenure) / 4,
+        "days sold": np.log1p(_between(sold, np.zeros_like(cutoffs), cutoffs)) / 3,
+        "recent days sold": np.log1p(_between(sold, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)) / 3,
+        "open share": open_days / step_days,
+        "anchor": anchor.level / 4 if anchor.logarithmic else np.log1p(anchor.level * step_days) / 4,
+        **({"spread": np.log(anchor.spread / UNKNOWN_SPREAD) / 2} if anchor.logarithmic else {}),
+        **(rhythm_features(sold, cutoffs, plan.horizon_days) if plan.rhythm else {}),
+        **_channel_features(panel, plan, cutoffs),
+        **_columns(covariates, _between(by_day, cutoffs - step_days, cutoffs) / step_days),
+        **{f"static {place}": _repeat(column, len(cutoffs)) for place, column in enumerate(panel.static.T)},
+    }
+    return tuple(features), np.stack([feature.astype(np.float32) for feature in features.values()], axis=2)
+
+
+def _columns(names: tuple[str, ...], values: Float[np.ndarray, "entity step column"]) -> dict[str, np.ndarray]:
+    return {name: values[:, :, place] for place, name in enumerate(names)}
+
+
+def _repeat(column: Float[np.ndarray, " entity"], num_steps: int) -> Float[np.ndarray, "entity step"]:
+    return np.broadcast_to(column[:, None], (len(column), num_steps))
+
+
+def _channel_features(
+    panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"]
+) -> dict[str, Float[np.ndarray, "entity step"]]:
+    """For each observed channel: this step, the last 90 days, and for rare demand all there was, as logarithms."""
+    features: dict[str, np.ndarray] = {}
+    for place, channel in enumerate(panel.channels):
+        values = panel.observed[:, :, place]
+        now = _between(values, cutoffs - plan.step_days, cutoffs)
+        recent = _between(values, np.maximum(cutoffs - RECENT_DAYS, 0), cutoffs)
+        features |= {f"channel {channel}": np.log1p(now) / 4, f"recent channel {channel}": np.log1p(recent) / 8}
+        if plan.rhythm:
+            features[f"whole channel {channel}"] = np.log1p(_between(values, np.zeros_like(cutoffs), cutoffs)) / 8
+    return features
+
+
+def _day_covariates(panel: Panel, plan: ModelPlan) -> tuple[tuple[str, ...], Float[np.ndarray, "entity day covariate"]]:
+    """Known ahead for each day: declared covariates, open days around it, weekday and season."""
+    num_entities, num_days = panel.target.shape
+    is_open = panel.open.astype(np.float32)
+    around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
+    around[1][:, 0], around[2][:, -1] = 1.0, 1.0
+    names = ["regime" if name == plan.anchor.regime else f"known {name}" for name in panel.covariates]
+    names += ["open", "open before", "open after"]
+    calendar = [np.zeros((num_days, 0))]
+    dates = pd.date_range(panel.start, periods=num_days)
+    own = [panel.known, np.stack(around, axis=2)]
+    if plan.season:
+        own.append(_last_year(panel, plan.horizon_days))
+        names += ["last year", "last year's season"]
+        calendar.append(_waves(dates.day_of_year / 365.25, YEAR_HARMONICS))
+        names += [f"year wave {place}" for place in range(2 * YEAR_HARMONICS)]
+    if plan.step == "day":
+        calendar.append(_waves((dates.day - 1) / dates.days_in_month, MONTH_HARMONICS))  # wages come monthly
+        calendar.append(np.eye(7)[dates.day_of_week])
+        names += [f"month wave {place}" for place in range(2 * MONTH_HARMONICS)]
+        names += list(WEEKDAYS)
+    public = np.concatenate(calendar, axis=1).astype(np.float32)
+    own.append(np.broadcast_to(public, (num_entities, *public.shape)))
+    return tuple(names), np.concatenate(own, axis=2)
+
+
+def _waves(phase: pd.Index, harmonics: int) -> Float[np.ndarray, "day wave"]:
+    """Sines and cosines of a phase that runs from 0 to 1, and of its multiples."""
+    turns = 2 * np.pi * np.asarray(phase)[:, None] * np.arange(1, harmonics + 1)
+    return np.concatenate([np.sin(turns), np.cos(turns)], axis=1)
+
+
+def _last_year(panel: Panel, horizon_days: int) -> Float[np.ndarray, "entity day 2"]:
+    """Compare the entity's demand a year before each day with the quarter around that day, as log ratios.
+
+    The last day looked at lies `YEAR_DAYS - SEASON_LEVEL_DAYS // 2` before the day described, so within that
+    horizon it is known at every cut-off. Longer horizons and days without a year of history get zeros.
+    """
+    ratios = np.zeros((*panel.target.shape, 2), np.float32)
+    if panel.num_days <= YEAR_DAYS or horizon_days > YEAR_DAYS - SEASON_LEVEL_DAYS // 2:
+        return ratios
+    day = np.arange(panel.num_days - YEAR_DAYS)
+    demand = panel.target * panel.open
+    season, level = (_mean_around(demand, panel.open, day, width) for width in (SEASON_DAYS, SEASON_LEVEL_DAYS))
+    whole = panel.open[:, day] & (day[None, :] >= panel.first_day[:, None] + SEASON_LEVEL_DAYS // 2)
+    ratios[:, YEAR_DAYS:, 0] = np.where(whole, np.log1p(demand[:, day]) - np.log1p(level), 0.0)
+    ratios[:, YEAR_DAYS:, 1] = np.where(whole, np.log1p(season) - np.log1p(level), 0.0)
+    return ratios
+
+
+def _mean_around(
+    demand: np.ndarray, is_open: np.ndarray, day: Int[np.ndarray, " day"], width: int
+) -> Float[np.ndarray, "entity day"]:
+    """Mean over the open days of a window of `width` days around each day."""
+    first, last = np.maximum(day - width // 2, 0), day + width // 2 + 1
+    mean: np.ndarray = _between(demand, first, last) / np.maximum(_between(is_open, first, last), 1.0)
+    return mean
+
+
+def _between(values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]) -> np.ndarray:
+    """Sum over the days first … last - 1 of each step."""
+    total = np.cumsum(values, axis=1, dtype=np.float64)
+    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
+    return total[:, last] - total[:, first]
+
+
+def _running_mean(
+    target: np.ndarray, is_open: np.ndarray, half_life_days: float, cutoffs: Int[np.ndarray, " step"]
+) -> Float[np.ndarray, "entity step"]:
+    """Exponentially weighted mean over open days; an entity's first days count against one half-life of nothing.
+
+    The prior weight keeps a newborn's first sale from reading as a rate of one a day.
+    """
+    decay = 0.5 ** (1.0 / half_life_days)
+    prior = 0.1 / (1.0 - decay)
+    total, weight = np.zeros(len(target)), np.zeros(len(target))
+    means = np.zeros((len(target), len(cutoffs)), np.float32)
+    step = 0
+    for day in range(int(cutoffs[-1])):
+        total = total * decay + target[:, day]
+        weight = weight * decay + is_open[:, day]
+        if day + 1 == cutoffs[step]:
+            means[:, step] = total / (weight + prior)
+            step += 1
+    return means
+
+
+def _since_last(sold: Bool[np.ndarray, "entity day"], cutoffs: Int[np.ndarray, " step"]) -> np.ndarray:
+    """Days since the last day with demand; since the start of the span where there was none."""
+    last = np.maximum.accumulate(np.where(sold, np.arange(sold.shape[1]), -1), axis=1)
+    return cutoffs[None, :] - 1 - last[:, cutoffs - 1]
+
+
+def _keys(panel: Panel) -> Int[np.ndarray, " entity"]:
+    names = [f"{merchant}\x00{entity}" for merchant, entity in zip(panel.merchants, panel.entities, strict=True)]
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.array([int.from_bytes(digest, "little", signed=True) for digest in digests], np.int64)
+
+
+def _uniform(key: Int[np.ndarray, " entity"], round_number: int) -> Float[np.ndarray, " entity"]:
+    """Draw in [0, 1) from each entity's key and the round number alone.
+
+    References
+    ----------
+    SplitMix64's finaliser: Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    golden, first, second = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+    with np.errstate(over="ignore"):
+        mixed = key.view(np.uint64) + golden * np.uint64(round_number + 1)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * first
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * second
+        mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2**53

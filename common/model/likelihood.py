@@ -1,0 +1,170 @@
+"""From one output distribution: the loss, the mean, any quantile, and the probability of any demand.
+
+Every distribution is placed at the anchor: with all network outputs at zero its location is the anchor's
+forecast, so an untrained network forecasts what the anchor does. Of money the anchor gives the spread too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import stats
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from common.plan.schema import ModelPlan
+
+FLOOR = 0.02  # an anchor of zero still leaves the network something to multiply
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """A distribution of demand per bucket, given the anchor and the network's outputs."""
+
+    num_outputs: int
+
+    def loss(
+        self,
+        outputs: Float[Tensor, "*batch output"],
+        anchor: Float[Tensor, "*batch"],
+        spread: Float[Tensor, "*batch"],
+        label: Float[Tensor, "*batch"],
+    ) -> Float[Tensor, "*batch"]:
+        """Negative log-likelihood of each label."""
+        ...
+
+    def describe(
+        self,
+        outputs: Float[Tensor, "*batch output"],
+        anchor: Float[Tensor, "*batch"],
+        spread: Float[Tensor, "*batch"],
+        levels: tuple[float, ...],
+    ) -> Description:
+        """Mean, quantiles and probability of any demand."""
+        ...
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a decision needs from a distribution, per bucket."""
+
+    mean: Float[np.ndarray, "*batch"]
+    quantiles: Float[np.ndarray, "*batch level"]
+    probability: Float[np.ndarray, "*batch"]
+
+
+class NegativeBinomial:
+    """Counts with mean `m` and variance m + alpha·m² (NB2; Cameron & Trivedi 1986)."""
+
+    num_outputs = 2
+
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+        """Negative log-likelihood of each label."""
+        return -_negative_binomial(label, *self._parameters(outputs, anchor))
+
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
+        """Mean, quantiles and probability of any demand."""
+        log_mean, log_alpha = self._parameters(outputs, anchor)
+        mean, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
+        quantiles = [stats.nbinom.ppf(level, size, size / (size + mean)) for level in levels]
+        probability = 1 - stats.nbinom.pmf(0, size, size / (size + mean))
+        return Description(mean, np.stack(quantiles, axis=-1), probability)
+
+    def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.log(anchor + FLOOR) + outputs[..., 0], _log_alpha(outputs[..., 1])
+
+
+class HurdleNegativeBinomial:
+    """Any demand at all by a coin of its own; given some, 1 + a negative binomial.
+
+    The coin carries the decision (will this customer buy?), so it is not bound to the tail of the counts.
+    """
+
+    num_outputs = 3
+
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+        """Negative log-likelihood of each label."""
+        logit, log_mean, log_alpha = self._parameters(outputs, anchor)
+        some = label > 0
+        coin = -torch.where(some, logsigmoid(logit), logsigmoid(-logit))
+        count = -_negative_binomial((label - 1).clamp(min=0), log_mean, log_alpha)
+        return coin + torch.where(some, count, torch.zeros_like(count))
+
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
+        """Mean, quantiles and probability of any demand."""
+        logit, log_mean, log_alpha = self._parameters(outputs, anchor)
+        probability = _as_numpy(torch.sigmoid(logit))
+        excess, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
+        quantiles = []
+        for level in levels:
+            within = np.clip((level - (1 - probability)) / np.maximum(probability, 1e-12), 0.0, 1 - 1e-12)
+            some = 1 + stats.nbinom.ppf(within, size, size / (size + excess))
+            quantiles.append(np.where(level <= 1 - probability, 0.0, some))
+        return Description(probability * (1 + excess), np.stack(quantiles, axis=-1), probability)
+
+    def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        expected = anchor + FLOOR
+        logit = torch.log(torch.expm1(expected.clamp(max=20.0)))  # logit of 1 - exp(-expected), a Poisson's
+        return logit + outputs[..., 0], torch.log(expected) + outputs[..., 1], _log_alpha(outputs[..., 2])
+
+
+class LogNormal:
+    """Positive amounts: log(1 + demand) is Gaussian around log(1 + anchor), as wide as the anchor errs.
+
+    A zero on an open day has no density and teaches nothing. Use a hurdle where zeros matter.
+    """
+
+    num_outputs = 2
+    largest_log_scale = math.log(5.0)  # beyond it a mean is no number
+
+    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+        """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing."""
+        location, log_scale = self._parameters(outputs, anchor, spread)
+        error = (torch.log1p(label) - location) * torch.exp(-log_scale)
+        return torch.where(label > 0, 0.5 * error.square() + log_scale, torch.zeros_like(error))
+
+    def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
+        """Mean, quantiles and probability of any demand."""
+        location, log_scale = self._parameters(outputs, anchor, spread)
+        location, scale = location.double(), log_scale.double().exp()
+        mean = torch.expm1(location + scale.square() / 2)
+        normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
+        quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
+        return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
+
+    def _parameters(self, outputs: Tensor, anchor: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale = torch.log(spread) + outputs[..., 1].clamp(-3.0, 3.0)
+        return torch.log1p(anchor) + outputs[..., 0], log_scale.clamp(max=self.largest_log_scale)
+
+
+def make_likelihood(plan: ModelPlan) -> Likelihood:
+    """Give the likelihood that the plan names."""
+    if plan.likelihood == "negative_binomial":
+        return NegativeBinomial()
+    return HurdleNegativeBinomial() if plan.likelihood == "hurdle_negative_binomial" else LogNormal()
+
+
+def _log_alpha(output: Tensor) -> Tensor:
+    return -0.5 + output.clamp(-4.0, 4.0)
+
+
+def _negative_binomial(count: Tensor, log_mean: Tensor, log_alpha: Tensor) -> Tensor:
+    """Log-probability; with log(1 + alpha·m) as a softplus, so that no mean overflows."""
+    size = torch.exp(-log_alpha)
+    log_ratio = softplus(log_mean + log_alpha)
+    return (
+        torch.lgamma(count + size)
+        - torch.lgamma(size)
+        - torch.lgamma(count + 1)
+        - size * log_ratio
+        + count * (log_mean + log_alpha - log_ratio)
+    )
+
+
+def _as_numpy(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().double().cpu().numpy()

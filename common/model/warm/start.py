@@ -1,0 +1,123 @@
+"""Start from a public model: match its columns by name, and let the plan's other columns begin at zero.
+
+A warm model has seen invented demand only (`simulation.synthetic.pretraining`), so it costs no privacy. It knows the
+columns that every plan has (the entity's own past, open days, the calendar, the anchor's regime). A plan's own
+channels, covariates and attributes have no weights in it: they begin at zero, hence without a say, and are learned.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from common.data.panel import empty_panel
+from common.errors import ConfigError, DataError
+from common.model.demand_gru import DemandGRU, freeze, make_model
+from common.model.features import Series, build_series
+from common.plan.schema import ModelPlan, Plan
+
+FOLDER = Path(__file__).parent
+OWN_SCALE = 4.0  # of columns that only the plan has, before the last layer: features are logarithms over 4 or 8
+
+
+def warm_path(plan: ModelPlan) -> Path:
+    """Name the file of the public model that has the plan's shape."""
+    extras = "".join(f"-{key}" for key in ("rhythm", "direct") if getattr(plan, key))
+    return FOLDER / f"{plan.step}-{plan.likelihood}-{plan.hidden_size}-{plan.decoder_size}{extras}.safetensors"
+
+
+def save_warm(model: DemandGRU, series: Series, path: Path) -> None:
+    """Write a model with the names of the columns that it was trained on."""
+    metadata = {"names": json.dumps(series.names), "future_names": json.dumps(series.future_names)}
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata)
+
+
+def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> DemandGRU:
+    """Make the model that training starts from: drawn from a public seed, or the public warm one.
+
+    Raises
+    ------
+    ConfigError
+        There is no warm model of this shape.
+    DataError
+        The file of the warm model is damaged.
+    """
+    model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed)
+    if warm:
+        _warm_up(model, series, warm_path(plan))
+    return model
+
+
+def start_training(plan: Plan, series: Series, *, seed: int, private: bool) -> DemandGRU:
+    """Make what a federation of the plan begins with: its start, and as parameters only what this training moves."""
+    model = start_model(plan.model, series, seed=seed, warm=plan.start(private=private) == "warm")
+    return freeze(model, plan.training(private=private).trained)
+
+
+def start_without_data(plan: Plan, *, private: bool) -> DemandGRU:
+    """Make what a federation of the plan begins with as anybody can who has the plan and no data.
+
+    Raises
+    ------
+    HansaError
+        No model can be made of the plan.
+    """
+    panel = empty_panel(plan.data)
+    series = build_series(panel, plan.model, panel.day_of(plan.evaluation.origins[-1]))
+    return start_training(plan, series, seed=0, private=private)
+
+
+def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
+        raise ConfigError(
+            f"There is no warm model of the shape {path.stem}, only {there or 'none'}; "
+            "make one with `hansa-sim warm PLAN`, or start cold."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            names, future_names = (json.loads(file.metadata()[key]) for key in ("names", "future_names"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged or no warm model; make it again with `hansa-sim warm PLAN`.") from error
+    columns = {
+        "encoder.weight_ih_l0": _places(names, series.names),
+        "from_context.weight": _places(names, series.names, before=model.encoder.hidden_size),
+        "from_future.weight": _places(future_names, series.future_names, after=2),  # the lead, and the anchor
+    }
+    if model.direct:
+        columns |= dict.fromkeys(
+            ("output.weight", "center", "scale"), _places(names, series.names, before=model.from_context.out_features)
+        )
+    state = model.state_dict()
+    for name, tensor in tensors.items():
+        state[name] = _widen(tensor, columns.get(name), state[name], OWN_SCALE if name == "scale" else 0.0)
+    model.load_state_dict(state)
+
+
+def _places(known: list[str], wanted: tuple[str, ...], *, before: int = 0, after: int = 0) -> dict[int, int]:
+    """Map columns of the warm model to columns of the plan's, where both have them."""
+    place = {name: index for index, name in enumerate(wanted)}
+    shared = {index: place[name] for index, name in enumerate(known) if name in place}
+    return {
+        **{index: index for index in range(before)},
+        **{before + here: before + there for here, there in shared.items()},
+        **{before + len(known) + extra: before + len(wanted) + extra for extra in range(after)},
+    }
+
+
+def _widen(
+    tensor: Float[Tensor, "... known"], places: dict[int, int] | None, like: Float[Tensor, "... wanted"], fill: float
+) -> Float[Tensor, "... wanted"]:
+    """Lay the columns of the warm model where the plan has them; what has no places fits as it is."""
+    if places is None:
+        return tensor
+    wide = torch.full_like(like, fill)
+    wide[..., list(places.values())] = tensor[..., list(places.keys())]
+    return wide

@@ -1,0 +1,1 @@
+"""The plan: what binds a federation, as schema and as text."""

@@ -1,0 +1,339 @@
+"""The plan: one TOML file that says everything about a federation and nothing about one data set.
+
+A plan is frozen, strict and hashed. Every message names the plan and which of its two trainings runs, with noise
+or without, so a merchant that approved one trains under that one and no other. Unknown keys are refused, not ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _read_day(value: object) -> object:
+    """Read a date from text, which pydantic alone would also take from a Unix timestamp."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("write a date as 2011-09-30")
+    return date.fromisoformat(value)
+
+
+Unit = Literal["customer", "product", "category", "store"]
+Trained = Literal["all", "decoder", "output"]
+Start = Literal["cold", "warm"]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Day = Annotated[date, BeforeValidator(_read_day)]
+
+
+class Section(BaseModel):
+    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Measure(Section):
+    """What one day of one entity is worth: rows counted, a column summed, or distinct values counted."""
+
+    aggregate: Literal["rows", "sum", "distinct", "mean"]
+    column: str = ""
+
+    @model_validator(mode="after")
+    def _column_where_needed(self) -> Measure:
+        if (self.aggregate == "rows") == bool(self.column):
+            raise ValueError('aggregate = "rows" takes no column, every other aggregate needs one')
+        return self
+
+
+class Filter(Section):
+    """Keep the rows in which `column` passes every condition that is given."""
+
+    column: str
+    equals: str | int | float | bool | None = None
+    above: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Filter:
+        if self.equals is None and self.above is None and self.at_least is None:
+            raise ValueError("needs one of equals, above, at_least")
+        return self
+
+
+class Attribute(Section):
+    """A covariate of a row: a number divided by a public `scale`, or one column per public category.
+
+    Categories and scale stand in the plan because anything fitted on private rows would leak them.
+    """
+
+    column: str
+    categories: tuple[str, ...] = ()
+    scale: Positive = 1.0
+    logarithm: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each covariate that comes of it."""
+        return tuple(f"{self.column}={value}" for value in self.categories) or (self.column,)
+
+
+class Lookup(Section):
+    """A second table whose columns are joined to the rows: `column` there equals `key` here."""
+
+    path: str
+    key: str
+    column: str
+
+
+class Deal(Section):
+    """How entities are dealt to merchants where the data has no merchants of its own."""
+
+    by: Literal["level", "random", "group"]
+    column: str = Field(
+        "",
+        description="by = level: observed channel whose value on an entity's first day orders the entities; "
+        "by = group: column of the rows that names an entity's group",
+    )
+    characters: Count | None = Field(None, description="by = group: the first characters of the column are the group")
+    merchants: Count
+    smallest: Count | None = None
+    largest: Count | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_way(self) -> Deal:
+        if self.by != "random" and not self.column:
+            what = "observed column that orders the entities" if self.by == "level" else "column that names the groups"
+            raise ValueError(f'by = "{self.by}" needs the {what}')
+        if self.by == "group":
+            if self.smallest is not None or self.largest is not None:
+                raise ValueError('by = "group" takes no smallest and no largest: the groups have their sizes')
+            return self
+        if self.characters is not None:
+            raise ValueError('characters is for by = "group"')
+        if self.smallest is None or self.largest is None:
+            raise ValueError(f'by = "{self.by}" needs smallest and largest, the sizes of merchants')
+        if self.smallest > self.largest:
+            raise ValueError("smallest must not exceed largest")
+        return self
+
+
+class Active(Section):
+    """Which entities take part at an origin: those with demand on at least `days` of the days just before it."""
+
+    days: Count
+    within_days: Count
+
+    @model_validator(mode="after")
+    def _possible(self) -> Active:
+        if self.days > self.within_days:
+            raise ValueError("days must not exceed within_days")
+        return self
+
+
+class DataPlan(Section):
+    """Which columns mean what."""
+
+    source: Literal["file", "synthetic"] = "file"
+    path: str = ""
+    rows: Literal["events", "panel"]
+    entity: str
+    time: str
+    merchant: str = ""
+    deal: Deal | None = None
+    active: Active | None = None
+    target: Measure
+    observed: dict[str, Measure] = {}
+    derived: dict[str, tuple[str, str]] = Field({}, description="new column = product of two columns")
+    filters: tuple[Filter, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    known: tuple[Attribute, ...] = ()
+    static: tuple[Attribute, ...] = ()
+    missing: Literal["zero", "closed"] = "zero"
+    closed_weekdays: tuple[Weekday, ...] = ()
+    closed_dates: tuple[Day, ...] = ()
+    start: Day
+    end: Day
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DataPlan:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start} must come before end {self.end}")
+        if (self.source == "file") != bool(self.path):
+            raise ValueError('source = "file" needs a path, source = "synthetic" takes none')
+        if self.merchant and self.deal:
+            raise ValueError("give merchant (a column) or deal (how to make merchants), not both")
+        if self.rows == "events" and self.missing == "closed":
+            raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
+        if self.rows == "events" and self.known:
+            raise ValueError('known needs rows = "panel": events tell nothing of days on which nothing happened')
+        if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
+            raise ValueError(
+                'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
+            )
+        if self.deal and self.deal.by == "level" and self.deal.column not in self.observed:
+            raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
+        return self
+
+
+class AnchorPlan(Section):
+    """The parameter-free forecast that the network corrects; see `common.model.anchor`."""
+
+    half_life_days: Positive = 60.0
+    by_weekday: bool = False
+    regime: str = Field("", description="a known covariate whose on and off days have levels of their own")
+    prior_days: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ModelPlan(Section):
+    """Shape of the demand model and of what it forecasts."""
+
+    step: Literal["day", "week"]
+    horizon_days: Count
+    bucket_days: Count = 1
+    likelihood: Literal["negative_binomial", "hurdle_negative_binomial", "log_normal"]
+    hidden_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    decoder_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    window_steps: Count = Field(120, description="steps of history that one round reads")
+    positions: Count = Field(8, description="forecast positions per entity and round")
+    position_steps: Count | None = Field(
+        None, description="steps at the end of a window over which the positions spread; half of it if left out"
+    )
+    season: bool = Field(True, description="see the time of year; leave out where history is under two years")
+    rhythm: bool = Field(False, description="see the gaps between days with demand, for rare demand")
+    direct: bool = Field(False, description="a short path from the features to the output, past every hidden unit")
+    anchor: AnchorPlan = AnchorPlan()
+
+    @model_validator(mode="after")
+    def _whole_buckets(self) -> ModelPlan:
+        if self.horizon_days % self.bucket_days:
+            raise ValueError(f"horizon_days {self.horizon_days} is no multiple of bucket_days {self.bucket_days}")
+        if self.positions > self.window_steps:
+            raise ValueError("positions must not exceed window_steps")
+        return self
+
+    @property
+    def step_days(self) -> int:
+        """Days in one step."""
+        return 1 if self.step == "day" else 7
+
+    @property
+    def horizon(self) -> int:
+        """Buckets in the horizon."""
+        return self.horizon_days // self.bucket_days
+
+
+class TrainingPlan(Section):
+    """Rounds and server optimiser: Adam on the aggregated update, cosine learning rate, averaged model."""
+
+    num_rounds: Count = 150
+    learning_rate: Positive = 0.03
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, lt=10)] = 0.0
+    trained: Trained = Field("all", description="what moves; the rest stays as the public start has it")
+
+
+class PrivacyPlan(Section):
+    """What the guarantee protects, and how training under noise differs from training without."""
+
+    unit: Unit
+    clipping_norm: Positive = 1.0
+    delta: Annotated[float, Field(gt=0, lt=0.01)] | None = Field(None, description="default: by size class")
+    size_classes: tuple[Count, ...] = Field(
+        (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536), min_length=1
+    )
+    start: Start | None = Field(None, description="default: as the training without noise")
+    training: TrainingPlan = TrainingPlan()
+
+
+class FederationPlan(Section):
+    """Training without noise, and what binds every federation."""
+
+    start: Start = Field("cold", description="warm: from the public model of this shape")
+    training: TrainingPlan = TrainingPlan()
+    weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
+
+
+class AlonePlan(Section):
+    """Ordinary mini-batch training, for the methods that do not federate."""
+
+    num_steps: Count = 400
+    batch_size: Count = 128
+    learning_rate: Positive = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+
+
+class EvaluationPlan(Section):
+    """Rolling origins, methods, and seeds of the comparison."""
+
+    origins: tuple[Day, ...] = Field(min_length=1, description="cut-offs; the first forecast day of each")
+    task: Literal["demand", "purchase"] = "demand"
+    methods: tuple[str, ...] = Field(min_length=1)
+    seeds: Count = 1
+    alone: AlonePlan = AlonePlan()
+    candidates: tuple[str, ...] = Field(
+        (), description="what `routed` draws on; the first serves where nothing can be compared"
+    )
+
+
+class Plan(Section):
+    """One federation, whole."""
+
+    name: str
+    data: DataPlan
+    model: ModelPlan
+    privacy: PrivacyPlan
+    federation: FederationPlan = FederationPlan()
+    evaluation: EvaluationPlan
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Plan:
+        horizon = self.model.horizon_days
+        for origin in self.evaluation.origins:
+            history_days, future_days = (origin - self.data.start).days, (self.data.end - origin).days + 1
+            if history_days < self.model.step_days:
+                raise ValueError(f"evaluation.origins {origin} leaves no whole step after data.start")
+            if future_days < horizon:
+                raise ValueError(
+                    f"evaluation.origins {origin} leaves {future_days} days up to data.end, "
+                    f"model.horizon_days is {horizon}"
+                )
+        for private, section in ((True, "privacy"), (False, "federation")):
+            trained = self.training(private=private).trained
+            if trained != "all" and self.start(private=private) != "warm":
+                raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        regime = self.model.anchor.regime
+        covariates = [name for attribute in self.data.known for name in attribute.names]
+        if regime and regime not in covariates:
+            raise ValueError(f"model.anchor.regime {regime!r} is none of data.known: {', '.join(covariates)}")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON: what a merchant approves.
+
+        Keys of a section stand in their declared order, channels in the plan's own: it orders the features.
+        """
+        canonical = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def training(self, *, private: bool) -> TrainingPlan:
+        """Give rounds and rates with noise, or without."""
+        return self.privacy.training if private else self.federation.training
+
+    def start(self, *, private: bool) -> Start:
+        """Tell whether training with noise, or without, starts from the public model."""
+        return (private and self.privacy.start) or self.federation.start
+
+    def run_hash(self, *, private: bool) -> str:
+        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message."""
+        section = "privacy" if private else "federation"
+        return hashlib.sha256(f"{self.hash} {section}.training".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The loop that holds the rounds of a launch."""

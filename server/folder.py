@@ -1,0 +1,121 @@
+"""Where a coordinator's files are, and what it decided when it made the federation."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import Field, ValidationError
+
+from certs.request import Name
+from common.errors import ConfigError
+from common.plan.reading import explain_faults
+from common.plan.schema import Count, Section
+
+PlaceOption = Annotated[Path, typer.Option("--folder", help="The federation's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(Section):
+    """What `hansa-server init` writes down.
+
+    Attributes
+    ----------
+    hosts
+        Names and addresses under which merchants reach the gateway; the first stands in every welcome.
+    gateway_port
+        Open to merchants.
+    superlink_port, status_port
+        On loopback alone.
+    requests_per_second
+        Most that one merchant may ask of the gateway, on average.
+    """
+
+    name: Name
+    hosts: tuple[str, ...] = Field(min_length=1)
+    bind: str = "0.0.0.0"  # noqa: S104  merchants come from outside
+    gateway_port: Port = 8443
+    superlink_port: Port = 8444
+    status_port: Port = 8445
+    requests_per_second: Count = 200
+
+    @property
+    def address(self) -> str:
+        """What merchants dial."""
+        return f"{self.hosts[0]}:{self.gateway_port}"
+
+
+@dataclass(frozen=True)
+class CoordinatorFolder:
+    """The folder that a coordinator owns."""
+
+    folder: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """Name, addresses and ports."""
+        return self.folder / "federation.toml"
+
+    @property
+    def authority(self) -> Path:
+        """Folder of the certificate authority, and of the server's own key and certificate."""
+        return self.folder / "certs"
+
+    @property
+    def signing_key(self) -> Path:
+        """What signs plans and models."""
+        return self.folder / "signing.key"
+
+    @property
+    def secret(self) -> Path:
+        """What our process shows the SuperLink before it may take a task."""
+        return self.folder / "superexec.secret"
+
+    @property
+    def registry(self) -> Path:
+        """Members, launches, models."""
+        return self.folder / "registry.sqlite"
+
+    @property
+    def superlink_state(self) -> Path:
+        """Flower's own database."""
+        return self.folder / "superlink.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """What each process says."""
+        return self.folder / "logs"
+
+    @property
+    def models(self) -> Path:
+        """Released models."""
+        return self.folder / "models"
+
+    def launch(self, number: int) -> Path:
+        """Checkpoint and journal of one launch."""
+        return self.folder / "launches" / f"{number:04d}"
+
+    def read_settings(self) -> Settings:
+        """Read what `init` wrote.
+
+        Raises
+        ------
+        ConfigError
+            There is no federation in the folder, or its file is not legal.
+        """
+        path = self.settings_file
+        try:
+            return Settings.model_validate_json(json.dumps(tomllib.loads(path.read_text())))
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"There is no federation in {self.folder.resolve()}; make one with: hansa-server init"
+            ) from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"Cannot read {path}: {error}.") from error
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {explain_faults(error, Settings)}.") from error

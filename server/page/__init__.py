@@ -1,0 +1,1 @@
+"""A coordinator's page, and the numbers on it."""

@@ -1,0 +1,144 @@
+"""What a coordinator wants to know at a glance: members, rounds, what each size class has spent, where models are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from common.message.proposal import parse_proposal
+from common.message.release import parse_note
+from common.privacy.accounting import delta_for, epsilon_of
+from server.coordinator.journal import Journal
+from server.folder import CoordinatorFolder
+from server.registry.registry import Launch, MemberTerms, Model, Registry
+
+LAST_ROUNDS = 5
+
+
+def gather_status(home: CoordinatorFolder, registry: Registry) -> dict[str, Any]:
+    """Read everything from the disk, so that it can be asked whether or not anything runs."""
+    return {
+        "schema": 1,
+        "federation": home.read_settings().name,
+        "members": [
+            {
+                "name": member.name,
+                "size_class": member.size_class,
+                "enrolled_at": member.enrolled_at,
+                "revoked_at": member.revoked_at,
+            }
+            for member in registry.members()
+        ],
+        "launches": [_describe_launch(home, registry, launch) for launch in registry.launches()],
+        "models": [describe_model(registry, model) for model in registry.models()],
+    }
+
+
+def describe_model(registry: Registry, model: Model) -> dict[str, Any]:
+    """Say where a model comes from and who has it."""
+    note = parse_note(model.signed.content)
+    return {
+        "model_hash": model.model_hash,
+        "launch": model.launch,
+        "plan": note.plan.name,
+        "plan_hash": note.plan.hash,
+        "run_hash": note.run_hash,
+        "rounds": model.round_number,
+        "num_parameters": note.num_parameters,
+        "unit": note.plan.privacy.unit,
+        "epsilon_by_size_class": _epsilons(
+            [
+                MemberTerms("", member.size_class, member.noise_multiplier, member.num_rounds, "")
+                for member in note.members
+            ]
+        ),
+        "started": note.plan.start(private=note.private),
+        "software": note.software,
+        "released_at": model.released_at,
+        "received_by": registry.receipts(model.model_hash),
+    }
+
+
+def draw_status(status: dict[str, Any]) -> Group:
+    """Draw the status for a terminal."""
+    launches: list[Table | Text] = [_draw_launch(launch) for launch in status["launches"]]
+    parts = launches or [Text("Nothing was launched yet.")]
+    return Group(_draw_members(status), *parts, _draw_models(status))
+
+
+def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch) -> dict[str, Any]:
+    proposal = parse_proposal(launch.signed.content)
+    terms = registry.terms(launch.number)
+    lines = Journal(home.launch(launch.number) / "journal.jsonl").read()
+    return {
+        "number": launch.number,
+        "plan": launch.plan,
+        "plan_hash": proposal.plan.hash,
+        "run_hash": launch.run_hash,
+        "unit": proposal.plan.privacy.unit,
+        "state": launch.state.value,
+        "reason": launch.reason,
+        "round": launch.round_number,
+        "num_rounds": launch.num_rounds,
+        "quorum": launch.quorum,
+        "accepted": [vars(found) for found in terms if found.size_class is not None],
+        "epsilon_by_size_class": _epsilons(terms),
+        "declined": sorted({line["member"] for line in lines if line["event"] == "declined"}),
+        "last_rounds": [line for line in lines if line["event"] in ("round", "missed")][-LAST_ROUNDS:],
+    }
+
+
+def _epsilons(terms: list[MemberTerms]) -> dict[str, float | None]:
+    """Give the largest epsilon that members of each public size class have spent in rounds; None without noise."""
+    spent: dict[int, float] = {}
+    for found in terms:
+        if found.size_class is not None and found.noise_multiplier is not None:
+            mu = math.sqrt(found.num_rounds) / found.noise_multiplier if found.noise_multiplier else math.inf
+            spent[found.size_class] = max(spent.get(found.size_class, 0.0), mu if found.num_rounds else 0.0)
+    return {str(size_class): _epsilon(mu, size_class) for size_class, mu in sorted(spent.items())}
+
+
+def _epsilon(mu: float, size_class: int) -> float | None:
+    return None if math.isinf(mu) else round(epsilon_of(mu, delta_for(size_class)), 3)
+
+
+def _draw_members(status: dict[str, Any]) -> Table:
+    table = Table("member", "size class", "since", "", title=f"federation {status['federation']}")
+    for member in status["members"]:
+        state = "revoked" if member["revoked_at"] else ""
+        table.add_row(member["name"], str(member["size_class"]), member["enrolled_at"][:16], state)
+    return table
+
+
+def _draw_launch(launch: dict[str, Any]) -> Table:
+    title = (
+        f"{launch['number']}: {launch['plan']}, {launch['state']}, round {launch['round']} of {launch['num_rounds']}"
+        + (f" ({launch['reason']})" if launch["reason"] else "")
+    )
+    table = Table("round", "answered", "refused", "seconds", title=title)
+    for line in launch["last_rounds"]:
+        refused = "; ".join(f"{name}: {reason}" for name, reason in line["refused"].items())
+        table.add_row(str(line["round"]), ", ".join(line["answered"]), refused, f"{line['seconds']:.1f}")
+    spent = ", ".join(
+        f"{size_class}: {'no noise' if epsilon is None else epsilon}"
+        for size_class, epsilon in launch["epsilon_by_size_class"].items()
+    )
+    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}"
+    return table
+
+
+def _draw_models(status: dict[str, Any]) -> Table:
+    table = Table("model", "plan", "rounds", "released", "received by", title="models")
+    for model in status["models"]:
+        table.add_row(
+            model["model_hash"][:12],
+            model["plan"],
+            str(model["rounds"]),
+            model["released_at"][:16],
+            ", ".join(sorted(model["received_by"])),
+        )
+    return table

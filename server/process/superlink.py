@@ -1,0 +1,173 @@
+"""The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.41.
+
+Flower would have a SuperLink start our code from an uploaded archive (FAB). Here nothing is ever installed from one:
+the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the conductor
+takes its own. The FAB that a run must have holds no code and is fetched by nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+from flwr.cli.build import build_fab_from_files
+from flwr.common.serde import fab_to_proto, run_from_proto
+from flwr.proto.control_pb2 import (
+    ListNodesRequest,
+    RegisterNodeRequest,
+    StartRunRequest,
+    StopRunRequest,
+    UnregisterNodeRequest,
+)
+from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest
+from flwr.serverapp import Grid
+from flwr.supercore.constant import TaskType
+from flwr.supercore.control import ControlHttpClient
+from flwr.supercore.fab import Fab
+from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
+from flwr.supercore.runtime import RuntimeHttpClient
+from flwr.supercore.task_identity import TaskIdentity
+from flwr.superlink.grid import HttpGrid
+
+from common.errors import HansaError
+from server.folder import CoordinatorFolder, Settings
+
+ACQUIRE_SECONDS = 30.0
+ACQUIRE_PAUSE_SECONDS = 0.1
+REQUEST_TIMEOUT_SECONDS = 10.0
+PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
+PYPROJECT = b"""[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "hansa"
+version = "0.1.0"
+license = "Apache-2.0"
+
+[tool.flwr.app]
+publisher = "hansa"
+
+[tool.flwr.app.components]
+serverapp = "nothing:app"
+clientapp = "nothing:app"
+"""
+NOTHING = b"# No code: merchants and coordinator run what they have installed.\napp = None\n"
+
+
+@dataclass(frozen=True)
+class SuperLink:
+    """How to reach a SuperLink on loopback.
+
+    Attributes
+    ----------
+    authority
+        PEM of who signed its certificate.
+    secret
+        What it shares with the conductor alone.
+    """
+
+    address: str
+    authority: bytes
+    secret: bytes
+
+    @contextmanager
+    def control(self) -> Iterator[ControlHttpClient]:
+        """Open Flower's Control API: nodes and runs."""
+        with ControlHttpClient.from_server_address(
+            self.address,
+            insecure=False,
+            root_certificates=self.authority,
+            interceptors=[RuntimeVersionHttpInterceptor(component_name="flwr CLI")],
+        ) as client:
+            yield client
+
+    def register(self, node_key: str) -> int:
+        """Let a node in by its public key (PEM); return its id. Registering twice gives the same id."""
+        with self.control() as client:
+            for node in client.ListNodes(ListNodesRequest()).nodes_info:
+                if node.public_key == node_key.encode():
+                    return int(node.node_id)
+            return int(client.RegisterNode(RegisterNodeRequest(public_key=node_key.encode())).node_id)
+
+    def unregister(self, node_id: int) -> None:
+        """Shut a node out."""
+        with self.control() as client:
+            client.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
+
+    @contextmanager
+    def grid(self) -> Iterator[Grid]:
+        """Start a Flower run, take its task, and give the Grid that reaches its merchants.
+
+        One run lives in a process at a time: Flower keeps the identity that `Message()` reads globally.
+
+        Raises
+        ------
+        HansaError
+            The SuperLink gives no task within half a minute.
+        """
+        run_id = self._start_run()
+        token = self._take_task(run_id)
+        grid = HttpGrid(self.address, insecure=False, root_certificates=self.authority, token=token)
+        runtime: RuntimeHttpClient = grid._runtime_client
+        heart = HeartbeatSender(make_task_heartbeat_fn_http(runtime))
+        heart.start()
+        try:
+            task = runtime.PullTaskInput(PullTaskInputRequest())
+            TaskIdentity.task_id = task.task_id
+            TaskIdentity.run_id = task.run.run_id
+            TaskIdentity.node_id = task.context.node_id
+            grid.set_run(run_from_proto(task.run))
+            yield grid
+        finally:
+            heart.stop()
+            self._stop_run(run_id)
+            grid.close()
+
+    def _start_run(self) -> int:
+        content, _ = build_fab_from_files({"pyproject.toml": PYPROJECT, "nothing.py": NOTHING})
+        fab = Fab(hashlib.sha256(content).hexdigest(), content, {})
+        with self.control() as client:
+            return int(client.StartRun(StartRunRequest(fab=fab_to_proto(fab))).run_id)
+
+    def _stop_run(self, run_id: int) -> None:
+        try:
+            with self.control() as client:
+                client.StopRun(StopRunRequest(run_id=run_id))
+        except httpx.HTTPError:
+            pass  # it is over, or the SuperLink is gone and will call it failed
+
+    def _take_task(self, run_id: int) -> str:
+        """Take tasks until ours comes; another one, which some stranger on this machine submitted, is let go."""
+        request = AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP])
+        deadline = time.monotonic() + ACQUIRE_SECONDS
+        with RuntimeHttpClient.from_server_address(
+            self.address,
+            insecure=False,
+            root_certificates=self.authority,
+            interceptors=[
+                RuntimeVersionHttpInterceptor(component_name="SuperExec"),
+                SuperExecAuthHttpInterceptor(master_secret=self.secret, protected_methods=PROTECTED),
+            ],
+        ) as client:
+            while time.monotonic() < deadline:
+                answer = client.AcquireTask(request)
+                if answer.token and answer.task.run_id == run_id:
+                    return str(answer.token)
+                if not answer.token:
+                    time.sleep(ACQUIRE_PAUSE_SECONDS)
+        raise HansaError("The SuperLink gave the conductor no task; see logs/superlink.log and start it again.")
+
+
+def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:
+    """Describe the SuperLink of a federation's folder."""
+    return SuperLink(
+        address=f"127.0.0.1:{settings.superlink_port}",
+        authority=(home.authority / "authority.pem").read_bytes(),
+        secret=home.secret.read_bytes(),
+    )

@@ -1,0 +1,239 @@
+"""Keep the coordinator's processes alive, and leave none behind.
+
+    superlink   Flower's, on loopback
+    gateway     what merchants reach
+    conductor   holds the rounds; it lives and dies with the SuperLink, whose run it holds
+
+A process that ends is started again, with a growing pause where it ends at once. A child dies with its parent, also
+where that one is killed: the kernel sees to it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from certs.authority import read_certificate
+from common.errors import ConfigError, HansaError
+from server.folder import CoordinatorFolder, Settings
+
+LOGGER = logging.getLogger(__name__)
+LOOK_SECONDS = 0.2
+READY_SECONDS = 60.0
+STEADY_SECONDS = 20.0  # a process that ran this long starts again without a pause
+LONGEST_PAUSE_SECONDS = 10.0
+STOP_SECONDS = 5.0
+LAST_BYTES = 2000
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """One process that is to run."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    pause_seconds: float = 0.0
+    restarts: int = -1
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its log."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LAST_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "nothing"
+
+    def start(self) -> None:
+        """Start it; what it says goes to its log."""
+        ran_seconds = time.monotonic() - self.started_at
+        self.pause_seconds = 0.0 if ran_seconds > STEADY_SECONDS else min(LONGEST_PAUSE_SECONDS, self.pause_seconds + 1)
+        self.restarts += 1
+        self.started_at = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603  our own command
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self.environment,
+                preexec_fn=_die_with_parent,
+                start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
+            )
+
+    def stop(self) -> None:
+        """End it, kindly first."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def may_start(self) -> bool:
+        """Whether the pause after its last end is over."""
+        return time.monotonic() - self.started_at >= self.pause_seconds
+
+
+class Supervisor:
+    """Start, watch and stop the processes of one federation.
+
+    Raises
+    ------
+    ConfigError
+        A port is taken, another supervisor runs in this folder, or the server's certificate is out of date.
+    """
+
+    def __init__(self, home: CoordinatorFolder, settings: Settings) -> None:
+        _require_valid(home.authority / "server.pem")
+        self._lock = _lock(home.folder / "up.lock")
+        for port, host in ((settings.superlink_port, "127.0.0.1"), (settings.gateway_port, settings.bind)):
+            require_free(host, port)
+        home.logs.mkdir(exist_ok=True)
+        self._settings = settings
+        self._stopping = threading.Event()
+        environment = {"FLWR_HOME": str((home.folder / "flwr").resolve())}
+        own = [sys.executable, "-m", "server.process"]
+        self.superlink = Child("superlink", superlink_command(home, settings), home.logs / "superlink.log")
+        self.gateway = Child("gateway", [*own, "gateway", str(home.folder)], home.logs / "gateway.log")
+        self.conductor = Child("conductor", [*own, "conductor", str(home.folder)], home.logs / "conductor.log")
+        for child in self.children:
+            child.environment = environment
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Everything that is to run, in the order of starting."""
+        return self.superlink, self.gateway, self.conductor
+
+    def run(self) -> None:
+        """Keep everything running until `stop`.
+
+        Raises
+        ------
+        HansaError
+            The SuperLink does not come up the first time.
+        """
+        try:
+            self.superlink.start()
+            self._await_superlink()
+            while not self._stopping.wait(LOOK_SECONDS):
+                self._look()
+        finally:
+            for child in reversed(self.children):
+                child.stop()
+
+    def stop(self, *_: Any) -> None:
+        """End `run`; fit to be a signal's handler."""
+        self._stopping.set()
+
+    def _look(self) -> None:
+        if not self.superlink.is_alive and self.superlink.may_start():
+            LOGGER.warning("The SuperLink ended; it is started again, and the conductor with it.")
+            self.conductor.stop()
+            self.superlink.start()
+            self._await_superlink()
+        for child in (self.gateway, self.conductor):
+            if not child.is_alive and child.may_start():
+                if child.process is not None:
+                    said = (child.name, child.process.returncode, child.last_words)
+                    LOGGER.warning("The %s ended with %s and is started again; it said last: %s", *said)
+                child.start()
+
+    def _await_superlink(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and not self._stopping.is_set():
+            if not self.superlink.is_alive:
+                break
+            with socket.socket() as probe:
+                probe.settimeout(1.0)
+                if probe.connect_ex(("127.0.0.1", self._settings.superlink_port)) == 0:
+                    return
+            time.sleep(0.05)
+        if not self._stopping.is_set() and self.superlink.restarts == 0:
+            raise HansaError(f"The SuperLink does not start; its last words are in {self.superlink.log}.")
+
+
+def superlink_command(home: CoordinatorFolder, settings: Settings) -> list[str]:
+    """Write the command line that starts the SuperLink, on loopback alone."""
+    return [
+        str(Path(sys.executable).with_name("flower-superlink")),
+        "--host", "127.0.0.1",
+        "--port", str(settings.superlink_port),
+        "--ssl-certfile", str(home.authority / "server.pem"),
+        "--ssl-keyfile", str(home.authority / "server.key"),
+        "--ssl-ca-certfile", str(home.authority / "authority.pem"),
+        "--enable-supernode-auth",
+        "--isolation", "process",
+        "--superexec-auth-secret-file", str(home.secret),
+        "--disable-runtime-dependency-installation",
+        "--database", str(home.superlink_state),
+    ]  # fmt: skip
+
+
+def require_free(host: str, port: int) -> None:
+    """Refuse a port that somebody listens on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"Port {port} on {host} cannot be used: {error.strerror}; stop who has it, or change federation.toml."
+            ) from error
+
+
+def _require_valid(path: Path) -> None:
+    """Refuse to serve a certificate that no merchant would accept."""
+    try:
+        certificate = read_certificate(path.read_bytes(), origin=str(path))
+    except OSError as error:
+        raise ConfigError(f"There is no server certificate {path}; make one with: hansa-server renew") from error
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise ConfigError(
+            f"The server's certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d} to "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}, and it is {now:%Y-%m-%d %H:%M}; set the clock right, or "
+            "renew it with: hansa-server renew"
+        )
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold the folder for this process; the kernel lets go when it ends, however it ends."""
+    try:
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(f"{path.parent} is up already; stop that one first.") from error
+    except OSError as error:
+        raise ConfigError(f"Cannot write in {path.parent}: {error.strerror}; choose a folder of your own.") from error
+    return file
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends (Linux); elsewhere `stop` is all there is."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""One round and what it leaves: answers, their sum, the next state."""

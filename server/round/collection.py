@@ -1,0 +1,215 @@
+"""One round over Flower's Grid: ask every merchant, wait until the deadline, keep what is sound.
+
+Flower's own loop waits for ever for merchants to appear and has no quorum; this one always ends. It knows no
+model: `server.round.aggregation` turns the replies into the next one.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flwr.app import Message, MessageType
+from flwr.serverapp import Grid
+
+from common.errors import ConfigError, HansaError, MessageError
+from common.message.round import RoundReply, RoundRequest, decode_reply, encode_request
+
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.5  # an idle question costs the SuperLink 8 ms of CPU
+EXPIRED_CODES = frozenset({3, 4})  # Flower's ErrorCode: MESSAGE_UNAVAILABLE, REPLY_MESSAGE_UNAVAILABLE
+
+
+class Cause(StrEnum):
+    """Why a merchant's answer does not count."""
+
+    UNSENT = "the request could not be delivered"
+    LATE = "no answer before the deadline"
+    FAILED = "the merchant reported an error"
+    UNREADABLE = "the answer could not be read"
+    STRAY = "the answer belongs to another plan or round"
+    IMPLAUSIBLE = "the answer is larger than the merchant's public terms allow"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Tell the journal why a merchant's answer does not count, without a word that the merchant wrote."""
+
+    cause: Cause
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cause} ({self.detail})" if self.detail else str(self.cause)
+
+
+RoundAnswer = RoundReply | Refusal
+
+
+@dataclass(frozen=True)
+class RoundOutcome:
+    """Hold what a round brought: every merchant that was asked is in one of the two, by node id."""
+
+    replies: Mapping[int, RoundReply]
+    refusals: Mapping[int, Refusal]
+
+
+def run_round(
+    grid: Grid,
+    *,
+    request: RoundRequest,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: Collection[int] = (),
+) -> RoundOutcome:
+    """Send one request to every node and gather the replies that are sound and in time.
+
+    Guarantee: ends at most one pass over the open messages after `timeout_seconds`, whatever the merchants
+    do. A request expires with the deadline, so a merchant that wakes up later spends no privacy on an answer
+    that nobody awaits.
+
+    Parameters
+    ----------
+    grid
+        Flower's connection to the merchants.
+    request
+        What to ask; its number of parameters is the size that a reply must have.
+    node_ids
+        Whom to ask, each once.
+    timeout_seconds
+        How long to wait for replies, from the sending of the request.
+    quorum
+        The fewest sound replies that make a round.
+    unawaited
+        Nodes of `node_ids` that are asked too, but hold nobody up: those who were late before.
+
+    Returns
+    -------
+    RoundOutcome
+        The sound replies, at least `quorum` of them, and for every other node the reason.
+
+    Raises
+    ------
+    ConfigError
+        If the quorum cannot be reached, a node is named twice or there is no time; nothing is sent then.
+    HansaError
+        If fewer than `quorum` sound replies arrived.
+    """
+    check_terms(node_ids, timeout_seconds=timeout_seconds, quorum=quorum)
+    outcome = gather_answers(
+        grid, request=request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=unawaited
+    )
+    require_quorum(outcome, round_number=request.round_number, quorum=quorum)
+    return outcome
+
+
+def gather_answers(
+    grid: Grid,
+    *,
+    request: RoundRequest,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: Collection[int] = (),
+) -> RoundOutcome:
+    """Do what `run_round` does, and leave it to the caller what fewer than `quorum` replies mean."""
+    answers = _gather(
+        grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=frozenset(unawaited)
+    )
+    replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
+    refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
+    return RoundOutcome(replies, refusals)
+
+
+def require_quorum(outcome: RoundOutcome, *, round_number: int, quorum: int) -> None:
+    """Raise a HansaError that names the missing and the reasons, where fewer than `quorum` replies count."""
+    if len(outcome.replies) < quorum:
+        reasons = "; ".join(f"node {node_id}: {refusal}" for node_id, refusal in outcome.refusals.items())
+        raise HansaError(
+            f"Round {round_number} has {len(outcome.replies)} of the {quorum} answers that its quorum asks"
+            f" for ({reasons}); bring these merchants back or lower the quorum."
+        )
+
+
+def check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: int) -> None:
+    """Raise a ConfigError where a round could not be held, before anything is sent."""
+    if len(set(node_ids)) != len(node_ids):
+        raise ConfigError("A round names a node twice; list every node once.")
+    if not 1 <= quorum <= len(node_ids):
+        raise ConfigError(f"A quorum of {quorum} cannot be met by {len(node_ids)} nodes; choose 1 to {len(node_ids)}.")
+    if not timeout_seconds > 0:
+        raise ConfigError(f"A round cannot end within {timeout_seconds} seconds; choose a positive timeout_seconds.")
+
+
+def _gather(
+    grid: Grid,
+    request: RoundRequest,
+    *,
+    node_ids: Collection[int],
+    timeout_seconds: float,
+    quorum: int,
+    unawaited: frozenset[int],
+) -> dict[int, RoundAnswer]:
+    """Return the answer of every node, a Refusal where there is none that counts."""
+    deadline = time.monotonic() + timeout_seconds
+    answers: dict[int, RoundAnswer] = dict.fromkeys(node_ids, Refusal(Cause.UNSENT))
+    pending = _send(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds)
+    answers |= dict.fromkeys(pending.values(), Refusal(Cause.LATE))
+    pause_seconds = FIRST_PAUSE_SECONDS
+    while True:
+        _sweep(grid, request, pending=pending, answers=answers)
+        remaining_seconds = deadline - time.monotonic()
+        enough = sum(isinstance(answer, RoundReply) for answer in answers.values()) >= quorum
+        if not pending or remaining_seconds <= 0 or (enough and unawaited.issuperset(pending.values())):
+            return answers
+        time.sleep(min(pause_seconds, remaining_seconds))
+        pause_seconds = min(1.5 * pause_seconds, LONGEST_PAUSE_SECONDS)
+
+
+def _sweep(grid: Grid, request: RoundRequest, *, pending: dict[str, int], answers: dict[int, RoundAnswer]) -> None:
+    """Ask once for every open reply; move what came from `pending` to `answers`."""
+    for message_id, node_id in list(pending.items()):
+        try:
+            reply = _pull(grid, message_id)
+        except Exception as error:  # one merchant's bytes must not end everyone's round: ask again later
+            answers[node_id] = Refusal(Cause.UNREADABLE, type(error).__name__)
+            continue
+        if reply is not None:
+            answers[node_id] = _judge(reply, request)
+            del pending[message_id]
+
+
+def _send(grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float) -> dict[str, int]:
+    """Return the node of every message that was accepted, by message id.
+
+    An error reply made by the SuperLink names the SuperLink as its source, so only this map tells who it is.
+    """
+    content = encode_request(request)
+    messages = [
+        Message(content, node_id, MessageType.TRAIN, ttl=timeout_seconds, group_id=str(request.round_number))
+        for node_id in node_ids
+    ]
+    # The ids come in the order of the messages, empty where one was refused; none at all where all were.
+    sent = zip(grid.push_messages(messages), node_ids, strict=False)
+    return {message_id: node_id for message_id, node_id in sent if message_id}
+
+
+def _pull(grid: Grid, message_id: str) -> Message | None:
+    """Ask for one reply alone: were one of a batch unreadable, Flower would lose the others with it."""
+    for reply in grid.pull_messages([message_id]):
+        if reply.metadata.reply_to_message_id == message_id:
+            return reply
+    return None
+
+
+def _judge(reply: Message, request: RoundRequest) -> RoundAnswer:
+    if reply.has_error():
+        late = reply.error.code in EXPIRED_CODES
+        return Refusal(Cause.LATE if late else Cause.FAILED, f"Flower error {reply.error.code}")
+    try:
+        answer = decode_reply(reply.content, size=len(request.parameters))
+    except MessageError as error:
+        return Refusal(Cause.UNREADABLE, str(error))
+    if (answer.plan_hash, answer.round_number) != (request.plan_hash, request.round_number):
+        return Refusal(Cause.STRAY)
+    return answer

@@ -1,0 +1,1 @@
+"""Runs and audits of a plan, and the folders that they leave."""

@@ -1,0 +1,69 @@
+"""The end of a run: what history is worth, the answer in `summary.json`, and the page that shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from client.forecast.released import forecast_demand
+from common.forecast.metric import Forecast
+from common.model.demand_gru import load_model, make_model
+from simulation.evaluation.history import Method, describe_history, measure_curves
+from simulation.evaluation.results import Results, read_evidence
+from simulation.evaluation.verdict import RESAMPLES, answer, choose_federated, choose_pair
+from simulation.experiment.folder import Part, RunFolder
+from simulation.method.method import LOGISTIC_METHODS, POINT_METHODS, Watch, run_method
+from simulation.origin.origin import Trial
+from simulation.report.page import make_page
+
+
+def conclude(folder: RunFolder, *, method: str = "", against: str = "", resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Answer from a finished run, write the answer and the page, and return the summary with the answer in it."""
+    evidence = read_evidence(folder.path)
+    pair = choose_pair(evidence, method, against)
+    found = None if pair is None else answer(evidence, pair, resamples=resamples, seed=evidence.summary["seed"])
+    if found is not None:
+        found["history"] = read_history(folder)
+    summary = {**evidence.summary, "answer": found}
+    folder.write_json("summary.json", summary)
+    folder.write_text("report.html", make_page(Results(evidence.path, evidence.plan, summary)))
+    return summary
+
+
+def read_history(folder: RunFolder) -> dict[str, Any] | None:
+    """Read what `write_history` wrote; None where there is none."""
+    file = folder.path / "history.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, seed: int, device: torch.device) -> None:
+    """Measure how many months of own history the run's federation is worth, where it has trained one."""
+    trained = [name for name in methods if folder.model_path(Part(name, trial.origin, seed)).exists()]
+    federated = choose_federated(trained)
+    if not federated:
+        return
+    own = {name: _own_method(name, seed, device) for name in cheap_methods(trial)}
+    model = make_model(
+        trial.plan.model, num_features=trial.series.num_features, num_future=trial.series.num_future, seed=seed
+    )
+    load_model(model, folder.model_path(Part(federated, trial.origin, seed)))
+    curves = measure_curves(trial, own, lambda cut: forecast_demand(model, cut.series, device=device))
+    found = describe_history(curves, names=tuple(own), seed=seed)
+    if found is not None:
+        folder.write_json("history.json", {"origin": str(trial.origin), "federated": federated, **found})
+
+
+def cheap_methods(trial: Trial) -> tuple[str, ...]:
+    """Name the own methods that train in seconds on any length of history."""
+    purchases = trial.plan.evaluation.task == "purchase"
+    return (*POINT_METHODS, "anchor", *(name for name in LOGISTIC_METHODS if purchases and name.endswith("_local")))
+
+
+def _own_method(name: str, seed: int, device: torch.device) -> Method:
+    def forecast(trial: Trial) -> Forecast:
+        return run_method(name, trial, seed=seed, device=device, watch=Watch()).forecast
+
+    return forecast

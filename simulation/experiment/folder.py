@@ -1,0 +1,194 @@
+"""The folder of a run: what is written where, so that an interrupted run goes on.
+
+plan.json                                the plan with every default filled in
+run.json                                 plan hash, seed, command line
+summary.json                             see `simulation.evaluation.summary`
+history.json                             see `simulation.evaluation.history`
+report.html                              the page that answers, see `simulation.report`
+forecasts.parquet                        every forecast, one row per entity and bucket
+models/METHOD-ORIGIN-SEED.safetensors    the averaged global model
+parts/METHOD-ORIGIN-SEED.*               scores and forecasts of one part; the state while it trains
+tensorboard/METHOD-ORIGIN-SEED/          curves
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+
+from common.errors import ConfigError, DataError
+from common.forecast.metric import QUANTILE_LEVELS, Forecast
+from common.plan.schema import Plan
+from simulation.origin.origin import Trial
+
+FORMAT = 3  # of the parts: 2 told stages apart, and named several candidates per choice; 3 knows the busiest
+Stage = Literal["whole", "rehearsal", "served"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One method at one origin with one seed.
+
+    Attributes
+    ----------
+    stage
+        `whole` for a method as it stands in the table; the others serve personalised and routed methods, see
+        `simulation.method.routing`: `rehearsal` forecasts the last horizon before the origin instead of
+        the one after it, `served` is the federation that went on from its rehearsal.
+    """
+
+    method: str
+    origin: date
+    seed: int
+    stage: Stage = "whole"
+
+    @property
+    def name(self) -> str:
+        """Name of the part in file names."""
+        return f"{self.method}-{self.origin}-{self.seed}" + ("" if self.stage == "whole" else f"-{self.stage}")
+
+
+class RunFolder:
+    """Read and write one run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self, plan: Plan, *, seed: int, command: str, resume: bool) -> None:
+        """Start a run here, or go on with the one that is here.
+
+        Raises
+        ------
+        ConfigError
+            The folder holds a run and `resume` is off, or it holds another plan's or seed's run, or it cannot be
+            written to.
+        """
+        identity = {"plan_hash": plan.hash, "seed": seed, "format": FORMAT}
+        try:
+            if self._holds_run():
+                self._require_same(identity, resume=resume)
+            for name in ("models", "parts", "tensorboard"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            self.write_json("run.json", {**identity, "command": command})
+            self.write_json("plan.json", plan.model_dump(mode="json"))
+        except OSError as error:
+            raise ConfigError(f"Cannot write to {self.path}: {error.strerror}; choose another --out.") from error
+
+    def _holds_run(self) -> bool:
+        """Whether there is anything to lose: a run that ended at a mistake in the data has left no part."""
+        parts = self.path / "parts"
+        return (self.path / "run.json").exists() and parts.is_dir() and any(parts.iterdir())
+
+    def _require_same(self, identity: dict[str, Any], *, resume: bool) -> None:
+        if not resume:
+            raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
+        there = json.loads((self.path / "run.json").read_text())
+        if {key: there.get(key) for key in identity} != identity:
+            raise ConfigError(
+                f"{self.path} holds a run of another plan, seed or version of hansa; choose another --out, or run it "
+                f"with --seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make one sentence of a full or broken disk, whichever library meets it."""
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"Cannot write to {self.path}: {error}; make room and go on with --resume.") from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write JSON that is there whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file that is there whole or not at all."""
+        partial = self.path / f"{name}.partial"
+        partial.write_text(text)
+        partial.replace(self.path / name)
+
+    def read_part(self, part: Part) -> dict[str, Any] | None:
+        """Scores of a finished part; None where it is not finished."""
+        path = self.path / "parts" / f"{part.name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def write_part(self, part: Part, scores: dict[str, Any], forecast: Forecast, trial: Trial) -> None:
+        """Write forecasts, then scores: a part with scores is finished."""
+        forecast_table(part, forecast, trial).to_parquet(self.path / "parts" / f"{part.name}.parquet")
+        self.write_json(f"parts/{part.name}.json", scores)
+        self.state_path(part).unlink(missing_ok=True)
+
+    def state_path(self, part: Part) -> Path:
+        """Where the state of a training part is kept."""
+        return self.path / "parts" / f"{part.name}.state.safetensors"
+
+    def model_path(self, part: Part) -> Path:
+        """Where the model of a part is kept."""
+        return self.path / "models" / f"{part.name}.safetensors"
+
+    def curve_path(self, part: Part) -> Path:
+        """Where the curves of a part are kept."""
+        return self.path / "tensorboard" / part.name
+
+    def read_forecast(self, part: Part, num_entities: int) -> Forecast:
+        """Read the forecasts of a finished part, entities in the order of its trial."""
+        table = pd.read_parquet(self.path / "parts" / f"{part.name}.parquet")
+
+        def column(name: str) -> np.ndarray:
+            return table[name].to_numpy().reshape(num_entities, -1)
+
+        names = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
+        quantiles = np.stack([column(name) for name in names], axis=2)
+        probability = column("probability_any")[:, 0]
+        return Forecast(
+            mean=column("mean"),
+            median=column("median"),
+            quantiles=None if np.isnan(quantiles).any() else quantiles,
+            probability=None if np.isnan(probability).any() else probability,
+        )
+
+    def join_forecasts(self, parts: list[Part]) -> None:
+        """Put the forecasts of all finished parts into one file, one part in memory at a time."""
+        files = [self.path / "parts" / f"{part.name}.parquet" for part in parts if self.read_part(part)]
+        if not files:
+            return
+        target = self.path / "forecasts.parquet"
+        with pq.ParquetWriter(target, pq.read_schema(files[0])) as writer:
+            for file in files:
+                writer.write_table(pq.read_table(file))
+
+
+def forecast_table(part: Part, forecast: Forecast, trial: Trial) -> pd.DataFrame:
+    """Lay a forecast out in rows: one per entity and bucket, with what happened beside it."""
+    num_entities, num_buckets = forecast.mean.shape
+    starts = [trial.origin + timedelta(days=bucket * trial.plan.model.bucket_days) for bucket in range(num_buckets)]
+    columns: dict[str, Any] = {
+        "method": part.method,
+        "origin": pd.Timestamp(part.origin),
+        "seed": part.seed,
+        "merchant": np.repeat(trial.panel.merchants.astype(str), num_buckets),
+        "entity": np.repeat(trial.panel.entities.astype(str), num_buckets),
+        "day": pd.to_datetime(np.tile(np.array(starts, "datetime64[D]"), num_entities)),
+        "open": trial.outcome.counted.ravel(),
+        "actual": trial.outcome.actual.ravel().astype(float),
+        "mean": forecast.mean.ravel().astype(float),
+        "median": forecast.median.ravel().astype(float),
+    }
+    for place, level in enumerate(QUANTILE_LEVELS):
+        values = np.full(num_entities * num_buckets, np.nan) if forecast.quantiles is None else None
+        columns[f"q{round(level * 100)}"] = (
+            values if forecast.quantiles is None else forecast.quantiles[:, :, place].ravel().astype(float)
+        )
+    probability = np.full(num_entities, np.nan) if forecast.probability is None else forecast.probability
+    columns["probability_any"] = np.repeat(probability.astype(float), num_buckets)
+    return pd.DataFrame(columns)

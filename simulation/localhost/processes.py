@@ -1,0 +1,182 @@
+"""A whole federation on one machine, for real: a coordinator, merchants' daemons, mutual TLS on loopback.
+
+Nothing here reaches into client or server: it types the commands that two machines would type, each merchant in a
+folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from common.errors import HansaError
+
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.5
+STOP_SECONDS = 15.0
+POLICY = """\
+dataset = "shop"
+unit = "{unit}"
+size_class = {size_class}
+
+[budget]
+epsilon = {epsilon}
+period_epsilon = {epsilon}
+period_days = 365
+delta = 1e-6
+
+[plan]
+epsilon = {epsilon}
+smallest_noise_multiplier = 0.5
+largest_num_rounds = 400
+smallest_cohort = 2
+allow_training_without_noise = {without_noise}
+
+[approval]
+coordinators = ["{coordinator}"]
+
+[approval.automatic]
+largest_num_rounds = 400
+smallest_cohort = 2
+"""
+
+
+@dataclass
+class Processes:
+    """The processes and folders of one federation.
+
+    Parameters
+    ----------
+    folder
+        A new folder; the coordinator's is `coordinator`, each merchant's has its name.
+    port
+        Of the gateway; the next two are used too.
+    """
+
+    folder: Path
+    port: int
+    name: str = "localhost"
+    coordinator_key: str = ""
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def coordinator(self) -> Path:
+        """The coordinator's folder."""
+        return self.folder / "coordinator"
+
+    def __enter__(self) -> Processes:
+        """Make the federation's folder."""
+        said = self.server("init", self.name, "--host", "127.0.0.1", "--bind", "127.0.0.1", "--port", str(self.port))
+        self.coordinator_key = str(said["coordinator"])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything that was started."""
+        for name in list(self.processes):
+            self.stop(name)
+
+    def server(self, *words: str) -> dict[str, Any]:
+        """Type a command of the coordinator, and read its JSON."""
+        return _read_json(["hansa-server", *words, "--folder", str(self.coordinator), "--json"])
+
+    def client(self, merchant: str, *words: str) -> dict[str, Any]:
+        """Type a command of a merchant, and read its JSON."""
+        return _read_json(["hansa-client", *words, "--folder", str(self.folder / merchant), "--json"])
+
+    def status(self) -> dict[str, Any]:
+        """Ask the coordinator's page, which takes no process to start."""
+        said: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.port + 2}/status.json", timeout=20.0).json()
+        return said
+
+    def let_in(self, merchant: str, *, unit: str, size_class: int, epsilon: float, without_noise: bool = False) -> None:
+        """Write a merchant's policy, open its ledger, and have it join."""
+        folder = self.folder / merchant
+        folder.mkdir(exist_ok=True)
+        text = POLICY.format(
+            unit=unit,
+            size_class=size_class,
+            epsilon=float(epsilon),
+            coordinator=self.coordinator_key,
+            without_noise=str(without_noise).lower(),
+        )
+        (folder / "policy.toml").write_text(text)
+        self.client(merchant, "ledger", "open")
+        request, welcome = folder / f"{merchant}.request.json", folder / f"{merchant}.welcome.json"
+        self.client(merchant, "join", merchant)
+        self.server("enroll", str(request), "--out", str(welcome))
+        self.client(merchant, "join", "--welcome", str(welcome))
+
+    def start_coordinator(self) -> None:
+        """Start the coordinator's processes, and wait until the gateway listens."""
+        self._start("coordinator", ["hansa-server", "up", "--folder", str(self.coordinator)], self.coordinator)
+        deadline = time.monotonic() + READY_SECONDS
+        while not _listens(self.port):
+            if self.processes["coordinator"].poll() is not None or time.monotonic() > deadline:
+                raise HansaError(f"The coordinator does not start; see {self.coordinator / 'process.log'}.")
+            time.sleep(0.1)
+
+    def start_merchant(self, merchant: str) -> None:
+        """Start a merchant's daemon."""
+        folder = self.folder / merchant
+        words = ["hansa-client", "run", "--folder", str(folder), "--data-root", str(folder), "--device", "cpu"]
+        self._start(merchant, words, folder)
+
+    def stop(self, name: str, number: int = signal.SIGTERM) -> int:
+        """End one process, and return its exit code."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _start(self, name: str, words: Sequence[str], folder: Path) -> None:
+        with (folder / "process.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(  # noqa: S603  our own commands
+                _command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
+            )
+
+
+def free_port() -> int:
+    """Find three ports in a row that nobody listens on."""
+    for port in range(20000 + os.getpid() % 20000, 60000, 3):
+        if not any(_listens(port + offset) for offset in range(3)):
+            return port
+    raise HansaError("There are no three free ports in a row on this machine; stop what uses them.")
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    """Run the module behind a command with this very Python, whatever is on the path."""
+    package = words[0].removeprefix("hansa-")
+    return [sys.executable, "-c", f"from {package}.cli import main; main()", *words[1:]]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _read_json(words: Sequence[str]) -> Any:
+    done = subprocess.run(  # noqa: S603  our own commands
+        _command(words), capture_output=True, text=True, env=_environment(), check=False
+    )
+    if done.returncode != 0:
+        raise HansaError((done.stderr.strip().splitlines() or [f"{words[0]} {words[1]} failed."])[-1])
+    return json.loads(done.stdout)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

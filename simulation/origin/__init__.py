@@ -1,0 +1,1 @@
+"""One origin of a plan: who takes part, and what they know."""

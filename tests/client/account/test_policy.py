@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from client.account.policy import Policy, is_within_hours, read_policy
+from common.errors import ConfigError, PrivacyError
+
+STARTER = files("client.account").joinpath("starter.toml").read_text()
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_nothing_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(PrivacyError, match=r"There is no policy .* nothing may be trained; write one with"):
+        read_policy(tmp_path / "policy.toml")
+
+
+def test_the_starter_is_legal_and_approves_nobody(tmp_path: Path) -> None:
+    policy = read_policy(write(tmp_path, STARTER))
+    assert policy.approval.coordinators == policy.approval.plans == ()
+    assert policy.approval.automatic is None
+    assert not policy.plan.allow_training_without_noise
+
+
+def test_the_sections_that_the_starter_only_mentions_are_legal(tmp_path: Path) -> None:
+    text = STARTER.replace('unit = "customer"', 'unit = "product"')
+    lines = [
+        line.removeprefix("# ")
+        if line.startswith(("# [", "# units", "# eps", "# per", "# del", "# lar", "# sma"))
+        else line
+        for line in text.splitlines()
+    ]
+    policy = read_policy(write(tmp_path, "\n".join(lines)))
+    assert policy.units_per_customer == 5
+    assert set(policy.budgets) == {"product", "customer"}
+    assert policy.approval.automatic is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epsilon = 4.0", "epsilom = 4.0", r"unknown key budget.epsilom \(did you mean epsilon\?\)"),
+        ("epsilon = 4.0", "epsilon = nan", "budget.epsilon"),
+        ("epsilon = 4.0", "epsilon = inf", "budget.epsilon"),
+        ("epsilon = 4.0", "epsilon = 0.0", "budget.epsilon = 0.0: input should be greater than 0"),
+        ("epsilon = 4.0", "epsilon = 33.0", "less than or equal to 32"),
+        ("period_epsilon = 2.0", "period_epsilon = 5.0", "period_epsilon 5.0 must not exceed epsilon 4.0"),
+        ("delta = 1e-5", "delta = 1e-3", "budget.delta is above 1e-05, the most for size_class 512"),
+        ("size_class = 512", "size_class = 512.0", "size_class"),
+        ("size_class = 512", "", "key size_class is missing"),
+        ("epsilon = 1.0", "epsilon = 3.0", "plan.epsilon exceeds budget.period_epsilon"),
+        ("hours = []", 'hours = ["25:00-06:00"]', "write hours as 22:00-06:00"),
+        ("plans = []", 'plans = ["abc"]', "64 lower-case hex digits"),
+        ("allow_training_without_noise = false", 'allow_training_without_noise = "yes"', "valid boolean"),
+        ('unit = "customer"', 'unit = "person"', "unit = 'person'"),
+        ("[approval]", "[approval", "is no TOML"),
+    ],
+)
+def test_what_is_not_legal_is_named_with_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert STARTER.count(old) >= 1
+    with pytest.raises(ConfigError, match=said):
+        read_policy(write(tmp_path, STARTER.replace(old, new, 1)))
+
+
+def test_a_customer_plan_needs_no_second_budget_for_customers(make_policy: Callable[..., Policy]) -> None:
+    budget = {"epsilon": 9.0, "period_epsilon": 9.0, "period_days": 1, "delta": 1e-5, "units_per_customer": 2}
+    with pytest.raises(ValueError, match="customer is for the other units"):
+        make_policy(customer=budget)
+
+
+@pytest.mark.parametrize(
+    ("hours", "clock", "within"),
+    [
+        ((), "12:00", True),
+        (("22:00-06:00",), "23:30", True),
+        (("22:00-06:00",), "05:59", True),
+        (("22:00-06:00",), "06:00", False),
+        (("22:00-06:00",), "12:00", False),
+        (("08:00-09:00", "12:00-13:00"), "12:59", True),
+        (("08:00-09:00", "12:00-13:00"), "13:00", False),
+    ],
+)
+def test_hours_may_pass_midnight_and_end_before_their_end(hours: tuple[str, ...], clock: str, within: bool) -> None:
+    assert is_within_hours(hours, datetime.fromisoformat(f"2025-06-01T{clock}")) == within

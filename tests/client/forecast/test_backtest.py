@@ -1,0 +1,187 @@
+"""A merchant whose demand doubles on the origin: whoever foresaw it must win, by as much as can be worked out."""
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.cli import main
+from client.daemon.store import Model, Store
+from client.folder import MerchantFolder
+from client.forecast.backtest import FEDERATED, _forecast_alone, _forecast_together, prove
+from client.forecast.prediction import set_up
+from common.errors import ConfigError, DataError
+from common.message import release
+from common.message.record import hash_vector
+from common.message.release import Release, ReleaseNote
+from common.message.signature import public_bytes, sign
+from common.model.demand_gru import get_vector
+from common.model.features import build_series
+from common.model.warm.start import start_without_data
+from common.plan.schema import Plan
+
+CPU = torch.device("cpu")
+ORIGIN = date(2024, 3, 1)
+CUSTOMERS = 12
+
+
+@pytest.fixture
+def make_model() -> Callable[..., Model]:
+    """Make a released model that multiplies the anchor's mean."""
+
+    def make(plan: Plan, factor: float = 1.0) -> Model:
+        network = start_without_data(plan, private=True)
+        network.output.bias.data[0] = math.log(factor)
+        parameters = get_vector(network)
+        note = ReleaseNote(
+            plan=plan,
+            private=True,
+            round_number=4,
+            model_hash=hash_vector(parameters),
+            num_parameters=len(parameters),
+            released_at=datetime.now(UTC),
+            members=(),
+            software="test",
+        )
+        return Model(note, parameters)
+
+    return make
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """Write visits of a dozen customers, three a day, and `factor` times as many from the origin on."""
+
+    def write(*, factor: int = 2, until: date = date(2024, 3, 31)) -> Path:
+        generator = np.random.default_rng(0)
+        rows = []
+        for day in pd.date_range("2024-01-01", until):
+            mean = 3 * (factor if day.date() >= ORIGIN else 1)
+            for customer in range(CUSTOMERS):
+                rows += [(f"c{customer}", str(day.date()))] * int(generator.poisson(mean))
+        pd.DataFrame(rows, columns=["customer", "time"]).to_csv(tmp_path / "rows.csv", index=False)
+        return tmp_path
+
+    return write
+
+
+def test_a_model_that_foresaw_a_turn_is_better_and_one_that_did_not_is_the_anchor(make_plan, make_model, write_rows):
+    plan, rows = make_plan(), write_rows()
+    seeing = prove(make_model(plan, 2.0), rows, ORIGIN, device=CPU)
+    assert (seeing.entities, seeing.last, seeing.metric) == (CUSTOMERS, date(2024, 3, 4), "wql")
+    gain = seeing.gains["federated"]
+    assert gain is not None
+    assert gain.verdict == "better"
+    ours, alone = seeing.scores["federated"]["wql"], seeing.scores[seeing.best_own]["wql"]
+    assert gain.gain == pytest.approx(1 - ours / alone)
+    assert alone == min(scores["wql"] for name, scores in seeing.scores.items() if name not in FEDERATED)
+    blind = prove(make_model(plan), rows, ORIGIN, device=CPU)
+    assert blind.scores["federated"] == pytest.approx(blind.scores["anchor"])
+    assert set(blind.scores) == {"seasonal_naive", "moving_average", "weekday_mean", "anchor", *FEDERATED}
+
+
+def test_a_model_that_foresaw_a_turn_that_never_came_is_worse(make_plan, make_model, write_rows):
+    gain = prove(make_model(make_plan(), 2.0), write_rows(factor=1), ORIGIN, device=CPU).gains["federated"]
+    assert gain is not None
+    assert gain.verdict == "worse"
+
+
+PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial"}, "evaluation": {"task": "purchase"}}
+
+
+@pytest.mark.parametrize("sections", [{}, {"model": {"likelihood": "log_normal"}}, PURCHASES])
+@pytest.mark.parametrize("forecast_all", [_forecast_alone, _forecast_together])
+def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all, sections):
+    model = make_model(make_plan(**sections), 2.0)
+    scenes = [set_up(model, write_rows(factor=factor), ORIGIN) for factor in (1, 5)]
+    series = [build_series(scene.panel, scene.plan.model, scene.day) for scene in scenes]
+    one, other = (forecast_all(scene, seen, CPU) for scene, seen in zip(scenes, series, strict=True))
+    assert set(one) == set(other)
+    for name in one:
+        for part in ("mean", "median", "quantiles", "probability"):
+            np.testing.assert_array_equal(getattr(one[name], part), getattr(other[name], part))
+
+
+def test_purchases_are_held_against_a_regression_by_log_loss(make_plan, make_model, write_rows):
+    proof = prove(make_model(make_plan(**PURCHASES)), write_rows(), ORIGIN, device=CPU)
+    assert proof.metric == "log_loss"
+    assert "logistic" in proof.scores
+    assert set(proof.gains) == set(FEDERATED)
+
+
+def test_days_that_the_model_has_learned_from_prove_nothing(make_plan, make_model, write_rows):
+    with pytest.raises(ConfigError, match="choose 2024-03-01 or later"):
+        prove(make_model(make_plan()), write_rows(), ORIGIN - timedelta(days=1), device=CPU)
+
+
+@pytest.mark.parametrize(("horizon", "tolerated"), [(4, 1), (7, 1), (14, 3), (28, 7)])
+def test_rows_that_end_before_the_horizon_are_waited_for(make_plan, make_model, write_rows, horizon, tolerated):
+    model = make_model(make_plan(model={"horizon_days": horizon}))
+    last = ORIGIN + timedelta(days=horizon - 1)
+    for missing in (tolerated + 1, horizon):  # the second: right after training
+        with pytest.raises(DataError, match=f"last {missing} open days up to {last}.*come back when it is\\.$"):
+            prove(model, write_rows(until=last - timedelta(days=missing)), ORIGIN, device=CPU)
+    assert prove(model, write_rows(until=last - timedelta(days=tolerated)), ORIGIN, device=CPU).last == last
+    later = ORIGIN + timedelta(days=horizon)
+    with pytest.raises(DataError, match="or choose an earlier --origin"):
+        prove(model, write_rows(until=last), later, device=CPU)
+
+
+def test_closed_days_at_the_end_are_not_missing(make_plan, make_model, write_rows):
+    last = ORIGIN + timedelta(days=13)
+    closed = [str(last - timedelta(days=back)) for back in range(5)]
+    plan = make_plan(model={"horizon_days": 14}, data={"closed_dates": closed})
+    assert prove(make_model(plan), write_rows(until=last - timedelta(days=5)), ORIGIN, device=CPU).last == last
+
+
+@pytest.fixture
+def hansa_prove(tmp_path, write_rows, make_plan, make_model, monkeypatch, capsys):
+    """Run the command in the folder of a merchant that holds a signed model; give its code and what it said."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    write_rows()
+    home = MerchantFolder(tmp_path)
+    welcome = {"federation": "test", "name": "north", "address": "127.0.0.1:1", "authority": "", "certificate": ""}
+    welcome["coordinator"] = public_bytes(key).hex()
+    home.federation.write_text(json.dumps({"welcome": welcome, "size_class": 32}))
+    model = make_model(make_plan(), 2.0)
+    signed = sign(model.note.to_bytes(), key, purpose=release.PURPOSE)
+    Store(home.plans, home.models, public_bytes(key)).keep_model(Release(signed, model.parameters), model.note)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["hansa-client", "prove", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out + told.err
+
+    return run
+
+
+def test_the_command_tells_every_method_and_what_it_means(hansa_prove):
+    code, said = hansa_prove()
+    assert code == 0
+    for words in ("weekday_mean", "personalised", "12 of your own in 'customer', 2024-03-01 to", "hindsight"):
+        assert words in said
+    assert "lower (95 % interval +" in said
+
+
+def test_the_command_tells_the_same_as_json(hansa_prove):
+    code, said = hansa_prove("--json")
+    told = json.loads(said)
+    assert (code, told["origin"], told["metric"]) == (0, "2024-03-01", "wql")
+    assert told["gains"]["federated"]["low"] > 0
+
+
+def test_a_mistake_is_one_sentence(hansa_prove):
+    for origin in ("2024-02-01", "yesterday", "2024-06-01", "9999-12-30"):
+        code, said = hansa_prove("--origin", origin)
+        assert (code, len(said.splitlines())) == (2, 1), said

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
+from certs.request import JoinRequest, make_request
+from common.errors import ConfigError, DataError
+from common.message.signature import Signed
+from server.registry.registry import Registry, State
+
+SIGNED = Signed(b"content", b"s" * 64)
+LARGEST_NODE = 2**64 - 1
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "registry.sqlite")
+
+
+def request(folder: Path, name: str, *, keys: str = "") -> JoinRequest:
+    tls_key = read_or_make_curve_key(folder / f"{keys or name}.tls", TLS_CURVE)
+    node_key = read_or_make_curve_key(folder / f"{keys or name}.node", NODE_CURVE)
+    return make_request(name, 64, tls_key=tls_key, node_key=node_key)
+
+
+def add_launch(registry: Registry, run_hash: str = "a" * 64) -> int:
+    return registry.add_launch(SIGNED, run_hash=run_hash, plan="demo", num_rounds=3, quorum=2, round_seconds=5.0)
+
+
+def test_a_member_keeps_its_name_and_node_key_together(registry: Registry, tmp_path: Path) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    with pytest.raises(ConfigError, match="'alice'"):
+        registry.enroll(request(tmp_path, "bob", keys="alice"), certificate="2")
+    with pytest.raises(ConfigError, match="'alice'"):
+        registry.enroll(request(tmp_path, "alice", keys="bob"), certificate="2")
+    registry.enroll(request(tmp_path, "alice"), certificate="2")
+    assert [(member.name, member.certificate) for member in registry.members()] == [("alice", "2")]
+
+
+def test_a_revoked_member_is_welcome_again_when_it_is_enrolled_again(registry: Registry, tmp_path: Path) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    registry.note_node("alice", LARGEST_NODE)
+    registry.revoke("alice")
+    (member,) = registry.members()
+    assert (member.is_welcome, member.node_id) == (False, LARGEST_NODE)
+    registry.enroll(request(tmp_path, "alice"), certificate="2")
+    assert registry.members()[0].is_welcome
+    with pytest.raises(ConfigError, match="no member 'bob'"):
+        registry.revoke("bob")
+
+
+def test_a_launch_that_was_stopped_meanwhile_is_not_finished(registry: Registry) -> None:
+    number = add_launch(registry)
+    registry.note_launch(number, state=State.STOPPED)
+    registry.finish(number, round_number=3)
+    assert registry.launch(number).state == State.STOPPED
+    registry.note_launch(number, state=State.RUNNING)
+    registry.finish(number, round_number=3)
+    assert (registry.launch(number).state, registry.launch(number).round_number) == (State.FINISHED, 3)
+
+
+def test_a_run_is_launched_once(registry: Registry) -> None:
+    add_launch(registry)
+    with pytest.raises(ConfigError, match="as number 1"):
+        add_launch(registry)
+    assert add_launch(registry, "b" * 64) == 2
+
+
+def test_an_answer_counts_once_however_often_its_round_is_asked(registry: Registry, tmp_path: Path) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    number = add_launch(registry)
+    registry.note_terms(number, "alice", 64, 4.0)
+    for round_number in (1, 1, 2):
+        registry.note_answers(number, round_number=round_number, members=["alice"])
+    (terms,) = registry.terms(number)
+    assert (terms.num_rounds, terms.noise_multiplier) == (2, 4.0)
+
+
+def test_a_model_and_its_receipts(registry: Registry, tmp_path: Path) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    number = add_launch(registry)
+    for _ in range(2):
+        registry.add_model(
+            SIGNED, model_hash="m", launch=number, round_number=3, file="f", released_at=datetime.now(UTC)
+        )
+        registry.note_receipt("m", "alice")
+    assert [(model.model_hash, model.signed) for model in registry.models()] == [("m", SIGNED)]
+    assert list(registry.receipts("m")) == ["alice"]
+
+
+def test_another_process_sees_what_was_written(registry: Registry, tmp_path: Path) -> None:
+    other = Registry(tmp_path / "registry.sqlite")
+    version = other.version
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    assert other.version != version
+    assert [member.name for member in other.members()] == ["alice"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Cannot use the registry"):
+        Registry(tmp_path / "nowhere" / "registry.sqlite")
+    (tmp_path / "rubbish").write_bytes(b"no database at all" * 100)
+    with pytest.raises(DataError, match="Cannot use the registry"):
+        Registry(tmp_path / "rubbish")
