@@ -18,6 +18,7 @@ from client.account.ledger.cli import ledger_app
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.command.audit import audit
+from client.command.check import check
 from client.command.doctor import doctor
 from client.command.join import join
 from client.command.predict import predict
@@ -45,6 +46,7 @@ app.add_typer(ledger_app, name="ledger")
 app.command()(audit)
 app.command()(join)
 app.command()(run)
+app.command()(check)
 app.command()(doctor)
 app.command()(predict)
 app.command()(prove)

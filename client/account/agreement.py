@@ -111,7 +111,7 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     require_approved(policy, offer)
     _check_terms(policy, offer)
     delta = ledger.account(policy.dataset, policy.unit).delta
-    mechanism = _choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
+    mechanism = choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
     agreement = Agreement(policy, offer, mechanism, num_coordinates)
     charged = {
         entry.round_number
@@ -176,8 +176,14 @@ def _check_cohort(offer: Offer, smallest: int, key: str) -> None:
         )
 
 
-def _choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordinates: int) -> Mechanism:
-    """Choose the noise that spends the policy's epsilon on the whole plan."""
+def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordinates: int) -> Mechanism:
+    """Choose the noise that spends the policy's epsilon on the whole plan.
+
+    Raises
+    ------
+    PrivacyError
+        The policy does not allow that noise, or none.
+    """
     if not offer.private:
         if not policy.plan.allow_training_without_noise:
             raise PrivacyError(

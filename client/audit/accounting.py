@@ -59,7 +59,7 @@ def _check_charges(subject: AuditSubject) -> list[str]:
     owed = 1 / subject.mechanism.noise_multiplier**2
     if subject.mechanism.mu_squared < owed * (1 - TOLERANCE):
         found.append(f"a round is charged {subject.mechanism.mu_squared:.4g} of mu², it costs {owed:.4g}")
-    series = subject.series(subject.rows)
+    series = subject.own_series()
     merchant = subject.merchant(series, mechanism=subject.mechanism, noise=Silence())
     if merchant.mu_squared < subject.num_rounds * owed * (1 - TOLERANCE):
         found.append(
@@ -93,7 +93,7 @@ def _check_formulas() -> list[str]:
 
 def _check_rounds(subject: AuditSubject) -> list[str]:
     """Ask for every round twice, and for more rounds than are paid for; count the draws of noise."""
-    series = subject.series(subject.rows)
+    series = subject.own_series()
     silence = Silence()
     merchant = subject.merchant(series, mechanism=subject.mechanism, noise=silence, num_rounds=FEW_ROUNDS)
     answers = Answers(merchant)

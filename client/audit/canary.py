@@ -64,7 +64,7 @@ class Effort:
 
 def plant_canary(subject: AuditSubject, effort: Effort) -> LevelReport:
     """Test the noise of the subject's messages, and how well a canary shows in them."""
-    series = subject.series(subject.rows)
+    series = subject.own_series()
     series = series.select(torch.arange(min(series.num_entities, 64)))  # one chunk: noise knows no entity
     try:
         app_noise = _app_noise(subject, series)

@@ -38,7 +38,7 @@ FALSE_ALARM = PAIR_FALSE_ALARM + SHIFT_FALSE_ALARM
 
 def compare_noise(subject: AuditSubject) -> LevelReport:
     """Compare the noise of merchants and rounds."""
-    nobody = subject.series(subject.rows).select(torch.arange(0))
+    nobody = subject.own_series().select(torch.arange(0))
     requests = [subject.request(nobody, number) for number in range(1, ROUNDS + 1)]
     try:
         messages, repeated = _draw_messages(subject, nobody, requests)

@@ -1,19 +1,21 @@
-"""Raw data sets that differ by one entity: everyone an attacker could add, and everyone worth taking away.
+"""Files that differ by one entity: everyone an attacker could add, and everyone worth taking away.
 
-Each is made from the RAW rows, so that whatever reading, filtering and laying out do with everyone's rows
-shows: a calendar read off the data, a scale, a list of categories, a span.
+Each is made as the bytes of a file, so that whatever reading, filtering and laying out do with everyone's rows shows:
+a quote that swallows the next line, a type guessed from the column, a calendar read off the data, a scale, a span.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
-from common.data.panel import LARGEST_VALUE, as_text
+from client.audit.source import Part, Source
+from common.data.cells import as_days
+from common.data.usable import LARGEST_VALUE
 from common.plan.schema import DataPlan
 
 COPIES = 16
@@ -23,34 +25,39 @@ FIRST, LAST = "\x01audit", "\U0010fffdaudit"  # sorted before and after any name
 
 @dataclass(frozen=True)
 class Neighbour:
-    """One entity, and the data set with it or without it.
+    """One entity, and the file with it or without it.
 
     Attributes
     ----------
     kind
         In words.
-    rows
-        The whole neighbouring data set.
+    content
+        Bytes of the whole neighbouring file.
     own
-        The one entity's rows.
+        Bytes of a file of the one entity's rows.
     added
-        Whether the entity is in `rows` and not in the original, or the other way round.
+        Whether the entity is in `content` and not in the original, or the other way round.
+    lookups
+        Bytes of lookups that hold rows of the one entity, by path.
     """
 
     kind: str
-    rows: pd.DataFrame
-    own: pd.DataFrame
+    content: bytes = field(repr=False)
+    own: bytes = field(repr=False)
     added: bool = True
+    lookups: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
-def make_neighbours(rows: pd.DataFrame, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
-    """Make every neighbour of `rows` that the audit replays; every entity of `rows` is one that a round reads."""
-    yield from _leavers(rows, plan)
-    yield from _newcomers(rows, plan, origin)
+def make_neighbours(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
+    """Make every neighbour that the audit replays; every entity of `source` is one that a round reads."""
+    yield from _leavers(source, plan)
+    yield from _newcomers(source, plan, origin)
+    if source.is_text:
+        yield from _damaged(source, plan)
 
 
-def _leavers(rows: pd.DataFrame, plan: DataPlan) -> Iterator[Neighbour]:
-    names = as_text(rows[plan.entity])
+def _leavers(source: Source, plan: DataPlan) -> Iterator[Neighbour]:
+    names = source.names(plan.entity)
     ordered, counts = np.unique(names.astype(str), return_counts=True)
     leaving = {
         "the first entity leaves": ordered[0],
@@ -59,52 +66,106 @@ def _leavers(rows: pd.DataFrame, plan: DataPlan) -> Iterator[Neighbour]:
         "an entity leaves": ordered[len(ordered) // 2],
         "the entity of the first row leaves": names[0],
     }
-    if (lonely := _only_on_a_day(rows, plan, names)) is not None:
+    if (lonely := _only_on_a_day(source.rows, plan, names)) is not None:
         leaving["the only entity on some day leaves"] = lonely
     for kind, name in leaving.items():
         mask = names == name
         if not mask.all():
-            yield Neighbour(kind, rows[~mask], rows[mask], added=False)
+            own = source.encode([source.part(mask)])
+            yield Neighbour(kind, source.encode([source.part(~mask)]), own, added=False)
 
 
 def _only_on_a_day(rows: pd.DataFrame, plan: DataPlan, names: np.ndarray) -> str | None:
-    days = pd.DataFrame({"day": as_text(rows[plan.time]), "name": names})
-    days["day"] = days["day"].str[:10]
+    days = pd.DataFrame({"day": as_days(rows[plan.time], plan.time_zone), "name": names})
     alone = days.groupby("day")["name"].nunique() == 1
-    found = days[days["day"].map(alone)]
+    found = days[days["day"].map(alone).fillna(False).astype(bool)]
     return None if found.empty else str(found["name"].iloc[0])
 
 
-def _newcomers(rows: pd.DataFrame, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
-    names = as_text(rows[plan.entity]).astype(str)
-    ordered = np.unique(names)
-    model = rows[names == ordered[len(ordered) // 2]]
+def _newcomers(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
+    rows, names = source.rows, source.names(plan.entity).astype(str)
+    model = rows[names == np.unique(names)[len(np.unique(names)) // 2]]
     first, last = _renamed(model, plan, rows, first=True), _renamed(model, plan, rows, first=False)
     one_row = last.iloc[:1]
-    yield _joined("an ordinary entity sorted first", rows, first, on_top=True)
-    yield _joined("an ordinary entity sorted last", rows, last)
-    yield _joined(f"an entity with everything {COPIES}-fold", rows, _multiplied(last, plan))
+
+    def joined(kind: str, own: pd.DataFrame, *, on_top: bool = False) -> Neighbour:
+        every = source.part(np.ones(len(rows), bool))
+        parts: list[Part] = [own, every] if on_top else [every, own]
+        return Neighbour(f"{kind} joins", source.encode(parts), source.encode([own]))
+
+    yield joined("an ordinary entity sorted first", first, on_top=True)
+    yield joined("an ordinary entity sorted last", last)
+    yield joined(f"an entity with everything {COPIES}-fold", _multiplied(last, plan))
     if columns := _value_columns(plan, rows):
         largest = LARGEST_VALUE**0.5 if plan.derived else LARGEST_VALUE  # a product of two must be lawful too
-        yield _joined("an entity of enormous demand", rows, _valued(last, columns, largest))
-        yield _joined("an entity of enormous demand sorted first", rows, _valued(first, columns, largest))
+        yield joined("an entity of enormous demand", _valued(last, columns, largest))
+        yield joined("an entity of enormous demand sorted first", _valued(first, columns, largest))
         for value in UNLAWFUL:
-            yield _joined(f"an entity of demand {value}", rows, _valued(first, columns, value))
-    yield _joined("an entity of one row on the first day", rows, _dated(one_row, plan, plan.start))
-    yield _joined("an entity of one row on the last day", rows, _dated(one_row, plan, origin - timedelta(days=1)))
+            yield joined(f"an entity of demand {value}", _valued(first, columns, value))
+    yield joined("an entity of one row on the first day", _dated(one_row, plan, plan.start))
+    yield joined("an entity of one row on the last day", _dated(one_row, plan, origin - timedelta(days=1)))
     outside = [_dated(one_row, plan, day) for day in (plan.start - timedelta(400), plan.end + timedelta(400))]
-    yield _joined("an entity with rows outside the span", rows, pd.concat([*outside, last]), on_top=True)
+    yield joined("an entity with rows outside the span", pd.concat([*outside, last]), on_top=True)
     if (empty := _empty_day(rows, plan, origin)) is not None:
-        yield _joined("the only entity on some day", rows, _dated(one_row, plan, empty), on_top=True)
+        yield joined("the only entity on some day", _dated(one_row, plan, empty), on_top=True)
+    if source.is_text:
+        yield joined("an entity that writes its days in another way", _with_slashes(first, plan), on_top=True)
     if attributes := [attribute.column for attribute in (*plan.known, *plan.static)]:
-        yield _joined("an entity of unknown attributes", rows, _strange(last, attributes), on_top=True)
+        yield joined("an entity of unknown attributes", _strange(last, attributes), on_top=True)
+    if (twice := _key_twice(source, plan, last)) is not None:
+        path, content = twice
+        every = source.part(np.ones(len(rows), bool))
+        yield Neighbour(
+            "an entity that a lookup has twice joins",
+            source.encode([every, last]),
+            source.encode([last]),
+            lookups={path: content},
+        )
 
 
-def _joined(kind: str, rows: pd.DataFrame, own: pd.DataFrame, *, on_top: bool = False) -> Neighbour:
-    other = [c for c in rows if pd.api.types.is_numeric_dtype(rows[c]) and rows[c].dtype != own[c].dtype]
-    rows = rows.astype(dict.fromkeys(other, float))  # as one gap among whole numbers makes them all floats
-    parts = [own, rows] if on_top else [rows, own]
-    return Neighbour(f"{kind} joins", pd.concat(parts, ignore_index=True), own)
+def _key_twice(source: Source, plan: DataPlan, own: pd.DataFrame) -> tuple[str, bytes] | None:
+    """Add the newcomer to a lookup of entities that is text, twice and in different words."""
+    for lookup in plan.lookups:
+        content = source.lookups[lookup.path]
+        if lookup.key == plan.entity and lookup.path.endswith(".csv"):
+            name = source.write_lines(own[[plan.entity]].iloc[:1]).rstrip(b"\n")
+            columns = [cell.strip() for cell in content.splitlines()[0].decode().split(",")]
+            if lookup.column in columns:
+                rows = [b",".join(name if cell == lookup.column else text for cell in columns) for text in (b"1", b"2")]
+                return lookup.path, content.rstrip(b"\n") + b"\n" + b"\n".join(rows) + b"\n"
+    return None
+
+
+def _damaged(source: Source, plan: DataPlan) -> Iterator[Neighbour]:
+    """Let an entity join whose lines are broken, each in front of another entity's row."""
+    names = source.names(plan.entity)
+    own = _renamed(source.rows[names == np.unique(names.astype(str))[0]], plan, source.rows, first=False)
+    lines = source.write_lines(own).splitlines()
+    mark = source.separator.encode()
+    damages: dict[str, Callable[[bytes], bytes]] = {
+        "an entity whose quotes stay open": lambda line: line.replace(mark, mark + b'"', 1),
+        "an entity whose last cell opens a quote": lambda line: line + mark + b'"',
+        "an entity whose quotes stay open in its name": lambda line: b'"' + line,
+        "an entity with a separator too many": lambda line: line + mark + b"more",
+        "an entity of bytes that are no text": lambda line: line.replace(mark, b"\xff" + mark, 1),
+        "an entity with a carriage return in each row": lambda line: line.replace(mark, b"\r" + mark, 1),
+        "an entity with a line feed in each row": lambda line: line.replace(mark, b"\n" + mark, 1),
+        "an entity with a byte order mark in each row": lambda line: b"\xef\xbb\xbf" + line,
+        "an entity with a zero byte in each row": lambda line: line.replace(mark, b"\0" + mark, 1),
+    }
+    for kind, damage in damages.items():
+        broken = [damage(line) + b"\n" for line in lines]
+        yield Neighbour(f"{kind} joins", source.encode(_interleaved(broken, source)), source.encode(broken))
+
+
+def _interleaved(broken: list[bytes], source: Source) -> Iterator[bytes]:
+    """Put a broken line in front of as many of the file's lines as there are, and the others at the end."""
+    left = list(broken)
+    for line in source.lines:
+        if left:
+            yield left.pop(0)
+        yield line + b"\n"
+    yield from left
 
 
 def _renamed(own: pd.DataFrame, plan: DataPlan, rows: pd.DataFrame, *, first: bool) -> pd.DataFrame:
@@ -159,12 +220,17 @@ def _dated(own: pd.DataFrame, plan: DataPlan, day: date) -> pd.DataFrame:
     return own.assign(**{plan.time: day.isoformat() if isinstance(column.iloc[0], str) else day})
 
 
+def _with_slashes(own: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
+    days = pd.Series(as_days(own[plan.time], plan.time_zone), own.index)
+    return own.assign(**{plan.time: days.dt.strftime("%Y/%m/%d").fillna("")})
+
+
 def _empty_day(rows: pd.DataFrame, plan: DataPlan, origin: date) -> date | None:
     """Find a day before the origin on which nobody has a row, the latest one."""
-    taken = {str(text)[:10].replace("-", "") for text in as_text(rows[plan.time])}
+    taken = set(as_days(rows[plan.time], plan.time_zone).tolist())
     span = (origin - plan.start).days
     days = (origin - timedelta(days=back) for back in range(1, span + 1))
-    return next((day for day in days if day.strftime("%Y%m%d") not in taken), None)
+    return next((day for day in days if day not in taken), None)
 
 
 def _strange(own: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

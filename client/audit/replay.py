@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
@@ -97,24 +96,44 @@ Check = Callable[[], tuple[list[float], list[str]]]
 
 def _checks(subject: AuditSubject) -> Iterator[tuple[str, Check]]:
     """Give every comparison by name; each returns the shifts it saw and a sentence per violation."""
-    for factor in (1.0, TIGHT):
-        replayer = _Replayer(subject, replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor))
-        clipped = "" if factor == 1 else ", everyone clipped"
+    series = subject.own_series()
+    replayers = {
+        clipped: _Replayer(subject, series, replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor))
+        for clipped, factor in (("", 1.0), (", everyone clipped", TIGHT))
+    }
+    for clipped, replayer in replayers.items():
         yield "the merchant's own data" + clipped, replayer.check_asked
         yield "constructed gradients" + clipped, replayer.check_probes
-        for neighbour in make_neighbours(subject.rows, subject.plan.data, subject.origin):
-            yield neighbour.kind + clipped, partial(replayer.check_neighbour, neighbour)
         for value in BROKEN:
             yield f"an entity whose features are {value}{clipped}", partial(replayer.check_broken, value)
         yield "a merchant without entities" + clipped, replayer.check_nobody
+    for neighbour in make_neighbours(subject.source, subject.plan.data, subject.origin):
+        pair = _Pair(subject, neighbour)
+        for clipped, replayer in replayers.items():
+            yield neighbour.kind + clipped, partial(replayer.check_neighbour, pair)
+
+
+class _Pair:
+    """What a round reads of a neighbour, and of its one entity alone; read once, when it is asked for."""
+
+    def __init__(self, subject: AuditSubject, neighbour: Neighbour) -> None:
+        self._subject, self._neighbour = subject, neighbour
+        self.sign = 1 if neighbour.added else -1
+
+    @cached_property
+    def whole(self) -> Series:
+        return self._subject.series(self._neighbour.content, self._neighbour.lookups)
+
+    @cached_property
+    def alone(self) -> Series:
+        return self._subject.series(self._neighbour.own, self._neighbour.lookups)
 
 
 class _Replayer:
     """Replay data sets and hold them against the merchant's own."""
 
-    def __init__(self, subject: AuditSubject, mechanism: Mechanism) -> None:
-        self._subject, self._mechanism = subject, mechanism
-        self._series = subject.series(subject.rows)
+    def __init__(self, subject: AuditSubject, series: Series, mechanism: Mechanism) -> None:
+        self._subject, self._series, self._mechanism = subject, series, mechanism
         self._requests = tuple(subject.request(self._series, number) for number in ROUNDS)
         self._base: Replay | None = None
 
@@ -134,30 +153,13 @@ class _Replayer:
             return [], []
         return [], [f"noise was asked for as {_draws(own.asked)}, not once a round over all parameters as accounted"]
 
-    def check_neighbour(self, neighbour: Neighbour) -> tuple[list[float], list[str]]:
+    def check_neighbour(self, pair: _Pair) -> tuple[list[float], list[str]]:
         """Compare the merchant's data with a neighbour of it."""
         try:
-            series = self._subject.series(neighbour.rows)
+            whole, alone = pair.whole, pair.alone
         except DataError as error:
-            if self._is_refused(neighbour.own):  # by its own rows alone, before a plan is approved
-                return [], []
-            return [], [f"these rows are refused, which alone they are not: {error}"]
-        alone = self._alone(neighbour.own)
-        return self._compare(self._replay(series), alone, sign=1 if neighbour.added else -1)
-
-    def _is_refused(self, rows: pd.DataFrame) -> bool:
-        try:
-            self._subject.series(rows)
-        except DataError:
-            return True
-        return False
-
-    def _alone(self, rows: pd.DataFrame) -> Replay:
-        try:
-            series = self._subject.series(rows)
-        except DataError:  # all of its rows lie outside the span
-            series = self._nobody()
-        return self._replay(series)
+            return [], [f"no reply: these rows are refused: {error}"]
+        return self._compare(self._replay(whole), self._replay(alone), sign=pair.sign)
 
     def check_broken(self, value: float) -> tuple[list[float], list[str]]:
         """Let an entity's features break every bound inside the round, where nothing may be refused any more."""

@@ -1,4 +1,4 @@
-"""What is audited: copies of one merchant's raw rows, its terms, and the very way from rows to a reply.
+"""What is audited: copies of one merchant's files, its terms, and the very way from their bytes to a reply.
 
 Everything here goes through the functions that training goes through; an audit with a pipeline of its own
 would find its own faults. What the coordinator would send (parameters, round number) is made up.
@@ -6,29 +6,30 @@ would find its own faults. What the coordinator would send (parameters, round nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from flwr.app import ArrayRecord, RecordDict
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from client.account.agreement import Offer, choose_mechanism
 from client.account.policy import Policy
-from client.data.rows import read_rows
+from client.audit.source import Source, read_source
+from client.data import rows
 from client.round.answers import Answers, Merchant
-from common.data.panel import Panel, as_text, build_panel, find_active
 from common.errors import DataError, PrivacyError
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model.demand_gru import get_vector
-from common.model.features import Series, build_series
-from common.model.warm.start import start_training
+from common.model.features import Series
+from common.model.warm.start import start_training, start_without_data
 from common.plan.schema import Plan
-from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
@@ -42,10 +43,8 @@ class AuditSubject:
 
     Attributes
     ----------
-    rows
-        Raw rows of this merchant alone, as they were read. Copies: nothing is written back.
-    origin
-        First day that training may not see.
+    source
+        The files of this merchant alone. Copies: nothing is written back.
     mechanism
         What runs in every round.
     num_rounds
@@ -62,8 +61,7 @@ class AuditSubject:
     """
 
     plan: Plan
-    rows: pd.DataFrame = field(repr=False)
-    origin: date
+    source: Source
     mechanism: Mechanism
     num_rounds: int
     epsilon: float
@@ -72,7 +70,7 @@ class AuditSubject:
     def __post_init__(self) -> None:
         if self.mechanism.clipping_norm is None or self.mechanism.noise_multiplier == 0:
             raise PrivacyError("Training without noise promises nothing, so there is nothing to audit.")
-        if len(self.panel(self.rows).entities) < 2:
+        if len(np.unique(self.source.names(self.plan.data.entity))) < 2:
             raise DataError("An audit takes entities away: it needs at least 2 of them; choose another merchant.")
 
     @property
@@ -82,15 +80,24 @@ class AuditSubject:
             raise PrivacyError("Training without clipping promises nothing.")
         return self.mechanism.clipping_norm
 
-    def panel(self, rows: pd.DataFrame) -> Panel:
-        """Lay raw rows out by day."""
-        return build_panel(rows, self.plan.data)
+    @property
+    def origin(self) -> date:
+        """First day that training may not see."""
+        return self.plan.evaluation.origins[-1]
 
-    def series(self, rows: pd.DataFrame) -> Series:
-        """Go from raw rows to what a round reads."""
-        panel = self.panel(rows)
-        day = panel.day_of(self.origin)
-        return build_series(panel.select(find_active(panel, self.plan.data, day)), self.plan.model, day)
+    def own_series(self) -> Series:
+        """Read the merchant's own files."""
+        return self.series(self.source.content)
+
+    def series(self, content: bytes, lookups: Mapping[str, bytes] | None = None) -> Series:
+        """Read what a round reads, from the bytes of a file: by the very function that a round calls."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = {**self.source.lookups, **(lookups or {}), self.source.path: content}
+            for path, bytes_ in files.items():
+                file = Path(folder) / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(bytes_)
+            return rows.read_series(self.plan, Path(folder))
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
@@ -176,24 +183,27 @@ class CanaryMechanism(Mechanism):
         return super().release(total + self.contribution(self.canaries), noise)
 
 
-def sample_entities(rows: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """Copy the rows of at most `MOST_ENTITIES` entities, evenly spread over their names."""
-    names = build_panel(rows, plan.data).entities
-    kept = names[np.unique(np.linspace(0, len(names) - 1, MOST_ENTITIES).astype(int))]
-    return rows[np.isin(as_text(rows[plan.data.entity]), kept)]
+def sample_entities(source: Source, plan: Plan, entities: np.ndarray) -> Source:
+    """Copy the rows of at most `MOST_ENTITIES` of these entities, evenly spread over them."""
+    kept = entities[np.unique(np.linspace(0, len(entities) - 1, MOST_ENTITIES).astype(int))]
+    return source.keep(np.isin(source.names(plan.data.entity), kept))
 
 
 def make_subject(plan: Plan, data_root: Path, policy: Policy) -> AuditSubject:
-    """Copy the merchant's rows, and take the noise that spends the policy's epsilon on the whole plan."""
-    epsilon, delta = policy.plan.epsilon, policy.budget.delta
-    num_rounds = plan.privacy.training.num_rounds
-    sigma = noise_multiplier_for(epsilon=epsilon, delta=delta, num_rounds=num_rounds)
+    """Copy the merchant's files, and take the noise that its policy would choose for a round of this plan."""
+    offer = Offer(plan, private=True, coordinator="", cohort_size=policy.plan.smallest_cohort)
+    mechanism = choose_mechanism(
+        policy,
+        offer,
+        policy.budget.delta,
+        num_coordinates=len(get_vector(start_without_data(plan, private=True))),
+    )
+    panel = rows.read(plan.data, data_root).panel
     return AuditSubject(
         plan,
-        sample_entities(read_rows(plan.data, data_root), plan),
-        plan.evaluation.origins[0],
-        Mechanism(plan.privacy.clipping_norm, sigma),
-        num_rounds,
-        epsilon,
-        delta,
+        sample_entities(read_source(plan.data, data_root), plan, panel.entities),
+        mechanism,
+        plan.privacy.training.num_rounds,
+        policy.plan.epsilon,
+        policy.budget.delta,
     )

@@ -1,162 +1,180 @@
-"""Read a merchant's raw rows from where they are kept; nothing is changed and nothing leaves.
+"""The one road from the bytes of a merchant's files to a panel; nothing is changed and nothing leaves.
 
-`read_rows` gives them as they are, for whoever looks at them. `read_panel` is what a round reads: there a row that
-cannot be used is left out by itself, since whatever a whole round made of it (a refusal, an empty sum) would tell of
-the one entity that it belongs to.
+    bytes → cells, line by line → lookups → rows that can be used → panel
+
+A round, the audit, check, doctor, predict, prove and the simulation all read here. What cannot be used is left out by
+itself and counted: whatever a whole round made of it (a refusal, an empty sum) would tell of the one entity that it
+belongs to. Where strictness is wanted, what was left out is an error afterwards (`require_whole`).
+
+Guarantee: an entity's row of the panel depends on its own rows alone, from their bytes on, and so does whether there
+is one. A row is its lines; see `client.data.lines` for what bytes one line can and cannot touch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Bool
 
-from common.data.panel import (
-    LARGEST_VALUE,
-    Panel,
-    as_numbers,
-    as_text,
-    build_panel,
-    derive_columns,
-    empty_panel,
-    filter_rows,
-    find_active,
-)
+from client.data.table import IsRow, Table, read_table
+from common.data.cells import as_names, canonical_name, parse_day
+from common.data.panel import Panel, find_active, lay_out
+from common.data.usable import LeftOut, UsableRows, choose_rows, name_columns
 from common.errors import DataError
 from common.model.features import Series, build_series
-from common.plan.schema import DataPlan, Plan
+from common.plan.schema import DataPlan, Lookup, Plan
+
+SHOWN = 5  # line numbers named in a sentence
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str)  # a guessed type would be a function of everyone's rows
+@dataclass(frozen=True)
+class Reading:
+    """A panel, and what was left out on the way to it.
+
+    Attributes
+    ----------
+    usable
+        The rows that the panel was made of.
+    num_rows
+        Rows in the file.
+    doubled
+        Keys that a lookup has more than once, in words; the first one counts.
+    """
+
+    panel: Panel
+    usable: UsableRows
+    num_rows: int
+    left_out: tuple[LeftOut, ...]
+    doubled: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Say of everything that should not be so what it is and what to do, a sentence each."""
+        return (*(each.say(self.num_rows) for each in self.left_out if each.is_fault), *self.doubled)
 
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {".parquet": pd.read_parquet, ".csv": _read_csv}
+def read(plan: DataPlan, root: Path, *, ahead_from: date | None = None) -> Reading:
+    """Read the rows that can be used, and lay them out by day; it may be the panel of nobody.
 
-
-def read_rows(plan: DataPlan, root: Path) -> pd.DataFrame:
-    """Read the table of the plan and join its lookups.
+    Parameters
+    ----------
+    ahead_from
+        The first day that is forecast: from it on, rows may have empty amounts; see `common.data.usable`.
 
     Raises
     ------
     DataError
-        A file is missing or unreadable, or a lookup does not fit.
+        A file or a column is missing: nothing that depends on a row.
     """
-    rows = read_table(root / plan.path)
-    for lookup in plan.lookups:
-        table = read_table(root / lookup.path)
-        for column, where, name in ((lookup.key, rows, plan.path), (lookup.column, table, lookup.path)):
-            if column not in where:
-                raise DataError(
-                    f"data.lookups needs the column {column!r} in {name}; it has {', '.join(map(str, where.columns))}."
-                )
-        keys = pd.Index(as_text(table[lookup.column]))
-        if keys.has_duplicates:
-            raise DataError(
-                f"Column {lookup.column!r} of {lookup.path} has a value twice; a lookup needs one row each."
-            )
-        table = table.drop(columns=[lookup.column])
-        both = rows.columns.intersection(table.columns)
-        if len(both):
-            raise DataError(f"Both {plan.path} and {lookup.path} have the column {both[0]!r}; rename one of them.")
-        rows = rows.join(table.set_index(keys).reindex(as_text(rows[lookup.key])).set_index(rows.index))
-    return rows
+    if plan.source != "file":
+        raise DataError("The plan draws its data (data.source); a merchant takes part with a file of its own.")
+    table, doubled = read_rows(plan, root)
+    reading = read_frame(table.rows, plan, ahead_from=ahead_from)
+    unreadable = _unreadable(table)
+    num_rows = reading.num_rows + len(table.unreadable)
+    return replace(reading, num_rows=num_rows, left_out=(*unreadable, *reading.left_out), doubled=doubled)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV or Parquet file."""
-    reader = READERS.get(path.suffix)
-    if reader is None:
-        raise DataError(f"{path} is neither .csv nor .parquet; convert it to one of them.")
-    if not path.is_file():
-        raise DataError(f"There is no file {path}; check data.path and --data-root.")
-    try:
-        return reader(path)
-    except (OSError, ValueError, LookupError) as error:  # LookupError: a Parquet file with other metadata
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"Cannot read {path}: {reason}. Is it a whole {path.suffix} file?") from error
+def read_frame(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None = None) -> Reading:
+    """Do what `read` does, from the cells of a table on."""
+    usable = choose_rows(rows, plan, ahead_from=ahead_from)
+    return Reading(lay_out(usable, plan), usable, len(rows), usable.left_out)
 
 
 def read_series(plan: Plan, root: Path) -> Series:
     """Read what a plan's rounds are computed from: the entities that take part at its last origin, up to that day."""
-    panel = read_panel(plan.data, root)
-    day = panel.day_of(plan.evaluation.origins[-1])
+    origin = plan.evaluation.origins[-1]
+    panel = read(plan.data, root, ahead_from=origin).panel
+    day = panel.day_of(origin)
     return build_series(panel.select(find_active(panel, plan.data, day)), plan.model, day)
 
 
-def read_panel(plan: DataPlan, root: Path) -> Panel:
-    """Read the rows that can be used, and lay them out by day; it may be the panel of nobody.
-
-    Guarantee: an entity's row of the panel depends on its own raw rows alone, and so does whether there is one.
+def require_whole(reading: Reading) -> Reading:
+    """Give a reading back from which no row is missing that should be there.
 
     Raises
     ------
     DataError
-        A file or a column is missing: nothing that depends on a single entity.
+        It says of the first kind of fault how many rows have it; or there is no row at all.
     """
-    if plan.source != "file":
-        raise DataError("The plan draws its data (data.source); a merchant takes part with a file of its own.")
-    rows = keep_usable(read_rows(plan, root), plan)
-    if rows.empty:
-        return empty_panel(plan)
-    return build_panel(rows, plan.model_copy(update={"filters": ()}))  # they would meet dates that are cut to days
+    if reading.faults:
+        raise DataError(reading.faults[0])
+    if len(reading.usable.rows) == 0:
+        raise DataError(
+            "No row is left after the filters and within the span; check data.start, data.end and data.filters."
+        )
+    return reading
 
 
-def keep_usable(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
-    """Keep what passes the filters, without what `build_panel` would refuse: each row is judged by itself.
-
-    Raises
-    ------
-    DataError
-        A column is missing.
-    """
-    rows = derive_columns(rows, plan)
-    _require_columns(rows, plan)
-    rows = filter_rows(rows, plan.filters)
-    day = _days(rows[plan.time])
-    usable = np.asarray((day >= pd.Timestamp(plan.start)) & (day <= pd.Timestamp(plan.end)))
-    for name in _name_columns(plan):
-        usable &= as_text(rows[name]) != ""
-    for measure in (plan.target, *plan.observed.values()):
-        if measure.aggregate in {"sum", "mean"}:
-            usable &= _is_amount(rows[measure.column])
-    rows = rows.assign(**{plan.time: day.dt.strftime("%Y-%m-%d")})[usable]
-    return _keep_first(rows, plan) if plan.rows == "panel" else rows
+def read_rows(plan: DataPlan, root: Path) -> tuple[Table, tuple[str, ...]]:
+    """Read the cells of the plan's table with its lookups beside them, and the lookups' keys that are there twice."""
+    table = read_table(root / plan.path, columns_of(plan), rows_of(plan))
+    rows, doubled = table.rows, []
+    for lookup in plan.lookups:
+        other = read_table(root / lookup.path, [lookup.column], _keys_of(lookup))
+        rows, twice = _join(rows, other.rows, lookup, plan.path)
+        if len(twice):
+            named = ", ".join(repr(key) for key in twice[:SHOWN])
+            doubled.append(
+                f"Column {lookup.column!r} of {lookup.path} has {len(twice)} values more than once ({named}); a lookup "
+                "needs one row each, so the first one counts: drop the others."
+            )
+        if other.unreadable:
+            unreadable = _unreadable(other)[0]
+            doubled.append(unreadable.say(len(other.rows) + unreadable.count, f" of {lookup.path}"))
+    return replace(table, rows=rows), tuple(doubled)
 
 
-def _keep_first(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
-    """Keep one row per entity and day."""
-    columns = [*_name_columns(plan), plan.time]
-    again = pd.DataFrame({name: as_text(rows[name]) for name in columns}).duplicated()
-    return rows[~again.to_numpy()]
+def _join(rows: pd.DataFrame, table: pd.DataFrame, lookup: Lookup, path: str) -> tuple[pd.DataFrame, list[str]]:
+    """Put the lookup's cells beside each row, by the key's name; a row whose key is not there gets empty ones."""
+    for column, where, name in ((lookup.key, rows, path), (lookup.column, table, lookup.path)):
+        if column not in where:
+            raise DataError(
+                f"data.lookups needs the column {column!r} in {name}; it has {', '.join(map(str, where.columns))}."
+            )
+    keys = pd.Index(as_names(table[lookup.column]))
+    table = table.drop(columns=[lookup.column])
+    both = rows.columns.intersection(table.columns)
+    if len(both):
+        raise DataError(f"Both {path} and {lookup.path} have the column {both[0]!r}; rename one of them.")
+    again, named = keys.duplicated(), keys != ""
+    first = named & ~again
+    place = keys[first].get_indexer(pd.Index(as_names(rows[lookup.key])))
+    found = table[first].astype(object).reset_index(drop=True)
+    beside = found.reindex(place).set_index(rows.index)  # -1 is nobody's place
+    return pd.concat([rows, beside], axis=1), list(dict.fromkeys(keys[again & named]))
 
 
-def _days(times: pd.Series) -> pd.Series:
-    """Read each time as its own local day; NaT where it is none."""
-    if pd.api.types.is_datetime64_any_dtype(times):
-        return times.dt.tz_localize(None).dt.normalize()
-    text = pd.Series(as_text(times), times.index, dtype=object).astype(str)
-    day = text.str.extract(r"^(\d{4}-\d\d-\d\d|\d{8})", expand=False)
-    return pd.to_datetime(day, errors="coerce", format="ISO8601")
-
-
-def _is_amount(column: pd.Series) -> Bool[np.ndarray, " row"]:
-    values = as_numbers(column)
-    return (values >= 0) & (values <= LARGEST_VALUE)
-
-
-def _name_columns(plan: DataPlan) -> list[str]:
-    group = plan.deal.column if plan.deal is not None and plan.deal.by == "group" else ""
-    return [name for name in (plan.entity, plan.merchant, group) if name]
-
-
-def _require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
-    measured = [measure.column for measure in (plan.target, *plan.observed.values()) if measure.column]
-    described = [part.column for part in (*plan.known, *plan.static)]
+def columns_of(plan: DataPlan) -> list[str]:
+    """Every column that the plan may look for in its own file."""
+    measures = [measure.column for measure in (plan.target, *plan.observed.values()) if measure.column]
+    attributes = [attribute.column for attribute in (*plan.known, *plan.static)]
     filtered = [condition.column for condition in plan.filters]
-    for column in (*_name_columns(plan), plan.time, *measured, *described, *filtered):
-        if column not in rows:
-            raise DataError(f"The plan names the column {column!r}; the data has {', '.join(map(str, rows.columns))}.")
+    factors = [factor for pair in plan.derived.values() for factor in pair]
+    keys = [lookup.key for lookup in plan.lookups]
+    return list(dict.fromkeys([*name_columns(plan), plan.time, *measures, *attributes, *filtered, *factors, *keys]))
+
+
+def rows_of(plan: DataPlan) -> IsRow:
+    """Say when a line is a row of its own: if it names an entity and a day."""
+
+    def is_row(cells: dict[str, str]) -> bool:
+        named = all(canonical_name(cells[name]) for name in name_columns(plan) if name in cells)
+        return named and (plan.time not in cells or parse_day(canonical_name(cells[plan.time])) is not None)
+
+    return is_row
+
+
+def _keys_of(lookup: Lookup) -> IsRow:
+    return lambda cells: bool(canonical_name(cells.get(lookup.column, "")))
+
+
+def _unreadable(table: Table) -> tuple[LeftOut, ...]:
+    lines = table.unreadable
+    if not lines:
+        return ()
+    where = ", ".join(map(str, lines[:SHOWN])) + (", …" if len(lines) > SHOWN else "")
+    what = "an open quote, more cells than the first line, or bytes that are no UTF-8"
+    return (LeftOut(what, len(lines), True, f"line {where}", "mend them"),)

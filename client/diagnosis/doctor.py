@@ -27,8 +27,8 @@ from client.daemon.gateway_client import GatewayClient, read_clock
 from client.daemon.handlers import count_parameters
 from client.daemon.health import read_node_id
 from client.daemon.membership import Membership, read_federation, read_membership, require_size_class
-from client.data.check.inspection import inspect_rows
-from client.data.rows import read_rows, read_series
+from client.data.check.inspection import inspect_reading
+from client.data.rows import read, read_series
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
 from common.device import choose_device
@@ -196,7 +196,7 @@ def _check_plan(home: MerchantFolder, plan: Plan) -> str:
 def _look_at_data(plan: Plan, data_root: Path) -> Iterator[Diagnosis]:
     """Check the data against the plan as `hansa-sim check` does, and that a round can be cut from it."""
     try:
-        report, _ = inspect_rows(read_rows(plan.data, data_root), plan)
+        report = inspect_reading(read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1]), plan)
         count_trainable(read_series(plan, data_root))
     except DataError as error:
         yield Diagnosis("data", True, str(error))

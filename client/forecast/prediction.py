@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from client.daemon.store import Model
-from client.data.rows import read_panel
+from client.data.rows import read
 from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
 from common.data.panel import Panel, find_active
@@ -79,7 +79,7 @@ def set_up(model: Model, data_root: Path, origin: date) -> ReleasedContext:
         The origin leaves no history.
     """
     plan = _extend(model.note.plan, origin)
-    panel = read_panel(plan.data, data_root)
+    panel = read(plan.data, data_root, ahead_from=origin).panel
     day = panel.day_of(origin)
     idle_days = _count_idle_days(panel, plan, day + plan.model.horizon_days)
     panel = panel.select(find_active(panel, plan.data, day))

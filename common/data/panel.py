@@ -1,4 +1,4 @@
-"""From raw rows to a panel: one row per entity, one column per calendar day.
+"""From rows that can be used to a panel: one row per entity, one column per calendar day.
 
 An entity's row is a function of that entity's own raw rows and of the plan, nothing else: the span,
 the closed days, the channels and the categories stand in the plan. So adding or removing an entity
@@ -7,8 +7,6 @@ adds or removes one row of the panel and changes no other (the privacy unit depe
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,10 +14,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from common.errors import DataError
-from common.plan.schema import WEEKDAYS, Attribute, DataPlan, Filter, Measure
-
-LARGEST_VALUE = 1e12  # of one row; sums of squares of many stay finite in float32
+from common.data.cells import as_names, as_numbers, canonical_name
+from common.data.usable import LARGEST_VALUE, UsableRows
+from common.plan.schema import WEEKDAYS, Attribute, DataPlan, Measure
 
 
 @dataclass(frozen=True)
@@ -79,28 +76,18 @@ class Panel:
         return replace(self, merchants=merchants)
 
 
-def build_panel(rows: pd.DataFrame, plan: DataPlan) -> Panel:
-    """Build the panel of `rows` as the plan describes them.
+def lay_out(usable: UsableRows, plan: DataPlan) -> Panel:
+    """Lay rows that can be used out by day; with no row it is the panel of nobody.
 
-    Raises
-    ------
-    DataError
-        A column is missing, a value is unusable, or no row is left.
+    Guarantee: an entity's row of the panel depends on its own rows and the plan alone.
     """
-    rows = derive_columns(rows, plan)
-    _require_columns(rows, plan)
-    rows = filter_rows(rows, plan.filters)
-    days = day_of_row(rows[plan.time], plan)
-    rows, days = rows[days >= 0], days[days >= 0]
-    if rows.empty:
-        raise DataError(
-            f"No row is left between {plan.start} and {plan.end} after the filters; "
-            "check data.start, data.end and data.filters."
-        )
-    names, entity = _entities(rows, plan)
+    if len(usable.rows) == 0:
+        return empty_panel(plan)
+    rows, days = usable.rows, usable.day
+    pairs = pd.MultiIndex.from_arrays([usable.merchants, usable.entities])
+    entity, unique = pd.factorize(pairs, sort=True)
+    names = np.array([list(pair) for pair in unique], dtype=object)
     grid = _Grid(entity, days, num_entities=len(names), num_days=(plan.end - plan.start).days + 1)
-    if plan.rows == "panel":
-        grid.refuse_duplicates(names, plan)
     first_day = np.full(len(names), grid.num_days)
     np.minimum.at(first_day, entity, days)
     first_row = np.full(len(names), len(rows))
@@ -152,54 +139,6 @@ def find_active(panel: Panel, plan: DataPlan, day: int) -> Int[np.ndarray, " act
     return np.flatnonzero(there)
 
 
-def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
-    """Add the plan's products of two columns."""
-    for name, factors in plan.derived.items():
-        missing = [factor for factor in factors if factor not in rows]
-        if missing:
-            raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {_columns_there(rows)}.")
-        rows = rows.assign(**{name: as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])})
-    return rows
-
-
-def filter_rows(rows: pd.DataFrame, filters: Sequence[Filter]) -> pd.DataFrame:
-    """Keep the rows that pass every filter."""
-    keep = np.ones(len(rows), bool)
-    for condition in filters:
-        column = rows[condition.column]
-        if condition.equals is not None:
-            is_text = isinstance(condition.equals, str)
-            keep &= (as_text(column) if is_text else as_numbers(column)) == condition.equals
-        if condition.above is not None:
-            keep &= as_numbers(column) > condition.above
-        if condition.at_least is not None:
-            keep &= as_numbers(column) >= condition.at_least
-    return rows[keep]
-
-
-def as_text(column: pd.Series) -> np.ndarray:
-    """Write each value as text by itself: 7 and 7.0 are "7", a gap is "".
-
-    A gap in one row turns a column of whole numbers into floats; the text of the other rows must not show it.
-    """
-    codes, values = pd.factorize(column)
-    names = [str(int(value) if _is_whole(value) else value) for value in values]
-    return np.array([*names, ""], dtype=object)[codes]  # a gap has code -1
-
-
-def as_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
-    """Read each value as a number by itself, "true" as 1 and "false" as 0; NaN where it is none."""
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    if not (pd.api.types.is_string_dtype(column) or pd.api.types.is_object_dtype(column)):
-        return numbers
-    words = pd.Series(as_text(column)).str.lower()  # text with a gap is an object column before pandas 3
-    return np.select([words == "true", words == "false"], [1.0, 0.0], numbers)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, float | np.floating) and float(value).is_integer()
-
-
 class _Grid:
     """Sum values of rows into cells of [entity, day]."""
 
@@ -227,23 +166,13 @@ class _Grid:
         if measure.aggregate == "rows":
             return self.sum(np.ones(len(rows)))
         if measure.aggregate == "distinct":
-            codes = pd.factorize(rows[measure.column])[0]
-            first = ~pd.DataFrame({"cell": self.cell, "code": codes}).duplicated().to_numpy()
-            return self.sum((first & (codes >= 0)).astype(float))
-        total = self.sum(_numbers(rows, measure.column))
+            names = as_names(rows[measure.column])
+            first = ~pd.DataFrame({"cell": self.cell, "name": names}).duplicated().to_numpy()
+            return self.sum((first & (names != "")).astype(float))
+        total = self.sum(np.nan_to_num(as_numbers(rows[measure.column])))  # NaN: an amount that is not known yet
         if measure.aggregate == "mean":
             total /= np.maximum(self.sum(np.ones(len(rows))), 1.0)
         return total
-
-    def refuse_duplicates(self, names: np.ndarray, plan: DataPlan) -> None:
-        count = np.bincount(self.cell)
-        if count.max() > 1:
-            entity, day = divmod(int(count.argmax()), self.num_days)
-            when = plan.start + pd.Timedelta(days=day)
-            raise DataError(
-                f"The panel has {count.max()} rows for {plan.entity} {names[entity, 1]} on {when}; "
-                f'keep one row per {plan.entity} and day, or declare data.rows = "events" to add them up.'
-            )
 
 
 def _open_days(grid: _Grid, plan: DataPlan, first_day: np.ndarray) -> Bool[np.ndarray, "entity day"]:
@@ -261,97 +190,20 @@ def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:
     return np.asarray(closed)
 
 
-def _require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
-    measures = [plan.target, *plan.observed.values()]
-    wanted = {
-        "data.entity": [plan.entity],
-        "data.time": [plan.time],
-        "data.merchant": [plan.merchant] if plan.merchant else [],
-        "data.deal": [plan.deal.column] if plan.deal and plan.deal.by == "group" else [],
-        "data.target and data.observed": [measure.column for measure in measures if measure.column],
-        "data.filters": [condition.column for condition in plan.filters],
-        "data.known and data.static": [attribute.column for attribute in (*plan.known, *plan.static)],
-    }
-    for key, columns in wanted.items():
-        for column in columns:
-            if column not in rows:
-                raise DataError(f"{key} names the column {column!r}; {_columns_there(rows)}.")
-
-
-def _columns_there(rows: pd.DataFrame) -> str:
-    return f"the data has {', '.join(map(str, rows.columns))}"
-
-
-def day_of_row(times: pd.Series, plan: DataPlan) -> Int[np.ndarray, " row"]:
-    """Day index of each row; -1 outside the plan's span."""
-    numeric = pd.api.types.is_numeric_dtype(times)
-    as_read = pd.Series(as_text(times), times.index) if numeric else times
-    try:  # by a fixed format: pandas would guess it from the first row, which is some entity's
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # mixed offsets, before pandas 3
-            parsed = pd.to_datetime(as_read, errors="coerce", format="ISO8601")
-    except (ValueError, FutureWarning) as error:
-        raise DataError(
-            f"Column {plan.time!r} mixes offsets from UTC; "
-            "write local times, all without an offset or all with the same."
-        ) from error
-    if parsed.isna().any():
-        position = int(parsed.isna().to_numpy().argmax())
-        raise DataError(
-            f"Column {plan.time!r}, row {times.index[position]}: '{times.iloc[position]}' is no date; "
-            "write dates as 2011-09-30."
-        )
-    days = (parsed.dt.tz_localize(None).dt.normalize() - pd.Timestamp(plan.start)).dt.days.to_numpy()
-    return np.where(days <= (plan.end - plan.start).days, np.maximum(days, -1), -1)
-
-
-def _entities(rows: pd.DataFrame, plan: DataPlan) -> tuple[np.ndarray, Int[np.ndarray, " row"]]:
-    """Name the entities as (merchant, entity) pairs in a fixed order, and number the rows by them."""
-    entity = _names(rows, plan.entity)
-    codes, unique = pd.factorize(pd.MultiIndex.from_arrays([_merchants(rows, plan), entity]), sort=True)
-    return np.array([list(pair) for pair in unique], dtype=object), codes
-
-
-def _merchants(rows: pd.DataFrame, plan: DataPlan) -> np.ndarray:
-    """Name each row's merchant; until groups are dealt to merchants, a group stands in its place."""
-    if plan.merchant:
-        return _names(rows, plan.merchant)
-    if plan.deal and plan.deal.by == "group":
-        groups = _names(rows, plan.deal.column)
-        return np.array([group[: plan.deal.characters] for group in groups], dtype=object)
-    return np.full(len(rows), "all", dtype=object)
-
-
-def _names(rows: pd.DataFrame, column: str) -> np.ndarray:
-    names = as_text(rows[column])
-    if (names == "").any():
-        row = rows.index[int((names == "").argmax())]
-        raise DataError(f"Column {column!r}, row {row} is empty; filter such rows out with data.filters or fill them.")
-    return names
-
-
-def _numbers(rows: pd.DataFrame, column: str) -> Float[np.ndarray, " row"]:
-    """Read a column as numbers; refuse what is none, negative, or too large."""
-    values = as_numbers(rows[column])
-    wrong = ~((values >= 0) & (values <= LARGEST_VALUE))
-    if wrong.any():
-        position = int(wrong.argmax())
-        raise DataError(
-            f"Column {column!r} has {int(wrong.sum())} unusable values, the first in row "
-            f"{rows.index[position]}: '{rows[column].iloc[position]}'; demand is a number "
-            f"from 0 to {LARGEST_VALUE:.0e}: mend the rows or leave them out with data.filters."
-        )
-    return values
-
-
 def _columns_of(rows: pd.DataFrame, attribute: Attribute) -> list[Float[np.ndarray, " row"]]:
-    """Turn an attribute into numbers by the plan's public categories or scale; unknown values become 0."""
+    """Turn an attribute into numbers by the plan's public categories or scale; what is none of them becomes 0."""
     column = rows[attribute.column]
     if attribute.categories:
-        text = as_text(column)
-        return [(text == value).astype(np.float64) for value in attribute.categories]
-    values = np.nan_to_num(as_numbers(column), posinf=0.0, neginf=0.0)
+        names = as_names(column)
+        return [(names == canonical_name(value)).astype(np.float64) for value in attribute.categories]
+    values = covariate_numbers(column)
     return [np.log1p(np.maximum(values, 0.0)) / attribute.scale if attribute.logarithm else values / attribute.scale]
+
+
+def covariate_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
+    """Read a covariate; 0 where it is no number, or one so large that it stands for a missing value."""
+    values = as_numbers(column)
+    return np.where(np.abs(values) <= LARGEST_VALUE, values, 0.0)  # NaN compares as False
 
 
 def _stack(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

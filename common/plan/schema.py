@@ -11,6 +11,7 @@ import json
 import re
 from datetime import date
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -25,6 +26,15 @@ def _read_day(value: object) -> object:
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
         raise ValueError("write a date as 2011-09-30")
     return date.fromisoformat(value)
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a name of a time zone is known on this machine."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 Unit = Literal["customer", "product", "category", "store"]
@@ -162,9 +172,14 @@ class DataPlan(Section):
     closed_dates: tuple[Day, ...] = ()
     start: Day
     end: Day
+    time_zone: str = Field(
+        "", description="where the shop stands, as Asia/Shanghai: times with an offset count on its days"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> DataPlan:
+        if self.time_zone and not is_time_zone(self.time_zone):
+            raise ValueError(f'time_zone {self.time_zone!r} is unknown; write one as "Asia/Shanghai"')
         if self.start >= self.end:
             raise ValueError(f"start {self.start} must come before end {self.end}")
         if (self.source == "file") != bool(self.path):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from client.data.check.report import Report
 from common.errors import ConfigError
 from common.plan.reading import read_plan
 from simulation.command.terminal import EXIT_MISTAKE, write_text
@@ -38,13 +36,6 @@ def check(
 ) -> None:
     """Say what the data of PLAN holds and what would go wrong, before anything is trained."""
     report = check_plan(read_plan(plan_file), data_root)
-    typer.echo(json.dumps({**asdict(report), "fails": report.fails}, indent=2) if as_json else _describe(report))
+    typer.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
     if report.fails:
         raise typer.Exit(EXIT_MISTAKE)
-
-
-def _describe(report: Report) -> str:
-    width = max((len(name) for name in report.facts), default=0)
-    facts = [f"{name:{width}}  {value}" for name, value in report.facts.items()]
-    findings = [f"{finding.severity}: {finding.sentence}" for finding in report.findings]
-    return "\n".join([*facts, "", *(findings or ["Nothing to complain of."])])

@@ -17,21 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Bool, Float32, Float64, Int
 from scipy import stats
 
 from client.audit.level import LEVELS, audit_merchant, check_levels
 from client.audit.report import AuditReport, LevelReport
+from client.audit.source import Source, make_source, read_source
 from client.audit.subject import AuditSubject, CanaryMechanism, sample_entities
-from client.data.rows import read_rows
 from client.round.answers import Merchant
-from common.data.panel import Panel, as_text, build_panel
+from common.data.panel import Panel
 from common.errors import ConfigError, DataError
 from common.model.demand_gru import get_vector
-from common.model.warm.start import start_training
+from common.model.warm.start import start_training, start_without_data
 from common.plan.schema import Plan
+from common.privacy.accounting import noise_multiplier_for
+from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from server.round.aggregation import Terms
@@ -40,10 +41,11 @@ from server.round.optimizer import ServerState, start_state
 from server.round.round import Federation, run_federation
 from simulation.engine.in_process import FIRST_NODE_ID, make_grid, split
 from simulation.method.method import delta_of_plan, epsilon_in, mechanism_of
-from simulation.origin.origin import Trial, choose_present, declare_cohort, make_trial
+from simulation.origin.origin import Trial, choose_present, declare_cohort, load_panel, make_trial
 from simulation.synthetic.federation import SyntheticSettings
 from simulation.synthetic.panel import draw_panel
 
+DRAWN = "drawn.parquet"  # the file of rows that are drawn
 ALL_LEVELS = (*LEVELS, "l2")
 NUM_CANARIES = 400
 GUESSED = 0.25  # of the canaries; about the rest nothing is said
@@ -71,13 +73,12 @@ def audit_plan(
     """
     check_levels(levels, ALL_LEVELS)
     claimed = smallest_epsilon(plan) if epsilon is None else epsilon
-    rows = read_raw(plan, data_root)
-    origin = plan.evaluation.origins[0]
-    everyone = build_panel(rows, plan.data)
+    origin = plan.evaluation.origins[-1]
+    everyone = load_panel(plan, data_root)
     panel = choose_present(everyone, plan, everyone.day_of(origin))
     reports: tuple[LevelReport, ...] = ()
     if own := tuple(level for level in levels if level != "l2"):
-        subject = make_subject(plan, rows, panel, merchant=merchant, epsilon=claimed)
+        subject = make_subject(plan, read_files(plan, data_root), panel, merchant=merchant, epsilon=claimed)
         reports = audit_merchant(subject, levels=own).levels
     if "l2" in levels:
         reports = (*reports, audit_federation(make_trial(plan, everyone, origin), claimed))
@@ -98,15 +99,15 @@ def smallest_epsilon(plan: Plan) -> float:
     return min(promised)
 
 
-def read_raw(plan: Plan, data_root: Path) -> pd.DataFrame:
-    """Read or draw the plan's raw rows."""
+def read_files(plan: Plan, data_root: Path) -> Source:
+    """Copy the plan's files; what is drawn gets one."""
     if plan.data.source == "synthetic":
-        return draw_panel(SyntheticSettings())
-    return read_rows(plan.data, data_root)
+        return make_source(draw_panel(SyntheticSettings()), DRAWN)
+    return read_source(plan.data, data_root)
 
 
-def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str, epsilon: float) -> AuditSubject:
-    """Choose a merchant, copy the raw rows of its entities, and agree to the plan as it would.
+def make_subject(plan: Plan, source: Source, panel: Panel, *, merchant: str, epsilon: float) -> AuditSubject:
+    """Choose a merchant, copy the rows of its entities, and agree to the plan as it would.
 
     Raises
     ------
@@ -115,22 +116,32 @@ def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str,
     """
     names, counts = np.unique(panel.merchants.astype(str), return_counts=True)
     if merchant and merchant not in names:
-        raise ConfigError(f"There is no merchant {merchant!r} at the first origin; there are {', '.join(names)}.")
+        raise ConfigError(f"There is no merchant {merchant!r} at the last origin; there are {', '.join(names)}.")
     chosen = merchant or str(names[np.where(counts > 1, counts, counts.max()).argmin()])
     entities = panel.entities[panel.merchants.astype(str) == chosen]
-    own = np.isin(as_text(rows[plan.data.entity]), entities)
-    if plan.data.merchant:
-        own &= as_text(rows[plan.data.merchant]) == chosen
+    own = np.isin(source.names(plan.data.entity), entities)
+    if plan.data.merchant in source.rows:
+        own &= source.names(plan.data.merchant) == chosen
     size_class = declare_cohort(panel.select(panel.merchants.astype(str) == chosen), plan).size_classes[0]
+    read_there = plan.data.model_copy(update={"source": "file", "path": source.path})
+    audited = plan.model_copy(update={"data": read_there})
     return AuditSubject(
-        plan,
-        sample_entities(rows[own], plan),
-        plan.evaluation.origins[0],
-        mechanism_of(f"federated_eps{epsilon:g}", plan, size_class),
+        audited,
+        sample_entities(source.keep(own), audited, entities),
+        mechanism_for(audited, epsilon, delta_of_plan(plan, size_class)),
         plan.privacy.training.num_rounds,
         float(f"{epsilon:g}"),
         delta_of_plan(plan, size_class),
     )
+
+
+def mechanism_for(plan: Plan, epsilon: float, delta: float) -> Mechanism:
+    """Choose the noise that a merchant's own policy would choose: with room for what the lattice adds to delta."""
+    num_rounds = plan.privacy.training.num_rounds
+    coordinates = num_rounds * len(get_vector(start_without_data(plan, private=True)))
+    gaussian = gaussian_delta(epsilon, delta, num_coordinates=coordinates)
+    sigma = noise_multiplier_for(epsilon=epsilon, delta=gaussian, num_rounds=num_rounds)
+    return Mechanism(plan.privacy.clipping_norm, sigma)
 
 
 @dataclass(frozen=True)

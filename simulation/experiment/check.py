@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from client.data.check.inspection import inspect_rows
+from client.data.check.inspection import inspect_reading
 from client.data.check.report import Finding, Report
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError, HansaError
 from common.plan.schema import Plan
 from simulation.method.method import check_methods
-from simulation.origin.origin import choose_present, declare_cohort, load_rows
+from simulation.origin.origin import choose_present, declare_cohort, load_reading
 
 
 def check_plan(plan: Plan, data_root: Path) -> Report:
     """Say what the data holds, and what would go wrong."""
     try:
-        rows = load_rows(plan, data_root)
+        reading = load_reading(plan, data_root)
     except DataError as error:
         return Report({}, (Finding("fault", "file", str(error)),))
-    report, panel = inspect_rows(rows, plan)
+    report = inspect_reading(reading, plan)
     try:
         check_methods(plan.evaluation.methods, plan)
     except ConfigError as error:
         report = report.add(Finding("fault", "methods", str(error)))
-    if panel is None or any(finding.key == "nobody" for finding in report.findings):
+    if any(finding.key in ("no_rows", "nobody") for finding in report.findings):
         return report
-    return _check_origins(report, plan, panel)
+    return _check_origins(report, plan, reading.panel)
 
 
 def _check_origins(report: Report, plan: Plan, panel: Panel) -> Report:
@@ -39,5 +39,5 @@ def _check_origins(report: Report, plan: Plan, panel: Panel) -> Report:
             return report.add(Finding("fault", "merchants", f"Origin {origin}: {error}"))
         sizes = cohort.merchant_of.bincount().tolist()
         there = f"{len(present.entities)} entities of {len(sizes)} merchants, {min(sizes)} to {max(sizes)} each"
-        report = Report({**report.facts, f"at {origin}": there}, report.findings)
+        report = report.describe(**{f"at {origin}": there})
     return report

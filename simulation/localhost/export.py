@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.data.panel import as_text
+from common.data.cells import as_names
 from common.errors import ConfigError, DataError
 from common.plan.schema import Plan
 from simulation.origin.origin import load_rows
@@ -33,8 +33,8 @@ def export_merchants(plan: Plan, data_root: Path, out: Path, *, merchants: int |
     if not plan.data.merchant:
         raise ConfigError(f"The plan {plan.name!r} names no data.merchant; its rows cannot be told apart.")
     rows = load_rows(plan, data_root)
-    names = as_text(rows[plan.data.merchant])
-    sizes = {name: len(np.unique(as_text(rows[plan.data.entity][names == name]))) for name in np.unique(names)}
+    names = as_names(rows[plan.data.merchant])
+    sizes = {name: len(np.unique(as_names(rows[plan.data.entity][names == name]))) for name in np.unique(names)}
     chosen = sorted(sizes, key=lambda name: (-sizes[name], name))[:merchants]
     if merchants is not None and len(chosen) < merchants:
         raise ConfigError(f"The plan {plan.name!r} has {len(chosen)} merchants; ask for at most as many.")

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 from jaxtyping import Int
 
-from client.data.rows import read_rows
-from common.data.panel import Panel, build_panel, find_active
+from client.data.rows import Reading, read, read_frame, read_rows, require_whole
+from common.data.panel import Panel, find_active
 from common.errors import DataError
 from common.forecast.metric import Outcome, observe
 from common.model.features import Series, build_series
@@ -56,15 +56,29 @@ class Trial:
 
 
 def load_panel(plan: Plan, data_root: Path) -> Panel:
-    """Read or draw the plan's rows and lay them out by day."""
-    return build_panel(load_rows(plan, data_root), plan.data)
+    """Read or draw the plan's rows and lay them out by day.
+
+    Raises
+    ------
+    DataError
+        Rows had to be left out that should not be: a study is made of whole data.
+    """
+    return require_whole(load_reading(plan, data_root)).panel
+
+
+def load_reading(plan: Plan, data_root: Path) -> Reading:
+    """Read or draw the plan's rows, as a merchant's round reads them."""
+    ahead_from = plan.evaluation.origins[-1]
+    if plan.data.source == "synthetic":
+        return read_frame(draw_panel(SyntheticSettings()), plan.data, ahead_from=ahead_from)
+    return read(plan.data, data_root, ahead_from=ahead_from)
 
 
 def load_rows(plan: Plan, data_root: Path) -> pd.DataFrame:
-    """Read or draw the plan's rows."""
+    """Read or draw the cells of the plan's table, with its lookups."""
     if plan.data.source == "synthetic":
         return draw_panel(SyntheticSettings())
-    return read_rows(plan.data, data_root)
+    return read_rows(plan.data, data_root)[0].rows
 
 
 def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:

@@ -1,6 +1,7 @@
 """Faults between the raw rows and the gradient: one entity's record depends on another's, or is many records."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from client.data import rows, table
 from client.round import training
-from common.data import panel
+from common.data import panel, usable
+from common.errors import DataError
 from common.model import features
 from common.model.demand_gru import DemandGRU
 from common.model.features import Examples
@@ -46,24 +49,23 @@ def calendar_from_rows(patch: Patch) -> None:
 
 
 def span_from_rows(patch: Patch) -> None:
-    """Count days from the first row of anyone, inside the span or not."""
-    day_of_row = panel.day_of_row
+    """Count days from the first row of anyone."""
 
-    def faulty(times: pd.Series, plan: Any) -> np.ndarray:
-        days = day_of_row(times, plan)
-        return np.where(days >= 0, days - days[days >= 0].min(), -1)
+    def faulty(*arguments: Any, **options: Any) -> usable.UsableRows:
+        chosen = usable.choose_rows(*arguments, **options)
+        return replace(chosen, day=chosen.day - chosen.day.min())
 
-    patch.setattr(panel, "day_of_row", faulty)
+    patch.setattr(rows, "choose_rows", faulty)
 
 
 def vocabulary_from_rows(patch: Patch) -> None:
     """Number the categories that occur instead of taking the plan's."""
     columns_of = panel._columns_of
 
-    def faulty(rows: pd.DataFrame, attribute: Any) -> list[np.ndarray]:
+    def faulty(table: pd.DataFrame, attribute: Any) -> list[np.ndarray]:
         if not attribute.categories:
-            return columns_of(rows, attribute)
-        codes = np.unique(panel.as_text(rows[attribute.column]).astype(str), return_inverse=True)[1]
+            return columns_of(table, attribute)
+        codes = np.unique(panel.as_names(table[attribute.column]).astype(str), return_inverse=True)[1]
         return [(codes == place).astype(float) for place in range(len(attribute.categories))]
 
     patch.setattr(panel, "_columns_of", faulty)
@@ -71,24 +73,23 @@ def vocabulary_from_rows(patch: Patch) -> None:
 
 def winsorise(patch: Patch) -> None:
     """Cap demand at the quantile of everyone's."""
-    numbers = panel._numbers
+    as_numbers = panel.as_numbers
 
-    def faulty(rows: pd.DataFrame, column: str) -> np.ndarray:
-        values = numbers(rows, column)
+    def faulty(column: pd.Series) -> np.ndarray:
+        values = as_numbers(column)
         return np.minimum(values, np.quantile(values, 0.95))
 
-    patch.setattr(panel, "_numbers", faulty)
+    patch.setattr(panel, "as_numbers", faulty)
 
 
 def relative_to_total(patch: Patch) -> None:
     """Measure an entity's demand as its share of the shop's."""
-    build = panel.build_panel
 
-    def faulty(rows: pd.DataFrame, plan: Any) -> panel.Panel:
-        own = build(rows, plan)
+    def faulty(chosen: usable.UsableRows, plan: Any) -> panel.Panel:
+        own = panel.lay_out(chosen, plan)
         return replace(own, target=own.target / own.target.sum() * 100)
 
-    patch.setattr("client.audit.subject.build_panel", faulty)
+    patch.setattr(rows, "lay_out", faulty)
 
 
 def draws_by_place(patch: Patch) -> None:
@@ -175,13 +176,68 @@ def ragged_chunks(patch: Patch) -> None:
 
 def deduplicate(patch: Patch) -> None:
     """Drop a row that equals another entity's row of the same day."""
-    filter_rows = panel.filter_rows
 
-    def faulty(rows: pd.DataFrame, filters: Any) -> pd.DataFrame:
-        kept = filter_rows(rows, filters)
-        return kept.drop_duplicates(subset=[column for column in kept if column != "customer"])
+    def faulty(cells: pd.DataFrame, *arguments: Any, **options: Any) -> usable.UsableRows:
+        once = cells.drop_duplicates(subset=[column for column in cells if column != "customer"])
+        return usable.choose_rows(once, *arguments, **options)
 
-    patch.setattr(panel, "filter_rows", faulty)
+    patch.setattr(rows, "choose_rows", faulty)
+
+
+def quotes_over_lines(patch: Patch) -> None:
+    """Read a CSV file as a library does: a quote that stays open goes on over the rows after it."""
+
+    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
+        read = pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip", engine="python")
+        return table.Table(read)
+
+    patch.setattr(table, "_read_csv", faulty)
+
+
+def unreadable_refuses(patch: Patch) -> None:
+    """Refuse a file with a line that cannot be read."""
+    read_csv = table._read_csv
+
+    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
+        read = read_csv(path, wanted, is_row)
+        if read.unreadable:
+            raise DataError(f"Cannot read line {read.unreadable[0]} of {path}; mend it.")
+        return read
+
+    patch.setattr(table, "_read_csv", faulty)
+
+
+def unreadable_ends(patch: Patch) -> None:
+    """Stop reading at the first line that cannot be read."""
+    read_csv = table._read_csv
+
+    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
+        read = read_csv(path, wanted, is_row)
+        return table.Table(read.rows[read.rows.index < min(read.unreadable, default=1 << 60)])
+
+    patch.setattr(table, "_read_csv", faulty)
+
+
+def format_of_the_first(patch: Patch) -> None:
+    """Read every day in the form of the first row's."""
+    as_days = usable.as_days
+
+    def faulty(column: pd.Series, time_zone: str = "") -> np.ndarray:
+        mark = str(column.iloc[0])[4:5]
+        return np.where(column.astype(str).str[4:5] == mark, as_days(column, time_zone), np.datetime64("NaT"))
+
+    patch.setattr(usable, "as_days", faulty)
+
+
+def damaged_row_costs_the_next(patch: Patch) -> None:
+    """Take the line after one that cannot be read for its second half."""
+    read_csv = table._read_csv
+
+    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
+        read = read_csv(path, wanted, is_row)
+        return table.Table(read.rows[~read.rows.index.isin([line + 1 for line in read.unreadable])])
+
+    patch.setattr(table, "_read_csv", faulty)
 
 
 FAULTS = (
@@ -192,6 +248,11 @@ FAULTS = (
     Fault("quantile-cap", "demand capped at everyone's 95 % quantile", winsorise),
     Fault("share-of-total", "demand measured as a share of the shop's", relative_to_total),
     Fault("rows-matched-across-entities", "a row that equals another entity's is dropped", deduplicate),
+    Fault("quotes-over-lines", "an open quote goes on over the rows after it", quotes_over_lines),
+    Fault("unreadable-line-refuses", "a line that cannot be read refuses the file", unreadable_refuses),
+    Fault("unreadable-line-ends", "reading stops at a line that cannot be read", unreadable_ends),
+    Fault("unreadable-line-costs-the-next", "the line after a broken one is lost", damaged_row_costs_the_next),
+    Fault("format-of-the-first-row", "days are read in the form of the first row's", format_of_the_first),
     Fault("draws-by-place", "an entity's draws follow its place in the list", draws_by_place),
     Fault("window-level-records", "every position is clipped as a record of its own", window_records),
     Fault("batch-coupling", "the batch's mean is taken out, as BatchNorm does", batch_mean),

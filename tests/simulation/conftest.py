@@ -16,8 +16,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from common.data.panel import build_panel
 from common.plan.reading import parse_plan
+from panels import build_panel
 from simulation import cli
 from simulation.experiment.folder import RunFolder
 from simulation.experiment.progress_bar import ProgressBar

@@ -229,7 +229,10 @@ def test_a_mistake_that_ended_a_run_at_its_start_does_not_block_the_folder(refus
         ({"data": {"lookups": [{"path": "shops.csv", "key": "shop", "column": "shop"}]}}, "There is no file"),
         ({"data": {"lookups": [{"path": "sales.csv", "key": "sku", "column": "shop"}]}}, "column 'sku' in sales.csv"),
         ({"data": {"lookups": [{"path": "sales.csv", "key": "shop", "column": "sku"}]}}, "column 'sku' in sales.csv"),
-        ({"data": {"lookups": [{"path": "sales.csv", "key": "shop", "column": "shop"}]}}, "a value twice"),
+        (
+            {"data": {"lookups": [{"path": "sales.csv", "key": "shop", "column": "shop"}]}},
+            "have the column 'date'; rename one",
+        ),
         ({"data": {"target": {"aggregate": "sum", "column": "sold"}}}, "'sold'; the data has date, shop, product"),
         ({"data": {"time": "day"}}, "data.time names the column 'day'"),
         ({"data": {"entity": "sku"}}, "data.entity names the column 'sku'"),
@@ -260,16 +263,16 @@ def test_a_file_that_is_no_table_is_refused(refuse, write_plan, tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("date", "soon", "Column 'date', row 7: 'soon' is no date"),
-        ("date", "", "Column 'date', row 7"),
-        ("units", "-1", "the first in row 7: '-1'"),
-        ("units", "nan", "the first in row 7"),
-        ("units", "inf", "the first in row 7: 'inf'"),
-        ("units", "many", "the first in row 7: 'many'"),
-        ("units", "", "the first in row 7"),
-        ("shop", "", "Column 'shop', row 7 is empty"),
-        ("product", "", "Column 'product', row 7 is empty"),
-        ("date", "2024-01-01", "The panel has 2 rows for product north-0 on 2024-01-01"),
+        ("date", "soon", "column 'date' is no date (the first in row 9: 'soon')"),
+        ("date", "", "column 'date' is no date (the first in row 9"),
+        ("units", "-1", "is negative (the first in row 9: '-1'"),
+        ("units", "nan", "is no number (the first in row 9"),
+        ("units", "inf", "the first in row 9: 'inf'"),
+        ("units", "many", "the first in row 9: 'many'"),
+        ("units", "", "is empty (the first in row 9"),
+        ("shop", "", "column 'shop' is empty (the first in row 9"),
+        ("product", "", "column 'product' is empty (the first in row 9"),
+        ("date", "2024-01-01", "has a second row for one day (the first in row 9: 'north-0')"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_row(run, write_plan, sales, tmp_path, column, value, words):
@@ -287,7 +290,7 @@ def test_nan_in_a_parquet_target_is_refused(run, write_plan, sales, tmp_path):
     ).to_parquet(tmp_path / "sales.parquet")
     finished = run(write_plan(data={"path": "sales.parquet"}), "--out", tmp_path / "run")
     assert finished.code == 2
-    assert "the first in row 7: 'nan'" in only_line(finished.stderr)
+    assert "the first in row 8: 'nan'" in only_line(finished.stderr)
 
 
 def test_history_shorter_than_a_training_example_is_refused_by_training_alone(refuse, run, write_plan, tmp_path):

@@ -1,37 +1,60 @@
-"""The whole check of one table against one plan."""
+"""The whole check of what a plan reads: the findings of the reading itself, and of what was read."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
-import pandas as pd
 
 from client.data.check.calendar import find_calendar_faults
 from client.data.check.leak import find_leaks
 from client.data.check.report import Finding, Report
-from client.data.check.row import describe_rows, find_row_faults, keep_rows
+from client.data.check.row import describe_rows, find_row_faults
 from client.data.check.series import find_history_faults, find_series_faults
-from common.data.panel import Panel, build_panel
+from client.data.rows import Reading, read
+from common.data.panel import Panel
 from common.errors import DataError
 from common.plan.schema import Plan
 
 
-def inspect_rows(rows: pd.DataFrame, plan: Plan) -> tuple[Report, Panel | None]:
-    """Check raw rows, and the panel that the plan makes of them; no panel where it cannot be made."""
-    report = Report({"rows": len(rows)}, ())
+def inspect_files(plan: Plan, data_root: Path) -> Report:
+    """Check the files of a plan as a round reads them; that none can be read is a finding too."""
     try:
-        panel = build_panel(rows, plan.data)
+        reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
     except DataError as error:
-        return report.add(Finding("fault", "panel", str(error))), None
-    kept = keep_rows(rows, plan.data)
-    report = Report({**report.facts, **describe_rows(kept, plan.data), **describe_panel(panel)}, ())
-    findings = [
-        *find_row_faults(kept, plan.data),
-        *find_calendar_faults(kept.days, plan.data),
+        return Report({}, (Finding("fault", "file", str(error)),))
+    return inspect_reading(reading, plan)
+
+
+def inspect_reading(reading: Reading, plan: Plan) -> Report:
+    """Check what was read, and say what was left out."""
+    report = Report({"rows": reading.num_rows}, (), describe_reading(reading))
+    report = report.add(*(Finding("fault", "left_out", sentence) for sentence in reading.faults))
+    panel, usable = reading.panel, reading.usable
+    if len(usable.rows) == 0:
+        sentence = "No row is left after the filters and within the span; check data.start, data.end and data.filters."
+        return report.add(Finding("fault", "no_rows", sentence))
+    report = report.describe(**describe_rows(usable, plan.data), **describe_panel(panel))
+    return report.add(
+        *find_row_faults(usable, plan.data),
+        *find_calendar_faults(usable.day, plan.data),
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_leaks(panel, plan),
-    ]
-    return report.add(*findings), panel
+    )
+
+
+def describe_reading(reading: Reading) -> dict[str, int | float | dict[str, float]]:
+    """Count what a round reads, and what was left out on the way, by reason."""
+    panel = reading.panel
+    known = panel.known.sum(axis=(0, 1), dtype=np.float64)
+    return {
+        "entities": len(panel.entities),
+        "demand": float(panel.target.sum(dtype=np.float64)),
+        "open_days": int(panel.open.sum()),
+        "known": dict(zip(panel.covariates, known.tolist(), strict=True)),
+        "rows_left_out": {each.reason: each.count for each in reading.left_out},
+    }
 
 
 def describe_panel(panel: Panel) -> dict[str, int | float | str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from client.audit.source import make_source
 from client.audit.subject import AuditSubject
 from common.plan.schema import Plan
 from common.privacy.accounting import noise_multiplier_for
@@ -44,7 +45,7 @@ def draw_rows(num_customers: int, *, seed: int = 0) -> pd.DataFrame:
 
 @pytest.fixture
 def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., AuditSubject]:
-    """Make a subject over `rows` or the rows of `num_customers` customers."""
+    """Make a subject over a file of `rows`, or of the rows of `num_customers` customers."""
 
     def make(
         *,
@@ -52,12 +53,13 @@ def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., AuditSubject]:
         rows: pd.DataFrame | None = None,
         epsilon: float = 2.0,
         num_rounds: int = 50,
+        path: str = "sales.csv",
         **changes: Any,
     ) -> AuditSubject:
-        plan = make_plan(data=DATA, model=MODEL, evaluation={"origins": [ORIGIN]})
+        plan = make_plan(data=DATA | {"path": path}, model=MODEL, evaluation={"origins": [ORIGIN]})
         sigma = noise_multiplier_for(epsilon=epsilon, delta=DELTA, num_rounds=num_rounds)
         own = draw_rows(num_customers) if rows is None else rows
         terms = {"mechanism": Mechanism(1.0, sigma), "num_rounds": num_rounds, "epsilon": epsilon, "delta": DELTA}
-        return AuditSubject(plan, own, ORIGIN, **(terms | changes))
+        return AuditSubject(plan, make_source(own, path), **(terms | changes))
 
     return make

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from client import cli
 from client.account.policy import read_policy
 from client.audit import subject as subjects
 from client.audit.subject import AuditSubject
-from common.plan.reading import read_plan
+from client.daemon.handlers import count_parameters
+from client.data.rows import read_series
+from common.plan.reading import parse_plan, read_plan
 from common.privacy.accounting import epsilon_of
+from common.privacy.guarantee import gaussian_delta
 
 PLAN = """
 name = "own"
@@ -49,7 +53,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_subject: Callable
     """Keep a policy, a plan and rows in one folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.toml").write_text(PLAN)
-    make_subject(num_customers=6).rows.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "rows.csv").write_bytes(make_subject(num_customers=6).source.content)
     run(monkeypatch, "policy", "--out", "policy.toml")
     return tmp_path
 
@@ -74,8 +78,18 @@ def test_a_merchant_audits_its_own_rows_and_spends_nothing(
 def test_the_noise_is_what_the_policy_asks_for(shop: Path) -> None:
     policy = read_policy(shop / "policy.toml")
     subject = subjects.make_subject(read_plan(shop / "plan.toml"), shop, policy)
-    spent = epsilon_of((20 * subject.mechanism.mu_squared) ** 0.5, policy.budget.delta)
-    assert spent == pytest.approx(policy.plan.epsilon, rel=1e-6)
+    mu, delta = (20 * subject.mechanism.mu_squared) ** 0.5, policy.budget.delta
+    size = count_parameters(subject.plan, private=True)
+    left = gaussian_delta(policy.plan.epsilon, delta, num_coordinates=20 * size)  # by what finite precision takes
+    assert epsilon_of(mu, left) == pytest.approx(policy.plan.epsilon, rel=1e-6)
+
+
+def test_the_last_origin_is_audited_as_a_round_reads_up_to_it(shop: Path) -> None:
+    text = (shop / "plan.toml").read_text().replace("[2024-02-05]", "[2024-01-20, 2024-02-05]")
+    subject = subjects.make_subject(parse_plan(text), shop, read_policy(shop / "policy.toml"))
+    own, round_reads = subject.own_series(), read_series(subject.plan, shop)
+    assert torch.equal(own.cutoffs, round_reads.cutoffs)
+    assert torch.equal(own.inputs, round_reads.inputs)
 
 
 def test_a_violation_ends_with_1_and_a_mistake_with_2(

@@ -2,6 +2,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from client.audit.neighbour import FIRST, LAST, make_neighbours
 from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, replay_neighbours, replay_rounds
+from client.audit.source import make_source
 from client.audit.subject import MOST_ENTITIES, AuditSubject, sample_entities
+from client.data.rows import read
 from common.errors import DataError, PrivacyError
 from common.plan.schema import Active, Measure, Plan
 from common.privacy.mechanism import Mechanism
@@ -63,16 +66,15 @@ def check_neighbours(make_subject: Callable[..., AuditSubject]) -> Callable[...,
     """Compare a drawn data set with and without one customer, in exact integers."""
     subject = make_subject(num_customers=3)
     mechanisms = [Mechanism(factor, subject.mechanism.noise_multiplier) for factor in (1.0, TIGHT)]
-    request = subject.request(subject.series(subject.rows), 1)
+    request = subject.request(subject.own_series(), 1)
 
     def check(drawn: list[tuple[int, int, float]], role: str, tight: bool) -> None:
         rows = to_rows(drawn)
         name = choose(rows, role)
         rows = alone_on_a_day(rows, name) if role.startswith("only") else rows
         mask = (rows["customer"] == name).to_numpy()
-        series = [subject.series(part) for part in (rows, rows[mask])]
-        rest = subject.series(rows[~mask]) if not mask.all() else series[0].select(torch.arange(0))
-        whole, own, others = (replay_rounds(subject, part, (request,), mechanisms[tight]) for part in (*series, rest))
+        series = (subject.series(subject.source.encode([part])) for part in (rows, rows[mask], rows[~mask]))
+        whole, own, others = (replay_rounds(subject, part, (request,), mechanisms[tight]) for part in series)
         shifts, found = compare_replays(whole, others, own, sign=-1)
         assert found == []
         assert shifts[0] <= 1
@@ -124,16 +126,17 @@ def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Cal
         privacy={"unit": "product"},
         evaluation={"origins": [date(2024, 2, 5)]},
     )
-    subject = AuditSubject(plan, rows, date(2024, 2, 5), Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
+    source = make_source(rows, plan.data.path)
+    subject = AuditSubject(plan, source, Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
     assert replay_neighbours(subject).violations == ()
 
 
 def test_whole_numbers_and_products_of_columns_have_no_violation(make_subject: Callable[..., AuditSubject]) -> None:
     whole = make_subject(num_customers=4)
-    rows = whole.rows.assign(units=whole.rows["units"].astype("int16"), price=2.5)
+    rows = whole.source.rows.assign(units=whole.source.rows["units"].astype("int16"), price=2.5)
     changes = {"derived": {"spend": ("units", "price")}, "target": Measure(aggregate="sum", column="spend")}
     plan = whole.plan.model_copy(update={"data": whole.plan.data.model_copy(update=changes)})
-    report = replay_neighbours(replace(whole, plan=plan, rows=rows))
+    report = replay_neighbours(replace(whole, plan=plan, source=make_source(rows, plan.data.path)))
     assert report.violations == ()
     assert report.measured["sums compared"] > 60
 
@@ -142,25 +145,33 @@ def test_entities_that_sit_out_change_nothing(make_subject: Callable[..., AuditS
     whole = make_subject(num_customers=6)
     data = whole.plan.data.model_copy(update={"active": Active(within_days=20, days=3)})
     subject = replace(whole, plan=whole.plan.model_copy(update={"data": data}))
-    assert subject.series(subject.rows).num_entities < 6
+    assert subject.own_series().num_entities < 6
     assert replay_neighbours(subject).violations == ()
 
 
+@pytest.mark.parametrize("path", ["sales.csv", "sales.parquet"])
 def test_neighbours_differ_by_one_entity_and_never_touch_the_original(
-    make_subject: Callable[..., AuditSubject],
+    make_subject: Callable[..., AuditSubject], tmp_path: Path, path: str
 ) -> None:
-    subject = make_subject(num_customers=9)
-    before = subject.rows.copy()
-    neighbours = list(make_neighbours(subject.rows, subject.plan.data, subject.origin))
-    pd.testing.assert_frame_equal(subject.rows, before)
-    names = set(before["customer"])
+    subject = make_subject(num_customers=9, path=path)
+    before = subject.source.content
+    neighbours = list(make_neighbours(subject.source, subject.plan.data, subject.origin))
+    assert subject.source.content == before
+
+    def customers(content: bytes) -> set[str]:
+        (tmp_path / path).write_bytes(content)
+        return set(read(subject.plan.data, tmp_path).panel.entities)
+
+    names = customers(before)
     for neighbour in neighbours:
-        (name,) = set(neighbour.own["customer"])
-        assert set(neighbour.rows["customer"]) ^ names == {name}
-        assert (name in names) != neighbour.added
+        own = customers(neighbour.own)
+        assert len(own) <= 1
+        assert customers(neighbour.content) == names ^ own
+        assert not own or (own <= names) != neighbour.added
     kinds = [neighbour.kind for neighbour in neighbours]
     assert len(set(kinds)) == len(kinds) >= 18
     assert "the only entity on some day joins" in kinds
+    assert ("an entity whose quotes stay open joins" in kinds) == (path == "sales.csv")
     assert FIRST < min(names) < max(names) < LAST
 
 
@@ -187,8 +198,8 @@ def test_at_most_some_entities_are_audited_the_first_and_the_last_among_them(
     make_subject: Callable[..., AuditSubject],
 ) -> None:
     subject = make_subject(num_customers=MOST_ENTITIES + 20)
-    kept = sample_entities(subject.rows, subject.plan)["customer"]
-    assert kept.nunique() == MOST_ENTITIES
-    assert {kept.min(), kept.max()} == {subject.rows["customer"].min(), subject.rows["customer"].max()}
-    few = replace(subject, rows=subject.rows[subject.rows["customer"] < "customer-010"])
-    assert sample_entities(few.rows, few.plan)["customer"].nunique() == 10
+    names = np.unique(subject.source.names("customer"))
+    kept = np.unique(sample_entities(subject.source, subject.plan, names).names("customer"))
+    assert len(kept) == MOST_ENTITIES
+    assert (kept[0], kept[-1]) == (names[0], names[-1])
+    assert len(np.unique(sample_entities(subject.source, subject.plan, names[:10]).names("customer"))) == 10

@@ -22,13 +22,12 @@ from certs.key import read_or_make_signing_key
 from client.account.agreement import LedgerAnswerLog, Offer, agree
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import Policy
-from client.data.rows import read_rows
+from client.data.rows import read
 from client.round.answers import Merchant, make_client_app
 from client.transparency.card import make_card
 from client.transparency.card_page import write_page
 from client.transparency.card_signature import sign_card
 from client.transparency.sent_messages import departures_of, describe, explain, hex_lines
-from common.data.panel import build_panel
 from common.errors import HansaError
 from common.message.wire import to_wire
 from common.model.demand_gru import get_vector, make_model
@@ -109,7 +108,7 @@ def series(plan: Plan, tmp_path: Path) -> Series:
     folder = tmp_path / "data"
     folder.mkdir()
     pd.DataFrame(rows + canary).to_csv(folder / "rows.csv", index=False)
-    panel = build_panel(read_rows(plan.data, folder), plan.data)
+    panel = read(plan.data, folder).panel
     assert CUSTOMER in panel.entities.tolist()
     assert (panel.target == np.float32(AMOUNT)).any()
     return build_series(panel, plan.model, 60)

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.data.panel import Panel, as_numbers, as_text, build_panel, derive_columns, filter_rows, find_active
+from common.data.cells import as_names, as_numbers
+from common.data.panel import Panel, find_active
+from common.data.usable import derive_columns, filter_mask
 from common.errors import DataError
 from common.plan.schema import DataPlan, Filter
+from panels import build_panel
 
 EVENTS: dict[str, Any] = {
     "path": "rows.csv",
@@ -103,12 +106,12 @@ def test_filters_keep_the_rows_that_pass(condition: dict[str, Any], kept: list[i
     rows = LINES.assign(cancelled=pd.Series([False, True, False, None], dtype=object))
     if as_csv:
         rows = rows.map(lambda value: None if value is None else str(value)).astype("str")
-    assert filter_rows(rows, [Filter(**condition)]).index.tolist() == kept
+    assert rows[filter_mask(rows, [Filter(**condition)])].index.tolist() == kept
 
 
 def test_a_row_must_pass_all_filters() -> None:
     conditions = [Filter(column="line", above=1.0), Filter(column="invoice", equals="i1")]
-    assert filter_rows(LINES, conditions).index.tolist() == [1, 2]
+    assert LINES[filter_mask(LINES, conditions)].index.tolist() == [1, 2]
 
 
 def test_rows_outside_the_span_are_left_out_and_its_last_day_is_in() -> None:
@@ -212,13 +215,12 @@ def test_dates_are_read_however_iso_writes_them(times: list[Any]) -> None:
 
 @pytest.mark.parametrize("column", [[7, 12], [7.0, 12.0], [7.0, 12.0, None], ["7", "12", None]])
 def test_a_gap_in_another_row_does_not_change_how_a_value_is_written(column: list[Any]) -> None:
-    assert as_text(pd.Series(column)).tolist()[:2] == ["7", "12"]
+    assert as_names(pd.Series(column)).tolist()[:2] == ["7", "12"]
 
 
 def test_numbers_words_and_gaps_are_read_one_by_one() -> None:
-    values = as_numbers(pd.Series([" 1.5", "true", "FALSE", "x", None, "1e400"]))
-    np.testing.assert_array_equal(values[:5], [1.5, 1.0, 0.0, np.nan, np.nan])
-    assert not np.isfinite(values[5])  # NaN before pandas 3, then infinite: no number to use either way
+    values = as_numbers(pd.Series([" 1.5", "true", "FALSE", "x", None, "1e400", "yes", "No", "1_0", "2,4"]))
+    np.testing.assert_array_equal(values, [1.5, 1, 0, np.nan, np.nan, np.inf, 1, 0, np.nan, np.nan])
 
 
 # ------------------------------------------------------------------ entities do not touch each other
@@ -336,7 +338,7 @@ def test_the_first_the_only_buyer_of_a_day_the_largest_and_the_last_leave_no_tra
 @pytest.mark.parametrize("first", ["13/02/2024", "01/02/2024"])
 def test_no_row_decides_how_the_dates_of_others_are_read(first: str) -> None:
     rows = pd.DataFrame({"customer": ["al", "bo"], "time": [first, "01/02/2024"]})
-    assert "is no date; write dates as 2011-09-30" in complaint(rows, make_data_plan())
+    assert f"is no date (the first in row 0: '{first}'); write dates as 2011-09-30" in complaint(rows, make_data_plan())
 
 
 # ------------------------------------------------------------------ broken input
@@ -363,18 +365,36 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(fields: dict[st
 @pytest.mark.parametrize("bad", ["yesterday", "2024-13-01", "2024-02-30", "", None, "1704067200"])
 def test_what_is_no_date_is_shown_with_its_row(bad: Any) -> None:
     rows = pd.DataFrame({"customer": ["al", "bo"], "time": pd.Series(["2024-01-01", bad], dtype=object)})
-    assert complaint(rows, make_data_plan()).startswith("Column 'time', row 1: ")
+    assert complaint(rows, make_data_plan()).startswith(
+        "1 of 2 rows cannot be used: column 'time' is no date (the first in row 1: '"
+    )
 
 
 @pytest.mark.parametrize("seconds", [1704067200, 1704067200.5])
 def test_a_unix_time_is_no_date(seconds: float) -> None:
-    assert f"row 0: '{seconds}' is no date" in complaint(LINES.assign(time=seconds), make_data_plan())
+    assert f"column 'time' is no date (the first in row 0: '{seconds}')" in complaint(
+        LINES.assign(time=seconds), make_data_plan()
+    )
 
 
-def test_times_with_different_offsets_are_refused() -> None:
-    times = ["2024-01-01T10:00+01:00", "2024-01-01T10:00+02:00"]
+def test_times_with_different_offsets_count_on_the_days_that_are_written() -> None:
+    times = ["2024-01-01T00:10+01:00", "2024-01-01T23:50+02:00"]
     rows = pd.DataFrame({"customer": ["al", "bo"], "time": times})
-    assert "mixes offsets from UTC; write local times" in complaint(rows, make_data_plan())
+    assert build_panel(rows, make_data_plan()).first_day.tolist() == [0, 0]
+
+
+def test_times_with_an_offset_count_on_the_days_of_the_plans_time_zone() -> None:
+    times = ["2024-01-03T02:11:51Z", "2024-01-02T23:00:00+01:00", "2024-01-03", "2024-01-03 23:59"]
+    rows = pd.DataFrame({"customer": ["al", "bo", "cy", "di"], "time": times})
+    panel = build_panel(rows, make_data_plan(time_zone="America/Los_Angeles"))
+    assert panel.first_day.tolist() == [1, 1, 2, 2]
+    typed = rows[:2].assign(time=pd.to_datetime(rows["time"][:2], utc=True))
+    assert build_panel(typed, make_data_plan(time_zone="America/Los_Angeles")).first_day.tolist() == [1, 1]
+
+
+def test_a_time_zone_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match=r'time_zone .* is unknown; write one as "Asia/Shanghai"'):
+        make_data_plan(time_zone="Middle-earth/Shire")
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, -np.inf, 1e13, "many", None, "1e39"])
@@ -382,27 +402,31 @@ def test_times_with_different_offsets_are_refused() -> None:
 def test_what_is_no_amount_is_shown_with_its_row(bad: Any, aggregate: str) -> None:
     rows = LINES.assign(quantity=pd.Series([1.0, 2.0, bad, bad], dtype=object))
     sentence = complaint(rows, make_data_plan(target={"aggregate": aggregate, "column": "quantity"}))
-    assert "Column 'quantity' has 2 unusable values, the first in row 2: " in sentence
-    assert sentence.endswith("mend the rows or leave them out with data.filters.")
+    assert sentence.startswith("2 of 4 rows cannot be used: column 'quantity' is ")
+    assert "(the first in row 2: '" in sentence
+    assert sentence.endswith("mend the rows or filter them out with data.filters.")
 
 
 def test_a_bad_factor_of_a_derived_column_is_refused_where_it_is_used() -> None:
     plan = make_data_plan(target={"aggregate": "sum", "column": "spend"}, derived={"spend": ["quantity", "price"]})
-    assert "Column 'spend' has 1 unusable values" in complaint(LINES.assign(price=["x", "1", "2", "3"]), plan)
+    assert "1 of 4 rows cannot be used: column 'spend' is empty" in complaint(
+        LINES.assign(price=["x", "1", "2", "3"]), plan
+    )
     assert derive_columns(LINES, plan)["spend"].tolist() == [3.0, 0.5, 1.5, 10.0]
 
 
 def test_two_rows_of_a_panel_for_one_day_are_refused() -> None:
     rows = pd.concat([SALES, SALES.iloc[[1]]])
-    assert complaint(rows, make_data_plan(PANEL)).startswith(
-        "The panel has 2 rows for store 1 on 2024-01-03; keep one row per store and day"
+    assert complaint(rows, make_data_plan(PANEL)) == (
+        "1 of 4 rows cannot be used: column 'store' has a second row for one day (the first in row 1: '1'); "
+        'keep one row per store and day, or declare data.rows = "events" to add them up.'
     )
 
 
 @pytest.mark.parametrize("rows", [LINES.iloc[:0], LINES.assign(time="2023-01-01")])
 def test_data_without_a_row_in_the_span_are_refused(rows: pd.DataFrame) -> None:
     sentence = complaint(rows, make_data_plan())
-    assert sentence.startswith("No row is left between 2024-01-01 and 2024-01-05 after the filters")
+    assert sentence.startswith("No row is left after the filters and within the span; check data.start")
 
 
 def test_filters_that_leave_nothing_are_refused() -> None:
@@ -413,10 +437,10 @@ def test_filters_that_leave_nothing_are_refused() -> None:
 def test_an_empty_entity_or_merchant_is_refused(empty: Any) -> None:
     names = pd.Series(["al", empty, "al", "bo"], dtype=object)
     assert complaint(LINES.assign(customer=names), make_data_plan()).startswith(
-        "Column 'customer', row 1 is empty; filter such rows out with data.filters or fill them."
+        "1 of 4 rows cannot be used: column 'customer' is empty (the first in row 1: '"
     )
     assert complaint(LINES.assign(shop=names), make_data_plan(merchant="shop")).startswith(
-        "Column 'shop', row 1 is empty"
+        "1 of 4 rows cannot be used: column 'shop' is empty"
     )
 
 

@@ -3,9 +3,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from common.data.panel import build_panel
 from common.errors import ConfigError, DataError
 from common.forecast.metric import observe
+from panels import build_panel
 from simulation.origin.origin import declare_cohort, load_panel, make_trial
 
 ORIGIN = date(2024, 3, 1)

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from client.data.check.inspection import inspect_rows
+from client.data.check.inspection import inspect_reading
+from client.data.check.report import Report
+from client.data.rows import read_frame
 from common.plan.schema import Plan
 
 PLAN: dict[str, Any] = {
@@ -39,8 +41,12 @@ def rows() -> pd.DataFrame:
     return table.assign(units=generator.poisson(4.0, len(table)), promotion=generator.integers(0, 2, len(table)))
 
 
+def inspect(rows: pd.DataFrame, plan: Plan) -> Report:
+    return inspect_reading(read_frame(rows, plan.data), plan)
+
+
 def findings(rows: pd.DataFrame, plan: Plan) -> dict[str, str]:
-    report, _ = inspect_rows(rows, plan)
+    report = inspect(rows, plan)
     return {finding.key: f"{finding.severity}: {finding.sentence}" for finding in report.findings}
 
 
@@ -49,8 +55,7 @@ def as_events(rows: pd.DataFrame) -> Plan:
 
 
 def test_sound_rows_give_facts_and_nothing_to_complain_of(rows: pd.DataFrame) -> None:
-    report, panel = inspect_rows(rows, make_plan())
-    assert panel is not None
+    report = inspect(rows, make_plan())
     assert report.findings == ()
     assert report.facts == {
         "rows": 8 * 91,
@@ -64,21 +69,42 @@ def test_sound_rows_give_facts_and_nothing_to_complain_of(rows: pd.DataFrame) ->
         "share of them with demand": pytest.approx((rows["units"] > 0).mean(), abs=1e-4),
         "demand": rows["units"].sum(),
     }
+    assert report.panel == {
+        "entities": 8,
+        "demand": rows["units"].sum(),
+        "open_days": 8 * 91,
+        "known": {"promotion": rows["promotion"].sum()},
+        "rows_left_out": {},
+    }
 
 
-def test_what_no_panel_can_be_made_of_is_a_fault_in_one_sentence(rows: pd.DataFrame) -> None:
-    for broken in (rows.drop(columns="units"), rows.assign(units=-1), pd.concat([rows, rows[:1]]), rows[:0]):
-        report, panel = inspect_rows(broken, make_plan())
-        assert panel is None
+def test_what_is_left_out_is_a_fault_in_one_sentence_with_its_reason_and_number(rows: pd.DataFrame) -> None:
+    negative = rows.assign(units=rows["units"].where(rows.index > 2, -1))
+    for broken, reason, count in (
+        (negative, "column 'units' is negative", 3),
+        (pd.concat([rows, rows[:1]]), "column 'product' has a second row for one day", 1),
+        (rows.assign(date=rows["date"].where(rows.index > 0, "soon")), "column 'date' is no date", 1),
+        (rows.assign(product=rows["product"].where(rows.index > 0, " ")), "column 'product' is empty", 1),
+    ):
+        report = inspect(broken, make_plan())
         assert report.fails
-        assert [finding.key for finding in report.findings] == ["panel"]
+        assert report.findings[0].key == "left_out"
+        assert report.findings[0].sentence.startswith(f"{count} of {len(broken)} rows cannot be used: {reason} (")
         assert "\n" not in report.findings[0].sentence
+        assert report.panel["rows_left_out"] == {reason: count}
+
+
+def test_no_row_at_all_is_a_fault(rows: pd.DataFrame) -> None:
+    for nothing in (rows[:0], rows.assign(date="1999-01-01")):
+        report = inspect(nothing, make_plan())
+        assert [finding.key for finding in report.findings if finding.severity == "fault"] == ["no_rows"]
+        assert report.panel["entities"] == 0
 
 
 def test_faults_stand_first(rows: pd.DataFrame) -> None:
     plan = make_plan(end="2024-04-30")
     late = plan.model_copy(update={"evaluation": plan.evaluation.model_copy(update={"origins": (plan.data.start,)})})
-    report, _ = inspect_rows(rows.assign(units=0), late)
+    report = inspect(rows.assign(units=0), late)
     order = ["fault", "warning", "note"]
     severities = [order.index(finding.severity) for finding in report.findings]
     assert severities == sorted(severities)

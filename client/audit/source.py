@@ -1,0 +1,143 @@
+"""A merchant's files as bytes: what an audit changes, so that a round reads what it would read.
+
+Rows that are kept are the very bytes of the file; rows that are made up are written as its format writes them. Copies
+all of it: nothing is written back.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Bool
+
+from client.data.rows import columns_of, rows_of
+from client.data.table import read_table, scan_csv
+from common.data.cells import as_names
+from common.plan.schema import DataPlan
+
+MOST_UNREADABLE = 20  # lines that are no rows, kept as they are
+
+Part = pd.DataFrame | bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file that a plan reads, row by row, and the files beside it.
+
+    Attributes
+    ----------
+    path
+        Of the file, below the data root.
+    rows
+        Its cells, without those of any lookup.
+    lines
+        The bytes of each row of a CSV file; empty for a Parquet file.
+    header
+        The bytes before the first row.
+    unreadable
+        Lines that are no rows.
+    lookups
+        Bytes of the plan's lookups by their paths.
+    """
+
+    path: str
+    rows: pd.DataFrame = field(repr=False)
+    lines: tuple[bytes, ...] = field(default=(), repr=False)
+    header: bytes = b""
+    separator: str = ","
+    unreadable: tuple[bytes, ...] = field(default=(), repr=False)
+    lookups: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether rows are lines."""
+        return self.path.endswith(".csv")
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self.encode([self.part(np.ones(len(self.rows), bool)), *(line + b"\n" for line in self.unreadable)])
+
+    def part(self, chosen: Bool[np.ndarray, " row"]) -> Part:
+        """Give some rows as they stand in the file."""
+        if self.is_text:
+            return b"".join(self.lines[place] + b"\n" for place in np.flatnonzero(chosen))
+        return self.rows[chosen]
+
+    def keep(self, chosen: Bool[np.ndarray, " row"]) -> Source:
+        """Leave the other rows out."""
+        lines = tuple(self.lines[place] for place in np.flatnonzero(chosen)) if self.is_text else ()
+        return replace(self, rows=self.rows[chosen], lines=lines)
+
+    def names(self, column: str) -> np.ndarray:
+        """Read a column of names."""
+        return as_names(self.rows[column])
+
+    def write_lines(self, rows: pd.DataFrame) -> bytes:
+        """Write rows that are made up as lines."""
+        stream = StringIO()
+        writer = csv.writer(stream, delimiter=self.separator, lineterminator="\n")
+        writer.writerows(rows.astype(object).where(rows.notna(), "").to_numpy().tolist())
+        return stream.getvalue().encode()
+
+    def encode(self, parts: Iterable[Part]) -> bytes:
+        """Write a file of these rows, in this order."""
+        if self.is_text:
+            texts = (part if isinstance(part, bytes) else self.write_lines(part) for part in parts)
+            return self.header + b"\n" + b"".join(texts)
+        return _write_parquet(pd.concat([part for part in parts if isinstance(part, pd.DataFrame)], ignore_index=True))
+
+
+def read_source(plan: DataPlan, root: Path) -> Source:
+    """Copy the bytes of a plan's files.
+
+    Raises
+    ------
+    DataError
+        As `client.data.rows.read` does.
+    """
+    path, wanted, is_row = root / plan.path, columns_of(plan), rows_of(plan)
+    table = read_table(path, wanted, is_row)
+    source = Source(
+        plan.path, table.rows, lookups={lookup.path: (root / lookup.path).read_bytes() for lookup in plan.lookups}
+    )
+    if not source.is_text:
+        return source
+    header, rows, lines = scan_csv(path.read_bytes(), wanted, is_row, origin=plan.path)
+    return replace(
+        source,
+        header=b"\n".join(lines[: header.first_row]),
+        separator=header.separator,
+        lines=tuple(b"\n".join(lines[row.first : row.end]) for row in rows if row.cells is not None),
+        unreadable=tuple(lines[row.first] for row in rows if row.cells is None)[:MOST_UNREADABLE],
+    )
+
+
+def make_source(rows: pd.DataFrame, path: str) -> Source:
+    """Make the file of rows that are nowhere on a disk."""
+    empty = Source(path, rows)
+    if not empty.is_text:
+        return empty
+    lines = tuple(empty.write_lines(rows).splitlines())
+    return replace(empty, lines=lines, header=empty.write_lines(rows.columns.to_frame().T).rstrip(b"\n"))
+
+
+def _write_parquet(rows: pd.DataFrame) -> bytes:
+    """Write a table; a column whose values have no type in common is written as text."""
+    columns = {}
+    for name, column in rows.items():
+        try:
+            columns[str(name)] = pa.array(column, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            columns[str(name)] = pa.array(column.astype(str).where(column.notna(), None))
+    stream = BytesIO()
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()

@@ -1,0 +1,202 @@
+"""A CSV file as lines, each read by itself: no line's bytes can cost another line anything.
+
+- The header, which is nobody's row, says the separator and the number of cells.
+- A line ends at a line feed, a carriage return or both, and a row ends with its line. Only a line that is no row of its
+  own (by `is_row`) may go on with a quoted cell that the line before it left open: an unbalanced quote never swallows
+  anybody else's row.
+- A line that cannot be read (an open quote, more cells than the header, bytes that are no UTF-8) is left out alone.
+- A row with fewer cells than the header has empty ones at its end, and empty cells beyond the header are none.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from common.errors import DataError
+
+SEPARATORS = (",", ";", "\t", "|")
+MOST_LINES = 200  # that one row may go over
+MARK = codecs.BOM_UTF8
+
+Cells = list[str]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first line of a file.
+
+    Attributes
+    ----------
+    first_row
+        Number of the line after it, from 0.
+    """
+
+    columns: tuple[str, ...]
+    separator: str
+    first_row: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row and the lines that it stands on.
+
+    Attributes
+    ----------
+    first, end
+        The row's lines are those from `first` to before `end`, from 0.
+    cells
+        As many as the header has; None where the row cannot be read.
+    """
+
+    first: int
+    end: int
+    cells: Cells | None
+
+
+def split_lines(content: bytes) -> list[bytes]:
+    """Cut a file into lines, without their ends."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark):
+            content = content[len(mark) :].decode(encoding, errors="replace").encode()
+    return content.splitlines()
+
+
+def read_header(lines: list[bytes], wanted: Iterable[str], *, origin: str) -> Header:
+    """Read the first line that is not blank; the separator is that by which it has most `wanted` columns.
+
+    Raises
+    ------
+    DataError
+        There is no such line, or it cannot be read.
+    """
+    first = next((number for number, line in enumerate(lines) if line.removeprefix(MARK).strip()), None)
+    if first is None:
+        raise DataError(f"{origin} is empty; give a file with a header and rows.")
+    wanted, readings = set(wanted), dict[str, tuple[str, ...]]()
+    for separator in SEPARATORS:
+        cells = _read_line(lines[first], separator)
+        if cells is None:
+            raise DataError(f"The first line of {origin} is no header in UTF-8; write the names of the columns there.")
+        readings[separator] = tuple(cell.strip() for cell in cells)
+    separator = max(SEPARATORS, key=lambda mark: (len(wanted & set(readings[mark])), len(readings[mark])))
+    return Header(readings[separator], separator, first + 1)
+
+
+def read_lines(lines: list[bytes], header: Header, is_row: Callable[[Cells], bool]) -> Iterator[Row]:
+    """Read every line after the header that is not blank.
+
+    Parameters
+    ----------
+    is_row
+        Whether cells are a row whatever stands before them: they say whose row it is, and of which day.
+    """
+    reader = _Reader(lines, header, is_row)
+    number = header.first_row
+    while number < len(lines):
+        row = reader.row(number)
+        if row.cells is None or any(row.cells):
+            yield row
+        number = row.end
+
+
+@dataclass
+class _Reader:
+    lines: list[bytes]
+    header: Header
+    is_row: Callable[[Cells], bool]
+    _joined: dict[int, Row | None] = field(default_factory=dict)
+
+    def row(self, number: int) -> Row:
+        line = self.lines[number]
+        if not line.strip():
+            return Row(number, number + 1, [""])
+        cells = self._fit(_read_line(line, self.header.separator))
+        if cells is not None:
+            return Row(number, number + 1, cells)
+        return self.join(number) or Row(number, number + 1, None)
+
+    def join(self, first: int) -> Row | None:
+        """Read a row that goes over several lines, none of which is a row or begins one."""
+        if first not in self._joined:
+            self._joined[first] = self._join(first)
+        return self._joined[first]
+
+    def _join(self, first: int) -> Row | None:
+        text = _decode(self.lines[first])
+        if text is None or split_cells(text, self.header.separator) is not None:
+            return None
+        for number in range(first + 1, min(first + MOST_LINES, len(self.lines))):
+            more = _decode(self.lines[number])
+            if more is None or self._stands_alone(number):
+                return None
+            text += "\n" + more
+            cells = split_cells(text, self.header.separator, strict=True)
+            if cells is not None:
+                return Row(first, number + 1, cells) if len(cells) == len(self.header.columns) else None
+        return None
+
+    def _stands_alone(self, number: int) -> bool:
+        cells = self._fit(_read_line(self.lines[number], self.header.separator))
+        return self.is_row(cells) if cells is not None else self.join(number) is not None
+
+    def _fit(self, cells: Cells | None) -> Cells | None:
+        """Give a row the header's number of cells."""
+        size = len(self.header.columns)
+        if cells is None or any(cell.strip() for cell in cells[size:]):
+            return None
+        return cells[:size] + [""] * (size - len(cells))
+
+
+def _read_line(line: bytes, separator: str) -> Cells | None:
+    text = _decode(line)
+    return None if text is None else split_cells(text, separator)
+
+
+def _decode(line: bytes) -> str | None:
+    """Read UTF-8; a mark in front, as files that were put together have inside them, is no part of it."""
+    try:
+        return line.removeprefix(MARK).decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def split_cells(text: str, separator: str, *, strict: bool = False) -> Cells | None:
+    """Split at the separators that are not within quotes; None where a quoted cell does not end.
+
+    Parameters
+    ----------
+    strict
+        Whether what stands between a closing quote and the next separator makes it None too.
+
+    Notes
+    -----
+    Quotes are those of RFC 4180: around a whole cell, and doubled inside. One in the middle of a cell is a character.
+    """
+    if '"' not in text:
+        return text.split(separator)
+    cells: Cells = []
+    start = 0
+    while True:
+        quoted = text.startswith('"', start)
+        end = _closing_quote(text, start) + 1 if quoted else start
+        if quoted and end == 0:
+            return None
+        stop = text.find(separator, end)
+        stop = len(text) if stop < 0 else stop
+        rest = text[end:stop]
+        if quoted and strict and rest.strip():
+            return None
+        cells.append(text[start + 1 : end - 1].replace('""', '"') + rest if quoted else rest)
+        if stop == len(text):
+            return cells
+        start = stop + 1
+
+
+def _closing_quote(text: str, start: int) -> int:
+    """Find the quote that ends the cell which begins with one at `start`; -1 where there is none."""
+    place = text.find('"', start + 1)
+    while place >= 0 and text.startswith('"', place + 1):
+        place = text.find('"', place + 2)
+    return place
