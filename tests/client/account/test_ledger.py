@@ -286,7 +286,8 @@ def test_a_chain_rewritten_from_its_start_is_found_by_a_head_that_was_noted(
     ledger: Ledger, make_spend: Callable[..., Spend]
 ) -> None:
     fill(ledger, make_spend)
-    noted = ledger.heads[-1]
+    with closing(Ledger(ledger.path)) as reader:
+        noted = reader.heads[-1]
     verify_ledger(ledger.path, head=noted)
     rewrite(ledger.path, lambda line: line.replace('"noise_multiplier":4.0', '"noise_multiplier":9.0'))
     verify_ledger(ledger.path)
