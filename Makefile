@@ -1,20 +1,31 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs.
-PYTHON ?= python3.11
+
+# The first of these that runs, is of a version that hansa names, and can make an environment.
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -c '$(FITS)' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 READY := .venv/.ready
 DATA ?= ../shared/data
 RUNS ?= runs
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
+	--no-annotate --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 24
 
-# torch comes first and alone, so that a CPU wheel already at hand is taken instead of a CUDA build.
-$(READY): pyproject.toml
+# torch comes first and alone, so that a CPU wheel already at hand is taken instead of a CUDA build; its file therefore
+# has no hash in the lock. All else must have the hash that the lock says, and is complete without asking for more.
+$(READY): pyproject.toml requirements/dev.lock
+	@'$(PYTHON)' -c '$(FITS)' 2>/dev/null || { \
+		echo "hansa needs Python 3.11, 3.12 or 3.13 with venv: install one, or name it, make PYTHON=/path/to/python3.11." >&2; \
+		exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --require-hashes --no-deps --only-binary :all: --requirement requirements/dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	@touch $(READY)
 
 setup: $(READY)  ## create .venv with everything installed
@@ -79,5 +90,18 @@ test-network: setup  ## a federation of processes under kill -9, thirty merchant
 
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
+
+coverage: setup  ## how much of the code the default suite runs, line by line
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+wheel: setup  ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+lock: setup  ## choose every package's newest version that fits, with hashes
+	$(COMPILE) --upgrade --extra dev --output-file requirements/dev.lock
+	$(COMPILE) --upgrade --constraint requirements/dev.lock --output-file requirements/merchant.lock
 
 .PHONY: $(shell grep -oE "^[a-z-]+:" $(MAKEFILE_LIST) | tr -d :)

@@ -1,4 +1,4 @@
-"""The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.41.
+"""The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.42.
 
 Flower would have a SuperLink start our code from an uploaded archive (FAB). Here nothing is ever installed from one:
 the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the conductor

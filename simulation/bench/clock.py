@@ -12,8 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import ConfigError
+
 FEWEST_TURNS, MOST_TURNS = 3, 50
 KIBIBYTE = 1024
+RESET_PEAK = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,15 @@ def describe_timings(timings: Mapping[str, Timing]) -> dict[str, dict[str, float
 def peak_bytes(run: Callable[..., object], *arguments: object) -> int:
     """Run something in a process of its own and tell by how much memory it grew at most, its inputs included.
 
-    `run` is called twice, first with `warm=True` for something small, so that libraries are loaded before. On Linux.
+    `run` is called twice, first with `warm=True` for something small, so that libraries are loaded before.
+
+    Raises
+    ------
+    ConfigError
+        This is not Linux.
     """
+    if not RESET_PEAK.exists():
+        raise ConfigError("Peak memory is measured on Linux alone; choose the other parts of bench with --only.")
     code = (
         "import json, sys; from simulation.bench.clock import grow; "
         f"from {run.__module__} import {run.__name__} as run; print(grow(run, *json.loads(sys.argv[1])))"
@@ -67,7 +77,7 @@ def peak_bytes(run: Callable[..., object], *arguments: object) -> int:
 def grow(run: Callable[..., object], *arguments: object) -> int:
     """Tell by how many bytes this process grows at most while `run` does."""
     run(*arguments, warm=True)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    RESET_PEAK.write_text("5")  # the peak begins anew
     before = _status("VmRSS")
     run(*arguments, warm=False)
     return _status("VmHWM") - before

@@ -1,7 +1,8 @@
 """A merchant's policy and ledger, and a coordinator's offer, small; each takes what a test wants to be different."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,12 @@ def make_spend() -> Callable[..., Spend]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Make a ledger with one account, for the customers of the shop."""
     create_ledger(tmp_path / "ledger.sqlite")
-    opened = Ledger(tmp_path / "ledger.sqlite")
-    opened.open_account("shop", "customer", delta=DELTA, at=NOON)
-    return opened
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as opened:
+        opened.open_account("shop", "customer", delta=DELTA, at=NOON)
+        yield opened
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_nothing_is_left_running(evening: Evening) -> None:
 
 
 def test_flowers_database_is_whole(evening: Evening) -> None:
-    with sqlite3.connect(evening.network.coordinator / "superlink.sqlite") as database:
+    with closing(sqlite3.connect(evening.network.coordinator / "superlink.sqlite")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

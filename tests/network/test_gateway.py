@@ -141,7 +141,7 @@ def test_a_revoked_member_is_out_within_seconds_also_on_an_open_connection(coord
     with eve.client() as client:
         headers = PROTOBUF | eve.sign()
         assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code in THROUGH
-        run_cli("revoke", "eve", "--folder", str(coordinator.place.folder))
+        run_cli("revoke", "eve", "--folder", str(coordinator.home.folder))
         time.sleep(1.0)
         assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code == 403
     await_entry(coordinator.join("eve"))  # enrolled again, it is welcome again
@@ -191,7 +191,7 @@ def test_plain_bytes_and_old_tls_get_nothing(alice: Knocker) -> None:
 
 
 def test_the_superlink_listens_on_loopback_alone(coordinator: Coordinator) -> None:
-    port = f"{coordinator.place.read_settings().superlink_port:04X}"
+    port = f"{coordinator.home.read_settings().superlink_port:04X}"
     table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
     listening = re.findall(rf" ([0-9A-F]+):{port} \S+ 0A ", table)
     assert listening == ["0100007F"]
@@ -199,15 +199,15 @@ def test_the_superlink_listens_on_loopback_alone(coordinator: Coordinator) -> No
 
 def test_every_refusal_is_in_the_log_with_its_reason(coordinator: Coordinator, alice: Knocker) -> None:
     alice.ask("/v1/control/list-nodes")
-    text = (coordinator.place.logs / "gateway.log").read_text()
+    text = (coordinator.home.logs / "gateway.log").read_text()
     assert "a path that is not published" in text
 
 
 def test_a_second_up_and_a_taken_port_are_one_sentence(coordinator: Coordinator, tmp_path: Path) -> None:
-    second = run_cli("up", "--folder", str(coordinator.place.folder), check=False)
+    second = run_cli("up", "--folder", str(coordinator.home.folder), check=False)
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "up already" in second.stderr
-    shutil.copytree(coordinator.place.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sqlite*"))
+    shutil.copytree(coordinator.home.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sqlite*"))
     taken = run_cli("up", "--folder", str(tmp_path / "copy"), check=False)
     assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
     assert "cannot be used" in taken.stderr

@@ -1,6 +1,7 @@
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -161,8 +162,9 @@ def make_merchant(
     make_offer: Callable[..., Offer],
     make_panel: Callable[..., Panel],
     ledger: Ledger,
-) -> Callable[..., Merchant]:
+) -> Iterator[Callable[..., Merchant]]:
     """Make a merchant whose rounds are charged and sealed, as after a start of its own process."""
+    opened = ExitStack()
 
     def make(
         *, hours: tuple[str, ...] = (), private: bool = True, num_entities: int = 6, **answer_log: Any
@@ -171,11 +173,12 @@ def make_merchant(
         series = build_series(make_panel(num_entities=num_entities), offer.plan.model, 60)
         policy = make_policy(plan={"hours": list(hours), "allow_training_without_noise": not private})
         agreement = agree(policy, offer, ledger, num_coordinates=len(make_vector(series)))
-        guarded = LedgerAnswerLog(Ledger(ledger.path), agreement, **answer_log)
+        guarded = LedgerAnswerLog(opened.enter_context(closing(Ledger(ledger.path))), agreement, **answer_log)
         num_rounds, noise, device = offer.training.num_rounds, CountedNoise(), torch.device("cpu")
         return Merchant(offer.plan, num_rounds, series, agreement.mechanism, noise, device, guarded)
 
-    return make
+    with opened:
+        yield make
 
 
 def make_vector(series) -> torch.Tensor:

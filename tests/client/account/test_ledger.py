@@ -46,13 +46,13 @@ def test_spends_of_all_plans_and_coordinators_add_up(ledger: Ledger, make_spend:
 def test_what_is_spent_outlives_the_process_and_another_copy_of_the_object(
     ledger: Ledger, make_spend: Callable[..., Spend]
 ) -> None:
-    other = Ledger(ledger.path)
-    ledger.reserve(make_spend(), BUDGETS)
-    assert spent(other) == 1 / 16
-    ledger.close()
-    with closing(Ledger(ledger.path)) as again:
-        assert spent(again) == 1 / 16
-        assert again.heads == other.heads
+    with closing(Ledger(ledger.path)) as other:
+        ledger.reserve(make_spend(), BUDGETS)
+        assert spent(other) == 1 / 16
+        ledger.close()
+        with closing(Ledger(ledger.path)) as again:
+            assert spent(again) == 1 / 16
+            assert again.heads == other.heads
 
 
 def test_a_round_is_refused_in_other_words_or_after_a_later(ledger: Ledger, make_spend: Callable[..., Spend]) -> None:
@@ -192,7 +192,8 @@ def test_the_first_message_sealed_for_a_spend_is_the_only_one(ledger: Ledger, ma
     assert ledger.message(number) is None
     assert ledger.seal(number, b"first", at=NOON) == b"first"
     assert ledger.seal(number, b"second", at=NOON) == b"first"
-    assert Ledger(ledger.path).message(number) == b"first"
+    with closing(Ledger(ledger.path)) as again:
+        assert again.message(number) == b"first"
     assert sum(isinstance(entry, Seal) for entry in ledger.entries) == 1
 
 
@@ -285,7 +286,8 @@ def test_a_chain_rewritten_from_its_start_is_found_by_a_head_that_was_noted(
     ledger: Ledger, make_spend: Callable[..., Spend]
 ) -> None:
     fill(ledger, make_spend)
-    noted = Ledger(ledger.path).heads[-1]
+    with closing(Ledger(ledger.path)) as reader:
+        noted = reader.heads[-1]
     verify_ledger(ledger.path, head=noted)
     rewrite(ledger.path, lambda line: line.replace('"noise_multiplier":4.0', '"noise_multiplier":9.0'))
     verify_ledger(ledger.path)
@@ -355,5 +357,6 @@ def test_every_line_of_a_ledger_reads_back_as_it_was_written(ledger: Ledger, mak
     spend = make_spend(noise_multiplier=1 / 3, plan='a "name"')
     number = ledger.reserve(spend, {"customer": ROOMY})
     ledger.seal(number, b"m", at=NOON)
-    opening, again, seal = Ledger(ledger.path).entries
+    with closing(Ledger(ledger.path)) as reader:
+        opening, again, seal = reader.entries
     assert (type(opening), again, type(seal)) == (Opening, spend, Seal)

@@ -26,7 +26,36 @@ AUDITS: dict[str, Callable[[AuditSubject], LevelReport]] = {
     "independence": compare_noise,
     "accounting": check_accounting,
 }
-CHEAPEST_FIRST = ("independence", "accounting", "l1", "l0")
+CHEAPEST_FIRST = ("independence", "accounting", "l0", "l1")
+# The same mistake in another size or place, and the one that the default suite plants for it: no easier to see.
+PLANTED_INSTEAD = {
+    "noise-80-percent": "noise-90-percent",
+    "noise-half": "noise-90-percent",
+    "variance-for-deviation": "free-sensitivity",
+    "noise-of-a-mean": "free-sensitivity",
+    "un-noised-head": "un-noised-coordinate",
+    "un-noised-tail-of-draw": "un-noised-coordinate",
+    "uniform-noise": "cut-off-noise",
+    "no-clip": "clip-per-layer",
+    "clip-coordinates": "clip-per-layer",
+    "clip-by-largest": "clip-per-layer",
+    "clip-after-averaging": "batch-clip",
+    "scale-by-longest": "clip-to-median",
+    "gram-norms-in-float32": "clip-in-float32",
+    "round-up": "round-to-nearest",
+    "quantile-cap": "fitted-scaler",
+    "share-of-total": "fitted-scaler",
+    "span-from-rows": "calendar-from-rows",
+    "vocabulary-from-rows": "calendar-from-rows",
+    "hidden-state-carried-over": "batch-coupling",
+    "digest-in-reply": "count-in-reply",
+    "accountant-restarted": "half-price-rounds",
+    "rounds-not-added-up": "half-price-rounds",
+    "wrong-gaussian-formula": "wrong-epsilon",
+}
+CASES = [
+    pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * (fault.name in PLANTED_INSTEAD)) for fault in FAULTS
+]
 
 
 def catch(fault: Fault, make_subject: Callable[..., AuditSubject], level: str) -> bool:
@@ -69,8 +98,15 @@ def test_there_are_as_many_faults_as_were_promised_each_with_a_name_of_its_own()
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 25
 
 
+def test_a_fault_is_left_to_the_longer_tests_only_for_one_that_no_more_levels_catch() -> None:
+    table = read_table()
+    assert not set(PLANTED_INSTEAD) & set(PLANTED_INSTEAD.values())
+    assert [left for left, planted in PLANTED_INSTEAD.items() if not table[planted] <= table[left]] == []
+    assert {level for name in set(table) - set(PLANTED_INSTEAD) for level in table[name]} == set(LEVELS)
+
+
 # A catch is certain or nearly so; no clean audit is asked here.
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", CASES)
 def test_a_planted_fault_is_caught(fault: Fault, make_subject: Callable[..., AuditSubject]) -> None:
     levels = read_table()[fault.name]
     assert catch(fault, make_subject, next(level for level in CHEAPEST_FIRST if level in levels))

@@ -6,8 +6,8 @@ What may hold them: the merchant's own table and the forecasts, which stay. Ever
 import json
 import logging
 import struct
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,13 +153,20 @@ class Run:
 
 
 @pytest.fixture
-def make_run(plan: Plan, series: Series, make_policy: Callable[..., Policy], tmp_path: Path) -> Callable[..., Run]:
+def make_run(
+    plan: Plan, series: Series, make_policy: Callable[..., Policy], tmp_path: Path
+) -> Iterator[Callable[..., Run]]:
+    opened = ExitStack()
+
     def make(noise: SecureNoise) -> Run:
         folder = tmp_path / "own"
         folder.mkdir()
-        return Run(plan, series, make_policy(), folder, noise)
+        run = Run(plan, series, make_policy(), folder, noise)
+        opened.callback(run.ledger.close)
+        return run
 
-    return make
+    with opened:
+        yield make
 
 
 # False alarm below 1e-6: each of 6 needles is at least 4 bytes; a few hundred kilobytes of noise are searched.

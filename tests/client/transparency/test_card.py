@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,10 @@ def test_a_product_card_without_the_rule_says_no_customer_guarantee(
     tmp_path: Path, make_policy: Callable[..., Policy], make_spend: Callable[..., Spend]
 ) -> None:
     create_ledger(tmp_path / "products.sqlite")
-    ledger = Ledger(tmp_path / "products.sqlite")
-    ledger.open_account("shop", "product", delta=1e-5, at=now_utc())
-    ledger.reserve(make_spend(unit="product"), {"product": ROOMY})
-    card = make_card(ledger, make_policy(unit="product"), "")
+    with closing(Ledger(tmp_path / "products.sqlite")) as ledger:
+        ledger.open_account("shop", "product", delta=1e-5, at=now_utc())
+        ledger.reserve(make_spend(unit="product"), {"product": ROOMY})
+        card = make_card(ledger, make_policy(unit="product"), "")
     assert card["customers"] == "no customer guarantee"
     assert "no customer guarantee" in write_page(sign_card(card, read_or_make_signing_key(tmp_path / "card.key")))
 

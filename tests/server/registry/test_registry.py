@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +16,9 @@ LARGEST_NODE = 2**64 - 1
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return Registry(tmp_path / "registry.sqlite")
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with closing(Registry(tmp_path / "registry.sqlite")) as opened:
+        yield opened
 
 
 def request(folder: Path, name: str, *, keys: str = "") -> JoinRequest:
@@ -90,11 +93,11 @@ def test_a_model_and_its_receipts(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_another_process_sees_what_was_written(registry: Registry, tmp_path: Path) -> None:
-    other = Registry(tmp_path / "registry.sqlite")
-    version = other.version
-    registry.enroll(request(tmp_path, "alice"), certificate="1")
-    assert other.version != version
-    assert [member.name for member in other.members()] == ["alice"]
+    with closing(Registry(tmp_path / "registry.sqlite")) as other:
+        version = other.version
+        registry.enroll(request(tmp_path, "alice"), certificate="1")
+        assert other.version != version
+        assert [member.name for member in other.members()] == ["alice"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

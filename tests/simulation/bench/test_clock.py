@@ -1,8 +1,11 @@
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
+from common.errors import ConfigError
+from simulation.bench import clock
 from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
 
 
@@ -28,3 +31,9 @@ def test_what_takes_longer_has_the_larger_ratio_and_turns_are_taken_in_order() -
 
 def test_a_peak_is_what_a_process_of_its_own_grew_by() -> None:
     assert peak_bytes(fill, 256) == pytest.approx(256 << 20, rel=0.05)
+
+
+def test_a_peak_is_refused_where_no_process_can_tell_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clock, "RESET_PEAK", tmp_path / "no such file")
+    with pytest.raises(ConfigError, match="on Linux alone"):
+        peak_bytes(fill, 1)

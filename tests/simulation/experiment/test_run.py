@@ -54,6 +54,14 @@ def run(hansa_sim, tables):
     return summary_of
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Heed SIGINT here and in processes started from here, also where the suite was started with it ignored."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 def numbers_in(found):
     """Everything in a summary that a run must give again."""
     return {key: found[key] for key in ("methods", "spread", "origins", "merchants", "small_merchants", "privacy")}
@@ -161,6 +169,7 @@ def test_a_run_with_only_goes_on_to_the_whole_plan(run, write_plan):
 # Stopped
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_waits_for_the_end_of_a_block_that_holds_it():
     done = []
     with pytest.raises(KeyboardInterrupt), hold_interrupt():  # noqa: PT012
@@ -170,6 +179,7 @@ def test_ctrl_c_waits_for_the_end_of_a_block_that_holds_it():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_run_stopped_by_ctrl_c_goes_on_and_ends_like_an_undisturbed_one(run, write_plan, tables):
     plan_file = write_plan(privacy={"training": LONG}, evaluation={"methods": ["anchor", "federated_eps8"]})
     command = [HANSA_SIM, "run", plan_file, "--data-root", tables, "--out", tables / "stopped"]
