@@ -81,7 +81,7 @@ def init(
         (folder / ".gitignore").write_text(IGNORED)
         _make_keys(home, settings)
         home.settings_file.write_text(
-            SETTINGS.format(**settings.model_dump() | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
+            SETTINGS.format(**dict(settings) | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
         )
     except OSError as error:
         raise ConfigError(f"Cannot write in {folder}: {error.strerror}; choose a --folder of your own.") from error
