@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.errors import ConfigError
 from common.plan.schema import NEWER, Document, Plan
-
+from common.schema import newer_file
 
 Form = TypeVar("Form", bound=Document)
 
@@ -58,8 +58,21 @@ def parse_toml(text: str, form: type[Form], *, origin: str) -> Form:
 
 
 def is_newer(error: ValidationError) -> bool:
-    """Whether a later version of hansa would have understood: a key or a schema is unknown here."""
-    return any(fault["type"] in ("extra_forbidden", NEWER) for fault in error.errors())
+    """Whether a later version would have understood: a schema is unknown here, or a key is and none is missing."""
+    faults = {fault["type"] for fault in error.errors()}
+    return NEWER in faults or ("extra_forbidden" in faults and "missing" not in faults)
+
+
+def refuse_newer(error: ValidationError, path: Path) -> None:
+    """Raise where a file that hansa itself wrote cannot be read because a later version wrote it.
+
+    Raises
+    ------
+    DataError
+        It did.
+    """
+    if is_newer(error):
+        raise newer_file(path) from error
 
 
 def explain_faults(error: ValidationError, root: type[BaseModel]) -> str:

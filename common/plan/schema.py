@@ -1,7 +1,8 @@
 """The plan: one TOML file that says everything about a federation and nothing about one data set.
 
-A plan is frozen, strict and hashed (docs/protocol.md §2). Every message names the plan and which of its two trainings runs, with noise
-or without, so a merchant that approved one trains under that one and no other. Unknown keys are refused, not ignored.
+A plan is frozen, strict and hashed (docs/protocol.md §2). Every message names the plan and which of its two trainings
+runs, with noise or without, so a merchant that approved one trains under that one and no other. Unknown keys are
+refused, not ignored.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from common.plan.first_keys import FIRST_KEYS
+from common.schema import SCHEMA
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -39,7 +41,6 @@ def _read_day(value: object) -> object:
     return date.fromisoformat(value)
 
 
-SCHEMA = 1  # of every document; docs/protocol.md §1
 NEWER = "newer_schema"  # the type of the fault in a document of a later schema
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
@@ -376,6 +377,9 @@ class Plan(Document):
         return (private and self.privacy.start) or self.federation.start
 
     def run_hash(self, *, private: bool) -> str:
-        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message (docs/protocol.md §2.3)."""
+        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message.
+
+        See docs/protocol.md §2.3.
+        """
         section = "privacy" if private else "federation"
         return hashlib.sha256(f"{self.hash} {section}.training".encode()).hexdigest()
