@@ -1,4 +1,4 @@
-"""The schema of everything that outlives a process (docs/protocol.md §1): one number, and silence is schema 1."""
+"""The schema of everything that outlives a process (docs/protocol.md §1.1): one number, and silence is schema 1."""
 
 from __future__ import annotations
 

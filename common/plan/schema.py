@@ -51,7 +51,7 @@ Day = Annotated[date, BeforeValidator(_read_day)]
 
 
 class Section(BaseModel):
-    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading.
+    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading (docs/protocol.md §1.2).
 
     Guarantee: an optional key that is added later is written, hence hashed and sent, only where it is not at its
     default, behind the others and in alphabetical order (docs/protocol.md §2.2).

@@ -139,6 +139,7 @@ class Doorkeeper:
         if protocol != member.protocol and now - self._noted_at.get(member.name, -NOTE_SECONDS) >= NOTE_SECONDS:
             self._noted_at[member.name] = now
             self._registry.note_protocol(member.name, protocol)
+            self._version = None  # a connection's own writes do not change its data_version
 
     def _find(self, certificate: str) -> Member | None:
         now = time.monotonic()
