@@ -33,6 +33,7 @@ from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
+from common.schema import SCHEMA
 from server.coordinator.journal import Journal
 from server.coordinator.mailbox import Mailbox, Reply
 from server.folder import CoordinatorFolder
@@ -324,7 +325,7 @@ class Coordinator:
         )
         file = f"{launch.run_hash}.safetensors"
         self._home.models.mkdir(exist_ok=True)
-        write_whole(self._home.models / file, save({"parameters": parameters}))
+        write_whole(self._home.models / file, save({"parameters": parameters}, {"schema": str(SCHEMA)}))
         self._registry.add_model(
             sign(note.to_bytes(), self._key, purpose=releases.PURPOSE),
             model_hash=model_hash,

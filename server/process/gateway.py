@@ -36,6 +36,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
+from common.errors import DataError
 from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.registry.registry import Member, Registry
@@ -138,7 +139,10 @@ class Doorkeeper:
         now = time.monotonic()
         if protocol != member.protocol and now - self._noted_at.get(member.name, -NOTE_SECONDS) >= NOTE_SECONDS:
             self._noted_at[member.name] = now
-            self._registry.note_protocol(member.name, protocol)
+            try:
+                self._registry.note_protocol(member.name, protocol)
+            except DataError as error:  # tried again at a later request; a full disk closes no door
+                LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
             self._version = None  # a connection's own writes do not change its data_version
 
     def _find(self, certificate: str) -> Member | None:

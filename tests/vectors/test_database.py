@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client.account.ledger.entry import Seal, Spend
+from client.account.ledger.entry import Seal, Spend, read_entry, write_entry
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import read_policy
@@ -45,6 +45,7 @@ def test_a_ledger_of_the_first_version_opens_with_every_line_and_message(copied:
         assert ledger.message(4) is None
     assert version_of(path) == 1
     assert (rows_of(path, "entry"), rows_of(path, "message")) == before
+    assert [write_entry(read_entry(line)) for _, line, _ in before[0]] == [line for _, line, _ in before[0]]
     verify_ledger(path, head=before[0][-1][2])
 
 

@@ -155,6 +155,19 @@ def test_in_protocol_2_it_refuses_with_a_sentence(merchant: OldMerchant, copied:
     assert refused == "refused: A signed proposal cannot be read; use the same version of hansa at both ends."
 
 
+def test_a_gateway_that_no_longer_speaks_protocol_1_gives_it_one_sentence(code: Path) -> None:
+    ask = "import httpx; from client.fleet import _explain_status; print(_explain_status(httpx.Response(426)))"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=code,
+        env=os.environ | {"PYTHONPATH": str(code)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "The gateway refuses a request with status 426; it is left.\n"
+
+
 @dataclass
 class Mixed(Processes):
     """A federation in which one merchant runs the first version, from the first command on."""
