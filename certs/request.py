@@ -1,7 +1,7 @@
 """How a merchant joins, in two files: its request, and the welcome that comes back. Neither holds a secret.
 
 The request holds a certificate request, signed by the key for TLS, and a node key, which signs that certificate
-request: whoever sends it has both private keys.
+request: whoever sends it has both private keys. See docs/protocol.md §7.2.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pydantic import Field, ValidationError
 
 from certs.key import NODE_CURVE, TLS_CURVE
 from common.errors import ConfigError, DataError
-from common.plan.schema import Count, Section
+from common.plan.reading import refuse_newer
+from common.plan.schema import Count, Document
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Document = TypeVar("Document", bound=Section)
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class JoinRequest(Section):
+class JoinRequest(Document):
     """What a merchant asks with.
 
     Attributes
@@ -50,7 +50,7 @@ class JoinRequest(Section):
     node_proof: str
 
 
-class Welcome(Section):
+class Welcome(Document):
     """What an enrolled merchant gets back.
 
     Attributes
@@ -69,6 +69,9 @@ class Welcome(Section):
     authority: str
     certificate: str
     coordinator: PublicKey
+
+
+Letter = TypeVar("Letter", JoinRequest, Welcome)
 
 
 def make_request(
@@ -119,23 +122,24 @@ def check_request(request: JoinRequest) -> x509.CertificateSigningRequest:
     return csr
 
 
-def read_document(path: Path, kind: type[Document]) -> Document:
+def read_document(path: Path, kind: type[Letter]) -> Letter:
     """Read a request or a welcome.
 
     Raises
     ------
     DataError
-        The file is missing or no such document.
+        The file is missing, no such document, or of a later version.
     """
     try:
         return kind.model_validate_json(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Cannot read {path}; give the file that the other side sent.") from error
     except ValidationError as error:
+        refuse_newer(error, path)
         raise DataError(f"{path} is no {kind.__name__} of this version; ask the other side for it again.") from error
 
 
-def write_document(document: Section, path: Path) -> None:
+def write_document(document: JoinRequest | Welcome, path: Path) -> None:
     """Write a request or a welcome, over an older one."""
     try:
         path.write_text(json.dumps(document.model_dump(mode="json"), indent=2) + "\n")

@@ -17,19 +17,27 @@ def write_whole(path: Path, content: bytes) -> None:
     ConfigError
         It cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
     try:
         path.parent.mkdir(exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in a folder that is there, for a caller that says itself what an OSError means to its user."""
+    fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
+    try:
         with fresh.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(path)
         sync_folder(path.parent)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             fresh.unlink()
-        raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -81,7 +81,7 @@ def init(
         (folder / ".gitignore").write_text(IGNORED)
         _make_keys(home, settings)
         home.settings_file.write_text(
-            SETTINGS.format(**settings.model_dump() | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
+            SETTINGS.format(**dict(settings) | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
         )
     except OSError as error:
         raise ConfigError(f"Cannot write in {folder}: {error.strerror}; choose a --folder of your own.") from error
@@ -182,6 +182,7 @@ def launch(
 ) -> None:
     """Sign a plan and have it run, now or as soon as `up` is."""
     from common.message.proposal import PURPOSE, Proposal  # brings torch
+    from common.model.warm.start import hash_warm
 
     home = CoordinatorFolder(folder)
     home.read_settings()
@@ -193,7 +194,9 @@ def launch(
         chosen = -(-2 * members // 3) if quorum is None else quorum
         if chosen > members:
             raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
-        proposal = Proposal(plan=plan, private=not without_noise, cohort_size=members)
+        private = not without_noise
+        warm_hash = hash_warm(plan, private=private)
+        proposal = Proposal(plan=plan, private=private, cohort_size=members, warm_hash=warm_hash)
         number = registry.add_launch(
             sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
             run_hash=proposal.run_hash,

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from certs.request import Name
 from common.errors import ConfigError
-from common.plan.reading import explain_faults
-from common.plan.schema import Count, Section
+from common.plan.reading import parse_toml
+from common.plan.schema import Count, Document
 
 PlaceOption = Annotated[Path, typer.Option("--folder", help="The federation's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(Section):
+class Settings(Document):
     """What `hansa-server init` writes down.
 
     Attributes
@@ -101,7 +99,7 @@ class CoordinatorFolder:
         return self.folder / "launches" / f"{number:04d}"
 
     def read_settings(self) -> Settings:
-        """Read what `init` wrote.
+        """Read what `init` wrote (docs/protocol.md §8.1).
 
         Raises
         ------
@@ -110,12 +108,11 @@ class CoordinatorFolder:
         """
         path = self.settings_file
         try:
-            return Settings.model_validate_json(json.dumps(tomllib.loads(path.read_text())))
+            text = path.read_text()
         except FileNotFoundError as error:
             raise ConfigError(
                 f"There is no federation in {self.folder.resolve()}; make one with: hansa-server init"
             ) from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"Cannot read {path}: {error}.") from error
-        except ValidationError as error:
-            raise ConfigError(f"{path}: {explain_faults(error, Settings)}.") from error
+        return parse_toml(text, Settings, origin=str(path))

@@ -6,18 +6,16 @@ what they ask for beyond it is refused, never quietly cut down.
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from common.errors import ConfigError, PrivacyError
-from common.plan.reading import explain_faults
-from common.plan.schema import Count, Section, Unit
+from common.plan.reading import parse_toml
+from common.plan.schema import Count, Document, Section, Unit
 from common.privacy.accounting import delta_for
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 
@@ -89,7 +87,7 @@ class Approval(Section):
     automatic: AutomaticLimits | None = None
 
 
-class Policy(Section):
+class Policy(Document):
     """Everything that a merchant allows to be done with one data set."""
 
     dataset: Annotated[str, Field(min_length=1, max_length=100)]
@@ -126,7 +124,7 @@ class Policy(Section):
 
 
 def read_policy(path: Path) -> Policy:
-    """Read and check a policy.
+    """Read and check a policy (docs/protocol.md §7.1).
 
     Raises
     ------
@@ -143,12 +141,7 @@ def read_policy(path: Path) -> Policy:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read the policy {path}; give a readable TOML file.") from error
-    try:
-        return Policy.model_validate_json(json.dumps(tomllib.loads(text), default=str))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is no TOML: {error}.") from error
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {explain_faults(error, Policy)}.") from error
+    return parse_toml(text, Policy, origin=str(path))
 
 
 def is_within_hours(hours: tuple[str, ...], now: datetime) -> bool:

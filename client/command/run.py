@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ from client.daemon.loop import Daemon, Workplace
 from client.daemon.membership import Membership, read_membership, require_size_class
 from client.folder import JsonOption, MerchantFolder, PlaceOption
 from common.device import choose_device
-from common.errors import ConfigError
+from common.lock import hold
 
 
 def run(
@@ -100,18 +99,12 @@ def holding(home: MerchantFolder) -> Iterator[None]:
     ConfigError
         Another one is, or the folder cannot be written.
     """
+    taken = f"Another hansa-client run works on {home.folder.resolve()}; stop it, or choose another --folder."
+    lock = hold(home.lock, taken=taken)
     try:
-        file = home.lock.open("a")
-    except OSError as error:
-        raise ConfigError(f"Cannot write in {home.folder.resolve()}: {error.strerror}; make it writable.") from error
-    with file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"Another hansa-client run works on {home.folder.resolve()}; stop it, or choose another --folder."
-            ) from error
         yield
+    finally:
+        lock.release()
 
 
 def start_logging(*, as_json: bool) -> None:

@@ -8,7 +8,7 @@ other than the federation's, end the process on a refusal, read an answer of any
 
     GatewayError
     ├── Unreachable    try again: no connection, a timeout, 429, 5xx
-    ├── Refused        the gateway will not have this merchant: 401, 403, or no handshake
+    ├── Refused        the gateway will not have this merchant: 401, 403, no handshake, or no protocol in common
     └── MessageOver    this one message is over, since its run is; go on with the next
 """
 
@@ -60,6 +60,7 @@ from certs.request import public_pem
 from client.account.agreement import LARGEST_MODEL
 from common.errors import HansaError, MessageError
 from common.message.proposal import MOST_BYTES
+from common.message.protocol import HEADER, SPOKEN, choose_protocol, read_spoken, write_spoken
 
 HEARTBEAT_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0
@@ -249,15 +250,16 @@ def read_clock(address: str, context: ssl.SSLContext) -> datetime | None:
     Raises
     ------
     GatewayError
-        Nobody answers, or not with a certificate of the federation.
+        Nobody answers, not with a certificate of the federation, or in no protocol of this version.
     """
     try:
         with httpx.Client(transport=_BoundedTransport(context), timeout=TIMEOUT_SECONDS) as client:
-            told = client.get(f"https://{address}/").headers.get("date", "")
+            response = client.get(f"https://{address}/", headers={HEADER: write_spoken()})
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise _explain_failure(error, address) from error
+    _require_protocol(response)
     try:
-        return parsedate_to_datetime(told)
+        return parsedate_to_datetime(response.headers.get("date", ""))
     except ValueError:
         return None
 
@@ -277,14 +279,19 @@ class _Client(FleetHttpClient):
 
 
 class _VersionInterceptor:
-    """Name our version of Flower. Flower's own interceptor would end the process where the other side says so."""
+    """Name our version of Flower and the protocols that we speak, and look at those of the gateway.
+
+    Flower's own interceptor would end the process where the other side says so.
+    """
 
     def __init__(self) -> None:
-        self._headers = dict(RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata())
+        self._headers: dict[str, str] = dict(RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata())
 
     def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
-        add_headers(context.request, self._headers)
-        return call_next(context)
+        add_headers(context.request, self._headers | {HEADER: write_spoken()})
+        response = call_next(context)
+        _require_protocol(response)
+        return response
 
 
 class _BoundedTransport(httpx.HTTPTransport):
@@ -319,6 +326,17 @@ class _BoundedStream(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _require_protocol(response: httpx.Response) -> None:
+    """Refuse to speak to a coordinator with whom this version has no protocol in common (docs/protocol.md §5.1)."""
+    theirs = read_spoken(response.headers.get(HEADER))
+    if choose_protocol(theirs) is None:
+        older = "this one" if theirs[0] > SPOKEN[-1] else "the coordinator's"
+        raise Refused(
+            f"The federation speaks protocols {write_spoken(theirs)}, this version of hansa {write_spoken()}; "
+            f"{older} is older and has to be brought up to date."
+        )
 
 
 def _object_ids(tree: ObjectTree) -> list[str]:

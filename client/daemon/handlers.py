@@ -41,7 +41,7 @@ from common.message.release import (
 from common.message.round import REQUEST_FIELDS
 from common.message.signature import verify
 from common.model.demand_gru import get_vector
-from common.model.warm.start import start_without_data
+from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
 from common.privacy.noise import SecureNoise
 
@@ -125,6 +125,7 @@ class Handlers:
         signed = decode_signature(content)
         note = parse_note(verify(signed, self._federation.coordinator, purpose=release.PURPOSE))
         self._require_wanted(note)
+        require_same_warm(note.plan, private=note.private, warm_hash=note.warm_hash)
         if note.num_parameters != count_parameters(note.plan, private=note.private):
             raise MessageError("A model has another number of parameters than its plan's; it is not kept.")
         self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
@@ -134,6 +135,7 @@ class Handlers:
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
         require_size_class(policy, self._federation)
+        require_same_warm(proposed.plan, private=proposed.private, warm_hash=proposed.warm_hash)
         offer = Offer(proposed.plan, proposed.private, self._federation.coordinator_name, proposed.cohort_size)
         return agree(
             policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)

@@ -1,4 +1,7 @@
-"""How the daemon is: one small file, rewritten whole, and on request a page on loopback. Nothing of it is data."""
+"""How the daemon is: one small file, rewritten whole, and on request a page on loopback. Nothing of it is data.
+
+See docs/protocol.md §7.5.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Any, Literal
 
 from common.errors import ConfigError
 from common.file import write_whole
+from common.schema import SCHEMA
 
 LOGGER = logging.getLogger(__name__)
 State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
@@ -77,7 +81,7 @@ class Health:
     def as_json(self) -> dict[str, Any]:
         """Say everything."""
         with self._lock:
-            return {**asdict(self._condition), "process": os.getpid(), "written_at": now_text()}
+            return {"schema": SCHEMA, **asdict(self._condition), "process": os.getpid(), "written_at": now_text()}
 
     def write(self) -> None:
         """Write the file; a full disk does not stop the daemon for that."""

@@ -29,11 +29,12 @@ from client.folder import MerchantFolder
 from common.errors import ConfigError, DataError, PrivacyError
 from common.file import write_whole
 from common.message.signature import name_key
-from common.plan.schema import Count, Section
+from common.plan.reading import refuse_newer
+from common.plan.schema import Count, Document
 
 
-class JoinedFederation(Section):
-    """What `federation.json` holds."""
+class JoinedFederation(Document):
+    """What `federation.json` holds (docs/protocol.md §7.3)."""
 
     welcome: Welcome
     size_class: Count
@@ -109,7 +110,7 @@ def read_federation(home: MerchantFolder) -> JoinedFederation:
     ConfigError
         None was.
     DataError
-        The file is damaged.
+        The file is damaged, or a later version wrote it.
     """
     try:
         return JoinedFederation.model_validate_json(home.federation.read_bytes())
@@ -118,8 +119,15 @@ def read_federation(home: MerchantFolder) -> JoinedFederation:
             f"There is no {home.federation}: no federation was joined; ask with: hansa-client join NAME, and then "
             "give the answer with: hansa-client join --welcome FILE"
         ) from error
-    except (OSError, ValidationError) as error:
-        raise DataError(f"Cannot read {home.federation}; make it anew: hansa-client join --welcome FILE") from error
+    except ValidationError as error:
+        refuse_newer(error, home.federation)
+        raise _no_federation(home) from error
+    except OSError as error:
+        raise _no_federation(home) from error
+
+
+def _no_federation(home: MerchantFolder) -> DataError:
+    return DataError(f"Cannot read {home.federation}; make it anew: hansa-client join --welcome FILE")
 
 
 def read_membership(home: MerchantFolder) -> Membership:

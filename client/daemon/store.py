@@ -3,6 +3,8 @@
 plans/RUN_HASH.json            a signed proposal, and the noise on which it was accepted
 models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note inside: one file, so that both fit
 models/RUN_HASH.json           the same note, for people to read
+
+See docs/protocol.md §7.4.
 """
 
 from __future__ import annotations
@@ -25,9 +27,12 @@ from common.message.proposal import Proposal, parse_proposal
 from common.message.record import check_parameters
 from common.message.release import Release, ReleaseNote, parse_note
 from common.message.signature import Signed, verify
-from common.plan.schema import Section
+from common.model.warm.start import require_same_warm
+from common.plan.reading import refuse_newer
+from common.plan.schema import Document
+from common.schema import SCHEMA, require_schema
 
-PARAMETERS, CONTENT, SIGNATURE = "parameters", "content", "signature"
+PARAMETERS, CONTENT, SIGNATURE, SCHEMA_KEY = "parameters", "content", "signature", "schema"
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Model:
     parameters: Float32[Tensor, " parameter"]
 
 
-class _AcceptedFile(Section):
+class _AcceptedFile(Document):
     content: str
     signature: str
     noise_multiplier: float
@@ -91,7 +96,10 @@ class Store:
         try:
             kept = _AcceptedFile.model_validate_json(path.read_bytes())
             signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
-        except (OSError, ValidationError, ValueError) as error:
+        except ValidationError as error:
+            refuse_newer(error, path)
+            raise _damaged(path) from error
+        except (OSError, ValueError) as error:
             raise _damaged(path) from error
         proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
         return Accepted(proposed, kept.noise_multiplier)
@@ -115,7 +123,7 @@ class Store:
         if latest is not None and latest.note.released_at > note.released_at:
             raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
         signature = base64.b64encode(incoming.signed.signature).decode()
-        about = {CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
+        about = {SCHEMA_KEY: str(SCHEMA), CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
         write_whole(path, save({PARAMETERS: incoming.parameters.contiguous()}, metadata=about))
         readable = {"note": json.loads(incoming.signed.content), SIGNATURE: signature}
         write_whole(path.with_suffix(".json"), (json.dumps(readable, indent=2) + "\n").encode())
@@ -129,19 +137,24 @@ class Store:
             There is none.
         PrivacyError, MessageError
             It is not what the coordinator signed.
+        ConfigError
+            It goes on from another public model than the one installed here.
         """
         models = [self.read_model(path) for path in sorted(self._models.glob(f"{run_hash}*.safetensors"))]
         if not models:
             raise DataError(
                 f"There is no model {run_hash} in {self._models}; it comes at the end of a run, to hansa-client run."
             )
-        return max(models, key=lambda model: model.note.released_at)
+        newest = max(models, key=lambda model: model.note.released_at)
+        require_same_warm(newest.note.plan, private=newest.note.private, warm_hash=newest.note.warm_hash)
+        return newest
 
     def read_model(self, path: Path) -> Model:
         """Read a model, and check its signature and parameters again."""
         try:
             with safe_open(path, framework="pt") as file:
                 about, parameters = file.metadata() or {}, file.get_tensor(PARAMETERS)
+            require_schema(about.get(SCHEMA_KEY, SCHEMA), origin=path)
             signed = Signed(about[CONTENT].encode(), base64.b64decode(about[SIGNATURE], validate=True))
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise _damaged(path) from error

@@ -30,6 +30,7 @@ from common.privacy.guarantee import (
     worst_participant,
 )
 from common.privacy.weight import merchant_weights
+from common.schema import SCHEMA
 
 PACKAGES = ("client", "common")
 LIBRARIES = ("hansa", "cryptography", "flwr", "numpy", "opacus", "scipy", "torch")
@@ -94,7 +95,7 @@ def make_card(
     spends = _find_release(account, plan_hash)
     entries, heads = ledger.entries, ledger.heads
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "issued_at": now_utc().isoformat(),
         "unit": policy.unit,
         "adjacency": f"add or remove one {policy.unit} with everything it did at this merchant",

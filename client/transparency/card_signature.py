@@ -1,4 +1,4 @@
-"""Sign a privacy card with the merchant's own Ed25519 key, which never leaves its folder."""
+"""Sign a privacy card with the merchant's own Ed25519 key, which never leaves its folder (docs/protocol.md §7.6)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import base64
 import json
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.errors import PrivacyError
+from common.message.signature import Signed, is_signed, public_bytes, sign
+from common.schema import SCHEMA, require_schema
 
 
 def sign_card(card: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
     """Put a card, its signature and the public key into one document."""
-    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    signed = sign(_canonical(card), key, purpose=None)
     return {
         "card": card,
-        "public_key": public.hex(),
-        "signature": base64.b64encode(key.sign(_canonical(card))).decode(),
+        "public_key": public_bytes(key).hex(),
+        "signature": base64.b64encode(signed.signature).decode(),
     }
 
 
@@ -30,13 +30,19 @@ def verify_card(signed: Any) -> dict[str, Any]:
     ------
     PrivacyError
         It was changed, or is no card.
+    DataError
+        It is signed as it stands, and a later version of hansa wrote it.
     """
     try:
         card: dict[str, Any] = signed["card"]
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(signed["public_key"]))
-        key.verify(base64.b64decode(signed["signature"]), _canonical(card))
-    except (KeyError, TypeError, ValueError, InvalidSignature) as error:
-        raise PrivacyError("The card's signature does not fit the card; ask its merchant for it again.") from error
+        public = bytes.fromhex(signed["public_key"])
+        is_whole = is_signed(Signed(_canonical(card), base64.b64decode(signed["signature"])), public, purpose=None)
+        schema = card.get("schema", SCHEMA)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        is_whole = False
+    if not is_whole:
+        raise PrivacyError("The card's signature does not fit the card; ask its merchant for it again.")
+    require_schema(schema, origin="The card")
     return card
 
 

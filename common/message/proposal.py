@@ -8,19 +8,22 @@
 | `size_class`       | absent       | about, int    | from the merchant's policy, declared by hand            |
 | `noise_multiplier` | absent       | about, float  | chosen by the merchant's policy; 0 without noise        |
 
-Terms depend on proposal, policy and ledger alone, never on data.
+Terms depend on proposal, policy and ledger alone, never on data. See docs/protocol.md §5.3.
 """
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import ConfigRecord, RecordDict
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from common.errors import MessageError
 from common.message.record import check_hash, pack, read_bytes, read_number, read_text, read_whole, unpack_about
-from common.message.signature import SIGNATURE_BYTES, Signed
-from common.plan.schema import Count, Plan, Section
+from common.message.signature import SIGNATURE_BYTES, Signed, sign
+from common.plan.reading import is_newer
+from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 
 PROPOSAL = "query.proposal"  # Flower's message type
@@ -28,20 +31,26 @@ PURPOSE = "proposal"
 SIGNED_FIELDS = frozenset({"content", "signature"})
 TERMS_FIELDS = frozenset({"plan_hash", "size_class", "noise_multiplier"})
 MOST_BYTES = 1 << 20
+NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model
+FileHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Proposal(Section):
+class Proposal(Document):
     """What a coordinator would run, and with how many merchants.
 
     Attributes
     ----------
     private
         Whether the plan's training under noise runs, or the one without.
+    warm_hash
+        SHA-256 of the file of the public model that this training starts from; None where it starts cold, and in
+        protocol 1.
     """
 
     plan: Plan
     private: bool
     cohort_size: Count
+    warm_hash: FileHash | None = None
 
     @property
     def run_hash(self) -> str:
@@ -86,7 +95,24 @@ def parse_proposal(content: bytes) -> Proposal:
     try:
         return Proposal.model_validate_json(content)
     except ValidationError as error:
-        raise MessageError("A signed proposal cannot be read; use the same version of hansa at both ends.") from error
+        raise unreadable("A signed proposal", error) from error
+
+
+def unreadable(what: str, error: ValidationError) -> MessageError:
+    """Say why a signed document cannot be read, and quote nothing of it."""
+    if is_newer(error):
+        return MessageError(
+            f"{what} says something that this version of hansa does not know; install the coordinator's version."
+        )
+    return MessageError(f"{what} cannot be read; use the same version of hansa at both ends.")
+
+
+def proposal_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
+    """Say a signed proposal in the words of a protocol, signed anew where these are other words."""
+    proposed = parse_proposal(signed.content)
+    if protocol >= NAMES_WARM or proposed.warm_hash is None:
+        return signed
+    return sign(proposed.model_copy(update={"warm_hash": None}).to_bytes(), key, purpose=PURPOSE)
 
 
 def encode_signed(signed: Signed) -> RecordDict:

@@ -3,6 +3,7 @@
 A message holds one `ConfigRecord` named "about" and, where numbers travel, one `ArrayRecord` named "vector" with one
 flat array "values". A record, a field or a byte more than a message's table says is refused, as is one less. Errors
 name what is allowed and never quote what arrived: a stranger's text has no place in our logs.
+See docs/protocol.md §5.2.
 """
 
 import hashlib

@@ -7,20 +7,21 @@
 | `parameters` | vector, float32 | absent     | the model, flat; the note names its SHA-256            |
 | `model_hash` | absent          | about, str | SHA-256 of the parameters' bytes                       |
 
-A receipt says that the file is on the merchant's disk, and nothing of what the model is good for there.
+A receipt says that the file is on the merchant's disk, and nothing of what the model is good for there. See
+docs/protocol.md §5.5.
 """
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import ConfigRecord, RecordDict
 from jaxtyping import Float32
 from pydantic import ValidationError
 from torch import Tensor
 
-from common.errors import MessageError
-from common.message.proposal import SIGNED_FIELDS, read_signed
+from common.message.proposal import NAMES_WARM, SIGNED_FIELDS, FileHash, read_signed, unreadable
 from common.message.record import (
     PARAMETER_DTYPE,
     check_hash,
@@ -31,8 +32,8 @@ from common.message.record import (
     unpack,
     unpack_about,
 )
-from common.message.signature import Signed
-from common.plan.schema import Count, Plan, Section
+from common.message.signature import Signed, sign
+from common.plan.schema import Count, Document, Plan, Section
 
 RELEASE = "query.release"  # Flower's message type
 PURPOSE = "release"
@@ -47,7 +48,7 @@ class ReleaseMember(Section):
     num_rounds: int
 
 
-class ReleaseNote(Section):
+class ReleaseNote(Document):
     """What a model is: which plan made it, in how many rounds, and with whose noise.
 
     Attributes
@@ -56,6 +57,8 @@ class ReleaseNote(Section):
         Length of the flat model.
     members
         Everyone who answered a round, without names.
+    warm_hash
+        As in the proposal: the released parameters are what moved since that file, and fit no other.
     """
 
     plan: Plan
@@ -66,6 +69,7 @@ class ReleaseNote(Section):
     released_at: datetime
     members: tuple[ReleaseMember, ...]
     software: str
+    warm_hash: FileHash | None = None
 
     @property
     def run_hash(self) -> str:
@@ -96,7 +100,15 @@ def parse_note(content: bytes) -> ReleaseNote:
     try:
         return ReleaseNote.model_validate_json(content)
     except ValidationError as error:
-        raise MessageError("A signed release cannot be read; use the same version of hansa at both ends.") from error
+        raise unreadable("A signed release", error) from error
+
+
+def note_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
+    """Say a signed note in the words of a protocol, signed anew where these are other words."""
+    note = parse_note(signed.content)
+    if protocol >= NAMES_WARM or note.warm_hash is None:
+        return signed
+    return sign(note.model_copy(update={"warm_hash": None}).to_bytes(), key, purpose=PURPOSE)
 
 
 def encode_release(release: Release) -> RecordDict:

@@ -8,7 +8,8 @@
 | `parameters`   | vector, float32    | absent               | the global model, flat                           |
 | `total`        | absent             | vector, int64        | the merchant's noised lattice sum, flat          |
 
-A reply says nothing of counts, losses or durations, and its size follows from the model's size alone.
+A reply says nothing of counts, losses or durations, and its size follows from the model's size alone. See
+docs/protocol.md §5.4.
 """
 
 from dataclasses import dataclass

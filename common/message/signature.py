@@ -1,6 +1,6 @@
 """Ed25519 signatures over bytes, each for one purpose: a signed proposal is no signed release.
 
-A key is named by the SHA-256 of its 32 public bytes, as a merchant's policy lists it.
+See docs/protocol.md §3. A key is named by the SHA-256 of its 32 public bytes, as a merchant's policy lists it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Signed:
     signature: bytes
 
 
-def sign(content: bytes, key: Ed25519PrivateKey, *, purpose: str) -> Signed:
-    """Sign bytes for one purpose."""
+def sign(content: bytes, key: Ed25519PrivateKey, *, purpose: str | None) -> Signed:
+    """Sign bytes for one purpose; None signs them bare, as privacy cards are."""
     return Signed(content, key.sign(_covered(content, purpose)))
 
 
@@ -43,13 +43,20 @@ def verify(signed: Signed, public: bytes, *, purpose: str) -> bytes:
     PrivacyError
         Somebody else signed, for another purpose, or the bytes were changed.
     """
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signed.signature, _covered(signed.content, purpose))
-    except (InvalidSignature, ValueError) as error:
+    if not is_signed(signed, public, purpose=purpose):
         raise PrivacyError(
             f"A {purpose} is not signed by this federation's coordinator as it stands; nothing of it is used."
-        ) from error
+        )
     return signed.content
+
+
+def is_signed(signed: Signed, public: bytes, *, purpose: str | None) -> bool:
+    """Whether the key with these 32 public bytes signed exactly this, for this purpose."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signed.signature, _covered(signed.content, purpose))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def public_bytes(key: Ed25519PrivateKey) -> bytes:
@@ -62,5 +69,6 @@ def name_key(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()
 
 
-def _covered(content: bytes, purpose: str) -> bytes:
-    return f"hansa {purpose}\0".encode() + content
+def _covered(content: bytes, purpose: str | None) -> bytes:
+    """Put the purpose before the bytes; those of a card are JSON, which begins with no such words."""
+    return content if purpose is None else f"hansa {purpose}\0".encode() + content

@@ -2,6 +2,7 @@
 
 Flower sends a record as several objects, each named by its SHA-256; children come before their parents here.
 This is the one file of ours that knows Flower's object format; its tests are the contract.
+See docs/protocol.md §5.6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read a plan from the text of a TOML file, and say of each fault where it stands and what would be legal."""
+"""Read what people write in TOML, plans above all, and say of each fault where it stands and what would be legal."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import difflib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from common.errors import ConfigError
-from common.plan.schema import Plan
+from common.plan.schema import NEWER, Document, Plan
+from common.schema import newer_file
+
+Form = TypeVar("Form", bound=Document)
 
 
 def read_plan(path: Path) -> Plan:
-    """Read and check a plan.
+    """Read and check a plan (docs/protocol.md §2.1).
 
     Raises
     ------
@@ -33,19 +36,53 @@ def read_plan(path: Path) -> Plan:
 
 def parse_plan(text: str, *, origin: str = "plan") -> Plan:
     """Check the text of a plan; `origin` names it in errors."""
+    return parse_toml(text, Plan, origin=origin)
+
+
+def parse_toml(text: str, form: type[Form], *, origin: str) -> Form:
+    """Check the text of a TOML file that a person writes.
+
+    Raises
+    ------
+    ConfigError
+        It is no TOML, or a key or value is not legal; `origin` names the file.
+    """
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is no TOML: {error}.") from error
     try:
-        return Plan.model_validate_json(json.dumps(values, default=str))
+        return form.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {explain_faults(error, Plan)}") from error
+        raise ConfigError(f"{origin}: {explain_faults(error, form)}") from error
+
+
+def is_newer(error: ValidationError) -> bool:
+    """Whether a later version would have understood: a schema is unknown here, or a key is and none is missing."""
+    faults = {fault["type"] for fault in error.errors()}
+    return NEWER in faults or ("extra_forbidden" in faults and "missing" not in faults)
+
+
+def refuse_newer(error: ValidationError, path: Path) -> None:
+    """Raise where a file that hansa itself wrote cannot be read because a later version wrote it.
+
+    Raises
+    ------
+    DataError
+        It did.
+    """
+    if is_newer(error):
+        raise newer_file(path) from error
 
 
 def explain_faults(error: ValidationError, root: type[BaseModel]) -> str:
-    """Say of every fault in a file that is checked as `root` which key it is, its value and what is legal."""
-    return "; ".join(_sentence(fault, root) for fault in error.errors())
+    """Say of every fault in a file that is checked as `root` which key it is, its value and what is legal.
+
+    In a file of a later schema every other fault is a consequence, and not said.
+    """
+    faults = error.errors()
+    newer = [fault for fault in faults if fault["type"] == NEWER]
+    return "; ".join(_sentence(fault, root) for fault in newer or faults)
 
 
 def _sentence(fault: Any, root: type[BaseModel]) -> str:
@@ -66,7 +103,8 @@ def _did_you_mean(location: tuple[str | int, ...], root: type[BaseModel]) -> str
         field = section.model_fields.get(str(part))
         if field is not None:  # else a place in a tuple, or a name that the plan gives
             section = _section_in(field.annotation) or section
-    names = difflib.get_close_matches(str(location[-1]), section.model_fields, n=1)
+    known = [field.alias or name for name, field in section.model_fields.items()]
+    names = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f" (did you mean {names[0]}?)" if names else ""
 
 

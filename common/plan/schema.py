@@ -1,7 +1,8 @@
 """The plan: one TOML file that says everything about a federation and nothing about one data set.
 
-A plan is frozen, strict and hashed. Every message names the plan and which of its two trainings runs, with noise
-or without, so a merchant that approved one trains under that one and no other. Unknown keys are refused, not ignored.
+A plan is frozen, strict and hashed (docs/protocol.md §2). Every message names the plan and which of its two trainings
+runs, with noise or without, so a merchant that approved one trains under that one and no other. Unknown keys are
+refused, not ignored.
 """
 
 from __future__ import annotations
@@ -9,11 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from common.plan.first_keys import FIRST_KEYS
+from common.schema import SCHEMA
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -37,6 +51,7 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
+NEWER = "newer_schema"  # the type of the fault in a document of a later schema
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
 Start = Literal["cold", "warm"]
@@ -46,9 +61,36 @@ Day = Annotated[date, BeforeValidator(_read_day)]
 
 
 class Section(BaseModel):
-    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading."""
+    """Refuse unknown keys, silent conversions, infinities and NaN; never change after reading (docs/protocol.md §1.2).
+
+    Guarantee: an optional key that is added later is written, hence hashed and sent, only where it is not at its
+    default, behind the others and in alphabetical order (docs/protocol.md §2.2).
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        written, fields = write(self), type(self).model_fields
+        always = FIRST_KEYS.get(type(self).__name__, frozenset())
+        later = sorted(
+            name
+            for name in written.keys() - always
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        )
+        return {name: written[name] for name in (*(key for key in written if key in always), *later)}
+
+
+def _require_known(schema: int) -> int:
+    if schema != SCHEMA:
+        raise PydanticCustomError(NEWER, f"this version of hansa reads schema {SCHEMA} alone; install a newer one")
+    return schema
+
+
+class Document(Section):
+    """A section that is a file or a message of its own: it may say which schema it follows; silence is schema 1."""
+
+    schema_number: Annotated[int, AfterValidator(_require_known)] = Field(SCHEMA, alias="schema")
 
 
 class Measure(Section):
@@ -299,7 +341,7 @@ class EvaluationPlan(Section):
     )
 
 
-class Plan(Section):
+class Plan(Document):
     """One federation, whole."""
 
     name: str
@@ -333,9 +375,10 @@ class Plan(Section):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON: what a merchant approves.
+        """SHA-256 of the canonical JSON: what a merchant approves (docs/protocol.md §2.2).
 
-        Keys of a section stand in their declared order, channels in the plan's own: it orders the features.
+        Keys of a section stand in their declared order, channels in the plan's own: it orders the features. A key
+        that the first version did not know is in it only where it is not at its default.
         """
         canonical = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -349,6 +392,9 @@ class Plan(Section):
         return (private and self.privacy.start) or self.federation.start
 
     def run_hash(self, *, private: bool) -> str:
-        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message."""
+        """SHA-256 of the plan and of which of its two trainings runs: what stands on every message.
+
+        See docs/protocol.md §2.3.
+        """
         section = "privacy" if private else "federation"
         return hashlib.sha256(f"{self.hash} {section}.training".encode()).hexdigest()

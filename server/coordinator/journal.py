@@ -1,4 +1,7 @@
-"""One JSON line for each round that was tried: who was asked, who answered, why the others did not count."""
+"""One JSON line for each round that was tried: who was asked, who answered, why the others did not count.
+
+See docs/protocol.md §8.4.
+"""
 
 from __future__ import annotations
 

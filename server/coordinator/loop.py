@@ -25,14 +25,15 @@ from common.errors import DataError, HansaError, MessageError
 from common.file import write_whole
 from common.message import proposal as proposals
 from common.message import release as releases
-from common.message.proposal import Proposal, decode_terms, encode_signed, parse_proposal
+from common.message.proposal import Proposal, decode_terms, encode_signed, parse_proposal, proposal_in
 from common.message.record import hash_vector
-from common.message.release import Release, ReleaseMember, ReleaseNote, decode_receipt, encode_release
+from common.message.release import Release, ReleaseMember, ReleaseNote, decode_receipt, encode_release, note_in
 from common.message.signature import sign
 from common.model.demand_gru import get_vector
-from common.model.warm.start import start_without_data
+from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
+from common.schema import SCHEMA
 from server.coordinator.journal import Journal
 from server.coordinator.mailbox import Mailbox, Reply
 from server.folder import CoordinatorFolder
@@ -137,7 +138,7 @@ class Coordinator:
         answered = {terms.member for terms in self._registry.terms(session.launch.number)}
         for member in members.values():
             if member.name not in answered and self._may_ask(member, proposals.PROPOSAL, session.launch.run_hash):
-                content = encode_signed(session.launch.signed)
+                content = encode_signed(proposal_in(member.protocol, session.launch.signed, self._key))
                 self._post(member, proposals.PROPOSAL, session.launch.run_hash, content, INVITE_SECONDS)
 
     def _may_ask(self, member: Member, message_type: str, what: str) -> bool:
@@ -198,6 +199,7 @@ class Coordinator:
         folder = self._home.launch(launch.number)
         folder.mkdir(parents=True, exist_ok=True)
         proposal = parse_proposal(launch.signed.content)
+        require_same_warm(proposal.plan, private=proposal.private, warm_hash=proposal.warm_hash)
         state = start_state(start_vector(proposal.plan, private=proposal.private))
         if (folder / "checkpoint.safetensors").exists():
             state = load_checkpoint(
@@ -319,10 +321,11 @@ class Coordinator:
                 if terms.size_class is not None and terms.noise_multiplier is not None and terms.num_rounds
             ),
             software=f"hansa {version('hansa')}",
+            warm_hash=session.proposal.warm_hash,
         )
         file = f"{launch.run_hash}.safetensors"
         self._home.models.mkdir(exist_ok=True)
-        write_whole(self._home.models / file, save({"parameters": parameters}))
+        write_whole(self._home.models / file, save({"parameters": parameters}, {"schema": str(SCHEMA)}))
         self._registry.add_model(
             sign(note.to_bytes(), self._key, purpose=releases.PURPOSE),
             model_hash=model_hash,
@@ -345,8 +348,9 @@ class Coordinator:
                 if self._may_ask(members[name], releases.RELEASE, model.model_hash)
             ]
             if asked:  # else the file is not even read: this is looked at in every turn
-                content = encode_release(Release(model.signed, read_parameters(self._home, model)))
+                parameters = read_parameters(self._home, model)
                 for member in asked:
+                    content = encode_release(Release(note_in(member.protocol, model.signed, self._key), parameters))
                     self._post(member, releases.RELEASE, model.model_hash, content, DELIVERY_SECONDS)
 
     def _take_receipt(self, reply: Reply, *, model_hash: str) -> None:

@@ -30,6 +30,7 @@ def gather_status(home: CoordinatorFolder, registry: Registry) -> dict[str, Any]
                 "size_class": member.size_class,
                 "enrolled_at": member.enrolled_at,
                 "revoked_at": member.revoked_at,
+                "protocol": member.protocol,
             }
             for member in registry.members()
         ],

@@ -6,7 +6,8 @@ So the SuperLink listens on loopback, and this passes on
 - only to the paths in `PASSED`: a daemon neither registers itself nor fetches code;
 - only from a certificate that this federation's authority signed and that is enrolled and not revoked;
 - only with the node key that was enrolled together with that certificate;
-- only so much: sizes and rates are bounded, for each merchant by itself.
+- only so much: sizes and rates are bounded, for each merchant by itself;
+- only in a protocol that both ends speak, which the coordinator is told of (docs/protocol.md §5.1).
 
 A refusal is one status and one word; why is in the log.
 """
@@ -35,6 +36,8 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
+from common.errors import DataError
+from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.registry.registry import Member, Registry
 
@@ -60,6 +63,7 @@ UPSTREAM_SECONDS = 30.0
 BURST_SECONDS = 5.0  # of the allowed rate, at once
 MOST_CONNECTIONS = 4096
 LOOK_SECONDS = 0.5  # how often the registry is looked at for revocations
+NOTE_SECONDS = 5.0  # how often a member may be noted to speak another protocol than before
 
 
 class CertificateProtocol(H11Protocol):
@@ -107,6 +111,7 @@ class Doorkeeper:
         self._rate = requests_per_second
         self._members: Mapping[str, Member] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._noted_at: dict[str, float] = {}
         self._version: int | None = None
         self._looked_at = 0.0
 
@@ -123,7 +128,22 @@ class Doorkeeper:
             return 403, f"{member.name} with another node key than its own"
         if not self._buckets.setdefault(member.name, _Bucket(float(self._rate))).take():
             return 429, f"{member.name}, who asks too often"
+        protocol = choose_protocol(read_spoken(headers.get(HEADER)))
+        if protocol is None:
+            return 426, f"{member.name}, whose version of hansa speaks no protocol of this one"
+        self._note(member, protocol)
         return 200, ""
+
+    def _note(self, member: Member, protocol: int) -> None:
+        """Tell the coordinator what a member speaks, where that is news; seldom, for writing takes the disk."""
+        now = time.monotonic()
+        if protocol != member.protocol and now - self._noted_at.get(member.name, -NOTE_SECONDS) >= NOTE_SECONDS:
+            self._noted_at[member.name] = now
+            try:
+                self._registry.note_protocol(member.name, protocol)
+            except DataError as error:  # tried again at a later request; a full disk closes no door
+                LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
+            self._version = None  # a connection's own writes do not change its data_version
 
     def _find(self, certificate: str) -> Member | None:
         now = time.monotonic()
@@ -193,13 +213,13 @@ async def _pass_on(upstream: httpx.AsyncClient, request: Request, body: bytes) -
         LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
         return Response("unavailable", status_code=503)
     kept = {name: value for name, value in answer.headers.items() if name in HEADERS or name.startswith("flwr-")}
-    return Response(answer.content, status_code=answer.status_code, headers=kept)
+    return Response(answer.content, status_code=answer.status_code, headers=kept | {HEADER: write_spoken()})
 
 
 def _refuse(request: Request, status: int, reason: str) -> Response:
     host = request.client.host if request.client else "?"
     LOGGER.warning("Refused %d from %s: %s", status, host, reason)
-    return Response("refused", status_code=status)
+    return Response("refused", status_code=status, headers={HEADER: write_spoken()})
 
 
 def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:

@@ -11,7 +11,6 @@ where that one is killed: the kernel sees to it.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import logging
 import os
 import signal
@@ -24,10 +23,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from certs.authority import read_certificate
 from common.errors import ConfigError, HansaError
+from common.lock import hold
 from server.folder import CoordinatorFolder, Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Supervisor:
 
     def __init__(self, home: CoordinatorFolder, settings: Settings) -> None:
         _require_valid(home.authority / "server.pem")
-        self._lock = _lock(home.folder / "up.lock")
+        self._lock = hold(home.folder / "up.lock", taken=f"{home.folder} is up already; stop that one first.")
         for port, host in ((settings.superlink_port, "127.0.0.1"), (settings.gateway_port, settings.bind)):
             require_free(host, port)
         home.logs.mkdir(exist_ok=True)
@@ -219,18 +219,6 @@ def _require_valid(path: Path) -> None:
             f"{certificate.not_valid_after_utc:%Y-%m-%d}, and it is {now:%Y-%m-%d %H:%M}; set the clock right, or "
             "renew it with: hansa-server renew"
         )
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold the folder for this process; the kernel lets go when it ends, however it ends."""
-    try:
-        file = path.open("w")
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigError(f"{path.parent} is up already; stop that one first.") from error
-    except OSError as error:
-        raise ConfigError(f"Cannot write in {path.parent}: {error.strerror}; choose a folder of your own.") from error
-    return file
 
 
 def _die_with_parent() -> None:

@@ -9,6 +9,7 @@ process. Models themselves are files beside it (safetensors).
     answer     launch, member, round: a noised sum has arrived, whether or not a step came of it
     model      launch, the signed note, its file
     receipt    model, member: the model is on the merchant's disk
+    speaks     member: the highest protocol that both ends speak, where the gateway has heard of one
 """
 
 from __future__ import annotations
@@ -22,38 +23,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from certs.request import JoinRequest
+from common.database import migrate
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
+from server.registry.table import STEPS
 
 BUSY_SECONDS = 30.0
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS member (
-    name TEXT PRIMARY KEY, size_class INTEGER NOT NULL, certificate TEXT NOT NULL UNIQUE, node_key TEXT NOT NULL UNIQUE,
-    node_id TEXT, enrolled_at TEXT NOT NULL, revoked_at TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS launch (
-    number INTEGER PRIMARY KEY, run_hash TEXT NOT NULL UNIQUE, plan TEXT NOT NULL, content BLOB NOT NULL,
-    signature BLOB NOT NULL, quorum INTEGER NOT NULL, round_seconds REAL NOT NULL, num_rounds INTEGER NOT NULL,
-    round_number INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
-    launched_at TEXT NOT NULL, changed_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS terms (
-    launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
-    size_class INTEGER, noise_multiplier REAL, answered_at TEXT NOT NULL, PRIMARY KEY (launch, member)
-) STRICT;
-CREATE TABLE IF NOT EXISTS answer (
-    launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
-    round_number INTEGER NOT NULL, PRIMARY KEY (launch, member, round_number)
-) STRICT;
-CREATE TABLE IF NOT EXISTS model (
-    model_hash TEXT PRIMARY KEY, launch INTEGER NOT NULL REFERENCES launch (number), round_number INTEGER NOT NULL,
-    content BLOB NOT NULL, signature BLOB NOT NULL, file TEXT NOT NULL, released_at TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS receipt (
-    model_hash TEXT NOT NULL REFERENCES model (model_hash), member TEXT NOT NULL REFERENCES member (name),
-    arrived_at TEXT NOT NULL, PRIMARY KEY (model_hash, member)
-) STRICT;
-"""
 
 
 class State(StrEnum):
@@ -75,6 +50,7 @@ class Member:
     node_id: int | None
     enrolled_at: str
     revoked_at: str | None
+    protocol: int
 
     @property
     def is_welcome(self) -> bool:
@@ -128,8 +104,8 @@ class Registry:
 
     Raises
     ------
-    ConfigError
-        The file cannot be opened or written.
+    DataError
+        The file cannot be opened or written, or a later version of hansa wrote it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -137,10 +113,18 @@ class Registry:
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
+        try:
+            self._set_up()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self) -> None:
+        with self._translated():
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.executescript(SCHEMA)
+            migrate(self._connection, STEPS, path=self._path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -155,7 +139,11 @@ class Registry:
 
     def members(self) -> list[Member]:
         """Everyone who was ever enrolled, in order."""
-        return [_member(row) for row in self._rows("SELECT * FROM member ORDER BY enrolled_at, name")]
+        rows = self._rows(
+            "SELECT member.*, coalesce(speaks.protocol, 1) AS protocol FROM member "
+            "LEFT JOIN speaks ON speaks.member = member.name ORDER BY enrolled_at, name"
+        )
+        return [_member(row) for row in rows]
 
     def enroll(self, request: JoinRequest, *, certificate: str) -> None:
         """Add a member, or give one that is there its new certificate; its name and node key stay together.
@@ -193,6 +181,14 @@ class Registry:
     def note_node(self, name: str, node_id: int | None) -> None:
         """Remember under which number Flower knows a member."""
         self._write("UPDATE member SET node_id = ? WHERE name = ?", (None if node_id is None else str(node_id), name))
+
+    def note_protocol(self, name: str, protocol: int) -> None:
+        """Remember the highest protocol that a member and this version both speak."""
+        self._write(
+            "INSERT INTO speaks (member, protocol) VALUES (?, ?) "
+            "ON CONFLICT (member) DO UPDATE SET protocol = excluded.protocol",
+            (name, protocol),
+        )
 
     # launches
 

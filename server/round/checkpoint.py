@@ -1,7 +1,7 @@
 """The server's state on disk: one safetensors file that is there whole or not at all.
 
 The file's metadata names the plan, the round, and a SHA-256 over these and the tensors, since safetensors
-itself does not notice a flipped bit.
+itself does not notice a flipped bit. See docs/protocol.md §8.3.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from common.errors import ConfigError, DataError
 from common.file import write_whole
+from common.schema import SCHEMA, require_schema
 from server.round.optimizer import ServerState
 
 TENSORS = ("parameters", "first_moment", "second_moment", "average")
@@ -40,7 +41,7 @@ def save_checkpoint(state: ServerState, path: Path, *, plan_hash: str) -> None:
         The disk is full, or the folder cannot be written.
     """
     tensors = {name: getattr(state, name).contiguous() for name in TENSORS}
-    metadata = {"plan_hash": plan_hash, "round_number": str(state.round_number)}
+    metadata = {"schema": str(SCHEMA), "plan_hash": plan_hash, "round_number": str(state.round_number)}
     metadata["sha256"] = _hash(tensors, metadata)
     write_whole(path, save(tensors, metadata))
 
@@ -65,7 +66,7 @@ def load_checkpoint(path: Path, *, plan_hash: str, size: int) -> ServerState:
     Raises
     ------
     DataError
-        If there is no such file, or it is damaged.
+        If there is no such file, it is damaged, or a later version wrote it.
     ConfigError
         If the file belongs to another plan.
     """
@@ -77,6 +78,7 @@ def load_checkpoint(path: Path, *, plan_hash: str, size: int) -> ServerState:
         raise DataError(f"There is no checkpoint {path}; start the run from its first round.") from error
     except (SafetensorError, OSError) as error:
         raise _damage(path) from error
+    require_schema(metadata.pop("schema", SCHEMA), origin=path)
     if not _is_whole(tensors, metadata):
         raise _damage(path)
     if metadata["plan_hash"] != plan_hash or len(tensors["parameters"]) != size:

@@ -1,7 +1,7 @@
 """The folder of a run: what is written where, so that an interrupted run goes on.
 
 plan.json                                the plan with every default filled in
-run.json                                 plan hash, seed, command line
+run.json                                 plan hash, seed, schema, command line; see docs/protocol.md §9
 summary.json                             see `simulation.evaluation.summary`
 history.json                             see `simulation.evaluation.history`
 report.html                              the page that answers, see `simulation.report`
@@ -27,11 +27,12 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 
 from common.errors import ConfigError, DataError
+from common.file import replace_file
 from common.forecast.metric import QUANTILE_LEVELS, Forecast
 from common.plan.schema import Plan
 from simulation.origin.origin import Trial
 
-FORMAT = 3  # of the parts: 2 told stages apart, and named several candidates per choice; 3 knows the busiest
+RUN_SCHEMA = 3  # of the parts: 2 told stages apart, and named several candidates per choice; 3 knows the busiest
 Stage = Literal["whole", "rehearsal", "served"]
 
 
@@ -73,7 +74,7 @@ class RunFolder:
             The folder holds a run and `resume` is off, or it holds another plan's or seed's run, or it cannot be
             written to.
         """
-        identity = {"plan_hash": plan.hash, "seed": seed, "format": FORMAT}
+        identity = {"plan_hash": plan.hash, "seed": seed, "schema": RUN_SCHEMA}
         try:
             if self._holds_run():
                 self._require_same(identity, resume=resume)
@@ -93,6 +94,7 @@ class RunFolder:
         if not resume:
             raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
         there = json.loads((self.path / "run.json").read_text())
+        there.setdefault("schema", there.get("format"))  # as the first version of hansa called it
         if {key: there.get(key) for key in identity} != identity:
             raise ConfigError(
                 f"{self.path} holds a run of another plan, seed or version of hansa; choose another --out, or run it "
@@ -113,9 +115,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file that is there whole or not at all."""
-        partial = self.path / f"{name}.partial"
-        partial.write_text(text)
-        partial.replace(self.path / name)
+        replace_file(self.path / name, text.encode())
 
     def read_part(self, part: Part) -> dict[str, Any] | None:
         """Scores of a finished part; None where it is not finished."""

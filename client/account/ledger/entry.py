@@ -1,7 +1,7 @@
 """The three kinds of line in a ledger, and the chain of hashes that holds them together.
 
 A line is JSON; its hash is SHA-256 over the hash of the line before and the line itself. Whoever knows the last
-hash, the head, knows whether any line before it was changed, dropped, added or moved.
+hash, the head, knows whether any line before it was changed, dropped, added or moved. See docs/protocol.md §6.
 """
 
 from __future__ import annotations

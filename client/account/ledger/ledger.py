@@ -6,6 +6,8 @@ and sync is the point. The sealed message stands in the same transaction as the 
 
     entry    number, line, head    every line that was ever written; see `client.account.ledger.entry`
     message  spend, content        the bytes that were sealed for a spend, at most one message each
+
+See docs/protocol.md §6.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from client.account.answer_log import round_is_over
 from client.account.ledger.balance import Account, accounts_of, require_room
 from client.account.ledger.entry import START, Entry, Opening, Seal, Spend, chain, read_entry, write_entry
 from client.account.policy import Budget
+from common.database import Step, migrate
 from common.errors import PrivacyError
 from common.file import sync_folder
 from common.plan.schema import Unit
@@ -38,6 +41,9 @@ CREATE TRIGGER entry_remains BEFORE DELETE ON entry BEGIN SELECT RAISE (ABORT, '
 CREATE TRIGGER message_stays BEFORE UPDATE ON message BEGIN SELECT RAISE (ABORT, 'append-only'); END;
 CREATE TRIGGER message_remains BEFORE DELETE ON message BEGIN SELECT RAISE (ABORT, 'append-only'); END;
 """
+# A ledger of version 0 is one of version 1 that does not say so. Looking for a line keeps a file that holds no ledger
+# from becoming an empty one: a migration never makes a table, since that would forget what was spent.
+STEPS: tuple[Step, ...] = (("SELECT number FROM entry LIMIT 1", "SELECT spend FROM message LIMIT 1"),)
 
 
 class Ledger:
@@ -52,6 +58,8 @@ class Ledger:
     ------
     PrivacyError
         There is no such file, or a line in it was changed: nothing may be spent then.
+    DataError
+        A later version of hansa wrote it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,9 +76,18 @@ class Ledger:
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+        try:
+            self._set_up()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self) -> None:
+        with self._translated():
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
+            migrate(self._connection, STEPS, path=self.path)
         self._catch_up()
 
     def close(self) -> None:
@@ -314,7 +331,7 @@ def create_ledger(path: Path) -> None:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(SCHEMA)
+            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {len(STEPS)}; COMMIT;")
         sync_folder(path.parent)
     except FileExistsError as error:
         raise PrivacyError(f"There is a ledger {path} already; what was spent stays spent.") from error

@@ -3,10 +3,14 @@
 A warm model has seen invented demand only (`simulation.synthetic.pretraining`), so it costs no privacy. It knows the
 columns that every plan has (the entity's own past, open days, the calendar, the anchor's regime). A plan's own
 channels, covariates and attributes have no weights in it: they begin at zero, hence without a say, and are learned.
+
+What a plan's training leaves as the warm model has it is never sent, so both ends must have the very same file: its
+hash is in what the coordinator signs (docs/protocol.md §4).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from common.errors import ConfigError, DataError
 from common.model.demand_gru import DemandGRU, freeze, make_model
 from common.model.features import Series, build_series
 from common.plan.schema import ModelPlan, Plan
+from common.schema import SCHEMA, require_schema
 
 FOLDER = Path(__file__).parent
 OWN_SCALE = 4.0  # of columns that only the plan has, before the last layer: features are logarithms over 4 or 8
@@ -34,7 +39,11 @@ def warm_path(plan: ModelPlan) -> Path:
 
 def save_warm(model: DemandGRU, series: Series, path: Path) -> None:
     """Write a model with the names of the columns that it was trained on."""
-    metadata = {"names": json.dumps(series.names), "future_names": json.dumps(series.future_names)}
+    metadata = {
+        "schema": str(SCHEMA),
+        "names": json.dumps(series.names),
+        "future_names": json.dumps(series.future_names),
+    }
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata)
 
 
@@ -73,18 +82,58 @@ def start_without_data(plan: Plan, *, private: bool) -> DemandGRU:
     return start_training(plan, series, seed=0, private=private)
 
 
-def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
+def hash_warm(plan: Plan, *, private: bool) -> str | None:
+    """Return the SHA-256 of the file that a plan's training starts from; None where it starts cold.
+
+    Raises
+    ------
+    ConfigError
+        There is no warm model of this shape.
+    """
+    if plan.start(private=private) != "warm":
+        return None
+    path = warm_path(plan.model)
+    _require_file(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def require_same_warm(plan: Plan, *, private: bool, warm_hash: str | None) -> None:
+    """Refuse to train or forecast from another public model than the one that the coordinator signed.
+
+    Parameters
+    ----------
+    warm_hash
+        As signed; None where the coordinator is of a version that does not name it.
+
+    Raises
+    ------
+    ConfigError
+        The installed one is another, or there is none.
+    """
+    if warm_hash is not None and warm_hash != (here := hash_warm(plan, private=private)):
+        raise ConfigError(
+            f"The plan {plan.name[:60]!r} starts from the public model {warm_hash[:12]}, installed here is "
+            f"{here[:12] if here else 'none for it'}; install the coordinator's version of hansa."
+        )
+
+
+def _require_file(path: Path) -> None:
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
         raise ConfigError(
             f"There is no warm model of the shape {path.stem}, only {there or 'none'}; "
             "make one with `hansa-sim warm PLAN`, or start cold."
         )
+
+
+def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
+    _require_file(path)
     try:
         with safe_open(path, framework="pt") as file:
+            require_schema(file.metadata().get("schema", SCHEMA), origin=path)
             names, future_names = (json.loads(file.metadata()[key]) for key in ("names", "future_names"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path} is damaged or no warm model; make it again with `hansa-sim warm PLAN`.") from error
     columns = {
         "encoder.weight_ih_l0": _places(names, series.names),

@@ -28,6 +28,7 @@ from client.daemon.gateway_client import (
     read_clock,
 )
 from common.errors import MessageError
+from common.message.protocol import HEADER
 from fleet.superlink import Coordinator, SuperLink, free_port, make_superlink
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")  # Flower's old name for its way to pack a FAB
@@ -195,6 +196,7 @@ class Gateway:
     body: bytes = b""
     endless: bool = False
     asked: list[str] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -224,6 +226,7 @@ def serving(folder: Path, hosts: list[str], *, days: int = 100) -> Iterator[Gate
 
         def do_POST(self) -> None:
             gateway.asked.append(self.path)
+            gateway.told = {name.lower(): value for name, value in self.headers.items()}
             self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(gateway.status)
             for name, value in gateway.headers.items():
@@ -373,3 +376,25 @@ def test_the_gateways_clock_can_be_read(gateway: Gateway, tmp_path: Path) -> Non
     told = read_clock(gateway.address, caller.context)
     assert told is not None
     assert told.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("spoken", "word"), [("3-4", "this one is older and has to be"), ("7-7", "this one is older and has to be")]
+)
+def test_a_gateway_that_speaks_no_protocol_of_ours_is_one_sentence(
+    gateway: Gateway, calling: GatewayClient, tmp_path: Path, spoken: str, word: str
+) -> None:
+    gateway.headers, gateway.status = {HEADER: spoken}, 426
+    caller = make_caller(tmp_path / "other", gateway.authority)
+    for ask in (calling.pull, calling.connect, lambda: read_clock(gateway.address, caller.context)):
+        with pytest.raises(Refused, match=f"speaks protocols {spoken}, this version of hansa 1-2; {word}"):
+            ask()
+
+
+@pytest.mark.parametrize("spoken", [None, "1-1", "1-2", "2-9"])
+def test_a_gateway_that_speaks_one_of_ours_or_says_nothing_is_asked(
+    gateway: Gateway, calling: GatewayClient, spoken: str | None
+) -> None:
+    gateway.headers = {} if spoken is None else {HEADER: spoken}
+    assert calling.pull() is None
+    assert gateway.told[HEADER] == "1-2"

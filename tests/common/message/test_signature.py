@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.errors import PrivacyError
-from common.message.signature import SIGNATURE_BYTES, Signed, name_key, public_bytes, sign, verify
+from common.message.signature import SIGNATURE_BYTES, Signed, is_signed, name_key, public_bytes, sign, verify
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = public_bytes(KEY)
@@ -38,3 +38,11 @@ def test_a_key_is_named_by_its_hash() -> None:
 def test_what_is_no_key_verifies_nothing() -> None:
     with pytest.raises(PrivacyError):
         verify(sign(b"content", KEY, purpose="proposal"), b"short", purpose="proposal")
+
+
+def test_bare_bytes_are_signed_for_no_purpose_and_no_purpose_is_taken_for_another() -> None:
+    bare, proposal = sign(b"{}", KEY, purpose=None), sign(b"{}", KEY, purpose="proposal")
+    assert is_signed(bare, public_bytes(KEY), purpose=None)
+    assert not is_signed(bare, public_bytes(KEY), purpose="proposal")
+    assert not is_signed(proposal, public_bytes(KEY), purpose=None)
+    assert not is_signed(bare, b"too short", purpose=None)

@@ -40,7 +40,7 @@ def test_an_empty_folder_takes_a_run_with_or_without_resume(folder, make_plan):
     assert json.loads((folder.path / "run.json").read_text()) == {
         "plan_hash": make_plan().hash,
         "seed": 1,
-        "format": 3,
+        "schema": 3,
         "command": "hansa-sim run",
     }
 

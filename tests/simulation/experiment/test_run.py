@@ -111,7 +111,7 @@ def test_a_run_leaves_every_file_that_it_promises(run, write_plan, tables):
     assert all(tensor.isfinite().all() for path in (out / "models").iterdir() for tensor in load_file(path).values())
     for method in plan.evaluation.methods:
         assert list((out / f"tensorboard/{method}-2024-02-06-0").glob("events.out.tfevents.*"))
-    assert not list(out.rglob("*.partial"))
+    assert not list(out.rglob("*.new"))
     assert not list(out.rglob("*.state.safetensors"))
 
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,15 @@ from common.errors import ConfigError, DataError
 from common.model.demand_gru import get_vector, make_model, standardise
 from common.model.features import build_series, cut_forecast
 from common.model.warm import start
-from common.model.warm.start import OWN_SCALE, save_warm, start_model, start_training, warm_path
+from common.model.warm.start import (
+    OWN_SCALE,
+    hash_warm,
+    require_same_warm,
+    save_warm,
+    start_model,
+    start_training,
+    warm_path,
+)
 from common.plan.reading import read_plan
 
 
@@ -132,3 +142,23 @@ def test_columns_that_only_the_plan_has_are_scaled_by_a_constant_before_the_last
     assert warm.center.tolist() == pytest.approx([0.3 if there else 0.0 for there in known])
     with torch.no_grad():
         torch.testing.assert_close(warm(cut_forecast(richer)), model(cut_forecast(series)), rtol=1e-5, atol=1e-6)
+
+
+def test_the_hash_of_the_public_model_is_that_of_its_file_and_another_file_is_refused(
+    folder, make_plan, make_series, make_awake_model
+):
+    series = make_series()
+    plan = make_plan(federation={"start": "warm"}, privacy={"start": "cold"})
+    with pytest.raises(ConfigError, match="no warm model of the shape"):
+        hash_warm(plan, private=False)
+    save_warm(make_awake_model(series).float(), series, warm_path(plan.model))
+    signed = hash_warm(plan, private=False)
+    assert signed == hashlib.sha256(warm_path(plan.model).read_bytes()).hexdigest()
+    assert hash_warm(plan, private=True) is None
+    require_same_warm(plan, private=False, warm_hash=signed)
+    require_same_warm(plan, private=False, warm_hash=None)
+    with pytest.raises(ConfigError, match="installed here is none for it; install the coordinator's version"):
+        require_same_warm(plan, private=True, warm_hash=signed)
+    warm_path(plan.model).write_bytes(warm_path(plan.model).read_bytes()[:-1] + b"?")
+    with pytest.raises(ConfigError, match=f"public model {signed[:12]}, installed here is [0-9a-f]{{12}};"):
+        require_same_warm(plan, private=False, warm_hash=signed)

@@ -1,0 +1,33 @@
+"""Which forms of the messages an end speaks, and the highest that both do (docs/protocol.md §5.1).
+
+The numbers travel as a header of every request to the gateway and of every answer of it. An end from before there
+were numbers neither sends the header nor looks at it; it speaks protocol 1.
+
+    1    as first released
+    2    a proposal and a release name the public model that training starts from
+"""
+
+from __future__ import annotations
+
+import re
+
+HEADER = "hansa-protocol"
+FIRST = range(1, 2)
+SPOKEN = range(1, 3)
+
+
+def write_spoken(spoken: range = SPOKEN) -> str:
+    """Write what is spoken, lowest and highest, as the header's value."""
+    return f"{spoken[0]}-{spoken[-1]}"
+
+
+def read_spoken(header: str | None) -> range:
+    """Read what the other end speaks; who does not say it in this form speaks protocol 1."""
+    found = re.fullmatch(r"([1-9]\d{0,3})-([1-9]\d{0,3})", header or "")
+    spoken = range(int(found[1]), int(found[2]) + 1) if found else FIRST
+    return spoken or FIRST
+
+
+def choose_protocol(theirs: range, ours: range = SPOKEN) -> int | None:
+    """Return the highest number that both ends speak; None where there is none."""
+    return max(set(theirs) & set(ours), default=None)

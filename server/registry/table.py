@@ -1,0 +1,57 @@
+"""The tables of a coordinator's registry, as steps from one version of the file to the next (docs/protocol.md §8.2).
+
+The first version of hansa wrote the tables of the first step and no version: "if not exists" is for its files.
+"""
+
+from __future__ import annotations
+
+from common.database import Step
+
+FIRST: Step = (
+    """
+    CREATE TABLE IF NOT EXISTS member (
+        name TEXT PRIMARY KEY, size_class INTEGER NOT NULL, certificate TEXT NOT NULL UNIQUE,
+        node_key TEXT NOT NULL UNIQUE, node_id TEXT, enrolled_at TEXT NOT NULL, revoked_at TEXT
+    ) STRICT
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS launch (
+        number INTEGER PRIMARY KEY, run_hash TEXT NOT NULL UNIQUE, plan TEXT NOT NULL, content BLOB NOT NULL,
+        signature BLOB NOT NULL, quorum INTEGER NOT NULL, round_seconds REAL NOT NULL, num_rounds INTEGER NOT NULL,
+        round_number INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+        launched_at TEXT NOT NULL, changed_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS terms (
+        launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
+        size_class INTEGER, noise_multiplier REAL, answered_at TEXT NOT NULL, PRIMARY KEY (launch, member)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS answer (
+        launch INTEGER NOT NULL REFERENCES launch (number), member TEXT NOT NULL REFERENCES member (name),
+        round_number INTEGER NOT NULL, PRIMARY KEY (launch, member, round_number)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS model (
+        model_hash TEXT PRIMARY KEY, launch INTEGER NOT NULL REFERENCES launch (number), round_number INTEGER NOT NULL,
+        content BLOB NOT NULL, signature BLOB NOT NULL, file TEXT NOT NULL, released_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS receipt (
+        model_hash TEXT NOT NULL REFERENCES model (model_hash), member TEXT NOT NULL REFERENCES member (name),
+        arrived_at TEXT NOT NULL, PRIMARY KEY (model_hash, member)
+    ) STRICT
+    """,
+)
+SPEAKS: Step = (
+    """
+    CREATE TABLE speaks (
+        member TEXT PRIMARY KEY REFERENCES member (name), protocol INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+STEPS = (FIRST, SPEAKS)
