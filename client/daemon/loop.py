@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Context, Message, RecordDict
 
-from client.account.agreement import DECLINED
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.daemon.gateway_client import (
@@ -37,6 +36,7 @@ from client.daemon.membership import JoinedFederation
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from common.errors import HansaError, MessageError
+from common.message.decline import decline
 
 if TYPE_CHECKING:
     from flwr.clientapp import ClientApp
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ class Daemon:
             error = None if reply.has_content() else "A message was declined; the log says why."
         except MessageError as refusal:
             LOGGER.warning("Refused: %s", refusal)
-            reply, error = _decline(envelope.message), str(refusal)
+            reply, error = decline(envelope.message), str(refusal)
         except MessageOver as over:
             LOGGER.warning("%s", over)
             return
@@ -197,14 +196,15 @@ class Daemon:
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
         if self._handlers is None:
             self._handlers = self._workplace.open_desk()
-        _, app = self._handlers
+        handlers, app = self._handlers
+        handlers.deadline = message.metadata.created_at + message.metadata.ttl
         try:
             return app(message, context)
         except HansaError:
-            return _decline(message)
+            return decline(message)
         except Exception as error:  # of Flower, for a type of message that nobody answers
             LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)
-            return _decline(message)
+            return decline(message)
 
     def _retried(self, envelope: Envelope, until: float) -> Message:
         retry = _Backoff()
@@ -288,7 +288,3 @@ class _Backoff:
 
 def _jitter(seconds: float) -> float:
     return seconds * (0.5 + secrets.randbelow(500) / 1000)
-
-
-def _decline(message: Message) -> Message:
-    return Message(Error(CLIENT_RAISED, DECLINED), reply_to=message)

@@ -87,7 +87,7 @@ def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch
         "quorum": launch.quorum,
         "accepted": [vars(found) for found in terms if found.size_class is not None],
         "epsilon_by_size_class": _epsilons(terms),
-        "declined": sorted({line["member"] for line in lines if line["event"] == "declined"}),
+        "declined": [found.member for found in terms if found.size_class is None],
         "last_rounds": [line for line in lines if line["event"] in ("round", "missed")][-LAST_ROUNDS:],
     }
 
