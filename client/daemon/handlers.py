@@ -142,7 +142,7 @@ class Handlers:
         """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
         reading = self._start_reading(proposed.run_hash, agreement)
         if reading.is_done(within_seconds=PATIENCE_SECONDS):
-            reading.result(until=0.0)
+            reading.result(is_over=lambda: True)
         else:
             LOGGER.info("Reading the data of plan=%s takes long; its first round waits for it", _word(proposed.plan))
 
@@ -175,7 +175,7 @@ class Handlers:
         if self._open is None or self._open[0] != run_hash or self._open[1].has_failed:
             self._start_reading(run_hash, agreement)
         assert self._open is not None  # noqa: S101  for mypy: just begun
-        return self._open[1].result(until=self.deadline)
+        return self._open[1].result(is_over=lambda: time.time() > self.deadline)
 
     def _start_reading(self, run_hash: str, agreement: Agreement) -> Reading[Answers]:
         """Begin to read the data of a plan, in place of another plan's; one file is read at a time."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from common.errors import MessageError
 
 Read = TypeVar("Read")
+LOOK_SECONDS = 0.5
 
 
 class Reading(Generic[Read]):
@@ -44,21 +44,17 @@ class Reading(Generic[Read]):
         """Wait so long for the end, and say whether it has come."""
         return self._done.wait(max(within_seconds, 0.0))
 
-    def result(self, *, until: float) -> Read:
-        """Wait for what was read.
-
-        Parameters
-        ----------
-        until
-            By the wall clock.
+    def result(self, *, is_over: Callable[[], bool]) -> Read:
+        """Wait for what was read, until `is_over` says that nobody waits any more; it is asked every half second.
 
         Raises
         ------
         MessageError
             It takes longer.
         """
-        if not self.is_done(within_seconds=min(until - time.time(), threading.TIMEOUT_MAX)):
-            raise MessageError("The data is still being read, and nobody waits for this answer any more.")
+        while not self.is_done(within_seconds=LOOK_SECONDS):
+            if is_over():
+                raise MessageError("The data is still being read, and nobody waits for this answer any more.")
         if self._error is not None:
             raise self._error
         assert self._result is not None  # noqa: S101  for mypy: it ended without an error

@@ -127,7 +127,8 @@ def _draw_launch(launch: dict[str, Any]) -> Table:
         f"{size_class}: {'no noise' if epsilon is None else epsilon}"
         for size_class, epsilon in launch["epsilon_by_size_class"].items()
     )
-    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}"
+    declined = f"; declined: {', '.join(launch['declined'])}" if launch["declined"] else ""
+    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}{declined}"
     return table
 
 

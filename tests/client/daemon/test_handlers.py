@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -125,3 +126,16 @@ def test_the_data_is_read_once_for_all_rounds(merchant: Handlers, plan: Plan, mo
     for number in (1, 2, 3):
         merchant.answer(ask_round(plan, number))
     assert read == [plan.name]
+
+
+def test_whoever_stops_the_daemon_does_not_wait_for_the_data(
+    merchant: Handlers, plan: Plan, gate: threading.Event
+) -> None:
+    merchant.consider(propose(plan))
+    merchant.deadline = time.time() + 30
+    threading.Timer(0.3, lambda: setattr(merchant, "deadline", -math.inf)).start()  # what Daemon.stop does
+    began = time.monotonic()
+    with pytest.raises(MessageError, match="still being read"):
+        merchant.answer(ask_round(plan))
+    assert time.monotonic() - began < 10
+    gate.set()

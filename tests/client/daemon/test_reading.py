@@ -12,9 +12,9 @@ def test_what_was_read_is_given_to_whoever_waits_long_enough() -> None:
     reading = Reading(lambda: gate.wait(20))
     assert not reading.is_done(within_seconds=0.05)
     with pytest.raises(MessageError, match="still being read"):
-        reading.result(until=time.time() + 0.05)
+        reading.result(is_over=lambda: True)
     gate.set()
-    assert reading.result(until=float("inf")) is True
+    assert reading.result(is_over=lambda: False) is True
 
 
 def test_an_error_comes_out_where_the_result_would() -> None:
@@ -23,7 +23,7 @@ def test_an_error_comes_out_where_the_result_would() -> None:
 
     reading = Reading(fail)
     with pytest.raises(DataError, match="no file"):
-        reading.result(until=float("inf"))
+        reading.result(is_over=lambda: False)
     assert reading.has_failed
 
 
@@ -43,5 +43,5 @@ def test_one_is_read_at_a_time_and_what_nobody_wants_is_not_begun() -> None:
     time.sleep(0.1)
     assert begun == ["first"]
     gate.set()
-    assert third.result(until=float("inf")) == "third"
+    assert third.result(is_over=lambda: False) == "third"
     assert begun == ["first", "third"]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import ConfigRecord, Context, Error, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
+from rich.console import Console
 
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
@@ -33,7 +35,7 @@ from server.coordinator import invitation, loop, member, session
 from server.coordinator.journal import Journal
 from server.coordinator.loop import Coordinator
 from server.folder import CoordinatorFolder
-from server.page.status import gather_status
+from server.page.status import draw_status, gather_status
 from server.process.superlink import SuperLink
 from server.registry.registry import Registry, State
 from server.round.checkpoint import save_checkpoint
@@ -302,7 +304,11 @@ def test_whoever_declines_is_asked_once_shown_and_stands_in_nobodys_way(town: To
     town.finish(number)
     town.go(turns=50)
     assert town.grid.asked(NODES["carol"], PROPOSAL) == 1
-    assert gather_status(town.home, town.registry)["launches"][0]["declined"] == ["carol"]
+    status = gather_status(town.home, town.registry)
+    assert status["launches"][0]["declined"] == ["carol"]
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(draw_status(status))
+    assert "declined: carol" in console.export_text()
     assert [line["event"] for line in town.journal(number) if line.get("member") == "carol"] == ["declined"]
 
 
