@@ -22,6 +22,7 @@ from certs.request import JoinRequest, check_request
 from common.errors import ConfigError, DataError
 
 AUTHORITY_DAYS, SERVER_DAYS, MERCHANT_DAYS = 3650, 730, 365
+SERVER_NAME = "gateway"  # merchants look at the hosts that the certificate names, never at this
 SKEW = timedelta(hours=1)  # a merchant's clock may be behind
 
 
@@ -43,7 +44,7 @@ class Authority:
         """Sign the certificate of a server that is reached under these names and addresses; returns PEM."""
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
-        return self._sign(_name(hosts[0]), key, days, usage, names)
+        return self._sign(_name(SERVER_NAME), key, days, usage, names)  # a host may be longer than a name
 
     def sign_merchant(self, request: JoinRequest, *, days: float = MERCHANT_DAYS) -> bytes:
         """Sign the certificate that a merchant asks for; returns PEM.
@@ -82,7 +83,7 @@ def make_authority(folder: Path, name: str) -> Authority:
     if path.exists():
         raise ConfigError(f"{path} exists already; a new authority would lock every enrolled merchant out.")
     key = read_or_make_curve_key(folder / "authority.key", TLS_CURVE)
-    path.write_bytes(_sign_itself(_name(f"{name} authority"), key))
+    path.write_bytes(_sign_itself(_name("authority", organisation=name), key))
     return Authority(folder)
 
 
@@ -133,8 +134,10 @@ def _builder(
     )
 
 
-def _name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _name(name: str, *, organisation: str = "") -> x509.Name:
+    """Name somebody; X.509 has room for 64 characters each, one more than a name here may have."""
+    above = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
+    return x509.Name([*above, x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _general_name(host: str) -> x509.GeneralName:

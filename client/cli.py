@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from certs.key import read_or_make_signing_key
-from client.account.agreement import LARGEST_MODEL, Offer, agree
+from client.account.agreement import Offer, agree
 from client.account.ledger.cli import ledger_app
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
@@ -32,6 +32,7 @@ from client.transparency.sent_messages import departures_of, describe, explain, 
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
 from common.plan.reading import explain_faults, read_plan
 from common.privacy.accounting import epsilon_of
+from common.privacy.clipping import LARGEST_MODEL
 
 EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
 

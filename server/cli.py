@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from certs.authority import Authority, fingerprint, make_authority, read_certificate
-from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
+from certs.authority import Authority, fingerprint, read_certificate
+from certs.key import read_or_make_signing_key
 from certs.request import JoinRequest, Welcome, read_document, write_document
 from common.errors import ConfigError, HansaError
-from common.file import write_whole
 from common.message.signature import name_key, public_bytes, sign
 from common.plan.reading import read_plan
-from server.folder import CoordinatorFolder, JsonOption, PlaceOption, Settings
+from server.folder import CoordinatorFolder, JsonOption, PlaceOption
+from server.founding import check_settings, make_federation, sign_server
 from server.registry.registry import Model, Registry, State
 
 if TYPE_CHECKING:
@@ -33,18 +32,6 @@ if TYPE_CHECKING:
 
 EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
 LIVE_SECONDS = 1.0
-SETTINGS = """\
-# What `hansa-server up` serves; read when it starts.
-name = "{name}"
-hosts = [{hosts}]               # under which merchants reach the gateway; the certificate names them
-bind = "{bind}"
-gateway_port = {gateway_port}
-superlink_port = {superlink_port}                # loopback alone
-status_port = {status_port}                   # loopback alone
-requests_per_second = {requests_per_second}              # of one merchant, on average
-"""
-IGNORED = "# Keys, and what merchants sent: none of it belongs into a repository.\n*\n"
-
 app = typer.Typer(
     help="Make a federation, let merchants in, hold rounds, hand models out.",
     no_args_is_help=True,
@@ -69,27 +56,22 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a federation's folder: authority, server certificate, signing key, settings."""
-    hosts = tuple(host or ["localhost"])
-    settings = _check_settings(
-        name=name, hosts=hosts, bind=bind, gateway_port=port, superlink_port=port + 1, status_port=port + 2
+    settings = check_settings(
+        name=name,
+        hosts=tuple(host or ["localhost"]),
+        bind=bind,
+        gateway_port=port,
+        superlink_port=port + 1,
+        status_port=port + 2,
     )
     home = CoordinatorFolder(folder)
-    if home.settings_file.exists():
-        raise ConfigError(f"There is a federation in {folder.resolve()} already; choose another --folder.")
-    try:
-        home.authority.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / ".gitignore").write_text(IGNORED)
-        _make_keys(home, settings)
-        home.settings_file.write_text(
-            SETTINGS.format(**dict(settings) | {"hosts": ", ".join(f'"{found}"' for found in hosts)})
-        )
-    except OSError as error:
-        raise ConfigError(f"Cannot write in {folder}: {error.strerror}; choose a --folder of your own.") from error
+    is_ignored = make_federation(home, settings)
     key = name_key(public_bytes(read_or_make_signing_key(home.signing_key)))
     _say(
         {"federation": name, "address": settings.address, "coordinator": key, "folder": str(folder)},
         f"Made the federation {name} at {settings.address}.\nMerchants approve this coordinator as: {key}\n"
-        f"Keep {home.authority / 'authority.key'} and {home.signing_key} safe, and a copy of the folder elsewhere.",
+        f"Keep {home.authority / 'authority.key'} and {home.signing_key} safe, and a copy of the folder elsewhere."
+        + ("" if is_ignored else f"\n{folder / '.gitignore'} stays as it is; see that it keeps these keys out of git."),
         as_json=as_json,
     )
 
@@ -140,7 +122,7 @@ def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """Sign the server's certificate anew, for two years and for the hosts of federation.toml; start `up` again then."""
     home = CoordinatorFolder(folder)
     hosts = home.read_settings().hosts
-    _sign_server(home, Authority(home.authority), hosts)
+    sign_server(home, Authority(home.authority), hosts)
     _say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
 
 
@@ -149,7 +131,7 @@ def up(
     folder: PlaceOption = Path(),
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page on loopback.")] = True,
 ) -> None:
-    """Start SuperLink, gateway, conductor and page; keep them running until Ctrl-C or SIGTERM."""
+    """Start SuperLink, gateway, coordinator and page; keep them running until Ctrl-C or SIGTERM."""
     from server.page.dashboard import serve_dashboard  # heavy, and no other command needs them
     from server.process.supervisor import Supervisor, require_free
 
@@ -183,12 +165,14 @@ def launch(
     """Sign a plan and have it run, now or as soon as `up` is."""
     from common.message.proposal import PURPOSE, Proposal  # brings torch
     from common.model.warm.start import hash_warm
+    from server.round.start import require_runnable
 
     home = CoordinatorFolder(folder)
     home.read_settings()
     plan = read_plan(plan_file)
     with _registry(home) as registry:
-        members = sum(member.is_welcome for member in registry.members())
+        size_classes = [member.size_class for member in registry.members() if member.is_welcome]
+        members = len(size_classes)
         if not members:
             raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
         chosen = -(-2 * members // 3) if quorum is None else quorum
@@ -197,6 +181,7 @@ def launch(
         private = not without_noise
         warm_hash = hash_warm(plan, private=private)
         proposal = Proposal(plan=plan, private=private, cohort_size=members, warm_hash=warm_hash)
+        require_runnable(proposal, size_classes, quorum=chosen)
         number = registry.add_launch(
             sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
             run_hash=proposal.run_hash,
@@ -258,10 +243,12 @@ def resume(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Let a stopped launch go on where it was."""
+    """Let a launch that was stopped, or that failed, go on where it was."""
     with _registry(CoordinatorFolder(folder)) as registry:
-        if registry.launch(number).state != State.STOPPED:
-            raise ConfigError(f"Launch {number} was not stopped; it is {registry.launch(number).state}.")
+        if registry.launch(number).state not in (State.STOPPED, State.FAILED):
+            raise ConfigError(
+                f"Launch {number} was not stopped and did not fail; it is {registry.launch(number).state}."
+            )
         registry.note_launch(number, state=State.RUNNING, reason="")
     _say({"resumed": number}, f"Launch {number} goes on.", as_json=as_json)
 
@@ -321,29 +308,6 @@ def pull_model(
     except OSError as error:
         raise ConfigError(f"Cannot copy the model to {out}: {error.strerror}; choose another --out.") from error
     _say({"model_hash": model.model_hash, "folder": str(out)}, f"Wrote {out / model.file}.", as_json=as_json)
-
-
-def _check_settings(**values: Any) -> Settings:
-    try:
-        return Settings.model_validate(values)
-    except ValueError as error:
-        raise ConfigError(
-            f"{values['name']!r} is no name of a federation; use lower-case letters, digits and hyphens."
-        ) from error
-
-
-def _make_keys(home: CoordinatorFolder, settings: Settings) -> None:
-    authority = make_authority(home.authority, settings.name)
-    _sign_server(home, authority, settings.hosts)
-    read_or_make_signing_key(home.signing_key)
-    home.secret.touch(mode=0o600)
-    home.secret.write_bytes(secrets.token_bytes(32))
-
-
-def _sign_server(home: CoordinatorFolder, authority: Authority, hosts: Sequence[str]) -> None:
-    key = read_or_make_curve_key(home.authority / "server.key", TLS_CURVE)
-    names = dict.fromkeys((*hosts, "127.0.0.1"))  # the SuperLink shows it too, on loopback
-    write_whole(home.authority / "server.pem", authority.sign_server(list(names), key.public_key()))
 
 
 def _find_model(registry: Registry, first_digits: str) -> Model:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from certs.request import Name
 from common.errors import ConfigError
@@ -17,6 +19,31 @@ from common.plan.schema import Count, Document
 PlaceOption = Annotated[Path, typer.Option("--folder", help="The federation's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+HOST_PATTERN = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # one label of a name; a certificate holds no other
+LONGEST_HOST = 253
+
+
+def check_host(host: str) -> str:
+    """Refuse what a certificate cannot name, or a merchant cannot dial.
+
+    Raises
+    ------
+    ValueError
+        It is neither a name nor an address.
+    """
+    try:
+        return str(ip_address(host.strip("[]")))
+    except ValueError:
+        pass
+    labels = host.split(".")
+    if len(host) > LONGEST_HOST or not all(re.fullmatch(HOST_PATTERN, label) for label in labels):
+        raise ValueError(
+            f"{host!r} is no host; give an address, or a name of up to {LONGEST_HOST} letters, digits, hyphens and dots"
+        )
+    return host
+
+
+Host = Annotated[str, AfterValidator(check_host)]
 
 
 class Settings(Document):
@@ -35,7 +62,7 @@ class Settings(Document):
     """
 
     name: Name
-    hosts: tuple[str, ...] = Field(min_length=1)
+    hosts: tuple[Host, ...] = Field(min_length=1)
     bind: str = "0.0.0.0"  # noqa: S104  merchants come from outside
     gateway_port: Port = 8443
     superlink_port: Port = 8444
@@ -45,7 +72,8 @@ class Settings(Document):
     @property
     def address(self) -> str:
         """What merchants dial."""
-        return f"{self.hosts[0]}:{self.gateway_port}"
+        host = f"[{self.hosts[0]}]" if ":" in self.hosts[0] else self.hosts[0]
+        return f"{host}:{self.gateway_port}"
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,6 @@ from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 
 LOGGER = logging.getLogger(__name__)
-DECLINED = "declined"  # all that a coordinator learns of a refusal or a failure
-LARGEST_MODEL = 2**22  # parameters for which `common.privacy.clipping` holds; an upper bound where no model is made
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ receipts and refusals depend on message, policy and ledger, never on what the da
 from __future__ import annotations
 
 import logging
+import math
+import time
 from pathlib import Path
 
 import torch
-from flwr.app import Context, Message, RecordDict
+from flwr.app import RecordDict
 from flwr.clientapp import ClientApp
 
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
@@ -22,10 +24,11 @@ from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
+from client.daemon.reading import Reading
 from client.daemon.store import Accepted, Store
 from client.data.rows import read_series
 from client.folder import MerchantFolder
-from client.round.answers import Answers, Merchant, declining
+from client.round.answers import Answers, Merchant, make_client_app
 from common.errors import HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -46,6 +49,7 @@ from common.plan.schema import Plan
 from common.privacy.noise import SecureNoise
 
 LOGGER = logging.getLogger(__name__)
+PATIENCE_SECONDS = 10.0  # for which terms wait for the data, so that a plan that does not fit it is refused at once
 
 
 class Handlers:
@@ -64,6 +68,8 @@ class Handlers:
     ----------
     latest_round
         For whoever watches.
+    deadline
+        Until when, by the wall clock, somebody waits for the answer in hand.
 
     Notes
     -----
@@ -83,7 +89,8 @@ class Handlers:
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, federation.coordinator)
         self._agreements: dict[str, Agreement] = {}
-        self._open: tuple[str, Answers] | None = None
+        self._open: tuple[str, Reading[Answers]] | None = None
+        self.deadline = math.inf
         self.latest_round: LatestRound | None = None
 
     def resume(self) -> None:
@@ -112,7 +119,7 @@ class Handlers:
         proposed = parse_proposal(verify(signed, self._federation.coordinator, purpose=proposal.PURPOSE))
         agreement = self._agree(proposed)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
-        self._load(proposed.run_hash, agreement)
+        self._look_at_data(proposed, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
         self._agreements[proposed.run_hash] = agreement
         LOGGER.info(
@@ -131,6 +138,14 @@ class Handlers:
         self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
         LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
         return encode_receipt(note.model_hash)
+
+    def _look_at_data(self, proposed: Proposal, agreement: Agreement) -> None:
+        """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
+        reading = self._start_reading(proposed.run_hash, agreement)
+        if reading.is_done(within_seconds=PATIENCE_SECONDS):
+            reading.result(is_over=lambda: True)
+        else:
+            LOGGER.info("Reading the data of plan=%s takes long; its first round waits for it", _word(proposed.plan))
 
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
@@ -158,14 +173,23 @@ class Handlers:
         require_approved(policy, Offer(note.plan, note.private, name, max(len(note.members), 1)))
 
     def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
-        if self._open is None or self._open[0] != run_hash:
-            self._load(run_hash, agreement)
-        assert self._open is not None  # noqa: S101  for mypy: just loaded
-        return self._open[1]
+        """Wait for the data of a plan, for as long as somebody waits for the answer."""
+        if self._open is None or self._open[0] != run_hash or self._open[1].has_failed:
+            self._start_reading(run_hash, agreement)
+        assert self._open is not None  # noqa: S101  for mypy: just begun
+        return self._open[1].result(is_over=lambda: time.time() > self.deadline)
 
-    def _load(self, run_hash: str, agreement: Agreement) -> None:
-        """Read the data of a plan, in place of another plan's."""
-        self._open, offer = None, agreement.offer
+    def _start_reading(self, run_hash: str, agreement: Agreement) -> Reading[Answers]:
+        """Begin to read the data of a plan, in place of another plan's; one file is read at a time."""
+        before = None if self._open is None else self._open[1]
+        if before is not None:
+            before.cancel()
+        reading = Reading(lambda: self._read(agreement), after=before)
+        self._open = run_hash, reading
+        return reading
+
+    def _read(self, agreement: Agreement) -> Answers:
+        offer, began = agreement.offer, time.monotonic()
         merchant = Merchant(
             plan=offer.plan,
             num_rounds=offer.training.num_rounds,
@@ -175,7 +199,9 @@ class Handlers:
             device=self._device,
             answer_log=LedgerAnswerLog(self._ledger, agreement),
         )
-        self._open = run_hash, Answers(merchant)
+        answers = Answers(merchant)
+        LOGGER.info("Read the data of plan=%s seconds=%.1f", _word(offer.plan), time.monotonic() - began)
+        return answers
 
     def _note_round(self, agreement: Agreement, round_number: int) -> None:
         offer = agreement.offer
@@ -184,25 +210,8 @@ class Handlers:
 
 
 def make_handler_app(handlers: Handlers) -> ClientApp:
-    """Make the app that answers every kind of message; whatever it refuses leaves as one and the same MessageError."""
-    app = ClientApp()
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        with declining():
-            return Message(handlers.answer(message.content), reply_to=message)
-
-    @app.query("proposal")
-    def consider(message: Message, context: Context) -> Message:
-        with declining():
-            return Message(handlers.consider(message.content), reply_to=message)
-
-    @app.query("release")
-    def keep(message: Message, context: Context) -> Message:
-        with declining():
-            return Message(handlers.keep(message.content), reply_to=message)
-
-    return app
+    """Make the app that answers every kind of message."""
+    return make_client_app(handlers.answer, queries={"proposal": handlers.consider, "release": handlers.keep})
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

@@ -8,6 +8,7 @@ it is asked for again, and the ledger has the same bytes ready.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -18,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Context, Message, RecordDict
 
-from client.account.agreement import DECLINED
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.daemon.gateway_client import (
@@ -37,6 +37,7 @@ from client.daemon.membership import JoinedFederation
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from common.errors import HansaError, MessageError
+from common.message.decline import decline
 
 if TYPE_CHECKING:
     from flwr.clientapp import ClientApp
@@ -46,12 +47,11 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """What a desk is made of.
+    """What answers messages is made of this.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Workplace:
         try:
             proposed = archive.read_proposal(path).proposal
         except HansaError:
-            return False  # the desk says what is wrong with it
+            return False  # the handlers say what is wrong with it
         charged = [
             entry.round_number
             for entry in self.ledger.entries
@@ -84,8 +84,8 @@ class Workplace:
         ]
         return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
 
-    def open_desk(self) -> tuple[Handlers, ClientApp]:
-        """Make the desk and its app. What they import takes 200 MB and seconds: no daemon has it before it must."""
+    def open_handlers(self) -> tuple[Handlers, ClientApp]:
+        """Make what answers. What it imports takes 200 MB and seconds: no daemon has it before it must."""
         from client.daemon.handlers import Handlers, make_handler_app
 
         handlers = Handlers(self.home, self.federation, self.ledger, data_root=self.data_root, device=self.device)
@@ -99,7 +99,7 @@ class Daemon:
     Parameters
     ----------
     workplace
-        Its desk is opened when the first message comes, or at once where a plan is under way.
+        Its handlers are made when the first message comes, or at once where a plan is under way.
     idle_seconds
         Stop after so long without a message; None never does.
     rest_seconds
@@ -124,13 +124,15 @@ class Daemon:
         self._latest_activity = time.monotonic()
 
     def stop(self) -> None:
-        """End the loop after the answer in hand."""
+        """End the loop after the answer in hand; one that waits for data to be read is not waited for."""
         self._stop.set()
+        if self._handlers is not None:
+            self._handlers[0].deadline = -math.inf
 
     def run(self) -> bool:
         """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
         if self._workplace.is_awaited():
-            self._handlers = self._workplace.open_desk()
+            self._handlers = self._workplace.open_handlers()
         retry = _Backoff()
         with self._beating():
             while not self._is_done() and not self._should_rest():
@@ -185,7 +187,7 @@ class Daemon:
             error = None if reply.has_content() else "A message was declined; the log says why."
         except MessageError as refusal:
             LOGGER.warning("Refused: %s", refusal)
-            reply, error = _decline(envelope.message), str(refusal)
+            reply, error = decline(envelope.message), str(refusal)
         except MessageOver as over:
             LOGGER.warning("%s", over)
             return
@@ -193,18 +195,19 @@ class Daemon:
         self._health.note_message(self._handlers[0].latest_round if self._handlers else None, error=error)
 
     def _answer(self, message: Message) -> Message:
-        """Ask at the desk; what is raised there leaves as one word, and was logged where it was raised."""
+        """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
         if self._handlers is None:
-            self._handlers = self._workplace.open_desk()
-        _, app = self._handlers
+            self._handlers = self._workplace.open_handlers()
+        handlers, app = self._handlers
+        handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:
             return app(message, context)
         except HansaError:
-            return _decline(message)
+            return decline(message)
         except Exception as error:  # of Flower, for a type of message that nobody answers
             LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)
-            return _decline(message)
+            return decline(message)
 
     def _retried(self, envelope: Envelope, until: float) -> Message:
         retry = _Backoff()
@@ -288,7 +291,3 @@ class _Backoff:
 
 def _jitter(seconds: float) -> float:
     return seconds * (0.5 + secrets.randbelow(500) / 1000)
-
-
-def _decline(message: Message) -> Message:
-    return Message(Error(CLIENT_RAISED, DECLINED), reply_to=message)

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from certs.authority import read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
-from certs.request import JoinRequest, Welcome, make_request, read_document, write_document
+from certs.request import NAME_PATTERN, JoinRequest, Welcome, make_request, read_document, write_document
 from client.account.policy import Policy
 from client.folder import MerchantFolder
 from common.errors import ConfigError, DataError, PrivacyError
@@ -67,8 +67,8 @@ def ask_to_join(home: MerchantFolder, name: str, policy: Policy) -> JoinRequest:
     ConfigError, DataError
         The name is not allowed, a key cannot be used, or the folder cannot be written.
     """
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-        raise ConfigError(f"{name!r} is no name to join under; use a-z, 0-9 and -, for instance north-shop.")
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigError(f"{name!r} is no name to join under; use up to 63 of a-z, 0-9 and -, such as north-shop.")
     request = make_request(
         name,
         policy.size_class,

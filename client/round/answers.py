@@ -7,7 +7,7 @@ the data: a refusal is a message too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -16,10 +16,10 @@ import torch
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from client.account.agreement import DECLINED
 from client.account.answer_log import AnswerLog, MemoryAnswerLog
 from client.round.training import train_round
 from common.errors import ConfigError, DataError, MessageError, PrivacyError
+from common.message.decline import DECLINED
 from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
 from common.model.demand_gru import get_vector
 from common.model.features import Series
@@ -29,6 +29,8 @@ from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource, SecureNoise
 
 LOGGER = logging.getLogger(__name__)
+Answer = Callable[[RecordDict], RecordDict]
+Handler = Callable[[Message, Context], Message]
 
 
 @dataclass(frozen=True)
@@ -84,40 +86,35 @@ class Merchant:
         return self.num_rounds * self.mechanism.mu_squared
 
 
-def make_client_app(merchant: Merchant) -> ClientApp:
-    """Make the app that answers for one merchant.
+def make_client_app(train: Answer, *, queries: Mapping[str, Answer] | None = None) -> ClientApp:
+    """Make the one ClientApp that there is, for the merchant's daemon and for a simulation.
 
     Parameters
     ----------
-    merchant
-        Data, privacy and what was agreed to.
+    train
+        Answers a round or refuses it with a HansaError: `Answers.answer`, or where several plans may be under way
+        `client.daemon.handlers.Handlers.answer`, which chooses among several `Answers`.
+    queries
+        What else may be asked, by the name after "query.".
 
     Returns
     -------
     ClientApp
-        Handles training messages. Whatever it refuses, or fails at, leaves as one and the same MessageError.
-
-    Notes
-    -----
-    **Guarantee**
-
-    - A round is answered once, rounds only go forward, and none is above `num_rounds`: what leaves is
-      `merchant.mu_squared` in Gaussian DP, over the life of the answer log.
-    - The order is reserve, compute, seal, send. A request asked again gets the very same bytes: a second draw
-      of noise around the same sum would halve the noise. Another request for a round already answered is refused.
-    - No text, type or count that depends on data leaves with an error.
-
-    A log in memory ends with the app: a restarted one would answer again. `LedgerAnswerLog` outlives restarts,
-    kills and coordinators.
+        Whatever it refuses, or fails at, leaves as one and the same MessageError.
     """
-    app, answers = ClientApp(), Answers(merchant)
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        with declining():
-            return Message(answers.answer(message.content), reply_to=message)
-
+    app = ClientApp()
+    app.train()(_handler(train))
+    for name, answer in (queries or {}).items():
+        app.query(name)(_handler(answer))
     return app
+
+
+def _handler(answer: Answer) -> Handler:
+    def handle(message: Message, context: Context) -> Message:
+        with declining():
+            return Message(answer(message.content), reply_to=message)
+
+    return handle
 
 
 @contextmanager
@@ -131,7 +128,21 @@ def declining() -> Iterator[None]:
 
 
 class Answers:
-    """Answer each round once, and whoever asks the same again in the same bytes."""
+    """Answer each round of one plan once, and whoever asks the same again in the same bytes.
+
+    Notes
+    -----
+    **Guarantee**
+
+    - A round is answered once, rounds only go forward, and none is above `num_rounds`: what leaves is
+      `merchant.mu_squared` in Gaussian DP, over the life of the answer log.
+    - The order is reserve, compute, seal, send. A request asked again gets the very same bytes: a second draw
+      of noise around the same sum would halve the noise. Another request for a round already answered is refused.
+    - No text, type or count that depends on data leaves with an error.
+
+    A log in memory ends with this object: another one would answer again. `LedgerAnswerLog` outlives restarts,
+    kills and coordinators.
+    """
 
     def __init__(self, merchant: Merchant) -> None:
         self._merchant = merchant

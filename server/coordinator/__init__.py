@@ -1,1 +1,1 @@
-"""The loop that holds the rounds of a launch."""
+"""The process that holds the rounds of launches: invitations, sessions and their rounds, deliveries, in one loop."""

@@ -1,65 +1,108 @@
-"""Questions to members that nobody waits for: posted now, looked after whenever the coordinator loop comes by."""
+"""Questions to members that nobody waits for: posted now, looked after whenever the coordinator's loop comes by.
+
+The same question is put to a member again after a minute, then two, four and so on, ten times in all, which takes
+eight hours and a half. A member that was away begins anew: it may have changed its mind, and its policy.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
+from server.round.collection import Cause, refuse_error
+
+FIRST_PAUSE_SECONDS = 60.0
+MOST_TIMES = 10
+
+
+class Subject(NamedTuple):
+    """What is asked: Flower's message type, and the hash of what it is about."""
+
+    message_type: str
+    what: str
+
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a question; no content is a refusal, and so is silence until the end of its time."""
+    """What came of a question: a content, or the cause why there is none."""
 
     member: str
-    subject: str
+    subject: Subject
     content: RecordDict | None
+    cause: Cause | None = None
 
 
-@dataclass(frozen=True)
-class _Open:
-    member: str
-    subject: str
-    expires_at: float
+@dataclass
+class _Question:
+    """A question to one member, from the first time that it was put."""
+
+    times: int = 0
+    again_at: float = 0.0
+    expires_at: float = 0.0
+    message_id: str = ""  # empty where it is not open
+    is_unreadable: bool = False
 
 
 class Mailbox:
-    """Keep the questions that are open, one for each member and subject."""
+    """Keep one question for each member and subject."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._open: dict[str, _Open] = {}
+        self._questions: dict[tuple[str, Subject], _Question] = {}
 
-    def is_open(self, member: str, subject: str) -> bool:
+    def is_open(self, member: str, subject: Subject) -> bool:
         """Whether such a question waits for its answer."""
-        return any((question.member, question.subject) == (member, subject) for question in self._open.values())
+        question = self._questions.get((member, subject))
+        return question is not None and bool(question.message_id)
 
-    def post(
-        self, content: RecordDict, *, member: str, node_id: int, subject: str, message_type: str, timeout_seconds: float
-    ) -> bool:
-        """Send a question, and say whether it was taken: not from a member who is away."""
-        message = Message(content, node_id, message_type, ttl=timeout_seconds, group_id=subject)
+    def may_ask(self, member: str, subject: Subject) -> bool:
+        """Whether such a question is neither open, nor was put just now, nor too often."""
+        question = self._questions.get((member, subject))
+        if question is None:
+            return True
+        return not question.message_id and question.times < MOST_TIMES and time.monotonic() >= question.again_at
+
+    def post(self, content: RecordDict, *, member: str, node_id: int, subject: Subject, timeout_seconds: float) -> bool:
+        """Send a question, and say whether it was taken: not from a member who is unknown."""
+        question = self._questions.setdefault((member, subject), _Question())
+        question.again_at = time.monotonic() + FIRST_PAUSE_SECONDS * 2**question.times
+        question.expires_at = time.monotonic() + timeout_seconds
+        question.times += 1
+        message = Message(content, node_id, subject.message_type, ttl=timeout_seconds, group_id=" ".join(subject))
         message_ids = list(self._grid.push_messages([message]))
-        if not message_ids or not message_ids[0]:
-            return False
-        self._open[message_ids[0]] = _Open(member, subject, time.monotonic() + timeout_seconds)
-        return True
+        question.message_id = (message_ids[0] or "") if message_ids else ""
+        question.is_unreadable = False
+        return bool(question.message_id)
+
+    def forget(self, member: str) -> None:
+        """Begin anew with a member, except for what is open."""
+        for key in [key for key, question in self._questions.items() if key[0] == member and not question.message_id]:
+            del self._questions[key]
 
     def collect(self) -> list[Reply]:
         """Return what has come since the last time."""
-        return [reply for message_id in list(self._open) if (reply := self._look(message_id)) is not None]
+        waiting = [(key, question) for key, question in self._questions.items() if question.message_id]
+        return [reply for key, question in waiting if (reply := self._look(*key, question)) is not None]
 
-    def _look(self, message_id: str) -> Reply | None:
-        question = self._open[message_id]
-        content: RecordDict | None = None
-        for reply in self._grid.pull_messages([message_id]):
-            if reply.metadata.reply_to_message_id == message_id:
-                content = None if reply.has_error() else reply.content
-                break
-        else:
-            if time.monotonic() < question.expires_at:
-                return None
-        del self._open[message_id]
-        return Reply(question.member, question.subject, content)
+    def _look(self, member: str, subject: Subject, question: _Question) -> Reply | None:
+        try:
+            reply = self._pull(question, member, subject)
+        except Exception:  # one member's bytes must not end everyone's coordinator; looked for until its time is up
+            question.is_unreadable, reply = True, None
+        if reply is None and time.monotonic() >= question.expires_at:
+            reply = Reply(member, subject, None, Cause.UNREADABLE if question.is_unreadable else Cause.LATE)
+        if reply is not None:
+            question.message_id = ""
+        return reply
+
+    def _pull(self, question: _Question, member: str, subject: Subject) -> Reply | None:
+        for reply in self._grid.pull_messages([question.message_id]):
+            if reply.metadata.reply_to_message_id == question.message_id:
+                if reply.has_error():
+                    return Reply(member, subject, None, refuse_error(reply.error).cause)
+                return Reply(member, subject, reply.content)
+        return None

@@ -88,7 +88,7 @@ def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch
         "quorum": launch.quorum,
         "accepted": [vars(found) for found in terms if found.size_class is not None],
         "epsilon_by_size_class": _epsilons(terms),
-        "declined": sorted({line["member"] for line in lines if line["event"] == "declined"}),
+        "declined": [found.member for found in terms if found.size_class is None],
         "last_rounds": [line for line in lines if line["event"] in ("round", "missed")][-LAST_ROUNDS:],
     }
 
@@ -128,7 +128,8 @@ def _draw_launch(launch: dict[str, Any]) -> Table:
         f"{size_class}: {'no noise' if epsilon is None else epsilon}"
         for size_class, epsilon in launch["epsilon_by_size_class"].items()
     )
-    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}"
+    declined = f"; declined: {', '.join(launch['declined'])}" if launch["declined"] else ""
+    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}{declined}"
     return table
 
 

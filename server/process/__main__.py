@@ -1,4 +1,4 @@
-"""What `hansa-server up` starts: `python -m server.process gateway|conductor FOLDER`."""
+"""What `hansa-server up` starts: `python -m server.process gateway|coordinator FOLDER`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def main() -> None:
 
             serve(CoordinatorFolder(Path(folder)))
         else:
-            from server.coordinator.loop import conduct
+            from server.coordinator.loop import coordinate
 
-            conduct(CoordinatorFolder(Path(folder)))
+            coordinate(CoordinatorFolder(Path(folder)))
     except HansaError as error:
         LOGGER.error("%s", error)
         sys.exit(EXIT_MISTAKE)

@@ -1,7 +1,7 @@
 """The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.42.
 
 Flower would have a SuperLink start our code from an uploaded archive (FAB). Here nothing is ever installed from one:
-the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the conductor
+the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the coordinator
 takes its own. The FAB that a run must have holds no code and is fetched by nobody.
 """
 
@@ -69,7 +69,7 @@ class SuperLink:
     authority
         PEM of who signed its certificate.
     secret
-        What it shares with the conductor alone.
+        What it shares with the coordinator's process alone.
     """
 
     address: str
@@ -161,7 +161,7 @@ class SuperLink:
                     return str(answer.token)
                 if not answer.token:
                     time.sleep(ACQUIRE_PAUSE_SECONDS)
-        raise HansaError("The SuperLink gave the conductor no task; see logs/superlink.log and start it again.")
+        raise HansaError("The SuperLink gave the coordinator no task; see logs/superlink.log and start it again.")
 
 
 def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:

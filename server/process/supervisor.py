@@ -2,14 +2,15 @@
 
     superlink   Flower's, on loopback
     gateway     what merchants reach
-    conductor   holds the rounds; it lives and dies with the SuperLink, whose run it holds
+    coordinator holds the rounds; it lives and dies with the SuperLink, whose run it holds
 
 A process that ends is started again, with a growing pause where it ends at once. A child dies with its parent, also
-where that one is killed: the kernel sees to it.
+where that one is killed: the kernel sees to it. What each says goes into a log of bounded length.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -22,8 +23,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from certs.authority import read_certificate
 from common.errors import ConfigError, HansaError
@@ -36,8 +38,11 @@ READY_SECONDS = 60.0
 STEADY_SECONDS = 20.0  # a process that ran this long starts again without a pause
 LONGEST_PAUSE_SECONDS = 10.0
 STOP_SECONDS = 5.0
+LOG_SECONDS = 1.0
 LAST_BYTES = 2000
+MOST_LOG_BYTES, KEPT_LOGS, LONGEST_LINE = 8 << 20, 3, 1 << 16
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # opened here: between fork and exec of a process with threads, nothing should be loaded
 
 
 @dataclass
@@ -48,6 +53,7 @@ class Child:
     command: Sequence[str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    copier: threading.Thread | None = None
     started_at: float = 0.0
     pause_seconds: float = 0.0
     restarts: int = -1
@@ -60,10 +66,14 @@ class Child:
 
     @property
     def last_words(self) -> str:
-        """The last line of its log."""
-        with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - LAST_BYTES))
-            lines = log.read().decode(errors="replace").strip().splitlines()
+        """The last line of its log, once it has ended."""
+        self._finish_log()
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, self.log.stat().st_size - LAST_BYTES))
+                lines = log.read().decode(errors="replace").strip().splitlines()
+        except OSError:  # it has said nothing yet
+            lines = []
         return lines[-1] if lines else "nothing"
 
     def start(self) -> None:
@@ -72,16 +82,18 @@ class Child:
         self.pause_seconds = 0.0 if ran_seconds > STEADY_SECONDS else min(LONGEST_PAUSE_SECONDS, self.pause_seconds + 1)
         self.restarts += 1
         self.started_at = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603  our own command
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=os.environ | self.environment,
-                preexec_fn=_die_with_parent,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
-            )
+        self.process = subprocess.Popen(  # noqa: S603  our own command
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | self.environment,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the others in order
+        )
+        assert self.process.stdout is not None  # noqa: S101  for mypy: it is a pipe
+        self.copier = threading.Thread(target=keep_log, args=(self.process.stdout, self.log), daemon=True)
+        self.copier.start()
 
     def stop(self) -> None:
         """End it, kindly first."""
@@ -93,6 +105,12 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._finish_log()
+
+    def _finish_log(self) -> None:
+        """Wait a moment until what it said last is in its log."""
+        if self.copier is not None:
+            self.copier.join(LOG_SECONDS)
 
     def may_start(self) -> bool:
         """Whether the pause after its last end is over."""
@@ -120,14 +138,14 @@ class Supervisor:
         own = [sys.executable, "-m", "server.process"]
         self.superlink = Child("superlink", superlink_command(home, settings), home.logs / "superlink.log")
         self.gateway = Child("gateway", [*own, "gateway", str(home.folder)], home.logs / "gateway.log")
-        self.conductor = Child("conductor", [*own, "conductor", str(home.folder)], home.logs / "conductor.log")
+        self.coordinator = Child("coordinator", [*own, "coordinator", str(home.folder)], home.logs / "coordinator.log")
         for child in self.children:
             child.environment = environment
 
     @property
     def children(self) -> tuple[Child, ...]:
         """Everything that is to run, in the order of starting."""
-        return self.superlink, self.gateway, self.conductor
+        return self.superlink, self.gateway, self.coordinator
 
     def run(self) -> None:
         """Keep everything running until `stop`.
@@ -152,11 +170,11 @@ class Supervisor:
 
     def _look(self) -> None:
         if not self.superlink.is_alive and self.superlink.may_start():
-            LOGGER.warning("The SuperLink ended; it is started again, and the conductor with it.")
-            self.conductor.stop()
+            LOGGER.warning("The SuperLink ended; it is started again, and the coordinator with it.")
+            self.coordinator.stop()
             self.superlink.start()
             self._await_superlink()
-        for child in (self.gateway, self.conductor):
+        for child in (self.gateway, self.coordinator):
             if not child.is_alive and child.may_start():
                 if child.process is not None:
                     said = (child.name, child.process.returncode, child.last_words)
@@ -175,6 +193,20 @@ class Supervisor:
             time.sleep(0.05)
         if not self._stopping.is_set() and self.superlink.restarts == 0:
             raise HansaError(f"The SuperLink does not start; its last words are in {self.superlink.log}.")
+
+
+def keep_log(stream: IO[bytes], path: Path, *, most_bytes: int = MOST_LOG_BYTES) -> None:
+    """Write what a process says to its log until it ends; a full log becomes path.1, and the ones before it move up.
+
+    A disk that is full costs lines of the log, and never the process that says them.
+    """
+    handler = RotatingFileHandler(path, maxBytes=most_bytes, backupCount=KEPT_LOGS, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.handleError = lambda record: None  # type: ignore[method-assign]
+    with stream, contextlib.closing(handler):
+        for line in iter(lambda: stream.readline(LONGEST_LINE), b""):
+            message = line.decode(errors="replace").rstrip("\n")
+            handler.handle(logging.makeLogRecord({"msg": message}))
 
 
 def superlink_command(home: CoordinatorFolder, settings: Settings) -> list[str]:
@@ -224,4 +256,4 @@ def _require_valid(path: Path) -> None:
 def _die_with_parent() -> None:
     """Have the kernel end this process when its parent ends (Linux); elsewhere `stop` is all there is."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,7 +1,7 @@
 """What a coordinator remembers: who is enrolled, what was launched, which models came of it.
 
-SQLite in WAL mode: the command line, the gateway and the conductor read and write it at the same time, each in its own
-process. Models themselves are files beside it (safetensors).
+SQLite in WAL mode: the command line, the gateway and the coordinator read and write it at the same time, each in
+its own process. Models themselves are files beside it (safetensors).
 
     member     name, size_class, certificate (SHA-256), node_key, node_id, revoked
     launch     number, the signed proposal, how it is run, how far it is
@@ -36,6 +36,7 @@ class State(StrEnum):
 
     RUNNING = "running"
     STOPPED = "stopped"
+    FAILED = "failed"
     FINISHED = "finished"
 
 

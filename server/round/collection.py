@@ -1,7 +1,7 @@
 """One round over Flower's Grid: ask every merchant, wait until the deadline, keep what is sound.
 
 Flower's own loop waits for ever for merchants to appear and has no quorum; this one always ends. It knows no
-model: `server.round.aggregation` turns the replies into the next one.
+model: `server.round.federation` asks for it, and `server.round.aggregation` turns the replies into the next one.
 """
 
 import time
@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flwr.app import Message, MessageType
+from flwr.app import Error, Message, MessageType
 from flwr.serverapp import Grid
 
-from common.errors import ConfigError, HansaError, MessageError
+from common.errors import MessageError
+from common.message.decline import is_declined
 from common.message.round import RoundReply, RoundRequest, decode_reply, encode_request
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5  # an idle question costs the SuperLink 8 ms of CPU
-EXPIRED_CODES = frozenset({3, 4})  # Flower's ErrorCode: MESSAGE_UNAVAILABLE, REPLY_MESSAGE_UNAVAILABLE
 
 
 class Cause(StrEnum):
@@ -25,10 +25,15 @@ class Cause(StrEnum):
 
     UNSENT = "the request could not be delivered"
     LATE = "no answer before the deadline"
+    OFFLINE = "the merchant is not connected"
+    DECLINED = "the merchant declined"
     FAILED = "the merchant reported an error"
     UNREADABLE = "the answer could not be read"
     STRAY = "the answer belongs to another plan or round"
     IMPLAUSIBLE = "the answer is larger than the merchant's public terms allow"
+
+
+CAUSES = {3: Cause.LATE, 4: Cause.LATE, 5: Cause.OFFLINE}  # of Flower's ErrorCode; any other is a failure
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,14 @@ class RoundOutcome:
     refusals: Mapping[int, Refusal]
 
 
-def run_round(
+def gather_answers(
     grid: Grid,
     *,
     request: RoundRequest,
     node_ids: Collection[int],
     timeout_seconds: float,
     quorum: int,
-    unawaited: Collection[int] = (),
+    not_awaited: Collection[int] = (),
 ) -> RoundOutcome:
     """Send one request to every node and gather the replies that are sound and in time.
 
@@ -79,66 +84,34 @@ def run_round(
     timeout_seconds
         How long to wait for replies, from the sending of the request.
     quorum
-        The fewest sound replies that make a round.
-    unawaited
-        Nodes of `node_ids` that are asked too, but hold nobody up: those who were late before.
+        The sound replies without which `not_awaited` are waited for too; whether fewer make a round is for the
+        caller to say.
+    not_awaited
+        Nodes of `node_ids` that are asked too, but hold nobody up.
 
     Returns
     -------
     RoundOutcome
-        The sound replies, at least `quorum` of them, and for every other node the reason.
-
-    Raises
-    ------
-    ConfigError
-        If the quorum cannot be reached, a node is named twice or there is no time; nothing is sent then.
-    HansaError
-        If fewer than `quorum` sound replies arrived.
+        The sound replies, and for every other node the reason.
     """
-    check_terms(node_ids, timeout_seconds=timeout_seconds, quorum=quorum)
-    outcome = gather_answers(
-        grid, request=request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=unawaited
-    )
-    require_quorum(outcome, round_number=request.round_number, quorum=quorum)
-    return outcome
-
-
-def gather_answers(
-    grid: Grid,
-    *,
-    request: RoundRequest,
-    node_ids: Collection[int],
-    timeout_seconds: float,
-    quorum: int,
-    unawaited: Collection[int] = (),
-) -> RoundOutcome:
-    """Do what `run_round` does, and leave it to the caller what fewer than `quorum` replies mean."""
     answers = _gather(
-        grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds, quorum=quorum, unawaited=frozenset(unawaited)
+        grid,
+        request,
+        node_ids=node_ids,
+        timeout_seconds=timeout_seconds,
+        quorum=quorum,
+        not_awaited=frozenset(not_awaited),
     )
     replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
     refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
     return RoundOutcome(replies, refusals)
 
 
-def require_quorum(outcome: RoundOutcome, *, round_number: int, quorum: int) -> None:
-    """Raise a HansaError that names the missing and the reasons, where fewer than `quorum` replies count."""
-    if len(outcome.replies) < quorum:
-        reasons = "; ".join(f"node {node_id}: {refusal}" for node_id, refusal in outcome.refusals.items())
-        raise HansaError(
-            f"Round {round_number} has {len(outcome.replies)} of the {quorum} answers that its quorum asks"
-            f" for ({reasons}); bring these merchants back or lower the quorum."
-        )
-
-
-def check_terms(node_ids: Collection[int], *, timeout_seconds: float, quorum: int) -> None:
-    """Raise a ConfigError where a round could not be held, before anything is sent."""
-    if len(set(node_ids)) != len(node_ids):
-        raise ConfigError("A round names a node twice; list every node once.")
-    if not 1 <= quorum <= len(node_ids):
-        raise ConfigError(f"A quorum of {quorum} cannot be met by {len(node_ids)} nodes; choose 1 to {len(node_ids)}.")
-    if not timeout_seconds > 0:
-        raise ConfigError(f"A round cannot end within {timeout_seconds} seconds; choose a positive timeout_seconds.")
+def refuse_error(error: Error) -> Refusal:
+    """Say what an error in the place of an answer means; nothing that its sender wrote is repeated."""
+    if is_declined(error):
+        return Refusal(Cause.DECLINED)
+    return Refusal(CAUSES.get(error.code, Cause.FAILED), f"Flower error {error.code}")
 
 
 def _gather(
@@ -148,7 +121,7 @@ def _gather(
     node_ids: Collection[int],
     timeout_seconds: float,
     quorum: int,
-    unawaited: frozenset[int],
+    not_awaited: frozenset[int],
 ) -> dict[int, RoundAnswer]:
     """Return the answer of every node, a Refusal where there is none that counts."""
     deadline = time.monotonic() + timeout_seconds
@@ -160,7 +133,7 @@ def _gather(
         _sweep(grid, request, pending=pending, answers=answers)
         remaining_seconds = deadline - time.monotonic()
         enough = sum(isinstance(answer, RoundReply) for answer in answers.values()) >= quorum
-        if not pending or remaining_seconds <= 0 or (enough and unawaited.issuperset(pending.values())):
+        if not pending or remaining_seconds <= 0 or (enough and not_awaited.issuperset(pending.values())):
             return answers
         time.sleep(min(pause_seconds, remaining_seconds))
         pause_seconds = min(1.5 * pause_seconds, LONGEST_PAUSE_SECONDS)
@@ -204,12 +177,13 @@ def _pull(grid: Grid, message_id: str) -> Message | None:
 
 def _judge(reply: Message, request: RoundRequest) -> RoundAnswer:
     if reply.has_error():
-        late = reply.error.code in EXPIRED_CODES
-        return Refusal(Cause.LATE if late else Cause.FAILED, f"Flower error {reply.error.code}")
+        return refuse_error(reply.error)
     try:
         answer = decode_reply(reply.content, size=len(request.parameters))
     except MessageError as error:
         return Refusal(Cause.UNREADABLE, str(error))
+    except Exception as error:  # Flower unpacks a stranger's bytes only when they are looked at
+        return Refusal(Cause.UNREADABLE, type(error).__name__)
     if (answer.plan_hash, answer.round_number) != (request.plan_hash, request.round_number):
         return Refusal(Cause.STRAY)
     return answer

@@ -18,11 +18,11 @@ from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
-from common.errors import ConfigError
+from common.errors import ConfigError, HansaError
+from common.message.decline import CLIENT_RAISED, decline
 
 RUN_ID = 1
 SERVER_NODE_ID = 1  # Flower's SUPERLINK_NODE_ID
-CLIENT_RAISED = 2  # Flower's ErrorCode.CLIENT_APP_RAISED_EXCEPTION
 REPLY_EXPIRED = 4  # Flower's ErrorCode.REPLY_MESSAGE_UNAVAILABLE
 
 
@@ -134,6 +134,9 @@ class InProcessGrid(Grid):
             reply = _copy_message(app(message, context))
             if reply.metadata.reply_to_message_id != message.metadata.message_id:
                 raise ValueError("The ClientApp did not reply to its message; use Message(..., reply_to=message).")
+        except HansaError as error:  # what the merchant's daemon makes of it
+            self.failures[node_id] = error
+            return decline(message)
         except Exception as error:
             self.failures[node_id] = error
             # The text of an exception may quote data, so it stays on the merchant's side.

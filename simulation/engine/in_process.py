@@ -1,4 +1,4 @@
-"""The slow engine: a whole federation through the very ClientApp and ServerApp that deployment runs.
+"""The slow engine: a whole federation through the very ClientApp and the very rounds that deployment runs.
 
 What `simulation.engine.batch` computes in one batch passes here through messages, merchant by merchant. Where the
 two differ by more than rounding, one of them is wrong.
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import torch
 
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
 from common.model.features import Series
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 from server.round.aggregation import Terms
-from server.round.collection import RoundOutcome
+from server.round.federation import Federation
 from server.round.optimizer import ServerState, start_state
-from server.round.round import Federation, RoundHook, make_server_app
 from simulation.engine.batch import Cohort
 from simulation.engine.grid import SERVER_NODE_ID, InProcessGrid, make_context
+from simulation.engine.rounds import RoundHook, run_rounds
 
 FIRST_NODE_ID = SERVER_NODE_ID + 1
 
@@ -76,13 +76,6 @@ def federate_flower(
     HansaError
         If a round misses its quorum.
     """
-    final = state or start_state(get_vector(model).cpu())
-
-    def keep(state: ServerState, outcome: RoundOutcome) -> None:
-        nonlocal final
-        final = state
-        on_round(state, outcome)
-
     federation = Federation(
         plan=plan,
         training=training,
@@ -91,7 +84,8 @@ def federate_flower(
         timeout_seconds=timeout_seconds,
     )
     merchants = [Merchant(plan, training.num_rounds, own, mechanism, noise, device) for own in split(series, cohort)]
-    make_server_app(federation, final, on_round=keep)(make_grid(merchants), make_context(SERVER_NODE_ID))
+    start = state or start_state(get_vector(model).cpu())
+    final = run_rounds(make_grid(merchants), federation, start, on_round=on_round)
     set_vector(model.to(device), final.average.to(device, torch.float32))
     return final
 
@@ -106,7 +100,7 @@ def make_grid(merchants: list[Merchant]) -> InProcessGrid:
     """Put merchants behind a Grid, the first at `FIRST_NODE_ID`."""
     return InProcessGrid(
         {
-            f"merchant-{i}": (make_client_app(merchant), make_context(FIRST_NODE_ID + i))
+            f"merchant-{i}": (make_client_app(Answers(merchant).answer), make_context(FIRST_NODE_ID + i))
             for i, merchant in enumerate(merchants)
         }
     )

@@ -1,9 +1,9 @@
 """The audit of a plan: one merchant of its federation, and, as L2, the federation as a whole.
 
-L2 plants canaries, each in with probability one half, runs the federation once through the very ClientApp and
-ServerApp, looks at every message as a curious coordinator would, and guesses who was in. How many guesses are right
-bounds epsilon from below. The bound is weak (a true 8 shows as about 3 with a thousand canaries) and blind to noise
-that repeats; it is a headline, where L0 and L1 are the gate.
+L2 plants canaries, each in with probability one half, runs the federation once through the very ClientApp and the
+very rounds of a deployment, looks at every message as a curious coordinator would, and guesses who was in. How many
+guesses are right bounds epsilon from below. The bound is weak (a true 8 shows as about 3 with a thousand canaries) and
+blind to noise that repeats; it is a headline, where L0 and L1 are the gate.
 
 References
 ----------
@@ -37,9 +37,10 @@ from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from server.round.aggregation import Terms
 from server.round.collection import RoundOutcome
+from server.round.federation import Federation
 from server.round.optimizer import ServerState, start_state
-from server.round.round import Federation, run_federation
 from simulation.engine.in_process import FIRST_NODE_ID, make_grid, split
+from simulation.engine.rounds import run_rounds
 from simulation.method.method import delta_of_plan, epsilon_in, mechanism_of
 from simulation.origin.origin import Trial, choose_present, declare_cohort, load_panel, make_trial
 from simulation.synthetic.federation import SyntheticSettings
@@ -222,7 +223,7 @@ def score_canaries(
         quorum=len(merchants),
         timeout_seconds=600.0,
     )
-    run_federation(make_grid(merchants), federation, start, on_round=listen)
+    run_rounds(make_grid(merchants), federation, start, on_round=listen)
     return scores, canaries.included
 
 

@@ -14,18 +14,19 @@ import pandas as pd
 import torch
 
 from client.data.rows import read_series
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from common.message.release import parse_note
 from common.plan.reading import parse_plan
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from server.coordinator.loop import start_vector
 from server.registry.registry import Registry
 from server.round.aggregation import Terms
-from server.round.optimizer import ServerState, start_state
-from server.round.round import Federation, run_federation
+from server.round.federation import Federation
+from server.round.optimizer import start_state
+from server.round.start import start_vector
 from simulation.engine.grid import InProcessGrid, make_context
+from simulation.engine.rounds import run_rounds
 from simulation.localhost.processes import Processes
 
 PLAN = """
@@ -144,7 +145,7 @@ def journal(network: Processes, number: int) -> list[dict[str, Any]]:
 
 def released_model(network: Processes, number: int) -> torch.Tensor:
     """Return the model that the coordinator released, as every merchant has it on its disk."""
-    from server.coordinator.loop import read_parameters
+    from server.coordinator.delivery import read_parameters
     from server.folder import CoordinatorFolder
 
     home = CoordinatorFolder(network.coordinator)
@@ -172,7 +173,7 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
     ]
     grid = InProcessGrid(
         {
-            name: (make_client_app(merchant), make_context(2 + i))
+            name: (make_client_app(Answers(merchant).answer), make_context(2 + i))
             for i, (name, merchant) in enumerate(zip(names, merchants, strict=True))
         }
     )
@@ -183,11 +184,8 @@ def run_in_process(folder: Path, names: list[str], text: str) -> torch.Tensor:
         quorum=len(names),
         timeout_seconds=600.0,
     )
-    states: list[ServerState] = []
-    run_federation(
-        grid, federation, start_state(start_vector(plan, private=False)), on_round=lambda state, _: states.append(state)
-    )
-    return states[-1].average.to(torch.float32)
+    final = run_rounds(grid, federation, start_state(start_vector(plan, private=False)))
+    return final.average.to(torch.float32)
 
 
 def redirect(network: Processes, name: str, port: int) -> None:

@@ -48,12 +48,13 @@ class ScriptedMerchant(threading.Thread):
         self.models: list[str] = []
         self.rounds: list[int] = []
         self.errors: list[str] = []
-        self._over = threading.Event()
+        self.connected, self._over = threading.Event(), threading.Event()
 
     def run(self) -> None:
         while not self._over.is_set():
             try:
                 self.fleet.connect()
+                self.connected.set()
                 self._serve()
             except GatewayError as error:
                 self.errors.append(str(error))

@@ -122,7 +122,7 @@ def test_everything_ends_with_exit_code_0(evening: Evening) -> None:
 
 def test_no_name_of_a_product_is_in_anything_of_the_coordinators(evening: Evening) -> None:
     files = [file for file in evening.network.coordinator.rglob("*") if file.is_file()]
-    assert {"superlink.sqlite", "registry.sqlite", "conductor.log", "journal.jsonl"} <= {file.name for file in files}
+    assert {"superlink.sqlite", "registry.sqlite", "coordinator.log", "journal.jsonl"} <= {file.name for file in files}
     assert [file for file in files if b"CANARY" in file.read_bytes()] == []
 
 

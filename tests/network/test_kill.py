@@ -28,6 +28,11 @@ from network.federation import (
 from simulation.localhost.processes import Processes, free_port
 
 KILLS, ROUNDS, MERCHANTS = 25, 40, 3
+COMMANDS = {
+    "superlink": "flower-superlink",
+    "gateway": "server.process gateway",
+    "rounds": "server.process coordinator",
+}
 pytestmark = pytest.mark.slow
 
 
@@ -74,7 +79,7 @@ def is_over(network: Processes, number: int, names: list[str]) -> bool:
 
 def kill_something(network: Processes, names: list[str], chosen: random.Random) -> str:
     """Kill one process, or everything, and start again by hand what nobody else would."""
-    what = chosen.choice(["superlink", "gateway", "conductor", *names, "coordinator", "everything"])
+    what = chosen.choice(["superlink", "gateway", "rounds", *names, "coordinator", "everything"])
     if what in names:
         network.stop(what, signal.SIGKILL)
         network.start_merchant(what)
@@ -88,7 +93,7 @@ def kill_something(network: Processes, names: list[str], chosen: random.Random) 
         for name in names:
             network.start_merchant(name)
     else:
-        for process in processes_of(network, what):
+        for process in processes_of(network, COMMANDS[what]):
             os.kill(process, signal.SIGKILL)
     return what
 

@@ -37,7 +37,7 @@ def test_thirty_merchants_answer_twenty_rounds(tmp_path: Path) -> None:
         cpu, wall = cpu_seconds(superlink) - before, time.monotonic() - began
         for merchant in merchants:
             merchant.stop()
-    lines = Journal(coordinator.place.launch(1) / "journal.jsonl").read()
+    lines = Journal(coordinator.home.launch(1) / "journal.jsonl").read()
     rounds = [line for line in lines if line["event"] in ("round", "missed")]
     assert [line["round"] for line in rounds] == list(range(1, ROUNDS + 1))
     assert all(len(line["answered"]) == MERCHANTS for line in rounds)
@@ -47,15 +47,15 @@ def test_thirty_merchants_answer_twenty_rounds(tmp_path: Path) -> None:
 
 
 def launch(coordinator: Coordinator, merchants: list[ScriptedMerchant]) -> None:
-    place = coordinator.place
-    (place.folder / "plan.toml").write_text(plan_text("many", rounds=ROUNDS))
-    words = ("--quorum", str(MERCHANTS), "--round-seconds", "120", "--without-noise", "--folder", str(place.folder))
-    run_cli("launch", str(place.folder / "plan.toml"), *words)
-    with closing(Registry(place.registry)) as registry:
+    home = coordinator.home
+    (home.folder / "plan.toml").write_text(plan_text("many", rounds=ROUNDS))
+    words = ("--quorum", str(MERCHANTS), "--round-seconds", "120", "--without-noise", "--folder", str(home.folder))
+    run_cli("launch", str(home.folder / "plan.toml"), *words)
+    with closing(Registry(home.registry)) as registry:
         await_true(
             lambda: registry.launch(1).state == State.FINISHED and all(merchant.models for merchant in merchants),
             seconds=900,
-            say=lambda: (place.logs / "conductor.log").read_text()[-3000:] + registry.launch(1).reason,
+            say=lambda: (home.logs / "coordinator.log").read_text()[-3000:] + registry.launch(1).reason,
         )
 
 

@@ -74,20 +74,20 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Federation:
         run_plan(coordinator, merchants)
         for merchant in merchants:
             merchant.stop()
-    lines = Journal(coordinator.place.launch(1) / "journal.jsonl").read()
+    lines = Journal(coordinator.home.launch(1) / "journal.jsonl").read()
     return Federation(coordinator, merchants, {line["round"]: line for line in lines if line["event"] == "round"})
 
 
 def run_plan(coordinator: Coordinator, merchants: list[ScriptedMerchant]) -> None:
-    place = coordinator.place
-    (place.folder / "plan.toml").write_text(plan_text("mischief", rounds=ROUNDS))
-    words = ("--quorum", "2", "--round-seconds", "6", "--without-noise", "--folder", str(place.folder))
-    run_cli("launch", str(place.folder / "plan.toml"), *words)
-    with closing(Registry(place.registry)) as registry:
+    home = coordinator.home
+    (home.folder / "plan.toml").write_text(plan_text("mischief", rounds=ROUNDS))
+    words = ("--quorum", "2", "--round-seconds", "6", "--without-noise", "--folder", str(home.folder))
+    run_cli("launch", str(home.folder / "plan.toml"), *words)
+    with closing(Registry(home.registry)) as registry:
         await_true(
             lambda: registry.launch(1).state == State.FINISHED and all(merchant.models for merchant in merchants),
             seconds=180,
-            say=lambda: (place.logs / "conductor.log").read_text()[-3000:] + str(registry.launch(1)),
+            say=lambda: (home.logs / "coordinator.log").read_text()[-3000:] + str(registry.launch(1)),
         )
 
 
@@ -130,7 +130,7 @@ def test_who_was_late_holds_nobody_up_in_the_next_round(federation: Federation) 
 
 
 def test_nothing_that_a_merchant_wrote_is_in_a_log(federation: Federation) -> None:
-    for file in [*federation.coordinator.place.logs.iterdir(), *federation.coordinator.place.folder.rglob("*.jsonl")]:
+    for file in [*federation.coordinator.home.logs.iterdir(), *federation.coordinator.home.folder.rglob("*.jsonl")]:
         assert "the books of" not in file.read_text()
 
 

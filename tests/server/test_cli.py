@@ -6,18 +6,24 @@ import json
 import re
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 from click import Command, Group
-from cryptography.x509 import DNSName, SubjectAlternativeName
+from cryptography.x509 import Certificate, DNSName, SubjectAlternativeName
 
 from certs.authority import Authority, read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import Welcome, make_request, read_document, write_document
+from client.account.policy import read_policy
+from client.daemon.membership import accept_welcome, ask_to_join
+from client.folder import MerchantFolder
+from fleet.shop import POLICY
 from server import cli
+from server.registry.registry import Registry, State
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hansa-server.md").read_text()
 PLAN = Path(__file__).parents[2] / "plans" / "federation.toml"
@@ -166,3 +172,120 @@ def test_a_certificate_out_of_date_is_not_served_until_it_is_renewed(
     names = renewed.extensions.get_extension_for_class(SubjectAlternativeName).value
     assert names.get_values_for_type(DNSName) == ["shop.example"]
     assert renewed.public_key() == key.public_key()
+
+
+LONG_HOST = f"{'a' * 33}.{'b' * 36}"  # 70 characters, where a name in a certificate has room for 64
+
+
+def test_the_longest_names_work_from_the_first_command_to_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    federation, member = "f" * 63, "m" * 60
+    assert run(monkeypatch, "init", federation, "--folder", "fed", "--host", LONG_HOST) == 0
+    home = MerchantFolder(tmp_path / "shop")
+    home.folder.mkdir()
+    home.policy.write_text(POLICY.replace("{coordinators}", ""))
+    request = ask_to_join(home, member, read_policy(home.policy))
+    assert run(monkeypatch, "enroll", home.request(member), "--folder", "fed", "--out", "welcome.json") == 0
+    joined = accept_welcome(home, Path("welcome.json"))
+    assert (joined.welcome.name, joined.welcome.federation) == (request.name, federation)
+    assert joined.welcome.address == f"{LONG_HOST}:8443"
+    assert run(monkeypatch, "renew", "--folder", "fed") == 0
+    served = read_certificate((tmp_path / "fed" / "certs" / "server.pem").read_bytes(), origin="test")
+    assert LONG_HOST in hosts_of(served)
+    authority = read_certificate(joined.welcome.authority.encode(), origin="test")
+    served.verify_directly_issued_by(authority)
+
+
+def hosts_of(certificate: Certificate) -> list[str]:
+    return certificate.extensions.get_extension_for_class(SubjectAlternativeName).value.get_values_for_type(DNSName)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("f" * 64,), "up to 63"),
+        (("hanse", "--host", "a" * 64), "is no host"),
+        (("hanse", "--host", ".".join(["a" * 60] * 5)), "is no host"),
+        (("hanse", "--host", "my_host"), "is no host"),
+        (("hanse", "--host", "münchen.example"), "is no host"),
+        (("hanse", "--host", "shop.example:8443"), "is no host"),
+        (("hanse", "--host", ""), "is no host"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_before_anything_is_made(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    sentence: str,
+) -> None:
+    assert run(monkeypatch, "init", *words, "--folder", tmp_path / "fed") == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "fed").exists()
+
+
+def test_an_address_of_version_6_is_dialled_in_brackets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, host in enumerate(("2001:db8::1", "[2001:db8::1]")):
+        assert run(monkeypatch, "init", "hanse", "--host", host, "--folder", tmp_path / str(number), "--json") == 0
+        assert said(capsys)["address"] == "[2001:db8::1]:8443"
+
+
+def test_a_gitignore_that_somebody_else_made_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".gitignore").write_text("*.pyc\n")
+    assert run(monkeypatch, "init", "hanse", "--folder", tmp_path) == 0
+    assert (tmp_path / ".gitignore").read_text() == "*.pyc\n"
+    assert ".gitignore stays as it is; see that it keeps these keys out of git" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            [("_size = 24", "_size = 1024"), ('unit = "product"', 'unit = "product"\nstart = "cold"')],
+            "privacy holds for",
+        ),
+        ([('unit = "product"', 'unit = "product"\nclipping_norm = 1e12')], "clipping_norm"),
+        ([("decoder_size = 24", "decoder_size = 25")], "no warm model"),
+        ([('unit = "product"', 'unit = "product"\nsize_classes = [32]')], "fewer than the quorum"),
+    ],
+)
+def test_a_plan_that_cannot_run_is_refused_at_launch(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changes: list[tuple[str, str]],
+    sentence: str,
+) -> None:
+    run(monkeypatch, "enroll", request_of(folder, "alice"), "--folder", folder)
+    text = PLAN.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "plan.toml").write_text(text)
+    capsys.readouterr()
+    assert run(monkeypatch, "launch", folder / "plan.toml", "--folder", folder) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert run(monkeypatch, "stop", 1, "--folder", folder) == 2, "nothing was launched"
+
+
+def test_a_launch_that_failed_can_be_resumed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "enroll", request_of(folder, "alice"), "--folder", folder)
+    assert run(monkeypatch, "launch", PLAN, "--folder", folder) == 0
+    with closing(Registry(folder / "registry.sqlite")) as registry:
+        registry.note_launch(1, state=State.FAILED, reason="the checkpoint is damaged")
+    assert run(monkeypatch, "status", "--folder", folder) == 0
+    assert "failed" in capsys.readouterr().out
+    assert run(monkeypatch, "resume", 1, "--folder", folder) == 0
+    assert run(monkeypatch, "resume", 1, "--folder", folder) == 2

@@ -2,7 +2,7 @@
 
 Notable here:
 
-- The apps are those of `client.round.answers` and `server.round.round`. A worker that gets a message makes the
+- The ClientApp and the rounds are those of a deployment. A worker that gets a message makes the
   merchant's ClientApp, and forgets it afterwards: the next message may go to another worker.
 - Each merchant's entities lie in Ray's object store, and travel only to workers that answer for it.
 - Flower's nodes have random ids, so the server first asks each which merchant it is.
@@ -29,14 +29,15 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 from flwr.simulation import run_simulation
 
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from common.errors import ConfigError, HansaError
 from common.model.features import Series
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.mechanism import Mechanism
 from server.round.aggregation import Terms
+from server.round.federation import Federation
 from server.round.optimizer import ServerState
-from server.round.round import Federation, make_server_app
+from simulation.engine.rounds import run_rounds
 from simulation.engine.seeded_noise import SeededNoise
 
 PAUSE_SECONDS = 0.1  # between two looks for Flower's nodes
@@ -122,7 +123,7 @@ def _join(address: str) -> None:
 
 
 def make_server(job: Job, pipe: Connection) -> ServerApp:
-    """Make the app that finds out which node is which merchant, and becomes the ServerApp of the federation."""
+    """Make the app that finds out which node is which merchant, and runs the rounds of the federation."""
     app = ServerApp()
 
     @app.main()
@@ -137,7 +138,7 @@ def make_server(job: Job, pipe: Connection) -> ServerApp:
             quorum=len(merchant_of),
             timeout_seconds=ROUND_SECONDS,
         )
-        make_server_app(federation, job.state, on_round=lambda state, outcome: _tell(pipe, state))(grid, context)
+        run_rounds(grid, federation, job.state, on_round=lambda state, outcome: _tell(pipe, state))
 
     return app
 
@@ -179,7 +180,7 @@ def make_client(job: Job, shelf: ray.ObjectRef[Any]) -> ClientApp:
         number, round_number = _number(context), int(message.metadata.group_id)
         noise = SeededNoise(np.random.default_rng([*seed, number, round_number]))
         merchant = Merchant(plan, num_rounds, _series_of(shelf, number), mechanism, noise, device)
-        return make_client_app(merchant)(message, context)
+        return make_client_app(Answers(merchant).answer)(message, context)
 
     return app
 

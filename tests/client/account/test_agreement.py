@@ -18,7 +18,7 @@ from client.account.ledger.entry import Seal, Spend
 from client.account.ledger.ledger import Ledger
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Policy
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from common.data.panel import Panel
 from common.errors import BudgetExhausted, MessageError, PrivacyError
 from common.message.record import hash_vector
@@ -192,7 +192,7 @@ def make_request(merchant: Merchant, *, round_number: int = 1, shift: float = 0.
 
 
 def connect(merchant: Merchant) -> InProcessGrid:
-    return InProcessGrid({"m": (make_client_app(merchant), make_context(NODE_ID))})
+    return InProcessGrid({"m": (make_client_app(Answers(merchant).answer), make_context(NODE_ID))})
 
 
 def ask(grid: InProcessGrid, request: RoundRequest) -> RecordDict | None:

@@ -23,7 +23,7 @@ from client.account.agreement import LedgerAnswerLog, Offer, agree
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import Policy
 from client.data.rows import read
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from client.transparency.card import make_card
 from client.transparency.card_page import write_page
 from client.transparency.card_signature import sign_card
@@ -35,9 +35,10 @@ from common.model.features import Series, build_series
 from common.plan.schema import Plan
 from common.privacy.noise import SecureNoise
 from server.round.aggregation import Terms
+from server.round.federation import Federation
 from server.round.optimizer import start_state
-from server.round.round import Federation, make_server_app
-from simulation.engine.grid import SERVER_NODE_ID, InProcessGrid, make_context
+from simulation.engine.grid import InProcessGrid, make_context
+from simulation.engine.rounds import run_rounds
 
 NODE_ID = 10
 CUSTOMER, PRODUCT, AMOUNT = "canary-customer-7391", "canary-product-7391", 73917.390625
@@ -128,16 +129,14 @@ class Run:
         mechanism, device = self.agreement.mechanism, torch.device("cpu")
         answer_log = LedgerAnswerLog(self.ledger, self.agreement)
         merchant = Merchant(plan, 3, series, mechanism, noise, device, answer_log)
-        self.grid = ListeningGrid({"m": (make_client_app(merchant), make_context(NODE_ID))})
-        self.app = make_server_app(
-            Federation(
-                plan, plan.privacy.training, {NODE_ID: Terms(32, mechanism)}, 1, 60.0, folder / "state.safetensors"
-            ),
-            start_state(start),
+        self.grid = ListeningGrid({"m": (make_client_app(Answers(merchant).answer), make_context(NODE_ID))})
+        self.federation = Federation(
+            plan, plan.privacy.training, {NODE_ID: Terms(32, mechanism)}, 1, 60.0, folder / "state.safetensors"
         )
+        self.start = start_state(start)
 
     def go(self) -> None:
-        self.app(self.grid, make_context(SERVER_NODE_ID))
+        run_rounds(self.grid, self.federation, self.start)
 
     def left_behind(self) -> list[bytes]:
         """Return every file but the data, every message, and everything that the merchant's commands show."""

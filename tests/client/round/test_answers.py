@@ -10,7 +10,7 @@ import torch
 from flwr.app import Message, MessageType, RecordDict
 from torch import Tensor
 
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from client.round.training import train_round
 from common.data.panel import Panel
 from common.errors import ConfigError, MessageError
@@ -64,7 +64,7 @@ def make_request(merchant: Merchant, *, round_number: int = 1, plan_hash: str = 
 
 
 def connect(merchant: Merchant) -> InProcessGrid:
-    return InProcessGrid({"m": (make_client_app(merchant), make_context(NODE_ID))})
+    return InProcessGrid({"m": (make_client_app(Answers(merchant).answer), make_context(NODE_ID))})
 
 
 def ask(grid: InProcessGrid, request: RoundRequest) -> RecordDict | None:
@@ -107,7 +107,7 @@ def test_the_same_request_gets_the_very_same_bytes_and_costs_no_second_draw(merc
 
 
 def test_requests_at_the_same_time_draw_one_noise(merchant: Merchant) -> None:
-    app, request = make_client_app(merchant), make_request(merchant)
+    app, request = make_client_app(Answers(merchant).answer), make_request(merchant)
     grid = InProcessGrid({"m": (app, make_context(NODE_ID))})
     messages = [Message(encode_request(request), NODE_ID, MessageType.TRAIN) for _ in range(4)]
     for message in messages:

@@ -9,7 +9,8 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.supercore.task_identity import TaskIdentity
 
 from common.errors import ConfigError
-from simulation.engine.grid import CLIENT_RAISED, REPLY_EXPIRED, RUN_ID, SERVER_NODE_ID, InProcessGrid, make_context
+from common.message.decline import CLIENT_RAISED
+from simulation.engine.grid import REPLY_EXPIRED, RUN_ID, SERVER_NODE_ID, InProcessGrid, make_context
 
 
 def echo_app() -> ClientApp:

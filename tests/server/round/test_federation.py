@@ -11,7 +11,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 from torch import Tensor
 
-from client.round.answers import Merchant, make_client_app
+from client.round.answers import Answers, Merchant, make_client_app
 from common.data.panel import Panel
 from common.errors import ConfigError, HansaError
 from common.message.round import RoundReply, decode_request, encode_reply
@@ -22,9 +22,10 @@ from common.privacy.mechanism import Mechanism
 from server.round.aggregation import Terms
 from server.round.checkpoint import load_checkpoint
 from server.round.collection import Cause, RoundOutcome
+from server.round.federation import Federation, hold_round
 from server.round.optimizer import ServerState, start_state
-from server.round.round import Federation, make_server_app
-from simulation.engine.grid import SERVER_NODE_ID, InProcessGrid, make_context
+from simulation.engine.grid import InProcessGrid, make_context
+from simulation.engine.rounds import run_rounds
 from simulation.engine.seeded_noise import SeededNoise
 
 NUM_ROUNDS = 4
@@ -53,15 +54,13 @@ class Town:
     def apps(self, **other: ClientApp) -> dict[str, tuple[ClientApp, Context]]:
         """Return honest merchants, and `other` in the place of some."""
         names = [f"m{index}" for index in range(len(NODE_IDS))]
-        apps = {name: make_client_app(self.merchant(index)) for index, name in enumerate(names)} | other
+        apps = {name: make_client_app(Answers(self.merchant(index)).answer) for index, name in enumerate(names)} | other
         return {name: (apps[name], make_context(node_id)) for name, node_id in zip(names, NODE_IDS, strict=True)}
 
     def run(self, grid: InProcessGrid, *, checkpoint: Path | None = None, **terms: Any) -> ServerState:
-        """Run the app until its last round and return the state that was heard of last."""
+        """Run until the last round and return its state."""
         federation = replace(self.federation, checkpoint=checkpoint, **terms)
-        app = make_server_app(federation, self.start, on_round=lambda *news: self.heard.append(news))
-        app(grid, make_context(SERVER_NODE_ID))
-        return self.heard[-1][0]
+        return run_rounds(grid, federation, self.start, on_round=lambda *news: self.heard.append(news))
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ def test_a_merchant_whose_data_is_all_nan_counts_as_zero_and_one_that_is_off_is_
     broken = town.merchant(0)
     broken.series.inputs.fill_(torch.nan)
     off = ClientApp()  # has no handler, hence an error from Flower itself
-    final = town.run(InProcessGrid(town.apps(m0=make_client_app(broken), m2=off)))
+    final = town.run(InProcessGrid(town.apps(m0=make_client_app(Answers(broken).answer), m2=off)))
     assert {node_id: refusal.cause for node_id, refusal in town.heard[0][1].refusals.items()} == {12: Cause.FAILED}
     assert set(town.heard[0][1].replies) == {10, 11}
     assert bool(torch.isfinite(final.parameters).all())
@@ -227,6 +226,51 @@ def test_no_name_of_an_entity_or_a_merchant_is_in_any_message_or_log(
         assert CANARY.encode() not in everything
 
 
-def test_a_federation_of_nobody_is_refused(town: Town) -> None:
-    with pytest.raises(ConfigError, match="no merchant"):
-        replace(town.federation, cohort={})
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({"cohort": {}}, "no merchant"),
+        ({"quorum": 0}, "A quorum of 0"),
+        ({"quorum": 4}, "A quorum of 4"),
+        ({"timeout_seconds": 0.0}, "cannot end"),
+        ({"timeout_seconds": float("nan")}, "cannot end"),
+        ({"cohort": {10: Terms(4, MECHANISM), 11: Terms(4, Mechanism(None, 0.0))}}, "Some merchants"),
+    ],
+)
+def test_impossible_terms_are_refused_before_a_merchant_is_asked(
+    town: Town, terms: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        replace(town.federation, **terms)
+
+
+def test_answers_are_noted_before_anything_follows_from_them(town: Town, tmp_path: Path) -> None:
+    path, noted = tmp_path / "state.safetensors", []
+    federation = replace(town.federation, checkpoint=path)
+
+    def note(round_number: int, outcome: RoundOutcome) -> None:
+        noted.append((round_number, sorted(outcome.replies), path.exists()))
+
+    held = hold_round(InProcessGrid(town.apps()), federation, town.start, note_answers=note)
+    assert noted == [(1, list(NODE_IDS), False)]
+    assert held.state is not None
+    assert load_checkpoint(path, plan_hash=federation.run_hash, size=len(town.start.parameters)).round_number == 1
+
+
+def test_a_round_below_its_quorum_changes_nothing(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    off = ClientApp()
+    federation = replace(town.federation, quorum=3, checkpoint=path)
+    held = hold_round(InProcessGrid(town.apps(m1=off)), federation, town.start)
+    assert held.state is None
+    assert set(held.outcome.replies) == {10, 12}
+    assert not path.exists()
+
+
+def test_a_refusal_and_a_fault_are_told_apart(town: Town) -> None:
+    """A merchant of another plan declines; one without a handler fails."""
+    stranger = replace(town.merchant(0), plan=town.plan.model_copy(update={"name": "another"}))
+    declining = make_client_app(Answers(stranger).answer)
+    held = hold_round(InProcessGrid(town.apps(m0=declining, m1=ClientApp())), town.federation, town.start)
+    causes = {node_id: refusal.cause for node_id, refusal in held.outcome.refusals.items()}
+    assert causes == {10: Cause.DECLINED, 11: Cause.FAILED}

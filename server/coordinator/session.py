@@ -1,0 +1,182 @@
+"""A launch that runs, and the driver of its rounds over the network: whom to ask, whom to wait for, what to write down.
+
+What a round is, is not said here: that is `server.round.federation`. Killed anywhere in a round, it is asked again in
+the same words, and every merchant sends the same sealed bytes again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flwr.serverapp import Grid
+
+from common.message.proposal import Proposal, parse_proposal
+from common.model.warm.start import require_same_warm
+from server.coordinator.journal import Journal
+from server.folder import CoordinatorFolder
+from server.registry.registry import Launch, Member, Registry
+from server.round.aggregation import Terms
+from server.round.collection import Cause, RoundOutcome
+from server.round.federation import Federation, HeldRound, hold_round, resume
+from server.round.optimizer import ServerState, start_state
+from server.round.start import start_vector
+
+READING_SECONDS = 600.0  # what a merchant may take longer in its first round of a launch: it reads its data then
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0  # after a round without a quorum, and after many in a row
+
+
+@dataclass
+class Session:
+    """A launch that runs.
+
+    Attributes
+    ----------
+    state
+        After the last round.
+    missed
+        Rounds in a row that had no quorum.
+    again_at
+        When a round may be held again, by the monotonic clock.
+    """
+
+    launch: Launch
+    proposal: Proposal
+    state: ServerState
+    folder: Path
+    began_at: float = field(default_factory=time.monotonic)
+    missed: int = 0
+    again_at: float = 0.0
+
+    @property
+    def journal(self) -> Journal:
+        """What happened."""
+        return Journal(self.folder / "journal.jsonl")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every round was held."""
+        return self.state.round_number >= self.launch.num_rounds
+
+
+def begin(home: CoordinatorFolder, launch: Launch) -> Session:
+    """Start a launch, or take it up where it was.
+
+    Raises
+    ------
+    HansaError
+        No model can be made of the plan, or the checkpoint cannot be used.
+    """
+    folder = home.launch(launch.number)
+    folder.mkdir(parents=True, exist_ok=True)
+    proposal = parse_proposal(launch.signed.content)
+    require_same_warm(proposal.plan, private=proposal.private, warm_hash=proposal.warm_hash)
+    start = start_state(start_vector(proposal.plan, private=proposal.private))
+    state = resume(start, folder / "checkpoint.safetensors", run_hash=launch.run_hash)
+    session = Session(launch, proposal, state, folder)
+    session.journal.write("begun" if state.round_number == 0 else "resumed", round=state.round_number)
+    return session
+
+
+class Rounds:
+    """Hold rounds, and remember who was late."""
+
+    def __init__(self, registry: Registry, grid: Grid) -> None:
+        self._registry, self._grid = registry, grid
+        self._late_count: dict[str, int] = {}  # rounds in a row in which a member was waited for in vain
+        self._not_awaited_until: dict[str, int] = {}  # the round from which a member that was late is awaited again
+
+    def hold(
+        self,
+        session: Session,
+        cohort: Mapping[str, Terms],
+        members: Mapping[str, Member],
+        *,
+        online: Collection[str],
+    ) -> None:
+        """Ask for the next round of a launch, step where there is a quorum, write down in any case what happened.
+
+        Parameters
+        ----------
+        cohort
+            Who accepted, by name.
+        online
+            Who of the cohort is connected.
+
+        Raises
+        ------
+        MessageError
+            The plan's model is not finite any more.
+        """
+        launch, round_number = session.launch, session.state.round_number + 1
+        names = {node: name for name in cohort if (node := members[name].node_id) is not None}
+        awaited = {name for name in online if round_number >= self._not_awaited_until.get(name, 0)}
+        federation = self._federation(session, {node: cohort[name] for node, name in names.items()}, awaited)
+
+        def note_answers(number: int, outcome: RoundOutcome) -> None:
+            answered = [names[node] for node in outcome.replies]
+            self._registry.note_answers(launch.number, round_number=number, members=answered)
+
+        held = hold_round(
+            self._grid,
+            federation,
+            session.state,
+            not_awaited=[node for node, name in names.items() if name not in awaited],
+            note_answers=note_answers,
+        )
+        self._note_lateness(held, names, awaited)
+        self._close(session, held, names)
+
+    def _federation(self, session: Session, terms: Mapping[int, Terms], awaited: Collection[str]) -> Federation:
+        launch, plan = session.launch, session.proposal.plan
+        reading = sorted(set(awaited) - self._answered(launch))
+        timeout_seconds = launch.round_seconds + (READING_SECONDS if reading else 0.0)
+        if reading:
+            who = f"{', '.join(reading)} may be reading the data"
+            reason = f"round {session.state.round_number + 1} waits up to {timeout_seconds:.0f} seconds: {who}"
+            self._registry.note_launch(launch.number, reason=reason)
+        return Federation(
+            plan=plan,
+            training=plan.training(private=session.proposal.private),
+            cohort=terms,
+            quorum=launch.quorum,
+            timeout_seconds=timeout_seconds,
+            checkpoint=session.folder / "checkpoint.safetensors",
+        )
+
+    def _answered(self, launch: Launch) -> set[str]:
+        """Give everyone who has answered a round of the launch, so that its data has been read."""
+        return {terms.member for terms in self._registry.terms(launch.number) if terms.num_rounds}
+
+    def _note_lateness(self, held: HeldRound, names: Mapping[int, str], awaited: Collection[str]) -> None:
+        """Do not wait for who was late in the next round, three rounds, seven: it may be slow once, or gone."""
+        for node in held.outcome.replies:
+            self._late_count.pop(names[node], None)
+        for node, refusal in held.outcome.refusals.items():
+            name = names[node]
+            if refusal.cause is Cause.LATE and name in awaited:
+                late_count = self._late_count[name] = self._late_count.get(name, 0) + 1
+                self._not_awaited_until[name] = held.round_number + 2**late_count
+
+    def _close(self, session: Session, held: HeldRound, names: Mapping[int, str]) -> None:
+        launch = session.launch
+        answered = sorted(names[node] for node in held.outcome.replies)
+        refused = {names[node]: str(refusal) for node, refusal in held.outcome.refusals.items()}
+        said = {
+            "round": held.round_number,
+            "answered": answered,
+            "refused": refused,
+            "seconds": round(held.seconds, 3),
+        }
+        if held.state is None:
+            session.journal.write("missed", **said)
+            reason = f"round {held.round_number} has {len(answered)} of {launch.quorum} answers"
+            self._registry.note_launch(launch.number, reason=reason)
+            pause = min(FIRST_PAUSE_SECONDS * 2**session.missed, LONGEST_PAUSE_SECONDS)
+            session.missed, session.again_at = session.missed + 1, time.monotonic() + pause
+            return
+        session.state, session.missed = held.state, 0
+        session.journal.write("round", **said)
+        self._registry.note_launch(launch.number, round_number=held.round_number, reason="")

@@ -1,0 +1,141 @@
+"""What is asked of a merchant while it reads its data, which may take minutes."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.app import RecordDict
+
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger
+from client.daemon import handlers as module
+from client.daemon.handlers import Handlers, count_parameters
+from common.errors import DataError, MessageError
+from common.message import proposal
+from common.message.proposal import Proposal, decode_terms, encode_signed
+from common.message.record import hash_vector
+from common.message.round import RoundRequest, decode_reply, encode_request
+from common.message.signature import sign
+from common.model.features import Series
+from common.plan.schema import Plan
+from fleet.merchant import open_merchant
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+@pytest.fixture
+def merchant(tmp_path: Path) -> Iterator[Handlers]:
+    with open_merchant(tmp_path / "shop", "shop", key=KEY) as handlers:
+        yield handlers
+
+
+@pytest.fixture
+def plan(make_plan: Callable[..., Plan]) -> Plan:
+    return make_plan(privacy={"unit": "customer", "training": {"num_rounds": 3}})
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Hold the reading of the data back until the gate is opened, as a very large file would."""
+    opened, read_series = threading.Event(), module.read_series
+
+    def read_slowly(plan: Plan, root: Path) -> Series:
+        assert opened.wait(30)
+        return read_series(plan, root)
+
+    monkeypatch.setattr(module, "read_series", read_slowly)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    return opened
+
+
+def propose(plan: Plan) -> RecordDict:
+    offered = Proposal(plan=plan, private=True, cohort_size=3)
+    return encode_signed(sign(offered.to_bytes(), KEY, purpose=proposal.PURPOSE))
+
+
+def ask_round(plan: Plan, number: int = 1) -> RecordDict:
+    parameters = torch.full((count_parameters(plan, private=True),), 0.01)
+    return encode_request(RoundRequest(plan.run_hash(private=True), number, hash_vector(parameters), parameters))
+
+
+def charged_rounds(folder: Path) -> list[int]:
+    return [entry.round_number for entry in Ledger(folder / "ledger.sqlite").entries if isinstance(entry, Spend)]
+
+
+def test_terms_do_not_wait_for_the_data_and_the_first_round_does(
+    merchant: Handlers, plan: Plan, gate: threading.Event
+) -> None:
+    began = time.monotonic()
+    assert decode_terms(merchant.consider(propose(plan))).plan_hash == plan.run_hash(private=True)
+    assert time.monotonic() - began < 5
+    threading.Timer(0.5, gate.set).start()
+    merchant.deadline = time.time() + 30
+    reply = merchant.answer(ask_round(plan))
+    assert decode_reply(reply, size=count_parameters(plan, private=True)).round_number == 1
+
+
+def test_a_round_that_ends_before_the_data_is_read_is_refused_and_charged_nothing(
+    merchant: Handlers, plan: Plan, gate: threading.Event, tmp_path: Path
+) -> None:
+    merchant.consider(propose(plan))
+    merchant.deadline = time.time() + 0.1
+    with pytest.raises(MessageError, match="still being read"):
+        merchant.answer(ask_round(plan))
+    assert charged_rounds(tmp_path / "shop") == []
+    gate.set()
+    merchant.deadline = time.time() + 30
+    merchant.answer(ask_round(plan))
+    assert charged_rounds(tmp_path / "shop") == [1]
+
+
+def test_a_plan_that_does_not_fit_the_data_is_refused_at_once(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "shop" / "rows.csv").write_text("client,time\nanna,2024-01-01\n")
+    with pytest.raises(DataError, match="customer"):
+        merchant.consider(propose(plan))
+    assert not (tmp_path / "shop" / "plans").exists()
+
+
+def test_data_that_could_not_be_read_is_read_again_when_it_is_asked_for_again(
+    merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    merchant.consider(propose(plan))
+    good = (tmp_path / "shop" / "rows.csv").read_bytes()
+    (tmp_path / "shop" / "rows.csv").unlink()
+    with pytest.raises(DataError):
+        merchant.consider(propose(plan))
+    (tmp_path / "shop" / "rows.csv").write_bytes(good)
+    assert merchant.answer(ask_round(plan)) is not None
+
+
+def test_the_data_is_read_once_for_all_rounds(merchant: Handlers, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, read_series = [], module.read_series
+
+    def count(plan: Plan, root: Path) -> Series:
+        read.append(plan.name)
+        return read_series(plan, root)
+
+    monkeypatch.setattr(module, "read_series", count)
+    merchant.consider(propose(plan))
+    for number in (1, 2, 3):
+        merchant.answer(ask_round(plan, number))
+    assert read == [plan.name]
+
+
+def test_whoever_stops_the_daemon_does_not_wait_for_the_data(
+    merchant: Handlers, plan: Plan, gate: threading.Event
+) -> None:
+    merchant.consider(propose(plan))
+    merchant.deadline = time.time() + 30
+    threading.Timer(0.3, lambda: setattr(merchant, "deadline", -math.inf)).start()  # what Daemon.stop does
+    began = time.monotonic()
+    with pytest.raises(MessageError, match="still being read"):
+        merchant.answer(ask_round(plan))
+    assert time.monotonic() - began < 10
+    gate.set()
