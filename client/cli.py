@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from certs.key import read_or_make_signing_key
-from client.account.agreement import LARGEST_MODEL, Offer, agree
+from client.account.agreement import Offer, agree
 from client.account.ledger.cli import ledger_app
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
@@ -79,13 +79,16 @@ def consider(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether the policy allows PLAN, with which noise and at what price; nothing is sent or spent."""
+    from client.daemon.handlers import count_parameters  # brings torch and Flower
+
     home = MerchantFolder(folder)
     own, plan = read_policy(home.policy), read_plan(plan_file)
     offer = Offer(plan, not without_noise, coordinator, cohort)
     said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
     with closing(Ledger(home.ledger)) as ledger:
         try:
-            mechanism = agree(own, offer, ledger, num_coordinates=LARGEST_MODEL).mechanism
+            size = count_parameters(plan, private=offer.private)
+            mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
         except PrivacyError as error:
             said |= {"allowed": False, "reason": str(error)}
         else:

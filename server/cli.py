@@ -182,10 +182,12 @@ def launch(
 ) -> None:
     """Sign a plan and have it run, now or as soon as `up` is."""
     from common.message.proposal import PURPOSE, Proposal  # brings torch
+    from common.model.warm.start import start_without_data
 
     home = CoordinatorFolder(folder)
     home.read_settings()
     plan = read_plan(plan_file)
+    start_without_data(plan, private=not without_noise)  # refused now, and not when the rounds begin
     with _registry(home) as registry:
         members = sum(member.is_welcome for member in registry.members())
         if not members:

@@ -29,6 +29,7 @@ from common.model.features import Series, build_series
 from common.model.warm.start import start_training
 from common.plan.schema import Plan
 from common.privacy.accounting import noise_multiplier_for
+from common.privacy.clipping_rule import clipping_rule
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
@@ -192,7 +193,7 @@ def make_subject(plan: Plan, data_root: Path, policy: Policy) -> AuditSubject:
         plan,
         sample_entities(read_rows(plan.data, data_root), plan),
         plan.evaluation.origins[0],
-        Mechanism(plan.privacy.clipping_norm, sigma),
+        Mechanism(plan.privacy.clipping_norm, sigma, rule=clipping_rule(plan.privacy.clipping_rule)),
         num_rounds,
         epsilon,
         delta,

@@ -57,9 +57,9 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from certs.request import public_pem
-from client.account.agreement import LARGEST_MODEL
 from common.errors import HansaError, MessageError
 from common.message.proposal import MOST_BYTES
+from common.privacy.clipping import LARGEST_MODEL
 
 HEARTBEAT_SECONDS = 30.0
 TIMEOUT_SECONDS = 30.0

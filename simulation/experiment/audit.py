@@ -219,7 +219,7 @@ def _plant(mechanism: Mechanism, canaries: Float32[torch.Tensor, "canary paramet
     if mechanism.clipping_norm is None:
         raise DataError("Without clipping a canary has no length.")
     overlong = OVERLONG * mechanism.clipping_norm * canaries
-    return CanaryMechanism(mechanism.clipping_norm, mechanism.noise_multiplier, overlong)
+    return CanaryMechanism(mechanism.clipping_norm, mechanism.noise_multiplier, overlong, rule=mechanism.rule)
 
 
 def guess(scores: Float64[np.ndarray, " canary"], included: Bool[np.ndarray, " canary"]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, repl
 from client.audit.subject import MOST_ENTITIES, AuditSubject, sample_entities
 from common.errors import DataError, PrivacyError
 from common.plan.schema import Active, Measure, Plan
+from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 
 START = pd.Timestamp("2024-01-01")
@@ -192,3 +193,22 @@ def test_at_most_some_entities_are_audited_the_first_and_the_last_among_them(
     assert {kept.min(), kept.max()} == {subject.rows["customer"].min(), subject.rows["customer"].max()}
     few = replace(subject, rows=subject.rows[subject.rows["customer"] < "customer-010"])
     assert sample_entities(few.rows, few.plan)["customer"].nunique() == 10
+
+
+def test_automatic_clipping_has_no_violation(make_subject: Callable[..., AuditSubject]) -> None:
+    report = replay_neighbours(make_subject(num_customers=20, mechanism=Mechanism(1.0, 1.0, rule=Automatic())))
+    assert report.violations == ()
+    assert 0.9 < report.measured["largest shift / C"] <= 1
+
+
+@dataclass(frozen=True)
+class ByTheMedian:
+    """A rule that breaks its one condition: the factor of an entity depends on the others."""
+
+    def factors(self, norms: torch.Tensor, clipping_norm: float) -> torch.Tensor:
+        return (clipping_norm / norms.median()).expand(len(norms))
+
+
+def test_a_rule_that_looks_at_other_entities_is_caught(make_subject: Callable[..., AuditSubject]) -> None:
+    report = replay_neighbours(make_subject(num_customers=20, mechanism=Mechanism(1.0, 1.0, rule=ByTheMedian())))
+    assert any("others' contributions change with it" in violation for violation in report.violations)
