@@ -7,6 +7,7 @@ import pandas as pd
 
 from client.data.check.calendar import find_calendar_faults
 from client.data.check.leak import find_leaks
+from client.data.check.likelihood import find_model_faults, find_size_faults
 from client.data.check.report import Finding, Report
 from client.data.check.row import describe_rows, find_row_faults, keep_rows
 from client.data.check.series import find_history_faults, find_series_faults
@@ -21,7 +22,7 @@ def inspect_rows(rows: pd.DataFrame, plan: Plan) -> tuple[Report, Panel | None]:
     try:
         panel = build_panel(rows, plan.data)
     except DataError as error:
-        return report.add(Finding("fault", "panel", str(error))), None
+        return report.add(Finding("fault", "panel", str(error)), *find_size_faults(plan)), None
     kept = keep_rows(rows, plan.data)
     report = Report({**report.facts, **describe_rows(kept, plan.data), **describe_panel(panel)}, ())
     findings = [
@@ -30,6 +31,7 @@ def inspect_rows(rows: pd.DataFrame, plan: Plan) -> tuple[Report, Panel | None]:
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_leaks(panel, plan),
+        *find_model_faults(panel, plan),
     ]
     return report.add(*findings), panel
 
