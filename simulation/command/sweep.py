@@ -62,10 +62,9 @@ def sweep(
     job = Job(out, data_root, split_words(only) or plan.evaluation.methods, seed, choose_device(device), resume)
     for point in points:
         check_methods(job.methods, point.plan)
-    if (out / "sweep.json").exists() and not resume:
-        raise ConfigError(f"{out} already holds a sweep; go on with --resume or choose another --out.")
-    console = make_console(stderr=as_json)
     document = _head(plan, origins, seed, use_last_origin)
+    _require_own(out, document, resume=resume)
+    console = make_console(stderr=as_json)
     for number, point in enumerate(points, start=1):
         console.print(f"Run {number} of {len(points)}: {point.name}")
         document["runs"].append(run_point(point, job, console))
@@ -124,6 +123,20 @@ def _head(plan: Plan, origins: tuple[Any, ...], seed: int, with_last: bool) -> d
         "notes": [UNACCOUNTED, *([USED_UP] * with_last)],
         "runs": [],
     }
+
+
+def _require_own(out: Path, document: dict[str, Any], *, resume: bool) -> None:
+    """Refuse to write over a sweep, unless to go on with it."""
+    try:
+        there = json.loads((out / "sweep.json").read_text())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read {out / 'sweep.json'}; choose another --out.") from error
+    if not resume:
+        raise ConfigError(f"{out} already holds a sweep; go on with --resume or choose another --out.")
+    if any(there.get(key) != document[key] for key in ("plan_hash", "seed", "origins")):
+        raise ConfigError(f"{out} holds a sweep of another plan, seed or origins; choose another --out.")
 
 
 def _keep(document: dict[str, Any], out: Path) -> None:

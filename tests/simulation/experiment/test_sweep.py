@@ -157,6 +157,10 @@ def test_a_sweep_goes_on_where_it_was_and_takes_more_values(sweep, tables):
     assert again.code == 0, again.stderr
     assert len(json.loads(again.stdout)["runs"]) == 2
     assert part.stat().st_mtime_ns == before
+    other = sweep("--set", "privacy.clipping_norm=0.5", "--resume", "--seed", 1, *first)
+    assert (other.code, other.stderr.count("\n")) == (2, 1)
+    assert "holds a sweep of another plan, seed or origins" in other.stderr
+    assert len(json.loads((tables / "sweep/sweep.json").read_text())["runs"]) == 2
 
 
 def test_a_run_that_fails_is_noted_and_the_next_one_runs(sweep):
