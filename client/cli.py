@@ -32,7 +32,6 @@ from client.transparency.sent_messages import departures_of, describe, explain, 
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
 from common.plan.reading import explain_faults, read_plan
 from common.privacy.accounting import epsilon_of
-from common.privacy.clipping import LARGEST_MODEL
 
 EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
 
@@ -82,13 +81,16 @@ def consider(
     as_json: JsonOption = False,
 ) -> None:
     """Say whether the policy allows PLAN, with which noise and at what price; nothing is sent or spent."""
+    from client.daemon.handlers import count_parameters  # brings torch and Flower
+
     home = MerchantFolder(folder)
     own, plan = read_policy(home.policy), read_plan(plan_file)
     offer = Offer(plan, not without_noise, coordinator, cohort)
     said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
     with closing(Ledger(home.ledger)) as ledger:
         try:
-            mechanism = agree(own, offer, ledger, num_coordinates=LARGEST_MODEL).mechanism
+            size = count_parameters(plan, private=offer.private)
+            mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
         except PrivacyError as error:
             said |= {"allowed": False, "reason": str(error)}
         else:

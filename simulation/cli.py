@@ -13,6 +13,7 @@ from simulation.command.network import export, federation
 from simulation.command.plan import check, plan
 from simulation.command.report import compare, report, table
 from simulation.command.run import run
+from simulation.command.sweep import sweep
 from simulation.command.terminal import EXIT_INTERRUPTED, EXIT_MISTAKE
 from simulation.command.warm import newcomer, warm
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they print local variables, which hold the data
 )
-for command in (run, check, export, federation, plan, warm, newcomer, report, compare, table, audit, bench):
+for command in (run, sweep, check, export, federation, plan, warm, newcomer, report, compare, table, audit, bench):
     app.command()(command)
 
 

@@ -21,6 +21,8 @@ from common.message.round import RoundRequest
 from common.message.wire import from_wire, to_wire
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.accounting import noise_multiplier_for
+from common.privacy.clipping import require_model_size
+from common.privacy.clipping_rule import clipping_rule
 from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 
@@ -102,11 +104,13 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     Raises
     ------
     PrivacyError
-        The policy does not allow it; the sentence is for the merchant.
+        The policy does not allow it, or its model is larger than clipping is proven for; the sentence is for the
+        merchant.
     BudgetExhausted
         The ledger has no room for all rounds that are not charged yet.
     """
     require_approved(policy, offer)
+    require_model_size(num_coordinates)
     _check_terms(policy, offer)
     delta = ledger.account(policy.dataset, policy.unit).delta
     mechanism = choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
@@ -198,7 +202,8 @@ def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordina
             f"{noise_multiplier:.3g}, the policy allows {policy.plan.smallest_noise_multiplier} to "
             f"{LARGEST_NOISE_MULTIPLIER:.0f}; change plan.epsilon, or stay away."
         )
-    return Mechanism(offer.plan.privacy.clipping_norm, noise_multiplier)
+    privacy = offer.plan.privacy
+    return Mechanism(privacy.clipping_norm, noise_multiplier, rule=clipping_rule(privacy.clipping_rule))
 
 
 class LedgerAnswerLog:

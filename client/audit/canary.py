@@ -19,7 +19,7 @@ C. Clopper, E. Pearson, "The use of confidence or fiducial limits" (1934).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,6 @@ from client.audit.subject import AuditSubject, CanaryMechanism, ask
 from client.round.answers import Answers
 from common.model.features import Series
 from common.model.warm.start import start_training
-from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 
 FALSE_ALARM = 1e-3  # of the whole level: half for mu, the rest shared by the tests below
@@ -150,11 +149,11 @@ def _tell_apart(
     subject: AuditSubject, series: Series, direction: npt.NDArray[np.float64], effort: Effort
 ) -> tuple[list[str], dict[str, float | int]]:
     """Release sums with and without the canary at a noise of one clipping norm, and tell them apart."""
-    unit = Mechanism(subject.clipping_norm, 1.0)
+    unit = replace(subject.mechanism, noise_multiplier=1.0)
     canary = torch.from_numpy(OVERLONG * subject.clipping_norm * direction).float()[None, :]
     requests = tuple(subject.request(series, number) for number in ROUNDS[:1])
     without = replay_rounds(subject, series, requests, unit).replies[0].total
-    planted = CanaryMechanism(subject.clipping_norm, 1.0, canary)
+    planted = CanaryMechanism(subject.clipping_norm, 1.0, canary, rule=unit.rule)
     with_canary = replay_rounds(subject, series, requests, planted).replies[0].total
     toward = torch.from_numpy(direction) / BOUND
 

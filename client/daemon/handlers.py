@@ -221,9 +221,13 @@ def count_parameters(plan: Plan, *, private: bool) -> int:
     ------
     MessageError
         No model can be made of it.
+    PrivacyError
+        It has more parameters than clipping is proven for.
     """
     try:
         model = start_without_data(plan, private=private)
+    except PrivacyError:
+        raise
     except (HansaError, ValueError, RuntimeError, MemoryError) as error:
         raise MessageError("No model can be made of a plan; see: hansa-sim check") from error
     return len(get_vector(model))

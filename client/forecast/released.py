@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
-from common.model.demand_gru import DemandGRU
 from common.model.features import Series, cut_forecast
+from common.model.network import Network
 
 CHUNK_ENTITIES = 512
 
 
 @torch.no_grad()
-def forecast_demand(model: DemandGRU, series: Series, *, device: torch.device) -> Forecast:
+def forecast_demand(model: Network, series: Series, *, device: torch.device) -> Forecast:
     """Forecast every entity's horizon from the origin of `series`.
 
     The probability of any demand in the horizon takes buckets as independent given the forecast.

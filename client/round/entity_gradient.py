@@ -17,10 +17,11 @@ from jaxtyping import Float
 from opacus.grad_sample import GradSampleModule
 from torch import Tensor, nn
 
-from common.model.demand_gru import DemandGRU, entity_losses
+from common.model.demand_gru import entity_losses
 from common.model.features import Examples
 from common.model.gradient_factors import EntityGradients, GradientFactors
 from common.model.gru import GRU
+from common.model.network import Network
 
 # The inputs of the first layers are data and need no gradient; torch tells so at every backward pass.
 warnings.filterwarnings("ignore", message="Full backward hook is firing")
@@ -32,7 +33,7 @@ class GradientFactorModule(GradSampleModule):  # type: ignore[misc]
     Made of linear layers and GRUs; any other kind of layer with parameters is refused with a TypeError.
     """
 
-    def __init__(self, model: DemandGRU) -> None:
+    def __init__(self, model: Network) -> None:
         super().__init__(model, batch_first=True, loss_reduction="sum")
         self._recurrent = [layer for layer in model.modules() if isinstance(layer, GRU)]
         self._products: list[GradientFactors] = []

@@ -24,6 +24,7 @@ from common.errors import DataError
 from common.model.features import Examples
 from common.model.gru import GRU
 from common.model.likelihood import Likelihood, make_likelihood
+from common.model.network import Network
 from common.plan.schema import ModelPlan, Trained
 
 FROZEN: dict[Trained, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ FROZEN: dict[Trained, tuple[str, ...]] = {
 }
 
 
-class DemandGRU(nn.Module):
+class DemandGRU(Network):
     """Forecast the outputs of a likelihood from every chosen position of a window."""
 
     center: Tensor

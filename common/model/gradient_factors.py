@@ -20,6 +20,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from common.privacy.clipping import clip_factors
+from common.privacy.clipping_rule import ClippingRule
 
 CACHED_NUMBERS = 1 << 20  # of factors and gradients worked on at a time on a CPU: a few of its caches, not many
 DEVICE_NUMBERS = 1 << 26  # on any other device
@@ -124,7 +125,9 @@ class EntityGradients:
         size = len(range(*entities.indices(self.num_entities)))
         return self._flatten([part for product in self.products for part in Workspace(product, size).expand(entities)])
 
-    def sum_clipped(self, weight: Float[Tensor, " entity"], clipping_norm: float) -> Float[Tensor, " parameter"]:
+    def sum_clipped(
+        self, weight: Float[Tensor, " entity"], clipping_norm: float, rule: ClippingRule | None = None
+    ) -> Float[Tensor, " parameter"]:
         """Add up the gradients of all entities, each clipped by itself and then weighed.
 
         Parameters
@@ -133,6 +136,8 @@ class EntityGradients:
             How much each entity's clipped gradient counts.
         clipping_norm
             Largest L2 norm of one entity's gradient over all parameters jointly, from 1e-9 to 1e9.
+        rule
+            What is done to a gradient before it is clipped; None for nothing.
 
         Returns
         -------
@@ -156,7 +161,7 @@ class EntityGradients:
         for entities in (slice(first, first + size) for first in range(0, self.num_entities, size)):
             parts = [part for workspace in workspaces for part in workspace.expand(entities)]
             norms = entity_norms(parts)
-            factor = (clip_factors(norms, clipping_norm) * weight[entities].to(norms)).to(sums[0])
+            factor = (_factors(norms, clipping_norm, rule) * weight[entities].to(norms)).to(sums[0])
             if not bool(torch.isfinite(norms).all()):  # 0 · inf would be NaN
                 parts = [part.nan_to_num(0.0, posinf=0.0, neginf=0.0) for part in parts]
             for sum_, part in zip(sums, parts, strict=True):
@@ -182,6 +187,15 @@ class EntityGradients:
             flat[product.weight] = weight.transpose(1, 2)[:, :out].roll(-product.roll, dims=1).flatten(1)
             flat[product.bias] = bias[:, :out].roll(-product.roll, dims=1)
         return torch.cat([flat[parameter] for parameter in self.parameters], dim=1)
+
+
+def _factors(norms: Float64[Tensor, " entity"], clipping_norm: float, rule: ClippingRule | None) -> Tensor:
+    """Return what each entity is multiplied by: the rule's factor, and whatever clips the result."""
+    if rule is None:
+        return clip_factors(norms, clipping_norm)
+    proposed = rule.factors(norms, clipping_norm)
+    bounded = proposed * clip_factors(norms * proposed.abs(), clipping_norm)
+    return torch.where(torch.isfinite(norms) & torch.isfinite(proposed), bounded, 0.0)
 
 
 def entity_norms(parts: Sequence[Float[Tensor, "entity ..."]]) -> Float64[Tensor, " entity"]:

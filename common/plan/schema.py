@@ -55,6 +55,8 @@ NEWER = "newer_schema"  # the type of the fault in a document of a later schema
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
 Start = Literal["cold", "warm"]
+OptimizerName = Literal["adam", "momentum", "adagrad", "yogi"]
+ClippingRuleName = Literal["clip", "automatic"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Day = Annotated[date, BeforeValidator(_read_day)]
@@ -289,13 +291,14 @@ class ModelPlan(Section):
 
 
 class TrainingPlan(Section):
-    """Rounds and server optimiser: Adam on the aggregated update, cosine learning rate, averaged model."""
+    """Rounds and server optimiser: a step on the aggregated update, cosine learning rate, averaged model."""
 
     num_rounds: Count = 150
     learning_rate: Positive = 0.03
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, lt=10)] = 0.0
     trained: Trained = Field("all", description="what moves; the rest stays as the public start has it")
+    optimizer: OptimizerName = Field("adam", description="how the server steps; see `server.round.optimizer`")
 
 
 class PrivacyPlan(Section):
@@ -303,6 +306,9 @@ class PrivacyPlan(Section):
 
     unit: Unit
     clipping_norm: Positive = 1.0
+    clipping_rule: ClippingRuleName = Field(
+        "clip", description="automatic: every entity's gradient is brought near the clipping norm, short ones too"
+    )
     delta: Annotated[float, Field(gt=0, lt=0.01)] | None = Field(None, description="default: by size class")
     size_classes: tuple[Count, ...] = Field(
         (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536), min_length=1

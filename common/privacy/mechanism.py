@@ -5,14 +5,15 @@ applied, and there is no argument to say otherwise.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from common.errors import ConfigError, PrivacyError
 from common.privacy.accounting import round_mu_squared
 from common.privacy.clipping import check_clipping_norm, clip
+from common.privacy.clipping_rule import ClippingRule, apply_rule
 from common.privacy.lattice import LATTICE_BITS, lattice_step, sum_entities, truncate
 from common.privacy.noise import NoiseSource
 
@@ -31,6 +32,9 @@ class Mechanism:
         Largest L2 norm of one entity's contribution, from 1e-9 to 1e9; None for no privacy at all.
     noise_multiplier : float
         Standard deviation of the noise in units of the clipping norm, from 0 to 10⁴.
+    rule : ClippingRule or None
+        What is done to an entity's gradient before it is clipped; None for nothing. Whatever it does, clipping comes
+        after it, so sensitivity and noise are the same for every rule.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class Mechanism:
 
     clipping_norm: float | None
     noise_multiplier: float
+    rule: ClippingRule | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not 0 <= self.noise_multiplier <= LARGEST_NOISE_MULTIPLIER:
@@ -97,8 +102,15 @@ class Mechanism:
         Int64[Tensor, " parameter"]
             Still private data: it leaves only through `release`.
         """
-        bound = UNCLIPPED_NORM if self.clipping_norm is None else self.clipping_norm
-        return sum_entities(truncate(clip(gradients, bound), self.lattice_step))
+        return sum_entities(truncate(self.clip(gradients), self.lattice_step))
+
+    def clip(self, gradients: Float[Tensor, "entity parameter"]) -> Float64[Tensor, "entity parameter"]:
+        """Bound each entity's gradient, after the rule has scaled it: what is summed for an entity."""
+        if self.clipping_norm is None:
+            return clip(gradients, UNCLIPPED_NORM)
+        if self.rule is not None:
+            gradients = apply_rule(gradients, self.clipping_norm, self.rule)
+        return clip(gradients, self.clipping_norm)
 
     def release(self, total: Int64[Tensor, " parameter"], noise: NoiseSource) -> Int64[Tensor, " parameter"]:
         """Add the noise to the sum over all entities of one merchant; what returns may leave.

@@ -20,13 +20,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from client.round.entity_gradient import GradientFactorModule
-from common.model.demand_gru import DemandGRU, entity_losses, get_vector, set_vector
+from common.model.demand_gru import entity_losses, get_vector, set_vector
 from common.model.features import Examples, Series, cut_training, draws_windows
+from common.model.network import Network
 from common.plan.schema import TrainingPlan
+from common.privacy.clipping import require_model_size
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 from common.privacy.weight import merchant_weights
-from server.round.optimizer import ServerState, advance, start_state
+from server.round.optimizer import Optimizer, ServerState, advance, start_state
+from simulation.engine.one_by_one import gradients_one_by_one
+from simulation.engine.probe import passes_at_once
 
 CHUNK_ENTITIES, DEVICE_CHUNK_ENTITIES = 256, 16_384  # for the cache of a core, for the memory of a device
 NOISE_LATTICE = 2.0**-40  # the engine's one combined noise is drawn in these units of its own std
@@ -48,7 +52,7 @@ def round_weights(cohort: Cohort, mechanism: Mechanism, *, cap: float) -> Float[
 
 
 def federate(
-    model: DemandGRU,
+    model: Network,
     series: Series,
     cohort: Cohort,
     mechanism: Mechanism,
@@ -59,19 +63,32 @@ def federate(
     device: torch.device,
     num_threads: int = 1,
     state: ServerState | None = None,
+    optimizer: Optimizer | None = None,
     on_round: Callable[[ServerState, float], None] = lambda state, loss: None,
 ) -> ServerState:
     """Run all rounds, from `state` where one is given, and leave the averaged model in `model`.
 
     Parameters
     ----------
+    model
+        The plan's, or in a study any other network.
     num_threads
         Threads that share the chunks of a round.
+    optimizer
+        The plan's if left out.
     on_round
         Called after each round with the new state and the mean training loss. The loss is the researcher's:
         no merchant sends it.
+
+    Raises
+    ------
+    ConfigError
+        Under clipping, a network whose entities have no gradient of their own; see `simulation.engine.probe`.
+    PrivacyError
+        A network larger than clipping is proven for.
     """
     model.to(device)
+    require_model_size(len(get_vector(model)))
     state = state or start_state(get_vector(model).cpu())
     per_entity = round_weights(cohort, mechanism, cap=cap)
     size = CHUNK_ENTITIES if device.type == "cpu" else DEVICE_CHUNK_ENTITIES
@@ -81,13 +98,14 @@ def federate(
     std = mechanism.noise_std * float(per_entity.square().sum().sqrt())
     for _ in range(state.round_number if std > 0 else 0):  # so that a resumed run equals an undisturbed one
         noise.integers(len(state.parameters), 1 / NOISE_LATTICE)
-    with closing(Workers(model, num_threads=num_threads)) as crew:
+    at_once = mechanism.clipping_norm is None or not chunks or passes_at_once(model, cutter(1)(0))
+    with closing(Workers(model, num_threads=num_threads, at_once=at_once)) as crew:
         while state.round_number < training.num_rounds:
             cut, parameters = cutter(state.round_number + 1), state.parameters.to(device, torch.float32)
             total, loss = crew.sum_gradients(parameters, cut, weight_of, mechanism)
             if std > 0:
                 total += noise.integers(len(total), 1 / NOISE_LATTICE).double() * (std * NOISE_LATTICE)
-            state = advance(state, total, training)
+            state = advance(state, total, training, optimizer)
             on_round(state, loss)
     set_vector(model, state.average.to(device, torch.float32))
     return state
@@ -106,12 +124,18 @@ class Workers:
 
     Torch's own threads stall where another process takes a core. The threads outlive a round, because the memory
     that a new one asks for is new to the machine too.
+
+    Parameters
+    ----------
+    at_once
+        Whether one pass gives the gradients of all entities of a chunk; else they are taken entity by entity.
     """
 
-    def __init__(self, model: DemandGRU, *, num_threads: int) -> None:
+    def __init__(self, model: Network, *, num_threads: int, at_once: bool = True) -> None:
+        self._sum_chunk = _sum_chunk if at_once else _sum_one_by_one
         self._pool = ThreadPoolExecutor(num_threads)
         self._models = [copy.deepcopy(model) for _ in range(num_threads)]
-        self._idle: SimpleQueue[DemandGRU] = SimpleQueue()
+        self._idle: SimpleQueue[Network] = SimpleQueue()
         for own in self._models:
             self._idle.put(own)
 
@@ -136,7 +160,7 @@ class Workers:
         def sum_chunk(number: int) -> tuple[Tensor, float]:
             own = self._idle.get()
             try:
-                return _sum_chunk(own, cut(number), weight_of[number], mechanism)
+                return self._sum_chunk(own, cut(number), weight_of[number], mechanism)
             finally:
                 self._idle.put(own)
 
@@ -149,19 +173,28 @@ class Workers:
 
 
 def _sum_chunk(
-    model: DemandGRU, examples: Examples, weight: Float[Tensor, " entity"], mechanism: Mechanism
+    model: Network, examples: Examples, weight: Float[Tensor, " entity"], mechanism: Mechanism
 ) -> tuple[Float[Tensor, " parameter"], float]:
     if mechanism.clipping_norm is None:
         total, losses = _plain_sum(model, examples, weight)
     else:
         with closing(GradientFactorModule(model)) as hooked:
             gradients, losses = hooked.gradients(examples)
-        total = gradients.sum_clipped(weight.to(losses.device), mechanism.clipping_norm)
+        total = gradients.sum_clipped(weight.to(losses.device), mechanism.clipping_norm, mechanism.rule)
     return total.double().cpu(), float(losses.sum())
 
 
+def _sum_one_by_one(
+    model: Network, examples: Examples, weight: Float[Tensor, " entity"], mechanism: Mechanism
+) -> tuple[Float[Tensor, " parameter"], float]:
+    """Do the same for a network whose gradients cannot be had from one pass."""
+    gradients, losses = gradients_one_by_one(model, examples)
+    total = weight.to(losses.device) @ mechanism.clip(gradients)
+    return total.cpu(), float(losses.sum())
+
+
 def _plain_sum(
-    model: DemandGRU, examples: Examples, weight: Float[Tensor, " entity"]
+    model: Network, examples: Examples, weight: Float[Tensor, " entity"]
 ) -> tuple[Float[Tensor, " parameter"], Float[Tensor, " entity"]]:
     """One ordinary backward pass; nothing is clipped."""
     losses = entity_losses(model, model.likelihood, examples)

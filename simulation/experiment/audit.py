@@ -32,6 +32,7 @@ from common.model.demand_gru import get_vector
 from common.model.warm.start import start_training, start_without_data
 from common.plan.schema import Plan
 from common.privacy.accounting import noise_multiplier_for
+from common.privacy.clipping_rule import clipping_rule
 from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
@@ -142,7 +143,7 @@ def mechanism_for(plan: Plan, epsilon: float, delta: float) -> Mechanism:
     coordinates = num_rounds * len(get_vector(start_without_data(plan, private=True)))
     gaussian = gaussian_delta(epsilon, delta, num_coordinates=coordinates)
     sigma = noise_multiplier_for(epsilon=epsilon, delta=gaussian, num_rounds=num_rounds)
-    return Mechanism(plan.privacy.clipping_norm, sigma)
+    return Mechanism(plan.privacy.clipping_norm, sigma, rule=clipping_rule(plan.privacy.clipping_rule))
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def _plant(mechanism: Mechanism, canaries: Float32[torch.Tensor, "canary paramet
     if mechanism.clipping_norm is None:
         raise DataError("Without clipping a canary has no length.")
     overlong = OVERLONG * mechanism.clipping_norm * canaries
-    return CanaryMechanism(mechanism.clipping_norm, mechanism.noise_multiplier, overlong)
+    return CanaryMechanism(mechanism.clipping_norm, mechanism.noise_multiplier, overlong, rule=mechanism.rule)
 
 
 def guess(scores: Float64[np.ndarray, " canary"], included: Bool[np.ndarray, " canary"]) -> tuple[int, int]:

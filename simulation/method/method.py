@@ -34,6 +34,7 @@ from common.model.demand_gru import DemandGRU, freeze, get_vector
 from common.model.warm.start import start_model, start_training
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
+from common.privacy.clipping_rule import clipping_rule
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
 from server.round.optimizer import ServerState
 from simulation.engine.batch import federate
@@ -178,7 +179,7 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
             f"{name} needs a noise multiplier of {noise_multiplier:.0f}, more than {LARGEST_NOISE_MULTIPLIER:.0f}; "
             "take a larger epsilon or fewer rounds."
         )
-    return Mechanism(plan.privacy.clipping_norm, noise_multiplier)
+    return Mechanism(plan.privacy.clipping_norm, noise_multiplier, rule=clipping_rule(plan.privacy.clipping_rule))
 
 
 def run_method(

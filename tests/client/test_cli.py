@@ -249,6 +249,16 @@ def test_consider_says_what_would_be_agreed_and_spends_nothing(shop: Path, hansa
     assert hansa_client("ledger", "show", "--json").json["accounts"][0]["epsilon"] == 0.0
 
 
+def test_a_model_larger_than_the_proof_is_not_allowed(shop: Path, hansa_client, tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "plans" / "federation.toml"
+    large = tmp_path / "large.toml"
+    cold = source.read_text().replace('start = "warm"', 'start = "cold"')
+    large.write_text(re.sub(r"(hidden|decoder)_size = \d+", r"\1_size = 1024", cold))
+    refused = hansa_client("consider", large, "--coordinator", "c" * 64, "--cohort", 20, "--json")
+    assert (refused.code, refused.json["allowed"]) == (1, False)
+    assert "is proven for up to 4,194,296" in refused.json["reason"]
+
+
 def test_what_a_shell_gets_wrong_is_one_sentence_and_exit_code_two(shop: Path, hansa_client, tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("[")
     (tmp_path / "cohort.json").write_text('{"members": [], "own": 0, "weight_cap": 0.25}')

@@ -108,6 +108,23 @@ def test_a_launch_is_signed_noted_stopped_and_resumed(
     assert "round 0 of 10" in capsys.readouterr().out
 
 
+def test_a_model_larger_than_the_proof_is_refused_at_launch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run(monkeypatch, "enroll", request_of(folder, "alice"), "--folder", folder)
+    large = tmp_path / "large.toml"
+    cold = PLAN.read_text().replace('start = "warm"', 'start = "cold"')
+    large.write_text(re.sub(r"(hidden|decoder)_size = \d+", r"\1_size = 1024", cold))
+    capsys.readouterr()
+    for noise in ((), ("--without-noise",)):
+        assert run(monkeypatch, "launch", large, "--folder", folder, *noise) == 2
+        said_ = capsys.readouterr().err
+        assert said_.count("\n") == 1
+        assert "is proven for up to 4,194,296; make model.hidden_size or model.decoder_size smaller" in said_
+    assert run(monkeypatch, "status", "--folder", folder, "--json") == 0
+    assert said(capsys)["launches"] == []
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

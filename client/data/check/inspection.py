@@ -8,6 +8,7 @@ import numpy as np
 
 from client.data.check.calendar import find_calendar_faults
 from client.data.check.leak import find_leaks
+from client.data.check.likelihood import find_model_faults, find_size_faults
 from client.data.check.report import Finding, Report
 from client.data.check.row import describe_rows, find_row_faults
 from client.data.check.series import find_history_faults, find_series_faults
@@ -22,7 +23,7 @@ def inspect_files(plan: Plan, data_root: Path) -> Report:
     try:
         reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
     except DataError as error:
-        return Report({}, (Finding("fault", "file", str(error)),))
+        return Report({}, (Finding("fault", "file", str(error)),)).add(*find_size_faults(plan))
     return inspect_reading(reading, plan)
 
 
@@ -41,6 +42,7 @@ def inspect_reading(reading: Reading, plan: Plan) -> Report:
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_leaks(panel, plan),
+        *find_model_faults(panel, plan),
     )
 
 

@@ -22,9 +22,10 @@ from torch import Tensor
 
 from common.data.panel import empty_panel
 from common.errors import ConfigError, DataError
-from common.model.demand_gru import DemandGRU, freeze, make_model
+from common.model.demand_gru import DemandGRU, freeze, get_vector, make_model
 from common.model.features import Series, build_series
 from common.plan.schema import ModelPlan, Plan
+from common.privacy.clipping import require_model_size
 from common.schema import SCHEMA, require_schema
 
 FOLDER = Path(__file__).parent
@@ -64,9 +65,19 @@ def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> De
 
 
 def start_training(plan: Plan, series: Series, *, seed: int, private: bool) -> DemandGRU:
-    """Make what a federation of the plan begins with: its start, and as parameters only what this training moves."""
+    """Make what a federation of the plan begins with: its start, and as parameters only what this training moves.
+
+    Raises
+    ------
+    PrivacyError
+        It has more parameters than clipping is proven for.
+    HansaError
+        There is no warm model of this shape, or its file is damaged.
+    """
     model = start_model(plan.model, series, seed=seed, warm=plan.start(private=private) == "warm")
-    return freeze(model, plan.training(private=private).trained)
+    freeze(model, plan.training(private=private).trained)
+    require_model_size(len(get_vector(model)))
+    return model
 
 
 def start_without_data(plan: Plan, *, private: bool) -> DemandGRU:

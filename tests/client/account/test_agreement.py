@@ -27,6 +27,8 @@ from common.message.wire import to_wire
 from common.model.demand_gru import get_vector, make_model
 from common.model.features import build_series
 from common.privacy.accounting import epsilon_of
+from common.privacy.clipping import LARGEST_MODEL
+from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from simulation.engine.grid import InProcessGrid, make_context
@@ -53,6 +55,29 @@ def refusal(policy: Policy, offer: Offer, ledger: Ledger) -> str:
     with pytest.raises(PrivacyError) as caught:
         agree(policy, offer, ledger, num_coordinates=SIZE)
     return str(caught.value)
+
+
+def test_a_model_larger_than_the_proof_is_refused_with_or_without_noise(
+    make_policy: Callable[..., Policy], make_offer: Callable[..., Offer], ledger: Ledger
+) -> None:
+    for offer in (make_offer(), replace(make_offer(), private=False)):
+        with pytest.raises(PrivacyError, match=r"4,194,297 parameters.*is proven for up to 4,194,296"):
+            agree(make_policy(), offer, ledger, num_coordinates=LARGEST_MODEL + 1)
+
+
+def test_the_plan_s_clipping_rule_is_what_runs_and_costs_the_same(
+    make_policy: Callable[..., Policy], make_offer: Callable[..., Offer], ledger: Ledger
+) -> None:
+    offer = make_offer(num_rounds=20)
+    other = offer.plan.model_copy(
+        update={"privacy": offer.plan.privacy.model_copy(update={"clipping_rule": "automatic"})}
+    )
+    plain, automatic = (
+        agree(make_policy(), replace(offer, plan=plan), ledger, num_coordinates=SIZE).mechanism
+        for plan in (offer.plan, other)
+    )
+    assert (plain.rule, automatic.rule) == (None, Automatic())
+    assert plain.mu_squared == automatic.mu_squared
 
 
 def test_an_offer_within_the_policy_gets_the_noise_that_spends_the_plans_epsilon(

@@ -1,6 +1,6 @@
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from client.audit.subject import MOST_ENTITIES, AuditSubject, sample_entities
 from client.data.rows import read
 from common.errors import DataError, PrivacyError
 from common.plan.schema import Active, Measure, Plan
+from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 
 START = pd.Timestamp("2024-01-01")
@@ -203,3 +204,22 @@ def test_at_most_some_entities_are_audited_the_first_and_the_last_among_them(
     assert len(kept) == MOST_ENTITIES
     assert (kept[0], kept[-1]) == (names[0], names[-1])
     assert len(np.unique(sample_entities(subject.source, subject.plan, names[:10]).names("customer"))) == 10
+
+
+def test_automatic_clipping_has_no_violation(make_subject: Callable[..., AuditSubject]) -> None:
+    report = replay_neighbours(make_subject(num_customers=20, mechanism=Mechanism(1.0, 1.0, rule=Automatic())))
+    assert report.violations == ()
+    assert 0.9 < report.measured["largest shift / C"] <= 1
+
+
+@dataclass(frozen=True)
+class ByTheMedian:
+    """A rule that breaks its one condition: the factor of an entity depends on the others."""
+
+    def factors(self, norms: torch.Tensor, clipping_norm: float) -> torch.Tensor:
+        return (clipping_norm / norms.median()).expand(len(norms))
+
+
+def test_a_rule_that_looks_at_other_entities_is_caught(make_subject: Callable[..., AuditSubject]) -> None:
+    report = replay_neighbours(make_subject(num_customers=20, mechanism=Mechanism(1.0, 1.0, rule=ByTheMedian())))
+    assert any("others' contributions change with it" in violation for violation in report.violations)

@@ -137,5 +137,6 @@ def test_noise_without_clipping_is_refused() -> None:
 
 
 def test_nobody_can_hand_in_a_sensitivity() -> None:
-    assert list(inspect.signature(Mechanism).parameters) == ["clipping_norm", "noise_multiplier"]
+    # a rule is none: tests/common/privacy/test_clipping_rule.py
+    assert list(inspect.signature(Mechanism).parameters) == ["clipping_norm", "noise_multiplier", "rule"]
     assert list(inspect.signature(Mechanism.release).parameters) == ["self", "total", "noise"]

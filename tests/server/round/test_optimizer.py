@@ -1,10 +1,23 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 
 from common.plan.schema import TrainingPlan
-from server.round.optimizer import BETA_1, BETA_2, EPSILON, advance, learning_rate, start_state
+from server.round.checkpoint import load_checkpoint, save_checkpoint
+from server.round.optimizer import (
+    BETA_1,
+    BETA_2,
+    EPSILON,
+    Adagrad,
+    Moments,
+    Momentum,
+    Yogi,
+    advance,
+    learning_rate,
+    start_state,
+)
 
 PLAN = TrainingPlan(num_rounds=20, learning_rate=0.1, ema=0.9)
 
@@ -87,3 +100,80 @@ def test_a_model_in_single_precision_is_carried_in_double() -> None:
     weights += 1
     assert state.parameters.dtype == torch.float64
     assert state.parameters.tolist() == [1.0, 1.0]
+
+
+EVERY_OPTIMIZER = ("adam", "momentum", "adagrad", "yogi")
+
+
+def under(name: str) -> TrainingPlan:
+    return PLAN.model_copy(update={"optimizer": name})
+
+
+# Origin: torch.optim.SGD and torch.optim.Adagrad with our own rate set before each step.
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("momentum", lambda parameters: torch.optim.SGD(parameters, lr=1.0)),
+        ("adagrad", lambda parameters: torch.optim.Adagrad(parameters, lr=1.0, eps=EPSILON)),
+    ],
+)
+def test_every_step_is_torch_s(name: str, make) -> None:
+    state, parameters, velocity = start_state(draw(5, 0)), draw(5, 0), torch.zeros(5, dtype=torch.float64)
+    theirs = make([parameters])
+    for round_number in range(1, PLAN.num_rounds + 1):
+        gradient = draw(5, round_number)
+        state = advance(state, gradient, under(name))
+        velocity = BETA_1 * velocity + gradient
+        theirs.param_groups[0]["lr"] = learning_rate(round_number, PLAN)
+        parameters.grad = velocity if name == "momentum" else gradient
+        theirs.step()
+        torch.testing.assert_close(state.parameters, parameters, rtol=1e-12, atol=1e-12)
+
+
+# Worked by hand: after a square of 4 the mean is .04; one of .01 is below it and takes .0001 away.
+def test_yogi_s_mean_square_moves_by_a_hundredth_of_the_newest_square() -> None:
+    nothing = torch.zeros(1, dtype=torch.float64)
+    moments, _ = Yogi().step(Moments(nothing, nothing), torch.tensor([2.0]).double(), rate=1.0, round_number=1)
+    assert moments.second.item() == pytest.approx(0.04)
+    moments, _ = Yogi().step(moments, torch.tensor([0.1]).double(), rate=1.0, round_number=2)
+    assert moments.second.item() == pytest.approx(0.0399)
+    assert moments.second.item() > BETA_2 * 0.04 + (1 - BETA_2) * 0.01  # Adam's falls faster
+
+
+def test_the_first_step_of_yogi_is_adam_s() -> None:
+    first, adam = (advance(start_state(draw(4, 0)), draw(4, 1), under(name)) for name in ("yogi", "adam"))
+    torch.testing.assert_close(first.parameters, adam.parameters, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", EVERY_OPTIMIZER)
+def test_every_optimizer_goes_on_from_a_checkpoint_as_if_nothing_had_happened(name: str, tmp_path: Path) -> None:
+    state = start_state(draw(6, 0))
+    for round_number in range(1, 5):
+        state = advance(state, draw(6, round_number), under(name))
+    save_checkpoint(state, tmp_path / "state.safetensors", plan_hash="p")
+    again = load_checkpoint(tmp_path / "state.safetensors", plan_hash="p", size=6)
+    for round_number in range(5, 9):
+        state, again = (advance(each, draw(6, round_number), under(name)) for each in (state, again))
+    for field in dataclasses.fields(state):
+        assert torch.equal(torch.as_tensor(getattr(state, field.name)), torch.as_tensor(getattr(again, field.name)))
+
+
+@pytest.mark.parametrize("name", EVERY_OPTIMIZER)
+def test_every_optimizer_finds_the_bottom_of_a_bowl_under_noise(name: str) -> None:
+    plan = TrainingPlan(num_rounds=300, learning_rate=0.3 if name == "adagrad" else 0.05, ema=0.9, optimizer=name)
+    state = start_state(draw(8, 0))
+    for round_number in range(plan.num_rounds):
+        state = advance(state, state.parameters - 1 + 0.1 * draw(8, round_number), plan)
+    assert (state.average - 1).abs().max() < 0.1  # from as far as 3
+
+
+@pytest.mark.parametrize("name", EVERY_OPTIMIZER)
+def test_a_zero_update_moves_no_optimizer(name: str) -> None:
+    state = advance(start_state(draw(4, 0)), torch.zeros(4, dtype=torch.float64), under(name))
+    assert torch.equal(state.parameters, draw(4, 0))
+
+
+def test_a_study_may_step_with_a_value_of_its_own() -> None:
+    state = advance(start_state(draw(4, 0)), draw(4, 1), PLAN, Momentum())
+    assert torch.equal(state.parameters, advance(start_state(draw(4, 0)), draw(4, 1), under("momentum")).parameters)
+    assert not torch.equal(state.parameters, advance(start_state(draw(4, 0)), draw(4, 1), PLAN, Adagrad()).parameters)

@@ -20,6 +20,7 @@ from common.model.warm import start
 from common.model.warm.start import save_warm, start_training, warm_path
 from common.plan.schema import Plan
 from common.privacy.accounting import epsilon_of, noise_multiplier_for
+from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 from server.round import optimizer
 from server.round.collection import RoundOutcome
@@ -151,6 +152,23 @@ def test_without_noise_both_paths_find_the_same_gradient_in_every_round(
         rounding = 1e-6 * torch.linalg.vector_norm(slow)  # of single precision, on either path
         assert bool(((fast - slow).abs() <= lost + rounding).all())
         assert torch.linalg.vector_norm(slow) > 0.01 * (mechanism.clipping_norm or 1.0)
+
+
+def test_under_automatic_clipping_both_paths_find_the_same_gradient(make_street: Callable[..., Street]) -> None:
+    street = make_street(privacy={"training": {"num_rounds": 2}})
+    mechanism = Mechanism(0.5, 0.0, rule=Automatic())
+    fast, slow = street.fast(mechanism), street.flower(mechanism)
+    plain = street.fast(Mechanism(0.5, 0.0))
+    assert (fast.first_moment - plain.first_moment).norm() > 0.1 * plain.first_moment.norm()
+    torch.testing.assert_close(fast.first_moment, slow.first_moment, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["momentum", "adagrad", "yogi"])
+def test_both_paths_step_with_the_plan_s_optimizer(make_street: Callable[..., Street], name: str) -> None:
+    street = make_street(privacy={"training": {"num_rounds": 3, "optimizer": name}})
+    fast, slow = street.fast(Mechanism(0.5, 0.0)), street.flower(Mechanism(0.5, 0.0))
+    torch.testing.assert_close(fast.parameters, slow.parameters, rtol=1e-3, atol=1e-4)
+    assert not torch.equal(fast.parameters, make_street().fast(Mechanism(0.5, 0.0), rounds=3).parameters)
 
 
 # Adam divides a coordinate by its own size: one whose gradient is below the lattice's step moves as far as
