@@ -8,7 +8,6 @@ from common.errors import ConfigError, PrivacyError
 
 LARGEST_MODEL = 2**22 - 8  # parameters up to which the bound of `clip` is proven
 SMALLEST_CLIPPING_NORM, LARGEST_CLIPPING_NORM = 1e-9, 1e9
-LARGEST_MODEL = 2**22  # parameters for which the bound below holds
 ROUNDING_MARGIN = 2.0**-30  # of the clipping norm, kept free for the rounding of norm, factor, product, quotient
 
 

@@ -12,7 +12,6 @@ from common.message.proposal import MOST_BYTES, Proposal
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan
-from common.privacy.clipping import LARGEST_MODEL
 from common.privacy.mechanism import Mechanism
 
 
@@ -22,10 +21,10 @@ def start_vector(plan: Plan, *, private: bool) -> Float[Tensor, " parameter"]:
     Raises
     ------
     HansaError
-        No model can be made of the plan, or none that privacy holds for.
+        No model can be made of the plan, or it is larger than clipping is proven for.
     """
     try:
-        parameters = get_vector(start_without_data(plan, private=private))
+        return get_vector(start_without_data(plan, private=private))
     except HansaError:
         raise
     except Exception as error:  # torch raises anything on sizes that fit nowhere
@@ -33,12 +32,6 @@ def start_vector(plan: Plan, *, private: bool) -> Float[Tensor, " parameter"]:
         raise ConfigError(
             f"No model can be made of the plan {plan.name!r} ({reason}); see: hansa-sim check PLAN"
         ) from error
-    if len(parameters) > LARGEST_MODEL:
-        raise ConfigError(
-            f"The plan {plan.name!r} trains {len(parameters)} parameters, and privacy holds for {LARGEST_MODEL} at "
-            "most; choose a smaller hidden_size or decoder_size."
-        )
-    return parameters
 
 
 def require_runnable(proposal: Proposal, size_classes: Sequence[int], *, quorum: int) -> None:

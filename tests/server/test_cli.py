@@ -267,7 +267,7 @@ def test_a_gitignore_that_somebody_else_made_stays_as_it_is(
     [
         (
             [("_size = 24", "_size = 1024"), ('unit = "product"', 'unit = "product"\nstart = "cold"')],
-            "privacy holds for",
+            "is proven for up to",
         ),
         ([('unit = "product"', 'unit = "product"\nclipping_norm = 1e12')], "clipping_norm"),
         ([("decoder_size = 24", "decoder_size = 25")], "no warm model"),

@@ -20,8 +20,8 @@ from common.errors import DataError, HansaError
 from common.model.warm import start
 from common.model.warm.start import save_warm, start_model, warm_path
 from common.plan.reading import read_plan
+from server.coordinator.delivery import read_parameters
 from server.coordinator.journal import Journal
-from server.coordinator.loop import read_parameters
 from server.folder import CoordinatorFolder
 from server.registry.registry import Registry
 from server.round.checkpoint import load_checkpoint, save_checkpoint

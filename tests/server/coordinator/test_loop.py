@@ -249,7 +249,7 @@ def test_a_member_that_answers_nonsense_is_left_out_and_nothing_ends(town: Town,
     ("change", "reason"),
     [
         ({"federation": {"start": "warm"}}, "There is no warm model"),
-        ({"model": {"hidden_size": 1024, "decoder_size": 1024}}, "privacy holds for"),
+        ({"model": {"hidden_size": 1024, "decoder_size": 1024}}, "is proven for up to"),
     ],
 )
 def test_a_plan_that_cannot_start_is_marked_as_failed_and_the_next_one_runs(
