@@ -14,3 +14,4 @@ suppress_warnings = ["toc.not_readable"]  # the nav names pages that are not wri
 html_theme = "furo"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False

@@ -71,7 +71,8 @@ def parse(command: Command, words: list[str], context: Context | None = None) ->
 
 def test_every_page_is_in_the_nav_once() -> None:
     trees = re.findall(r"^```\{toctree\}\n(.*?)^```$", (DOCS / "index.md").read_text(), re.MULTILINE | re.DOTALL)
-    named = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    lines = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    named = [re.sub(r"^.*<(.+)>$", r"\1", line) for line in lines]
     assert len(named) == len(set(named))
     pages = {str(page.relative_to(DOCS).with_suffix("")) for page in DOCS.rglob("*.md")}
     assert pages - {"index"} <= set(named)
@@ -109,6 +110,14 @@ def test_every_key_of_a_plan_is_on_its_page() -> None:
     for section in sections:
         for key in section.model_fields:
             assert re.search(rf"`[^`]*\b{key}\b[^`]*`", page), f"{section.__name__}.{key}"
+
+
+def test_a_word_of_the_glossary_has_one_meaning_and_its_files_exist() -> None:
+    page = (DOCS / "glossary.md").read_text()
+    words = [word for cell in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE) for word in cell.split(", ")]
+    assert len(words) > 60
+    assert [word for word in set(words) if words.count(word) > 1 and word not in {"word", "---"}] == []
+    assert [file for file in re.findall(r"`([\w/]+\.py)`", page) if not (ROOT / file).is_file()] == []
 
 
 def test_every_path_of_the_house_in_the_readme_exists() -> None:
