@@ -54,8 +54,14 @@ favorita: setup  ## transactions per shop, 28 days ahead (reads DATA)
 
 experiments: demo rossmann favorita online-retail-customers online-retail-products  ## every plan, every method: an hour and a half
 
-readme-table: setup  ## write what the runs reached into README.md
-	$(BIN)/hansa-sim table $(wildcard $(addprefix $(RUNS)/,demo online-retail-customers online-retail-products rossmann favorita)) --into README.md
+results: setup  ## write what the runs reached into docs/results.md
+	$(BIN)/hansa-sim table $(wildcard $(addprefix $(RUNS)/,demo online-retail-customers online-retail-products rossmann favorita)) --into docs/results.md
+
+docs: setup  ## build the documentation site into RUNS/docs; a broken link is an error
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs $(RUNS)/docs
+	! grep -rE '(src|srcset)="(https?:)?//|<link[^>]+href="(https?:)?//|url\((https?:)?//|@import' \
+		--include='*.html' --include='*.css' $(RUNS)/docs  # a page asks nothing of any other place
 
 warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/online-retail-customers.toml

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,16 +11,22 @@ from client.transparency.sent_messages import MEANINGS
 from common.message.proposal import TERMS_FIELDS
 from common.message.release import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply
+from planted.fault import Severity
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "privacy.md").read_text()
-LEAKS = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
+LEAKS = re.findall(r"^\| (\d+) \| (\w+) \| (.+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
 
 
 def rows_of(title: str) -> list[str]:
     """First cells of the first table below a title."""
     table = PAGE.split(f"\n## {title}\n")[1].split("\n\n|")[1].split("\n\n")[0]
     return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+
+
+def rows_of_words(head: str) -> list[str]:
+    """First cells of the table whose head begins like this."""
+    return re.findall(r"^\| (\w+) \|", PAGE.split(head)[1].split("\n\n")[0], re.MULTILINE)
 
 
 def test_every_field_that_may_leave_has_its_row() -> None:
@@ -36,7 +43,18 @@ def test_every_other_field_that_may_leave_is_named() -> None:
 
 
 def test_every_leak_has_a_row() -> None:
-    assert [int(number) for number, *_ in LEAKS] == list(range(1, 25))
+    assert [int(number) for number, *_ in LEAKS] == list(range(1, 26))
+
+
+def test_every_leak_that_is_closed_or_open_has_a_severity_of_the_scale() -> None:
+    scale, leaks, still_open = (
+        rows_of_words(title) for title in ("| severity | what an", "| # | severity", "\n| severity | the leak")
+    )
+    assert scale == list(get_args(Severity))
+    assert {severity for _, severity, *_ in LEAKS} == set(scale)
+    assert len(LEAKS) == len(leaks)
+    assert still_open
+    assert set(still_open) <= set(scale)
 
 
 @pytest.mark.parametrize(("number", "tests"), [(number, tests) for number, *_, tests in LEAKS])

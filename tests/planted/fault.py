@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
+
+Severity = Literal["critical", "high", "medium", "low"]  # what each means is in docs/privacy.md
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,8 @@ class Fault:
     ----------
     name
         Short and unique.
+    severity
+        What an attacker would gain from it, and how surely.
     sentence
         What the faulty code does.
     plant
@@ -21,5 +26,6 @@ class Fault:
     """
 
     name: str
+    severity: Severity
     sentence: str
     plant: Callable[[pytest.MonkeyPatch], None]

@@ -134,17 +134,19 @@ def cheap_rounds(patch: Patch) -> None:
 
 
 FAULTS = (
-    Fault("count-in-reply", "the number of entities travels with the sum", with_count),
-    Fault("digest-in-reply", "a checksum of the clear sum travels with it", with_digest),
-    Fault("clear-sum-in-reply", "the clear sum travels beside the noised one", with_clear_sum),
-    Fault("size-of-reply", "zeros are left out, so the size tells of the data", of_data_size),
-    Fault("silent-if-empty", "no reply where there is next to no data", silent_if_empty),
-    Fault("accountant-restarted", "the account starts anew in every round", restarted_accountant),
-    Fault("unpaid-rounds", "more rounds are answered than are paid for", unpaid_rounds),
-    Fault("wrong-gaussian-formula", "noise by a formula that does not hold", classic_formula),
-    Fault("wrong-epsilon", "epsilon by a formula that does not hold", classic_epsilon),
-    Fault("rounds-not-added-up", "noise for one round, used in all of them", linear_composition),
-    Fault("customer-charged-once", "a customer of k products is charged k times, not 2k", single_customer),
-    Fault("delta-of-one-entity", "delta so large that publishing one entity in full is private", wide_delta),
-    Fault("half-price-rounds", "a round is charged half its mu²", cheap_rounds),
+    Fault("count-in-reply", "high", "the number of entities travels with the sum", with_count),
+    Fault("digest-in-reply", "high", "a checksum of the clear sum travels with it", with_digest),
+    Fault("clear-sum-in-reply", "critical", "the clear sum travels beside the noised one", with_clear_sum),
+    Fault("size-of-reply", "medium", "zeros are left out, so the size tells of the data", of_data_size),
+    Fault("silent-if-empty", "medium", "no reply where there is next to no data", silent_if_empty),
+    Fault("accountant-restarted", "high", "the account starts anew in every round", restarted_accountant),
+    Fault("unpaid-rounds", "high", "more rounds are answered than are paid for", unpaid_rounds),
+    Fault("wrong-gaussian-formula", "medium", "noise by a formula that does not hold", classic_formula),
+    Fault("wrong-epsilon", "medium", "epsilon by a formula that does not hold", classic_epsilon),
+    Fault("rounds-not-added-up", "high", "noise for one round, used in all of them", linear_composition),
+    Fault("customer-charged-once", "medium", "a customer of k products is charged k times, not 2k", single_customer),
+    Fault(
+        "delta-of-one-entity", "critical", "delta so large that publishing one entity in full is private", wide_delta
+    ),
+    Fault("half-price-rounds", "medium", "a round is charged half its mu²", cheap_rounds),
 )

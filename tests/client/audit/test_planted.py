@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,7 @@ from client.audit.replay import replay_neighbours
 from client.audit.report import LevelReport
 from client.audit.subject import AuditSubject
 from planted.catalogue import FAULTS
-from planted.fault import Fault
+from planted.fault import Fault, Severity
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
 BEGIN, END = "<!-- planted faults: written by `make audit-table` -->\n", "<!-- end -->\n"
@@ -66,20 +67,24 @@ def catch(fault: Fault, make_subject: Callable[..., AuditSubject], level: str) -
         return bool(AUDITS[level](subject).violations)
 
 
+def read_rows() -> list[tuple[str, str, str]]:
+    """Read from the documentation each fault's name and severity, and the marks of the levels."""
+    text = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0]
+    return re.findall(r"^\| `([\w-]+)` \| (\w+) \|[^|]*\|(.*)\|$", text, re.MULTILINE)
+
+
 def read_table() -> dict[str, set[str]]:
     """Read from the documentation which levels catch which fault."""
-    text = DOCUMENT.read_text().split(BEGIN)[1].split(END)[0]
-    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\|(.*)\|$", text, re.MULTILINE)
     return {
         name: {level for level, mark in zip(LEVELS, marks.split("|"), strict=True) if mark.strip()}
-        for name, marks in rows
+        for name, _, marks in read_rows()
     }
 
 
 def write_table(caught: dict[str, set[str]]) -> None:
-    head = f"| fault | what the code does | {' | '.join(LEVELS)} |\n|---|---|{'---|' * len(LEVELS)}\n"
+    head = f"| fault | severity | what the code does | {' | '.join(LEVELS)} |\n|---|---|---|{'---|' * len(LEVELS)}\n"
     rows = "".join(
-        f"| `{fault.name}` | {fault.sentence} | "
+        f"| `{fault.name}` | {fault.severity} | {fault.sentence} | "
         + " | ".join("×" if level in caught[fault.name] else "" for level in LEVELS)
         + " |\n"
         for fault in FAULTS
@@ -92,6 +97,11 @@ def test_the_documentation_lists_every_fault_and_a_level_that_catches_it() -> No
     table = read_table()
     assert list(table) == [fault.name for fault in FAULTS]
     assert [name for name, levels in table.items() if not levels] == []
+
+
+def test_the_documentation_says_how_severe_each_fault_is() -> None:
+    assert {name: severity for name, severity, _ in read_rows()} == {fault.name: fault.severity for fault in FAULTS}
+    assert {fault.severity for fault in FAULTS} == set(get_args(Severity))
 
 
 def test_there_are_as_many_faults_as_were_promised_each_with_a_name_of_its_own() -> None:
