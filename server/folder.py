@@ -17,7 +17,6 @@ from common.plan.reading import explain_faults
 from common.plan.schema import Count, Section
 
 PlaceOption = Annotated[Path, typer.Option("--folder", help="The federation's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
