@@ -1,24 +1,16 @@
-"""Start hansa-client, ready for Ctrl-C before its commands are imported."""
+"""Start hansa-client, ready for Ctrl-C before anything else is imported."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from common.command.program import run_program
-
-if TYPE_CHECKING:
-    from typer import Typer
+from common.command.signals import hearing_signals
 
 
 def main() -> None:
     """Run the command line."""
-    run_program("hansa-client", _load_app)
+    with hearing_signals("hansa-client"):
+        from common.command.program import run_program
 
-
-def _load_app() -> Typer:
-    from client.cli import app
-
-    return app
+        run_program("hansa-client", "client.cli")
 
 
 if __name__ == "__main__":

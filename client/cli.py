@@ -221,7 +221,7 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command line where its commands are imported already."""
-    run_program("hansa-client", lambda: app)
+    run_program("hansa-client", "client.cli")
 
 
 if __name__ == "__main__":

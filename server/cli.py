@@ -182,6 +182,7 @@ def up(
         signal.signal(number, supervisor.stop)
     typer.echo(f"Merchants reach this federation at {settings.address}. Ctrl-C stops everything.")
     supervisor.run()
+    typer.echo("Everything has stopped.")
 
 
 @app.command()
@@ -404,7 +405,7 @@ def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
 
 def main() -> None:
     """Run the command line where its commands are imported already."""
-    run_program("hansa-server", lambda: app)
+    run_program("hansa-server", "server.cli")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def _take_version(version: VersionOption = False) -> None:
 
 def main() -> None:
     """Run the command line where its commands are imported already."""
-    run_program("hansa-sim", lambda: app)
+    run_program("hansa-sim", "simulation.cli")
 
 
 if __name__ == "__main__":

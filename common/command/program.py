@@ -8,50 +8,39 @@
 | 130 | stopped by Ctrl-C |
 | 141 | whoever read the output went away, as `| head` does |
 | 143 | stopped by SIGTERM |
-
-Nothing heavy is imported here: a program is ready for Ctrl-C before it reads its own commands.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from common.command.signals import ENDINGS, EXIT_INTERRUPTED, hearing_signals
 from common.errors import HansaError
 
 if TYPE_CHECKING:
     from click import ClickException
-    from typer import Typer
 
 EXIT_NO: Final = 1
 EXIT_MISTAKE: Final = 2
-EXIT_INTERRUPTED: Final = 130
 EXIT_UNREAD: Final = 141
-EXIT_TERMINATED: Final = 143
-ENDINGS: Final = {signal.SIGINT: ("Ctrl-C", EXIT_INTERRUPTED), signal.SIGTERM: ("SIGTERM", EXIT_TERMINATED)}
-PATIENCE_SECONDS: Final = 2.0  # a second signal that comes later ends the process at once
-IMPORT_MACHINERY: Final = "<frozen importlib._bootstrap>"
 
 
-def run_program(name: str, load_app: Callable[[], Typer]) -> None:
+def run_program(name: str, module: str) -> None:
     """Run a command line, and end the process with its exit code.
 
     Parameters
     ----------
     name
         What the program is called.
-    load_app
-        Imports the commands; from here on a signal is one sentence.
+    module
+        Where its `app` is; imported here, so that a signal meanwhile is one sentence too.
     """
     with hearing_signals(name) as heard:
         try:
-            code = _run(name, load_app)
+            code = _run(name, module)
             sys.stdout.flush()
         except BrokenPipeError:
             _forget_output()
@@ -72,59 +61,8 @@ def run_program(name: str, load_app: Callable[[], Typer]) -> None:
     sys.exit(code)
 
 
-class Heard:
-    """The first signal that asked the program to end; no dataclass, whose import takes as long as all the rest here."""
-
-    def __init__(self) -> None:
-        self.number: signal.Signals | None = None
-        self.at = 0.0
-
-
-@contextmanager
-def hearing_signals(name: str) -> Iterator[Heard]:
-    """Turn Ctrl-C and SIGTERM into KeyboardInterrupt, so that both undo what is half done and stop every worker.
-
-    Notes
-    -----
-    While a module is imported there is nothing to undo, and an exception may be lost: Python prints and drops what
-    is raised in a callback of the import's locks. So the process ends there and then. A signal that the starter of
-    the process chose to ignore stays ignored.
-    """
-    heard = Heard()
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        first, now = heard.number is None, time.monotonic()
-        word, code = ENDINGS[signal.Signals(number)]
-        if not first and now - heard.at < PATIENCE_SECONDS:
-            return  # `timeout` sends each signal twice
-        heard.number = heard.number or signal.Signals(number)
-        if not first or _is_importing(frame):
-            os.write(2, f"{name}: stopped by {word}.\n".encode())
-            os._exit(code)
-        heard.at = now
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in ENDINGS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, hear)
-    try:
-        yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _is_importing(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename == IMPORT_MACHINERY:
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _run(name: str, load_app: Callable[[], Typer]) -> int:
-    app = load_app()
+def _run(name: str, module: str) -> int:
+    app = import_module(module).app
     from click import ClickException  # comes with the commands
 
     from common.command.help import make_command

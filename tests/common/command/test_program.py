@@ -17,43 +17,42 @@ from common.command.output import print_json, say
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
+from common.command.signals import hearing_signals
+with hearing_signals("hansa-try"):
+    from common.command.program import run_program
+    run_program("hansa-try", "try_app")
+"""
+APP = """
 import sys, time
-from common.command.program import run_program
+if "slow-to-load" in sys.argv:
+    import slow_to_load
+from common.command.app import VersionOption, make_app
+from common.errors import ConfigError
+app = make_app("Try the edge.", completion=True)
 
-def load():
-    if "slow-to-load" in sys.argv:
-        import slow_to_load
-    from common.command.app import VersionOption, make_app
-    from common.errors import ConfigError
-    app = make_app("Try the edge.", completion=True)
+@app.callback()
+def _take_version(version: VersionOption = False) -> None:
+    pass
 
-    @app.callback()
-    def _take_version(version: VersionOption = False) -> None:
-        pass
+@app.command()
+def sleep() -> None:
+    print("ready", flush=True)
+    time.sleep(60)
 
-    @app.command()
-    def sleep() -> None:
+@app.command()
+def spread() -> None:
+    from joblib import Parallel, delayed
+    for _ in Parallel(2, return_as="generator")(delayed(time.sleep)(pause) for pause in (0, 0, 60, 60, 60)):
         print("ready", flush=True)
-        time.sleep(60)
 
-    @app.command()
-    def spread() -> None:
-        from joblib import Parallel, delayed
-        for _ in Parallel(2, return_as="generator")(delayed(time.sleep)(pause) for pause in (0, 0, 60, 60, 60)):
-            print("ready", flush=True)
+@app.command()
+def fail() -> None:
+    raise ConfigError("The shop is closed; come back tomorrow.")
 
-    @app.command()
-    def fail() -> None:
-        raise ConfigError("The shop is closed; come back tomorrow.")
-
-    @app.command()
-    def count(number: int) -> None:
-        for line in range(number):
-            print(line)
-
-    return app
-
-run_program("hansa-try", load)
+@app.command()
+def count(number: int) -> None:
+    for line in range(number):
+        print(line)
 """
 
 
@@ -61,6 +60,7 @@ run_program("hansa-try", load)
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the program as a process with a session of its own."""
     (tmp_path / "slow_to_load.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    (tmp_path / "try_app.py").write_text(APP)
     (tmp_path / "program.py").write_text(PROGRAM)
     started: list[subprocess.Popen[str]] = []
 
