@@ -11,7 +11,7 @@ import typer
 from client.command.newest import OriginOption, PlanHashOption, choose_origin, read_newest
 from client.folder import MerchantFolder, PlaceOption
 from common.command.app import DataRootOption, DeviceOption, JsonOption
-from common.command.output import make_console, print_json
+from common.command.output import make_console, print_json, print_table
 
 if TYPE_CHECKING:
     from client.forecast.backtest import Proof
@@ -61,7 +61,7 @@ def _print_table(proof: Proof) -> None:
     for name, scores in proof.scores.items():
         values = [scores[metric] for metric in SHOWN[proof.metric]]
         table.add_row(name, *("–" if value is None else f"{value:.4f}" for value in values))
-    make_console().print(table)
+    print_table(make_console(), table)
 
 
 def _say(gain: Gain | None, metric: str) -> str:

@@ -10,8 +10,10 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH: Final = 136  # of a table that goes to a file or a pipe
+WIDEST: Final = 1000
 
 
 def say(value: Any, words: str, *, as_json: bool) -> None:
@@ -48,3 +50,19 @@ def make_console(*, stderr: bool = False) -> Console:
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where it is wider than the terminal a block for each row instead, so that no value is cut."""
+    from rich.measure import Measurement
+
+    natural = Measurement.get(console, console.options.update(width=WIDEST, max_width=WIDEST), table).maximum
+    if natural <= console.width:
+        console.print(table)
+        return
+    if table.title:
+        console.print(table.title)
+    for first, *others in zip(*(column.cells for column in table.columns), strict=True):
+        console.print(first)
+        for column, cell in zip(table.columns[1:], others, strict=True):
+            console.print("  ", column.header, " ", cell, sep="")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from common.command.app import JsonOption
-from common.command.output import make_console, print_json
+from common.command.output import make_console, print_json, print_table
 from simulation.command.terminal import split_words
 
 
@@ -41,4 +41,4 @@ def bench(
     elif as_markdown:
         typer.echo(make_markdown(document), nl=False)
     else:
-        make_console().print(make_table(document))
+        print_table(make_console(), make_table(document))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from common.command.app import JsonOption
-from common.command.output import make_console, print_json
+from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
 from simulation.command.terminal import require_page, split_words, write_text
 
@@ -66,7 +66,9 @@ def compare(
     if as_json:
         print_json(compared)
         return
-    make_console().print(make_difference_table(compared, labels), make_comparison_table(compared, labels))
+    console = make_console()
+    for table in (make_difference_table(compared, labels), make_comparison_table(compared, labels)):
+        print_table(console, table)
 
 
 def table(

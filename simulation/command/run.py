@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.command.app import DataRootOption, DeviceOption, JsonOption, PlanArgument
-from common.command.output import make_console, print_json
+from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError, HansaError
 from simulation.command.report import say_answer
 from simulation.command.terminal import split_words
@@ -78,7 +78,7 @@ def run(
     if as_json:
         print_json(summary)
     else:
-        console.print(make_table(summary, plan.evaluation.task))
+        print_table(console, make_table(summary, plan.evaluation.task))
         say_answer(read_evidence(out))
         typer.echo(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from common.command.app import DataRootOption, JsonOption, PlanArgument
-from common.command.output import make_console, print_json
+from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
 from simulation.command.terminal import require_page, split_words, write_text
 
@@ -90,7 +90,7 @@ def newcomer(
     if as_json:
         print_json(found)
         return
-    make_console().print(make_newcomer_table(found))
+    print_table(make_console(), make_newcomer_table(found))
     if race is not None:
         typer.echo(say_race(found["race"]))
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from simulation.experiment.folder import Part
 
@@ -27,9 +28,9 @@ class ProgressBar:
         self._console, self._line_seconds = console, line_seconds
         self._label, self._said, self._said_at = "", "", time.monotonic()
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.description}", table_column=Column()),  # a column of one's own wraps where it is narrow
+            BarColumn(bar_width=24 if console.width >= 100 else 8),
+            TextColumn("{task.fields[text]}", table_column=Column()),
             TimeElapsedColumn(),
             console=console,
             transient=True,

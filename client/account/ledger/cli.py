@@ -12,7 +12,7 @@ import typer
 
 from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import JsonOption, make_app
-from common.command.output import make_console, print_json, say
+from common.command.output import make_console, print_json, print_table, say
 from common.command.program import EXIT_NO
 from common.errors import PrivacyError
 
@@ -75,7 +75,7 @@ def show(
         return
     console = make_console()
     for account in accounts:
-        console.print(make_bars(account, _budget_of(account, policy)))
+        print_table(console, make_bars(account, _budget_of(account, policy)))
     typer.echo(f"{num_lines} lines, head {head}")
 
 

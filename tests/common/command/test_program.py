@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,8 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from common.command.output import print_json, say
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -155,15 +152,3 @@ def test_what_is_nearly_a_command_is_suggested_once(start: Callable[..., subproc
     returned, _, error = finish(start("cuont"))
     assert (returned, error.count("\n")) == (2, 1)
     assert error.count("Did you mean") <= 1  # click below 8.5 suggests nothing
-
-
-def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"loss": float("nan"), "gains": [float("inf"), 0.5]})
-    assert json.loads(capsys.readouterr().out) == {"loss": None, "gains": [None, 0.5]}
-
-
-def test_an_answer_is_json_or_words(capsys: pytest.CaptureFixture[str]) -> None:
-    say({"rows": 3}, "Three rows.", as_json=False)
-    assert capsys.readouterr().out == "Three rows.\n"
-    say({"rows": 3}, "Three rows.", as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"rows": 3}
