@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from certs.key import read_or_make_signing_key
-from client.account.agreement import Offer, agree
 from client.account.ledger.cli import ledger_app
-from client.account.ledger.ledger import Ledger
-from client.account.policy import read_policy
 from client.command.audit import audit
 from client.command.check import check
 from client.command.doctor import doctor
@@ -24,32 +17,24 @@ from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.run import run
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json, write_new
-from client.transparency.card import PublicCohort, make_card
-from client.transparency.card_page import write_page
-from client.transparency.card_signature import sign_card, verify_card
-from client.transparency.sent_messages import departures_of, describe, explain, hex_lines
-from common.errors import ConfigError, DataError, HansaError, PrivacyError
-from common.plan.reading import explain_faults, read_plan
-from common.privacy.accounting import epsilon_of
+from client.folder import MerchantFolder, PlaceOption, write_new
+from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
+from common.command.output import list_pairs, print_json, say
+from common.command.program import EXIT_NO, run_program
+from common.errors import ConfigError, DataError, PrivacyError
 
-EXIT_UNTRUE, EXIT_MISTAKE = 1, 2
+if TYPE_CHECKING:
+    from client.transparency.card import PublicCohort
 
-app = typer.Typer(
-    help="What a merchant allows, what it spent, what left, and what that promises.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,  # they print local variables, which hold the data
-)
+app = make_app("What a merchant allows, what it spent, what left, and what that promises.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-app.command()(audit)
-app.command()(join)
-app.command()(run)
-app.command()(check)
-app.command()(doctor)
-app.command()(predict)
-app.command()(prove)
+for command in (audit, join, run, check, doctor, predict, prove):
+    app.command()(command)
+
+
+@app.callback()
+def _take_version(version: VersionOption = False) -> None:
+    pass  # the option answers by itself
 
 
 @app.command()
@@ -58,30 +43,36 @@ def policy(
     as_json: JsonOption = False,
 ) -> None:
     """Write a commented starter policy."""
+    from importlib.resources import files
+
     text = files("client.account").joinpath("starter.toml").read_text()
     if out is not None:
         write_new(out, text)
-    if as_json:
-        print_json({"policy": text, "file": str(out) if out else None})
-    elif out is None:
-        typer.echo(text, nl=False)
-    else:
-        typer.echo(f"Wrote {out}; read every line of it, then: hansa-client ledger open")
+    words = f"Wrote {out}; read every line of it, then: hansa-client ledger open" if out else text.rstrip("\n")
+    say({"policy": text, "file": str(out) if out else None}, words, as_json=as_json)
 
 
 @app.command()
 def consider(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
-    coordinator: Annotated[str, typer.Option(help="SHA-256 of the coordinator's signing key.")],
-    cohort: Annotated[int, typer.Option(min=1, help="Merchants that would take part.")],
+    plan_file: PlanArgument,
+    coordinator: Annotated[str, typer.Option(help="SHA-256 of the coordinator's signing key.", show_default=False)],
+    cohort: Annotated[int, typer.Option(min=1, help="Merchants that would take part.", show_default=False)],
     without_noise: Annotated[
         bool, typer.Option("--without-noise", help="Consider the plan's training without noise.")
     ] = False,
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether the policy allows PLAN, with which noise and at what price; nothing is sent or spent."""
-    from client.daemon.handlers import count_parameters  # brings torch and Flower
+    """Say whether the policy allows PLAN.
+
+    With which noise, and at what price. Nothing is sent or spent; exit code 1 says that it is not allowed.
+    """
+    from client.account.agreement import Offer, agree  # heavy, as is what follows
+    from client.account.ledger.ledger import Ledger
+    from client.account.policy import read_policy
+    from client.daemon.handlers import count_parameters
+    from common.plan.reading import read_plan
+    from common.privacy.accounting import epsilon_of
 
     home = MerchantFolder(folder)
     own, plan = read_policy(home.policy), read_plan(plan_file)
@@ -102,13 +93,9 @@ def consider(
                 "epsilon": None if without_noise else epsilon_of(mu, own.budget.delta),
                 "unit": own.unit,
             }
-    if as_json:
-        print_json(said)
-    else:
-        for name, value in said.items():
-            typer.echo(f"{name}: {value}")
+    say(said, list_pairs(said), as_json=as_json)
     if not said["allowed"]:
-        raise typer.Exit(EXIT_UNTRUE)
+        raise typer.Exit(EXIT_NO)
 
 
 @app.command()
@@ -119,7 +106,13 @@ def tap(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show what left, byte for byte, and say what it means."""
+    """Show what left, byte for byte.
+
+    And say what it means.
+    """
+    from client.account.ledger.ledger import Ledger  # heavy
+    from client.transparency.sent_messages import departures_of, describe, explain, hex_lines
+
     with closing(Ledger(MerchantFolder(folder).ledger)) as ledger:
         departures = [found for found in departures_of(ledger) if line in (None, found.line)]
     if line is not None and not departures:
@@ -151,7 +144,17 @@ def card(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Issue the signed privacy card of one release, as JSON and as a page."""
+    """Issue the privacy card of one release.
+
+    Signed, as JSON and as a page. With --check: say whether a card is true; exit code 1 says that it is not.
+    """
+    from certs.key import read_or_make_signing_key
+    from client.account.ledger.ledger import Ledger  # heavy
+    from client.account.policy import read_policy
+    from client.transparency.card import make_card
+    from client.transparency.card_page import write_page
+    from client.transparency.card_signature import sign_card
+
     home = MerchantFolder(folder)
     if check is not None:
         _check_card(home, check, as_json=as_json)
@@ -175,6 +178,9 @@ def card(
 
 
 def _check_card(home: MerchantFolder, file: Path, *, as_json: bool) -> None:
+    from client.account.ledger.ledger import Ledger
+    from client.transparency.card_signature import verify_card
+
     try:
         checked = verify_card(_read_object(file))
         with closing(Ledger(home.ledger)) as ledger:
@@ -183,21 +189,23 @@ def _check_card(home: MerchantFolder, file: Path, *, as_json: bool) -> None:
                     f"{home.ledger} never had the head of {file}; it is another ledger or an older copy."
                 )
     except PrivacyError as error:
-        said = {"true": False, "reason": str(error)}
+        said: dict[str, Any] = {"true": False, "reason": str(error)}
     else:
         said = {
             "true": True,
             "reason": f"{file} is signed as it stands, and {home.ledger} has passed through its head.",
         }
-    if as_json:
-        print_json(said)
-    else:
-        typer.echo(said["reason"])
+    say(said, said["reason"], as_json=as_json)
     if not said["true"]:
-        raise typer.Exit(EXIT_UNTRUE)
+        raise typer.Exit(EXIT_NO)
 
 
 def _read_cohort(path: Path) -> PublicCohort:
+    from pydantic import ValidationError
+
+    from client.transparency.card import PublicCohort
+    from common.plan.reading import explain_faults
+
     try:
         return PublicCohort.model_validate_json(json.dumps(_read_object(path)))
     except ValidationError as error:
@@ -215,9 +223,9 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the command line; a mistake is one sentence and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except HansaError as error:
-        typer.echo(f"hansa-client: {error}", err=True)
-        sys.exit(EXIT_MISTAKE)
+    """Run the command line where its commands are imported already."""
+    run_program("hansa-client", "client.cli")
+
+
+if __name__ == "__main__":
+    main()

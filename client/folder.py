@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from common.errors import ConfigError
 
 PlaceOption = Annotated[Path, typer.Option("--folder", help="Folder with policy.toml, ledger.sqlite and keys.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @dataclass(frozen=True)
@@ -96,8 +94,3 @@ def write_new(file: Path, content: str | bytes) -> None:
         raise ConfigError(f"{file} exists already; choose another --out.") from error
     except OSError as error:
         raise ConfigError(f"Cannot write {file}: {error.strerror}; choose another --out.") from error
-
-
-def print_json(value: Any) -> None:
-    """Print JSON on standard output."""
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))

@@ -8,39 +8,39 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from certs.authority import Authority, fingerprint, read_certificate
 from certs.key import read_or_make_signing_key
 from certs.request import JoinRequest, Welcome, read_document, write_document
-from common.errors import ConfigError, HansaError
+from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
+from common.command.output import list_pairs, make_console, print_json, say
+from common.command.program import run_program
+from common.errors import ConfigError
 from common.message.signature import name_key, public_bytes, sign
 from common.plan.reading import read_plan
-from server.folder import CoordinatorFolder, JsonOption, PlaceOption
+from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
 from server.registry.registry import Model, Registry, State
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-EXIT_MISTAKE, EXIT_INTERRUPTED = 2, 130
 LIVE_SECONDS = 1.0
-app = typer.Typer(
-    help="Make a federation, let merchants in, hold rounds, hand models out.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-models_app = typer.Typer(help="Released models.", no_args_is_help=True, rich_markup_mode=None)
+app = make_app("Make a federation, let merchants in, hold rounds, hand models out.", completion=True)
+models_app = make_app("Released models.")
 app.add_typer(models_app, name="models")
+
+
+@app.callback()
+def _take_version(version: VersionOption = False) -> None:
+    pass  # the option answers by itself
 
 
 @app.command()
@@ -55,7 +55,10 @@ def init(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Make a federation's folder: authority, server certificate, signing key, settings."""
+    """Make a federation's folder.
+
+    Authority, server certificate, signing key, settings.
+    """
     settings = check_settings(
         name=name,
         hosts=tuple(host or ["localhost"]),
@@ -67,7 +70,7 @@ def init(
     home = CoordinatorFolder(folder)
     is_ignored = make_federation(home, settings)
     key = name_key(public_bytes(read_or_make_signing_key(home.signing_key)))
-    _say(
+    say(
         {"federation": name, "address": settings.address, "coordinator": key, "folder": str(folder)},
         f"Made the federation {name} at {settings.address}.\nMerchants approve this coordinator as: {key}\n"
         f"Keep {home.authority / 'authority.key'} and {home.signing_key} safe, and a copy of the folder elsewhere."
@@ -83,7 +86,10 @@ def enroll(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Let a merchant in, with the size class that it declares; hand it back one file."""
+    """Let a merchant in.
+
+    With the size class that it declares; one file is handed back to it.
+    """
     home = CoordinatorFolder(folder)
     settings = home.read_settings()
     request = read_document(request_file, JoinRequest)
@@ -100,7 +106,7 @@ def enroll(
     )
     target = out or Path(f"{request.name}.welcome.json")
     write_document(welcome, target)
-    _say(
+    say(
         {"member": request.name, "size_class": request.size_class, "welcome": str(target)},
         f"Enrolled {request.name} with size class {request.size_class}; hand {target} back to it. It holds no secret.",
         as_json=as_json,
@@ -109,21 +115,29 @@ def enroll(
 
 @app.command()
 def revoke(
-    name: Annotated[str, typer.Argument(help="The member.")], folder: PlaceOption = Path(), as_json: JsonOption = False
+    name: Annotated[str, typer.Argument(help="The member's name, as status shows it.")],
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
 ) -> None:
-    """Close the gateway to a member, within a second."""
+    """Close the gateway to a member.
+
+    Within a second.
+    """
     with _registry(CoordinatorFolder(folder)) as registry:
         registry.revoke(name)
-    _say({"revoked": name}, f"Revoked {name}; to let it in again, enroll a new request of it.", as_json=as_json)
+    say({"revoked": name}, f"Revoked {name}; to let it in again, enroll a new request of it.", as_json=as_json)
 
 
 @app.command()
 def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
-    """Sign the server's certificate anew, for two years and for the hosts of federation.toml; start `up` again then."""
+    """Sign the server's certificate anew.
+
+    For two years and for the hosts of federation.toml; start up again then.
+    """
     home = CoordinatorFolder(folder)
     hosts = home.read_settings().hosts
     sign_server(home, Authority(home.authority), hosts)
-    _say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
+    say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
 
 
 @app.command()
@@ -131,7 +145,10 @@ def up(
     folder: PlaceOption = Path(),
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page on loopback.")] = True,
 ) -> None:
-    """Start SuperLink, gateway, coordinator and page; keep them running until Ctrl-C or SIGTERM."""
+    """Start everything, and keep it running.
+
+    SuperLink, gateway, coordinator and page, until Ctrl-C or SIGTERM; then exit code 0.
+    """
     from server.page.dashboard import serve_dashboard  # heavy, and no other command needs them
     from server.process.supervisor import Supervisor, require_free
 
@@ -147,11 +164,12 @@ def up(
         signal.signal(number, supervisor.stop)
     typer.echo(f"Merchants reach this federation at {settings.address}. Ctrl-C stops everything.")
     supervisor.run()
+    typer.echo("Everything has stopped.")
 
 
 @app.command()
 def launch(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
+    plan_file: PlanArgument,
     quorum: Annotated[
         int | None, typer.Option(min=1, help="Fewest answers that make a round; two thirds of the members if left out.")
     ] = None,
@@ -162,7 +180,10 @@ def launch(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Sign a plan and have it run, now or as soon as `up` is."""
+    """Sign a plan and have it run.
+
+    Now, or as soon as up runs.
+    """
     from common.message.proposal import PURPOSE, Proposal  # brings torch
     from common.model.warm.start import hash_warm
     from server.round.start import require_runnable
@@ -190,7 +211,7 @@ def launch(
             quorum=chosen,
             round_seconds=round_seconds,
         )
-    _say(
+    say(
         {"launch": number, "plan_hash": plan.hash, "run_hash": proposal.run_hash, "quorum": chosen},
         f"Launched {plan.name} as number {number}; quorum {chosen} of {members}. "
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
@@ -204,17 +225,18 @@ def status(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show members, rounds, what each size class has spent, and models."""
-    from rich.console import Console
+    """Show members, rounds and models.
 
+    And what each size class has spent.
+    """
     from server.page.status import draw_status, gather_status  # brings torch
 
     home = CoordinatorFolder(folder)
     home.read_settings()
-    console = Console()
+    console = make_console()
     with _registry(home) as registry:
         if as_json:
-            typer.echo(json.dumps(gather_status(home, registry), indent=2, allow_nan=False))
+            print_json(gather_status(home, registry))
         elif not live:
             console.print(draw_status(gather_status(home, registry)))
         else:
@@ -223,23 +245,26 @@ def status(
 
 @app.command()
 def stop(
-    number: Annotated[int, typer.Argument(help="The launch.")],
+    number: Annotated[int, typer.Argument(help="The launch's number, as status shows it.")],
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a launch after the round that runs; nothing is lost."""
+    """Stop a launch after its present round.
+
+    Nothing is lost.
+    """
     with _registry(CoordinatorFolder(folder)) as registry:
         if registry.launch(number).state != State.RUNNING:
             raise ConfigError(f"Launch {number} does not run; it is {registry.launch(number).state}.")
         registry.note_launch(number, state=State.STOPPED, reason="stopped by hand")
-    _say(
+    say(
         {"stopped": number}, f"Launch {number} stops after its present round; see: hansa-server resume", as_json=as_json
     )
 
 
 @app.command()
 def resume(
-    number: Annotated[int, typer.Argument(help="The launch.")],
+    number: Annotated[int, typer.Argument(help="The launch's number, as status shows it.")],
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -250,7 +275,7 @@ def resume(
                 f"Launch {number} was not stopped and did not fail; it is {registry.launch(number).state}."
             )
         registry.note_launch(number, state=State.RUNNING, reason="")
-    _say({"resumed": number}, f"Launch {number} goes on.", as_json=as_json)
+    say({"resumed": number}, f"Launch {number} goes on.", as_json=as_json)
 
 
 @models_app.command("list")
@@ -260,12 +285,11 @@ def list_models(folder: PlaceOption = Path(), as_json: JsonOption = False) -> No
 
     with _registry(CoordinatorFolder(folder)) as registry:
         said = [describe_model(registry, model) for model in registry.models()]
-    if as_json:
-        typer.echo(json.dumps(said, indent=2))
-    for model in [] if as_json else said:
-        typer.echo(
-            f"{model['model_hash'][:12]}  {model['plan']}  {model['rounds']} rounds  {model['released_at'][:16]}"
-        )
+    lines = [
+        f"{model['model_hash'][:12]}  {model['plan']}  {model['rounds']} rounds  {model['released_at'][:16]}"
+        for model in said
+    ]
+    say(said, "\n".join(lines), as_json=as_json)
 
 
 @models_app.command("show")
@@ -274,25 +298,28 @@ def show_model(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a model comes from, what it cost, and who has it."""
+    """Show where a model comes from.
+
+    And what it cost, and who has it.
+    """
     from server.page.status import describe_model  # brings torch
 
     with _registry(CoordinatorFolder(folder)) as registry:
         said = describe_model(registry, _find_model(registry, model_hash))
-    if as_json:
-        typer.echo(json.dumps(said, indent=2))
-    for key, value in {} if as_json else said.items():
-        typer.echo(f"{key}: {value}")
+    say(said, list_pairs(said), as_json=as_json)
 
 
 @models_app.command("pull")
 def pull_model(
     model_hash: Annotated[str, typer.Argument(metavar="HASH", help="First digits of the model's hash.")],
-    out: Annotated[Path, typer.Option(help="Folder for the model, its signed note and its card.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model, its note and its card.", show_default=False)],
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Copy a model (safetensors), its signed note and its card into a folder."""
+    """Copy a model out.
+
+    A safetensors file, its signed note and its card go into a folder.
+    """
     from server.page.status import describe_model  # brings torch
 
     home = CoordinatorFolder(folder)
@@ -307,7 +334,7 @@ def pull_model(
         (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     except OSError as error:
         raise ConfigError(f"Cannot copy the model to {out}: {error.strerror}; choose another --out.") from error
-    _say({"model_hash": model.model_hash, "folder": str(out)}, f"Wrote {out / model.file}.", as_json=as_json)
+    say({"model_hash": model.model_hash, "folder": str(out)}, f"Wrote {out / model.file}.", as_json=as_json)
 
 
 def _find_model(registry: Registry, first_digits: str) -> Model:
@@ -322,10 +349,15 @@ def _watch(home: CoordinatorFolder, registry: Registry, console: Console) -> Non
 
     from server.page.status import draw_status, gather_status
 
+    told = ""
     with Live(console=console, auto_refresh=False) as shown:
         while True:
             said = gather_status(home, registry)
             shown.update(draw_status(said), refresh=True)
+            line = "; ".join(f"{found['plan']}: {found['state']}, round {found['round']}" for found in said["launches"])
+            if not console.is_terminal and line != told:
+                console.print(line, soft_wrap=True, markup=False)
+            told = line
             if said["launches"] and all(found["state"] != State.RUNNING for found in said["launches"]):
                 return
             time.sleep(LIVE_SECONDS)
@@ -338,16 +370,10 @@ def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
         yield registry
 
 
-def _say(values: dict[str, Any], text: str, *, as_json: bool) -> None:
-    typer.echo(json.dumps(values, indent=2) if as_json else text)
-
-
 def main() -> None:
-    """Run the command line; a mistake is one sentence and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except HansaError as error:
-        typer.echo(f"hansa-server: {error}", err=True)
-        sys.exit(EXIT_MISTAKE)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+    """Run the command line where its commands are imported already."""
+    run_program("hansa-server", "server.cli")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,6 @@ from common.plan.reading import parse_toml
 from common.plan.schema import Count, Document
 
 PlaceOption = Annotated[Path, typer.Option("--folder", help="The federation's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST_PATTERN = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # one label of a name; a certificate holds no other
 LONGEST_HOST = 253

@@ -7,34 +7,35 @@ from typing import Annotated
 
 import typer
 
-from client.account.policy import read_policy
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
-from common.plan.reading import read_plan
-
-EXIT_VIOLATION = 1
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import DataRootOption, JsonOption, PlanArgument
+from common.command.output import say
+from common.command.program import EXIT_NO
 
 
 def audit(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
+    plan_file: PlanArgument,
+    data_root: DataRootOption = Path(),
     level: Annotated[
         str, typer.Option(help="Levels, separated by commas, out of l0, l1, independence, accounting; all if left out.")
     ] = "",
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Look for a broken promise on copies of your own data; nothing is sent or spent."""
+    """Look for a broken promise.
+
+    On copies of your own data; nothing is sent or spent. Exit code 1 says that one was found.
+    """
     import torch  # heavy, as is what follows, and needed here alone
 
+    from client.account.policy import read_policy
     from client.audit.level import LEVELS, audit_merchant
     from client.audit.subject import make_subject
+    from common.plan.reading import read_plan
 
     torch.set_num_threads(1)
     subject = make_subject(read_plan(plan_file), data_root, read_policy(MerchantFolder(folder).policy))
     report = audit_merchant(subject, levels=tuple(name.strip() for name in level.split(",")) if level else LEVELS)
-    if as_json:
-        print_json(report.as_json())
-    else:
-        typer.echo(report.as_text())
+    say(report.as_json(), report.as_text(), as_json=as_json)
     if not report.clean:
-        raise typer.Exit(EXIT_VIOLATION)
+        raise typer.Exit(EXIT_NO)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from client.folder import JsonOption, print_json
-from common.plan.reading import read_plan
+from common.command.app import DataRootOption, JsonOption, PlanArgument
+from common.command.output import say
+from common.command.program import EXIT_MISTAKE
 
-EXIT_FAULT = 2
 
+def check(plan_file: PlanArgument, data_root: DataRootOption = Path(), as_json: JsonOption = False) -> None:
+    """Say what a round reads of your files.
 
-def check(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Say what a round of PLAN would read of your files, what it would leave out, and what is odd."""
-    from client.data.check.inspection import inspect_files  # heavy, and needed here alone
+    And what it would leave out, and what is odd. Nothing leaves; exit code 2 where something is wrong.
+    """
+    from client.data.check.inspection import inspect_files  # heavy, as is what follows
+    from common.plan.reading import read_plan
 
     report = inspect_files(read_plan(plan_file), data_root)
-    if as_json:
-        print_json(report.as_json())
-    else:
-        typer.echo(report.as_text())
+    say(report.as_json(), report.as_text(), as_json=as_json)
     if report.fails:
-        raise typer.Exit(EXIT_FAULT)
+        raise typer.Exit(EXIT_MISTAKE)

@@ -8,30 +8,32 @@ from typing import Annotated
 
 import typer
 
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
-from common.plan.reading import read_plan
-
-EXIT_FAULT = 1
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import DataRootOption, DeviceOption, JsonOption
+from common.command.output import say
+from common.command.program import EXIT_NO
 
 
 def doctor(
     plan_file: Annotated[
         Path | None, typer.Argument(metavar="PLAN", help="Also check this plan, and your data against it.")
     ] = None,
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path(),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data_root: DataRootOption = Path(),
+    device: DeviceOption = "auto",
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Check policy, ledger, keys, certificate, clock, gateway, disk, device and data, and say how to mend each."""
+    """Say what a round would lack.
+
+    Looks at policy, ledger, keys, certificate, clock, gateway, disk, device and data, and says how to mend each; exit
+    code 1 says that there is something to mend.
+    """
     from client.diagnosis.doctor import examine  # heavy, and needed here alone
+    from common.plan.reading import read_plan
 
     plan = None if plan_file is None else read_plan(plan_file)
     verdicts = examine(MerchantFolder(folder), plan, data_root=data_root, device=device)
-    if as_json:
-        print_json([asdict(verdict) for verdict in verdicts])
-    else:
-        for verdict in verdicts:
-            typer.echo(f"{'FAULT' if verdict.is_fault else 'ok':5}  {verdict.name}: {verdict.sentence}")
+    lines = [f"{'FAULT' if found.is_fault else 'ok':5}  {found.name}: {found.sentence}" for found in verdicts]
+    say([asdict(verdict) for verdict in verdicts], "\n".join(lines), as_json=as_json)
     if any(verdict.is_fault for verdict in verdicts):
-        raise typer.Exit(EXIT_FAULT)
+        raise typer.Exit(EXIT_NO)

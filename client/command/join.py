@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from client.account.ledger.ledger import Ledger
-from client.account.policy import read_policy
-from client.daemon.membership import JoinedFederation, accept_welcome, ask_to_join
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import JsonOption
+from common.command.output import list_pairs, say
 from common.errors import ConfigError
-from common.plan.reading import read_plan
+
+if TYPE_CHECKING:
+    from client.daemon.membership import JoinedFederation
 
 
 def join(
@@ -27,7 +28,12 @@ def join(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Ask to join a federation under NAME, keep its --welcome, or rehearse with --dry-run."""
+    """Ask to join, or keep the answer.
+
+    Give NAME to ask under it, --welcome with the coordinator's answer, or --dry-run to rehearse a round.
+    """
+    from client.daemon.membership import accept_welcome  # heavy
+
     home = MerchantFolder(folder)
     if sum((bool(name), welcome is not None, dry_run)) != 1:
         raise ConfigError("Give one of NAME (to ask), --welcome FILE (to keep the answer) and --dry-run (to rehearse).")
@@ -37,10 +43,7 @@ def join(
         said = describe_federation(accept_welcome(home, welcome))
     else:
         said = _rehearse(home, plan, data_root)
-    if as_json:
-        print_json(said)
-    else:
-        typer.echo("\n".join(f"{key}: {value}" for key, value in said.items()))
+    say(said, list_pairs(said), as_json=as_json)
 
 
 def describe_federation(federation: JoinedFederation) -> dict[str, Any]:
@@ -58,6 +61,9 @@ def describe_federation(federation: JoinedFederation) -> dict[str, Any]:
 
 
 def _ask(home: MerchantFolder, name: str) -> dict[str, Any]:
+    from client.account.policy import read_policy
+    from client.daemon.membership import ask_to_join
+
     policy = read_policy(home.policy)
     request = ask_to_join(home, name, policy)
     return {
@@ -71,7 +77,9 @@ def _ask(home: MerchantFolder, name: str) -> dict[str, Any]:
 def _rehearse(home: MerchantFolder, plan_file: Path | None, data_root: Path) -> dict[str, Any]:
     if plan_file is None:
         raise ConfigError("--dry-run rehearses a round of a plan; name it with --plan FILE.")
+    from client.account.ledger.ledger import Ledger
     from client.diagnosis.trial_round import try_round  # heavy, and needed here alone
+    from common.plan.reading import read_plan
 
     with closing(Ledger(home.ledger)) as ledger:
         return try_round(home, read_plan(plan_file), ledger, data_root=data_root)

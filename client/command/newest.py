@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,14 +13,12 @@ from common.errors import ConfigError
 if TYPE_CHECKING:
     from client.daemon.store import Model
 
-DataRootOption = Annotated[Path, typer.Option("--data-root", help="Folder that data.path starts from.")]
 PlanHashOption = Annotated[
     str, typer.Option("--plan-hash", help="First digits of a run's hash; the newest model if left out.")
 ]
 OriginOption = Annotated[
     str, typer.Option("--origin", help="First day to forecast; the plan's last origin if left out.")
 ]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
 def read_newest(home: MerchantFolder, plan_hash: str) -> Model:

@@ -7,19 +7,16 @@ from typing import Annotated
 
 import typer
 
-from client.command.newest import (
-    DataRootOption,
-    DeviceOption,
-    OriginOption,
-    PlanHashOption,
-    choose_origin,
-    read_newest,
-)
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
+from client.command.newest import OriginOption, PlanHashOption, choose_origin, read_newest
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import DataRootOption, DeviceOption, JsonOption
+from common.command.output import say
 
 
 def predict(
-    out: Annotated[Path, typer.Option(help="File to write, .csv or .parquet; an older one is replaced.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write, .csv or .parquet; an older one is replaced.", show_default=False)
+    ],
     data_root: DataRootOption = Path(),
     plan_hash: PlanHashOption = "",
     origin: OriginOption = "",
@@ -28,7 +25,10 @@ def predict(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Forecast the horizon of every entity from the newest verified model; what it writes is never to be shared."""
+    """Forecast the horizon of every entity.
+
+    From the newest verified model. What it writes is yours alone and never to be shared.
+    """
     from client.forecast.prediction import Question, write_table
     from client.forecast.prediction import predict as forecast
     from common.device import choose_device  # these are heavy, and needed here alone
@@ -54,10 +54,8 @@ def predict(
         "rows": len(table),
         "private": False,
     }
-    if as_json:
-        print_json(said)
-    else:
-        typer.echo(
-            f"Wrote {len(table)} forecasts of {said['entities']} entities to {out}. They are yours alone: nothing "
-            "protects what they tell of your customers, so share them with nobody."
-        )
+    words = (
+        f"Wrote {len(table)} forecasts of {said['entities']} entities to {out}. They are yours alone: nothing "
+        "protects what they tell of your customers, so share them with nobody."
+    )
+    say(said, words, as_json=as_json)

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from client.command.newest import (
-    DataRootOption,
-    DeviceOption,
-    OriginOption,
-    PlanHashOption,
-    choose_origin,
-    read_newest,
-)
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
+from client.command.newest import OriginOption, PlanHashOption, choose_origin, read_newest
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import DataRootOption, DeviceOption, JsonOption
+from common.command.output import make_console, print_json, print_table
 
 if TYPE_CHECKING:
     from client.forecast.backtest import Proof
@@ -34,7 +29,10 @@ def prove(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Hold the newest model against what you could have said alone, on your own days after those it learned from."""
+    """Say what the newest model is worth.
+
+    Against what you could have said alone, on your own days after those that it learned from.
+    """
     from client.forecast.backtest import prove as hold_against
     from common.device import choose_device  # these are heavy, and needed here alone
 
@@ -54,7 +52,6 @@ def prove(
 
 def _print_table(proof: Proof) -> None:
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE)
@@ -64,7 +61,7 @@ def _print_table(proof: Proof) -> None:
     for name, scores in proof.scores.items():
         values = [scores[metric] for metric in SHOWN[proof.metric]]
         table.add_row(name, *("–" if value is None else f"{value:.4f}" for value in values))
-    Console().print(table)
+    print_table(make_console(), table)
 
 
 def _say(gain: Gain | None, metric: str) -> str:

@@ -11,25 +11,22 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
-from client.account.ledger.ledger import Ledger
-from client.account.policy import read_policy
-from client.daemon.gateway_client import GatewayClient
-from client.daemon.health import Health, read_node_id, serving
-from client.daemon.loop import Daemon, Workplace
-from client.daemon.membership import Membership, read_membership, require_size_class
-from client.folder import JsonOption, MerchantFolder, PlaceOption
-from common.device import choose_device
+from client.folder import MerchantFolder, PlaceOption
+from common.command.app import DataRootOption, DeviceOption
 from common.lock import hold
+
+if TYPE_CHECKING:
+    from client.daemon.loop import Daemon, Workplace
+    from client.daemon.membership import Membership
 
 
 def run(
-    data_root: Annotated[Path, typer.Option(help="Folder that a plan's data.path starts from.")] = Path(),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data_root: DataRootOption = Path(),
+    device: DeviceOption = "auto",
     threads: Annotated[int, typer.Option(min=0, help="Cores that a round may use; 0 leaves it to PyTorch.")] = 0,
     health_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Show health at this port of 127.0.0.1.")
@@ -41,9 +38,20 @@ def run(
         float, typer.Option(min=0, help="With no plan under way, give memory back after so many idle seconds.")
     ] = 600.0,
     folder: PlaceOption = Path(),
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")] = False,
 ) -> None:
-    """Stay connected to the federation that was joined, and answer what the policy allows."""
+    """Answer what the policy allows.
+
+    Stays connected to the federation that was joined, until Ctrl-C or SIGTERM; then exit code 0.
+    """
+    import torch  # heavy, as is what follows
+
+    from client.account.ledger.ledger import Ledger
+    from client.account.policy import read_policy
+    from client.daemon.loop import Workplace
+    from client.daemon.membership import read_membership, require_size_class
+    from common.device import choose_device
+
     home = MerchantFolder(folder)
     start_logging(as_json=as_json)
     if threads:
@@ -68,6 +76,10 @@ def _serve(
     until_idle: float | None,
     rest_after: float,
 ) -> bool:
+    from client.daemon.gateway_client import GatewayClient
+    from client.daemon.health import Health, read_node_id, serving
+    from client.daemon.loop import Daemon
+
     federation, path = membership.federation, workplace.home.health
     node_id = read_node_id(path)
     health = Health(path)

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
-from client.audit.level import LEVELS
-from common.plan.reading import read_plan
-from simulation.command.terminal import EXIT_VIOLATION, split_words
-from simulation.experiment.audit import ALL_LEVELS, audit_plan
+from common.command.app import DataRootOption, JsonOption, PlanArgument
+from common.command.output import say
+from common.command.program import EXIT_NO
+from simulation.command.terminal import split_words
 
 
 def audit(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    plan_file: PlanArgument,
+    data_root: DataRootOption = Path(),
     level: Annotated[
-        str, typer.Option(help=f"Levels, separated by commas, out of {', '.join(ALL_LEVELS)}.")
-    ] = ",".join(LEVELS),
+        str,
+        typer.Option(help="Out of l0, l1, independence, accounting, l2, with commas; all but l2 if left out."),
+    ] = "",
     merchant: Annotated[str, typer.Option(help="Merchant to audit; the smallest with two entities if left out.")] = "",
     epsilon: Annotated[
         float | None, typer.Option(min=0.01, help="The promise; the plan's strictest method if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Look for a broken promise at one merchant of PLAN; exit code 1 says that one was found."""
+    """Look for a broken promise.
+
+    At one merchant of PLAN, on copies of its rows; exit code 1 says that one was found.
+    """
+    import torch  # heavy, as is what follows
+
+    from client.audit.level import LEVELS
+    from simulation.experiment.audit import audit_plan
+    from simulation.experiment.plans import read_named_plan
+
     torch.set_num_threads(1)
-    report = audit_plan(read_plan(plan_file), data_root, levels=split_words(level), merchant=merchant, epsilon=epsilon)
-    typer.echo(json.dumps(report.as_json(), indent=2) if as_json else report.as_text())
+    report = audit_plan(
+        read_named_plan(plan_file),
+        data_root,
+        levels=split_words(level) or LEVELS,
+        merchant=merchant,
+        epsilon=epsilon,
+    )
+    say(report.as_json(), report.as_text(), as_json=as_json)
     if not report.clean:
-        raise typer.Exit(EXIT_VIOLATION)
+        raise typer.Exit(EXIT_NO)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from common.command.app import JsonOption
+from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
-from simulation.command.terminal import make_console, require_page, split_words, write_text
-from simulation.evaluation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
-from simulation.evaluation.results import Results, read_evidence
-from simulation.evaluation.verdict import RESAMPLES
-from simulation.experiment.ending import conclude
-from simulation.experiment.folder import RunFolder
-from simulation.report.markdown import make_markdown, put_into
-from simulation.report.page import make_comparison_page
-from simulation.report.wording import verdict
+from simulation.command.terminal import require_page, split_words, write_text
+
+if TYPE_CHECKING:
+    from simulation.evaluation.results import Results
+
+RESAMPLES: Final = 1000
 
 
 def report(
@@ -25,14 +23,22 @@ def report(
     method: Annotated[str, typer.Option(help="Method to judge; routed, or the federation nearest to epsilon 2.")] = "",
     against: Annotated[str, typer.Option(help="What it is held against; routed_own, or the best own method.")] = "",
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer instead of a sentence.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Answer again whether joining was worth it, and make report.html again."""
+    """Say again whether joining paid.
+
+    Puts the answer into summary.json and makes report.html again.
+    """
+    from simulation.evaluation.results import read_evidence
+    from simulation.experiment.ending import conclude
+    from simulation.experiment.folder import RunFolder
+
     run_folder = RunFolder(folder)
-    with run_folder.writing():
+    read_evidence(folder)  # refuses a folder without a run before anything is written there
+    with run_folder.held(), run_folder.writing():
         summary = conclude(run_folder, method=method, against=against, resamples=resamples)
     if as_json:
-        typer.echo(json.dumps(summary["answer"], indent=2))
+        print_json(summary["answer"])
     else:
         say_answer(read_evidence(folder))
 
@@ -40,9 +46,16 @@ def report(
 def compare(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders of two or more runs.")],
     out: Annotated[Path | None, typer.Option(help="Also write the comparison as a page, a .html file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Set runs side by side: what differs between them, and every metric with its difference to the first."""
+    """Set runs side by side.
+
+    Shows what differs between them, and every metric with its difference to the first.
+    """
+    from simulation.evaluation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
+    from simulation.evaluation.results import read_evidence
+    from simulation.report.page import make_comparison_page
+
     if len(folders) < 2:
         raise ConfigError("compare needs two runs or more; give another DIR.")
     require_page(out)
@@ -51,9 +64,11 @@ def compare(
     if out is not None:
         write_text(out, make_comparison_page(compared, labels))
     if as_json:
-        typer.echo(json.dumps(compared, indent=2))
+        print_json(compared)
         return
-    make_console().print(make_difference_table(compared, labels), make_comparison_table(compared, labels))
+    console = make_console()
+    for table in (make_difference_table(compared, labels), make_comparison_table(compared, labels)):
+        print_table(console, table)
 
 
 def table(
@@ -61,7 +76,10 @@ def table(
     metrics: Annotated[str, typer.Option(help="Metrics, separated by commas; the main ones if left out.")] = "",
     into: Annotated[Path | None, typer.Option(help="Put the tables between the two marks of this file.")] = None,
 ) -> None:
-    """Print the main metrics of runs as Markdown tables."""
+    """Print runs as Markdown tables."""
+    from simulation.evaluation.results import read_evidence
+    from simulation.report.markdown import make_markdown, put_into
+
     text = make_markdown([read_evidence(folder) for folder in folders], list(split_words(metrics)))
     if into is None:
         typer.echo(text, nl=False)
@@ -71,6 +89,8 @@ def table(
 
 def say_answer(run: Results) -> None:
     """Say the answer in words and where the page is."""
+    from simulation.report.wording import verdict
+
     said = verdict(run.plan, run.summary["answer"], run.metrics[0])
     typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")
     typer.echo(f"The whole answer is in {run.path / 'report.html'}.")

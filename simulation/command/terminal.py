@@ -1,26 +1,10 @@
-"""What the commands share: exit codes, the width of a table, and one sentence where a file cannot be written."""
+"""What the commands share: words between commas, and one sentence where a file cannot be written."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
-
-from rich.console import Console
 
 from common.errors import ConfigError
-
-EXIT_VIOLATION: Final = 1
-EXIT_MISTAKE: Final = 2
-EXIT_INTERRUPTED: Final = 130
-PIPE_WIDTH: Final = 136  # of a table that goes to a file or a pipe
-
-
-def make_console(*, stderr: bool = False) -> Console:
-    """Make a console that is as wide as the terminal, or as a table needs."""
-    console = Console(stderr=stderr)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console
 
 
 def split_words(text: str) -> tuple[str, ...]:

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
-from safetensors import SafetensorError
 
+from common.command.app import DataRootOption, JsonOption, PlanArgument
+from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
-from common.model.warm.start import save_warm, warm_path
-from common.plan.reading import read_plan
-from simulation.command.terminal import PIPE_WIDTH, require_page, split_words, write_text
-from simulation.experiment.newcomer import (
-    describe_newcomers,
-    make_newcomer_page,
-    make_newcomer_table,
-    race_starts,
-    say_race,
-    score_newcomers,
-)
-from simulation.experiment.progress_bar import ProgressBar
-from simulation.origin.origin import load_panel, make_trial
-from simulation.synthetic.pretraining.train import train_warm
+from simulation.command.terminal import require_page, split_words, write_text
 
 
 def warm(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan whose model has the shape wanted.")],
+    plan_file: PlanArgument,
     out: Annotated[Path | None, typer.Option(help="File to write; hansa's own public model if left out.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and of the invented worlds.")] = 0,
 ) -> None:
-    """Make the public model that a federation of PLAN's shape may start from, out of invented demand."""
+    """Make the public model for PLAN's shape.
+
+    Out of invented demand; a federation of such a plan may start from it.
+    """
+    import torch  # heavy, as is what follows
+    from safetensors import SafetensorError
+
+    from common.model.warm.start import save_warm, warm_path
+    from simulation.experiment.plans import read_named_plan
+    from simulation.experiment.progress_bar import ProgressBar
+    from simulation.synthetic.pretraining.train import train_warm
+
     torch.set_num_threads(1)
-    plan = read_plan(plan_file)
+    plan = read_named_plan(plan_file)
     path = out or warm_path(plan.model)
-    with ProgressBar(Console(stderr=True)) as display:
+    with ProgressBar(make_console(stderr=True)) as display:
+        display.begin(f"public model for {plan.name}, {steps} steps")
         model, series = train_warm(
             plan.model,
             num_steps=steps,
@@ -54,19 +51,35 @@ def warm(
 
 
 def newcomer(
-    plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a TOML file.")],
-    data_root: Annotated[Path, typer.Option(help="Folder that data.path starts from.")] = Path("."),
+    plan_file: PlanArgument,
+    data_root: DataRootOption = Path(),
     days: Annotated[int, typer.Option(min=1, help="Days of history that every merchant has.")] = 14,
     origins: Annotated[str, typer.Option(help="Dates, separated by commas; the plan's origins if left out.")] = "",
     rounds: Annotated[int, typer.Option(min=0, help="Also train as many rounds from both starts.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cold start's weights.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Also write table and curves as a page, a .html file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what serves a merchant of PLAN on its first days, and how many rounds the public model saves."""
+    """Say what serves a merchant's first days.
+
+    And with --rounds how many rounds the public model saves a federation of PLAN.
+    """
+    import torch  # heavy, as is what follows
+
+    from simulation.experiment.newcomer import (
+        describe_newcomers,
+        make_newcomer_page,
+        make_newcomer_table,
+        race_starts,
+        say_race,
+        score_newcomers,
+    )
+    from simulation.experiment.plans import read_named_plan
+    from simulation.origin.origin import load_panel, make_trial
+
     torch.set_num_threads(1)
     require_page(out)
-    plan = read_plan(plan_file)
+    plan = read_named_plan(plan_file)
     panel = load_panel(plan, data_root)
     trials = [make_trial(plan, panel, origin) for origin in read_origins(origins) or plan.evaluation.origins]
     scores = [score_newcomers(trial, days) for trial in trials]
@@ -75,9 +88,9 @@ def newcomer(
     if out is not None:
         write_text(out, make_newcomer_page(found))
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
-    Console(width=PIPE_WIDTH).print(make_newcomer_table(found))
+    print_table(make_console(), make_newcomer_table(found))
     if race is not None:
         typer.echo(say_race(found["race"]))
 

@@ -1,7 +1,8 @@
 """The folder of a run: what is written where, so that an interrupted run goes on.
 
 plan.json                                the plan with every default filled in
-run.json                                 plan hash, seed, schema, command line; see docs/protocol.md §9
+run.json                                 plan hash, seed, hash of data, schema, command line; see docs/protocol.md §9
+run.lock                                 held by the command that writes here
 summary.json                             see `simulation.evaluation.summary`
 history.json                             see `simulation.evaluation.history`
 report.html                              the page that answers, see `simulation.report`
@@ -24,6 +25,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from common.errors import ConfigError, DataError
@@ -65,16 +67,42 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, plan: Plan, *, seed: int, command: str, resume: bool) -> None:
-        """Start a run here, or go on with the one that is here.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only command that writes here; a lock that a killed one left behind is free.
 
         Raises
         ------
         ConfigError
-            The folder holds a run and `resume` is off, or it holds another plan's or seed's run, or it cannot be
-            written to.
+            Another command writes here, or the folder cannot be written to.
         """
-        identity = {"plan_hash": plan.hash, "seed": seed, "schema": RUN_SCHEMA}
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / "run.lock", timeout=0).acquire()
+        except Timeout as error:
+            raise ConfigError(
+                f"Another hansa-sim writes to {self.path}; wait for its end, or choose another --out."
+            ) from error
+        except OSError as error:
+            raise ConfigError(f"Cannot write to {self.path}: {error.strerror}; choose another --out.") from error
+        with lock:
+            yield
+
+    def open(self, plan: Plan, *, seed: int, data: str, command: str, resume: bool) -> None:
+        """Start a run here, or go on with the one that is here.
+
+        Parameters
+        ----------
+        data
+            Hash of the bytes that the run reads, see `simulation.experiment.fingerprint`.
+
+        Raises
+        ------
+        ConfigError
+            The folder holds a run and `resume` is off, or it holds the run of another plan, seed or data, or it
+            cannot be written to.
+        """
+        identity = {"plan_hash": plan.hash, "seed": seed, "schema": RUN_SCHEMA, "data": data}
         try:
             if self._holds_run():
                 self._require_same(identity, resume=resume)
@@ -95,17 +123,37 @@ class RunFolder:
             raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
         there = json.loads((self.path / "run.json").read_text())
         there.setdefault("schema", there.get("format"))  # as the first version of hansa called it
-        if {key: there.get(key) for key in identity} != identity:
+        differs = {key for key, value in identity.items() if there.get(key) != value}
+        if differs == {"data"}:
+            raise ConfigError(
+                f"{self.path} holds a run of other data; choose another --out, or bring the former file back."
+                if "data" in there
+                else f"{self.path} holds a run that did not note which data it read; choose another --out."
+            )
+        if differs:
             raise ConfigError(
                 f"{self.path} holds a run of another plan, seed or version of hansa; choose another --out, or run it "
                 f"with --seed {there.get('seed')} and the plan in {self.path / 'plan.json'}."
             )
+
+    def require_data(self, data: str) -> None:
+        """Refuse data that changed between the moment at which the run was opened and that at which it was read.
+
+        Raises
+        ------
+        DataError
+            It did.
+        """
+        if json.loads((self.path / "run.json").read_text())["data"] != data:
+            raise DataError("The data changed while it was read; wait until its file is whole, and start again.")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Make one sentence of a full or broken disk, whichever library meets it."""
         try:
             yield
+        except BrokenPipeError:
+            raise  # nobody reads what is printed; the disk is fine
         except (OSError, SafetensorError) as error:
             raise DataError(f"Cannot write to {self.path}: {error}; make room and go on with --resume.") from error
 

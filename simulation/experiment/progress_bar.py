@@ -1,24 +1,36 @@
-"""Progress of a run: a live bar on a terminal, a line per part where nobody watches."""
+"""Progress of a run: a live bar on a terminal; where nobody watches a line per part, and now and then one inside."""
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from simulation.experiment.folder import Part
 
+LINE_SECONDS: Final = 15.0  # between two lines inside a part
+
 
 class ProgressBar:
-    """One bar for the part in work; finished parts stay above it as lines."""
+    """One bar for the part in work; finished parts stay above it as lines.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Parameters
+    ----------
+    line_seconds
+        Least time between two lines inside a part where there is no terminal.
+    """
+
+    def __init__(self, console: Console, *, line_seconds: float = LINE_SECONDS) -> None:
+        self._console, self._line_seconds = console, line_seconds
+        self._label, self._said, self._said_at = "", "", time.monotonic()
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.description}", table_column=Column()),  # a column of one's own wraps where it is narrow
+            BarColumn(bar_width=24 if console.width >= 100 else 8),
+            TextColumn("{task.fields[text]}", table_column=Column()),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -27,22 +39,35 @@ class ProgressBar:
 
     def __enter__(self) -> ProgressBar:
         """Show the bar."""
-        self._progress.start()
+        if self._console.is_terminal:
+            self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def start(self, part: Part, done: int, parts: int) -> None:
         """Tell that a part begins."""
-        label = f"[{done + 1}/{parts}] {part.method}, origin {part.origin}, seed {part.seed}"
-        if not self._console.is_terminal:
-            self._console.print(label)
+        self.begin(f"[{done + 1}/{parts}] {part.method}, origin {part.origin}, seed {part.seed}")
+
+    def begin(self, label: str) -> None:
+        """Tell that something begins."""
+        self._label = label
+        self._say(label)
         self._progress.reset(self._task, description=label, text="")
 
     def show(self, share: float, text: str) -> None:
-        """Tell how far the part is."""
+        """Tell how far it is."""
         self._progress.update(self._task, completed=share, text=text)
+        if time.monotonic() - self._said_at >= self._line_seconds:
+            self._say(f"{self._label}: {share:.0%}  {text}".rstrip())
+
+    def _say(self, line: str) -> None:
+        """Write a line where there is no terminal, and not twice."""
+        if not self._console.is_terminal and line != self._said:
+            self._console.print(line, soft_wrap=True, markup=False)
+        self._said, self._said_at = line, time.monotonic()

@@ -25,6 +25,7 @@ from server.round.optimizer import ServerState
 from simulation.engine.cluster.engine import Cluster
 from simulation.evaluation.summary import describe_privacy, score_part, summarise
 from simulation.experiment.ending import conclude, write_history
+from simulation.experiment.fingerprint import fingerprint_data
 from simulation.experiment.folder import Part, RunFolder
 from simulation.experiment.progress_bar import ProgressBar
 from simulation.method.method import (
@@ -85,6 +86,7 @@ def run_plan(
     shown = plan_parts(plan, tuple(dict.fromkeys((*methods, *plan.evaluation.methods))), seed)
     header = {"plan": plan.name, "plan_hash": plan.hash, "seed": seed, "command": command, "answer": None}
     panel = load_panel(plan, data_root)
+    folder.require_data(fingerprint_data(plan, data_root))
     stage: Stage | None = None
     for done, part in enumerate(parts):
         if folder.read_part(part) is not None:
@@ -186,18 +188,20 @@ def _train(
 
 @contextmanager
 def hold_interrupt() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of a block; for the main thread.
+    """Let Ctrl-C and SIGTERM wait for the end of a block; for the main thread.
 
     Thrown into the middle of TensorBoard's queue it swallows a wake-up, and closing the curves takes two minutes.
     """
-    pressed: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    heard: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(number, lambda number, frame: heard.append(number)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-    if pressed:
-        raise KeyboardInterrupt
+        for number, handler in zip(numbers, previous, strict=True):
+            signal.signal(number, handler)
+    if heard:
+        signal.raise_signal(heard[0])
 
 
 class _Recorder:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from common.errors import ConfigError, HansaError
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
-from simulation.localhost.export import export_merchants
+from simulation.experiment.progress_bar import ProgressBar
+from simulation.localhost.export import export_merchants, member_name
 from simulation.localhost.processes import Processes, free_port
 
 LONGEST_SECONDS = 900.0
@@ -95,21 +95,16 @@ def watch_rounds(network: Processes, merchants: Sequence[str], console: Console,
     HansaError
         That takes longer than `seconds`.
     """
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("round {task.completed} of {task.total}"),
-        TimeElapsedColumn(),
-        console=console,
-    ) as bar:
-        task = bar.add_task("rounds", total=None)
+    with ProgressBar(console) as display:
+        display.begin("rounds")
 
         def look() -> dict[str, Any] | None:
             status = network.status()
             launch = status["launches"][0]
-            bar.update(task, completed=launch["round"], total=launch["num_rounds"], description=launch["state"])
+            of = f"{launch['state']}, round {launch['round']} of {launch['num_rounds']}"
+            display.show(launch["round"] / launch["num_rounds"], of)
             received = status["models"][0]["received_by"] if status["models"] else {}
-            return status if set(merchants) <= set(received) else None
+            return status if {member_name(merchant) for merchant in merchants} <= set(received) else None
 
         return await_it(look, seconds=seconds, what=f"The rounds did not end; see {network.coordinator / 'logs'}")
 
@@ -132,7 +127,7 @@ def await_it(look: Callable[[], dict[str, Any] | None], *, seconds: float, what:
 
 def predict(network: Processes, merchant: str) -> Path:
     """Have a merchant forecast; return its file."""
-    folder = network.folder / merchant
+    folder = network.home(merchant)
     network.client(merchant, "predict", "--data-root", str(folder), "--out", str(folder / "forecasts.csv"))
     return folder / "forecasts.csv"
 
@@ -140,7 +135,7 @@ def predict(network: Processes, merchant: str) -> Path:
 def prove(network: Processes, merchant: str, console: Console) -> dict[str, Any] | None:
     """Have a merchant hold the model against what it could have said alone; None, and why, where that is not known."""
     try:
-        return network.client(merchant, "prove", "--data-root", str(network.folder / merchant))
+        return network.client(merchant, "prove", "--data-root", str(network.home(merchant)))
     except HansaError as error:
         console.print(f"{merchant}: {error}")
         return None

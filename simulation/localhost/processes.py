@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 
 from common.errors import HansaError
+from simulation.localhost.export import folder_name, member_name
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.5
@@ -59,7 +60,7 @@ class Processes:
     Parameters
     ----------
     folder
-        A new folder; the coordinator's is `coordinator`, each merchant's has its name.
+        A new folder; the coordinator's is `coordinator`, each merchant's has its name, see `folder_name`.
     port
         Of the gateway; the next two are used too.
     """
@@ -74,6 +75,10 @@ class Processes:
     def coordinator(self) -> Path:
         """The coordinator's folder."""
         return self.folder / "coordinator"
+
+    def home(self, merchant: str) -> Path:
+        """Name a merchant's folder."""
+        return self.folder / folder_name(merchant)
 
     def __enter__(self) -> Processes:
         """Make the federation's folder."""
@@ -92,7 +97,7 @@ class Processes:
 
     def client(self, merchant: str, *words: str) -> dict[str, Any]:
         """Type a command of a merchant, and read its JSON."""
-        return _read_json(["hansa-client", *words, "--folder", str(self.folder / merchant), "--json"])
+        return _read_json(["hansa-client", *words, "--folder", str(self.home(merchant)), "--json"])
 
     def status(self) -> dict[str, Any]:
         """Ask the coordinator's page, which takes no process to start."""
@@ -101,7 +106,7 @@ class Processes:
 
     def let_in(self, merchant: str, *, unit: str, size_class: int, epsilon: float, without_noise: bool = False) -> None:
         """Write a merchant's policy, open its ledger, and have it join."""
-        folder = self.folder / merchant
+        folder, name = self.home(merchant), member_name(merchant)
         folder.mkdir(exist_ok=True)
         text = POLICY.format(
             unit=unit,
@@ -112,8 +117,8 @@ class Processes:
         )
         (folder / "policy.toml").write_text(text)
         self.client(merchant, "ledger", "open")
-        request, welcome = folder / f"{merchant}.request.json", folder / f"{merchant}.welcome.json"
-        self.client(merchant, "join", merchant)
+        request, welcome = folder / f"{name}.request.json", folder / f"{name}.welcome.json"
+        self.client(merchant, "join", name)
         self.server("enroll", str(request), "--out", str(welcome))
         self.client(merchant, "join", "--welcome", str(welcome))
 
@@ -128,9 +133,9 @@ class Processes:
 
     def start_merchant(self, merchant: str) -> None:
         """Start a merchant's daemon."""
-        folder = self.folder / merchant
+        folder = self.home(merchant)
         words = ["hansa-client", "run", "--folder", str(folder), "--data-root", str(folder), "--device", "cpu"]
-        self._start(merchant, words, folder)
+        self._start(folder.name, words, folder)
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
         """End one process, and return its exit code."""
@@ -160,7 +165,7 @@ def free_port() -> int:
 def _command(words: Sequence[str]) -> list[str]:
     """Run the module behind a command with this very Python, whatever is on the path."""
     package = words[0].removeprefix("hansa-")
-    return [sys.executable, "-c", f"from {package}.cli import main; main()", *words[1:]]
+    return [sys.executable, "-m", package, *words[1:]]
 
 
 def _environment() -> dict[str, str]:

@@ -19,6 +19,7 @@ from rich.console import Console
 from common.plan.reading import parse_plan
 from panels import build_panel
 from simulation import cli
+from simulation.experiment.fingerprint import fingerprint_data
 from simulation.experiment.folder import RunFolder
 from simulation.experiment.progress_bar import ProgressBar
 from simulation.experiment.run import run_plan
@@ -153,7 +154,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
             root = _write_tables(tmp_path_factory.mktemp(base), _draw_sales(), _draw_orders())
             plan = parse_plan(_plan_text(PLANS[base]))
             folder = RunFolder(root / "run")
-            folder.open(plan, seed=0, command=f"hansa-sim run {base}.toml", resume=False)
+            data, command = fingerprint_data(plan, root), f"hansa-sim run {base}.toml"
+            folder.open(plan, seed=0, data=data, command=command, resume=False)
             with ProgressBar(Console(file=io.StringIO())) as display:
                 run_plan(
                     plan,
@@ -162,7 +164,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
                     methods=plan.evaluation.methods,
                     seed=0,
                     device=torch.device("cpu"),
-                    command=f"hansa-sim run {base}.toml",
+                    command=command,
                     display=display,
                 )
             folders[base] = folder.path

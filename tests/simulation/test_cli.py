@@ -15,7 +15,9 @@ import typer.main
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
 from simulation.cli import app
-from simulation.evaluation import summary
+from simulation.command.report import RESAMPLES
+from simulation.evaluation import summary, verdict
+from simulation.experiment.folder import RunFolder
 from simulation.method.method import NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +206,49 @@ def test_resume_under_another_plan_or_seed_is_refused(run, refuse, write_plan, t
     run(write_plan(), "--out", tmp_path / "run", "--only", "anchor")
     line = refuse(write_plan(**change), "--resume", "--seed", "0" if change else "1")
     assert "holds a run of another plan, seed or version of hansa" in line
+
+
+def test_resume_over_changed_data_is_refused_until_the_former_file_is_back(run, write_plan, sales, tables, tmp_path):
+    plan_file, former = write_plan(), (tables / "sales.csv").read_bytes()
+    assert run(plan_file, "--out", tmp_path / "run", "--only", "anchor").code == 0
+    sales.loc[3, "units"] += 1
+    sales.to_csv(tables / "sales.csv", index=False)
+    refused = run(plan_file, "--out", tmp_path / "run", "--resume")
+    assert refused.code == 2
+    assert "holds a run of other data; choose another --out" in only_line(refused.stderr)
+    (tables / "sales.csv").write_bytes(former)
+    assert run(plan_file, "--out", tmp_path / "run", "--resume").code == 0
+
+
+def test_resume_over_a_changed_lookup_is_refused(run, write_plan, sales, tables, tmp_path):
+    lookup = {"path": "shops.csv", "key": "shop", "column": "shop"}
+    plan_file = write_plan(data={"lookups": [lookup]})
+    (tables / "shops.csv").write_text("shop,size\nnorth,1\nsouth,2\nwest,3\n")
+    assert run(plan_file, "--out", tmp_path / "run", "--only", "anchor").code == 0
+    (tables / "shops.csv").write_text("shop,size\nnorth,1\nsouth,2\nwest,4\n")
+    assert "other data" in only_line(run(plan_file, "--out", tmp_path / "run", "--resume").stderr)
+
+
+def test_a_folder_of_before_that_does_not_know_its_data_is_refused_in_one_sentence(run, write_plan, tmp_path):
+    run(write_plan(), "--out", tmp_path / "run", "--only", "anchor")
+    told = json.loads((tmp_path / "run/run.json").read_text())
+    (tmp_path / "run/run.json").write_text(json.dumps({key: told[key] for key in told if key != "data"}))
+    refused = run(write_plan(), "--out", tmp_path / "run", "--resume")
+    assert refused.code == 2
+    assert "did not note which data it read" in only_line(refused.stderr)
+
+
+def test_a_second_run_into_the_same_folder_is_refused(run, hansa_sim, write_plan, tmp_path):
+    plan_file = write_plan()
+    assert run(plan_file, "--out", tmp_path / "run", "--only", "anchor,seasonal_naive").code == 0
+    with RunFolder(tmp_path / "run").held():
+        before = sorted(path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.json"))
+        refused = run(plan_file, "--out", tmp_path / "run", "--resume")
+        assert refused.code == 2
+        assert "Another hansa-sim writes to" in only_line(refused.stderr)
+        assert "Another hansa-sim writes to" in only_line(hansa_sim("report", tmp_path / "run").stderr)
+        assert before == sorted(path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.json"))
+    assert run(plan_file, "--out", tmp_path / "run", "--resume", "--only", "anchor").code == 0
 
 
 def test_a_mistake_that_ended_a_run_at_its_start_does_not_block_the_folder(refuse, run, write_plan, tmp_path):
@@ -403,6 +448,10 @@ def test_a_run_opens_no_connection(write_plan, tmp_path):
     finished = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert finished.stdout.splitlines()[-1] == "OPENED []"
     assert finished.stderr == ""
+
+
+def test_the_report_draws_as_often_as_a_run_does():
+    assert RESAMPLES == verdict.RESAMPLES
 
 
 # Documentation

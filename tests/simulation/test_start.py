@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-WITHOUT = "import sys; sys.modules['tensorboard'] = None; from simulation.start import main; main()"
+WITHOUT = "import sys; sys.modules['tensorboard'] = None; from simulation.__main__ import main; main()"
 
 
 def test_a_missing_package_is_one_sentence_that_says_what_to_install(write_plan, tables, tmp_path):

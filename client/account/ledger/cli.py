@@ -6,31 +6,32 @@ import json
 import math
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from client.account.ledger.balance import Account, how_often, room_of
-from client.account.ledger.ledger import Ledger, create_ledger, now_utc
-from client.account.ledger.picture import curve_of, draw_curve, make_bars
-from client.account.ledger.verification import verify_ledger
-from client.account.policy import Budget, Policy, read_policy
-from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json, write_new
+from client.folder import MerchantFolder, PlaceOption, write_new
+from common.command.app import JsonOption, make_app
+from common.command.output import make_console, print_json, print_table, say
+from common.command.program import EXIT_NO
 from common.errors import PrivacyError
-from common.privacy.accounting import mu_of, round_mu_squared
 
-EXIT_UNTRUE = 1
-PIPE_WIDTH = 120  # of a table that goes to a file or a pipe
+if TYPE_CHECKING:
+    from client.account.ledger.balance import Account
+    from client.account.policy import Budget, Policy
 
-ledger_app = typer.Typer(
-    help="The lifetime account of everything that left.", no_args_is_help=True, rich_markup_mode=None
-)
+ledger_app = make_app("The account of all that left.")
 
 
 @ledger_app.command("open")
 def open_accounts(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
-    """Open the accounts that the policy names: once, before the first release of a data set."""
+    """Open the accounts of the policy.
+
+    Once, before the first release of a data set.
+    """
+    from client.account.ledger.ledger import Ledger, create_ledger, now_utc
+    from client.account.policy import read_policy
+
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
     if not home.ledger.exists():
@@ -42,15 +43,11 @@ def open_accounts(folder: PlaceOption = Path(), as_json: JsonOption = False) -> 
             if (policy.dataset, unit) not in known:
                 ledger.open_account(policy.dataset, unit, delta=budget.delta, at=now_utc())
                 opened.append({"dataset": policy.dataset, "unit": unit, "delta": budget.delta})
-    if as_json:
-        print_json({"opened": opened})
-        return
-    for account in opened:
-        typer.echo(
-            f"Opened the account of {account['dataset']} per {account['unit']}, at delta {account['delta']} for good."
-        )
-    if not opened:
-        typer.echo("Every account of the policy is open already.")
+    words = [
+        f"Opened the account of {account['dataset']} per {account['unit']}, at delta {account['delta']} for good."
+        for account in opened
+    ]
+    say({"opened": opened}, "\n".join(words) or "Every account of the policy is open already.", as_json=as_json)
 
 
 @ledger_app.command()
@@ -61,7 +58,11 @@ def show(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show what every account has spent over time."""
+    """Show what every account has spent."""
+    from client.account.ledger.ledger import Ledger
+    from client.account.ledger.picture import draw_curve, make_bars
+    from client.account.policy import read_policy
+
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
     with closing(Ledger(home.ledger)) as ledger:
@@ -72,11 +73,9 @@ def show(
     if as_json:
         print_json({"head": head, "num_lines": num_lines, "accounts": [_describe(account) for account in accounts]})
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
+    console = make_console()
     for account in accounts:
-        console.print(make_bars(account, _budget_of(account, policy)))
+        print_table(console, make_bars(account, _budget_of(account, policy)))
     typer.echo(f"{num_lines} lines, head {head}")
 
 
@@ -88,25 +87,29 @@ def forecast(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Say how many more rounds and plans the budget buys."""
+    """Say what the budget still buys.
+
+    How many more rounds and plans, for life and in the present period.
+    """
+    from client.account.ledger.ledger import Ledger
+    from client.account.policy import read_policy
+
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
     with closing(Ledger(home.ledger)) as ledger:
         account = ledger.account(policy.dataset, policy.unit)
     said = _look_ahead(account, policy, noise_multiplier)
-    if as_json:
-        print_json(said)
-        return
-    typer.echo(
+    words = (
         f"{account.dataset} per {account.unit}: epsilon {said['epsilon_spent']} of {policy.budget.epsilon:g} spent for "
         f"life.\nAnother {said['plans_for_life']} plans of epsilon {policy.plan.epsilon:g} fit into life, "
         f"{said['plans_in_period']} into the present {policy.budget.period_days} days."
     )
     if said["noise_multiplier"] is not None:
-        typer.echo(
-            f"Or {said['rounds_for_life']} rounds at noise {said['noise_multiplier']:.4g} for life, "
+        words += (
+            f"\nOr {said['rounds_for_life']} rounds at noise {said['noise_multiplier']:.4g} for life, "
             f"{said['rounds_in_period']} in the present period."
         )
+    say(said, words, as_json=as_json)
 
 
 @ledger_app.command()
@@ -117,7 +120,13 @@ def verify(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Check that no line and no message was changed, dropped, added or moved."""
+    """Check that nothing was tampered with.
+
+    No line and no message was changed, dropped, added or moved; exit code 1 says that one was.
+    """
+    from client.account.ledger.ledger import Ledger
+    from client.account.ledger.verification import verify_ledger
+
     home = MerchantFolder(folder)
     try:
         verify_ledger(home.ledger, head=head)
@@ -127,12 +136,9 @@ def verify(
         with closing(Ledger(home.ledger)) as ledger:
             reason = f"All {len(ledger.entries)} lines and {ledger.num_messages} messages are as they were written."
             said = {"true": True, "reason": reason, "head": ledger.heads[-1]}
-    if as_json:
-        print_json(said)
-    else:
-        typer.echo(said["reason"])
+    say(said, said["reason"], as_json=as_json)
     if not said["true"]:
-        raise typer.Exit(EXIT_UNTRUE)
+        raise typer.Exit(EXIT_NO)
 
 
 @ledger_app.command()
@@ -143,7 +149,12 @@ def export(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Write every line of the ledger with its head, without the messages."""
+    """Write every line with its head.
+
+    Without the messages.
+    """
+    from client.account.ledger.ledger import Ledger
+
     with closing(Ledger(MerchantFolder(folder).ledger)) as ledger:
         lines = [
             {"number": number, "head": head, "line": json.loads(entry.model_dump_json())}
@@ -152,15 +163,12 @@ def export(
     text = "".join(json.dumps(line) + "\n" for line in lines)
     if out is not None:
         write_new(out, text)
-    if as_json:
-        print_json(lines)
-    elif out is None:
-        typer.echo(text, nl=False)
-    else:
-        typer.echo(f"Wrote {len(lines)} lines to {out}.")
+    say(lines, text.rstrip("\n") if out is None else f"Wrote {len(lines)} lines to {out}.", as_json=as_json)
 
 
 def _describe(account: Account) -> dict[str, Any]:
+    from client.account.ledger.picture import curve_of
+
     guarantee = account.guarantee()
     return {
         "dataset": account.dataset,
@@ -180,6 +188,10 @@ def _budget_of(account: Account, policy: Policy) -> Budget | None:
 
 def _look_ahead(account: Account, policy: Policy, noise_multiplier: float | None) -> dict[str, Any]:
     """Count what still fits; finite precision is counted as if all that is counted were released."""
+    from client.account.ledger.balance import how_often, room_of
+    from client.account.ledger.ledger import now_utc
+    from common.privacy.accounting import mu_of, round_mu_squared
+
     room = room_of(account, policy.budget, now=now_utc())
     if noise_multiplier is None and account.spends:
         noise_multiplier = account.spends[-1].noise_multiplier

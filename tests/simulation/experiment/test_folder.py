@@ -36,33 +36,34 @@ def test_a_part_is_named_by_method_origin_and_seed(folder):
 
 
 def test_an_empty_folder_takes_a_run_with_or_without_resume(folder, make_plan):
-    folder.open(make_plan(), seed=1, command="hansa-sim run", resume=True)
+    folder.open(make_plan(), seed=1, data="d", command="hansa-sim run", resume=True)
     assert json.loads((folder.path / "run.json").read_text()) == {
         "plan_hash": make_plan().hash,
         "seed": 1,
         "schema": 3,
+        "data": "d",
         "command": "hansa-sim run",
     }
 
 
 def test_a_folder_is_taken_anew_as_long_as_no_part_has_left_anything(folder, make_plan):
-    folder.open(make_plan(), seed=0, command="", resume=False)
-    folder.open(make_plan(name="other"), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
+    folder.open(make_plan(name="other"), seed=0, data="d", command="", resume=False)
     assert json.loads((folder.path / "plan.json").read_text())["name"] == "other"
 
 
 def test_a_folder_with_a_state_in_training_holds_a_run(folder, make_plan):
-    folder.open(make_plan(), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     folder.state_path(PART).touch()
     with pytest.raises(ConfigError, match="go on with --resume"):
-        folder.open(make_plan(), seed=0, command="", resume=False)
+        folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     with pytest.raises(ConfigError, match="run it with --seed 0"):
-        folder.open(make_plan(), seed=1, command="", resume=True)
-    folder.open(make_plan(), seed=0, command="", resume=True)
+        folder.open(make_plan(), seed=1, data="d", command="", resume=True)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=True)
 
 
 def test_a_json_file_is_there_whole_or_not_at_all(folder, make_plan):
-    folder.open(make_plan(), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     folder.write_json("summary.json", {"wape": 1.0})
     with pytest.raises(ValueError, match="not JSON compliant"):
         folder.write_json("summary.json", {"wape": float("nan")})
@@ -75,7 +76,7 @@ def test_a_failed_write_says_where_and_what_to_do(folder):
 
 
 def test_a_part_is_finished_once_its_scores_are_written(folder, make_plan, points, trial):
-    folder.open(make_plan(), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     folder.state_path(PART).touch()
     assert folder.read_part(PART) is None
     folder.write_part(PART, {"method": "anchor"}, points, trial)
@@ -84,7 +85,7 @@ def test_a_part_is_finished_once_its_scores_are_written(folder, make_plan, point
 
 
 def test_forecasts_of_finished_parts_are_joined_in_order(folder, make_plan, points, trial):
-    folder.open(make_plan(), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     quantiles = np.repeat(points.mean[:, :, None], len(QUANTILE_LEVELS), axis=2)
     other = Part("federated", PART.origin, 0)
     folder.write_part(PART, {"method": "anchor"}, points, trial)
@@ -96,7 +97,7 @@ def test_forecasts_of_finished_parts_are_joined_in_order(folder, make_plan, poin
 
 
 def test_no_finished_part_makes_no_forecast_file(folder, make_plan):
-    folder.open(make_plan(), seed=0, command="", resume=False)
+    folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     folder.join_forecasts([PART])
     assert not (folder.path / "forecasts.parquet").exists()
 

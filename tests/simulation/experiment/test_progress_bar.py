@@ -40,6 +40,16 @@ def test_where_nobody_watches_no_bar_is_written(show):
     assert "loss" not in written
 
 
+def test_where_nobody_watches_a_long_part_says_now_and_then_how_far_it_is_and_nothing_twice():
+    file = io.StringIO()
+    with ProgressBar(Console(file=file, width=40, force_terminal=False), line_seconds=0.0) as display:
+        display.start(SECOND, 1, 2)
+        for share in (0.5, 0.5, 0.5, 0.75):
+            display.show(share, "round 1/2")
+    label = "[2/2] federated_eps8, origin 2024-02-06, seed 1"
+    assert file.getvalue().splitlines() == [label, f"{label}: 50%  round 1/2", f"{label}: 75%  round 1/2"]
+
+
 def test_on_a_terminal_the_bar_says_part_round_and_loss_and_leaves_no_trace(show):
     written = show(force_terminal=True, force_interactive=True)
     assert "[2/2] federated_eps8, origin 2024-02-06, seed 1" in written

@@ -1,0 +1,17 @@
+"""Start hansa-client, ready for Ctrl-C before anything else is imported."""
+
+from __future__ import annotations
+
+from common.command.signals import hearing_signals
+
+
+def main() -> None:
+    """Run the command line."""
+    with hearing_signals("hansa-client"):
+        from common.command.program import run_program
+
+        run_program("hansa-client", "client.cli")
+
+
+if __name__ == "__main__":
+    main()

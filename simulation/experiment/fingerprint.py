@@ -1,0 +1,37 @@
+"""Which bytes a run was made of, so that nobody goes on with it over other ones."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from common.errors import DataError
+from common.plan.schema import Plan
+
+INVENTED = "synthetic"
+
+
+def fingerprint_data(plan: Plan, data_root: Path) -> str:
+    """Hash the bytes of the plan's table and of its lookups; data that hansa invents has a fixed name.
+
+    A file that is missing counts as empty: it is refused where it is read.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read.
+    """
+    if plan.data.source == "synthetic":
+        return INVENTED
+    digests = [_digest(data_root / name) for name in (plan.data.path, *(lookup.path for lookup in plan.data.lookups))]
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
