@@ -29,6 +29,7 @@ from client.data.rows import read_rows
 from client.round.answers import Merchant
 from common.data.panel import Panel, as_text, build_panel
 from common.errors import ConfigError, DataError
+from common.forecast.method import Method
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_training
 from common.plan.schema import Plan
@@ -39,7 +40,7 @@ from server.round.collection import RoundOutcome
 from server.round.optimizer import ServerState, start_state
 from server.round.round import Federation, run_federation
 from simulation.engine.in_process import FIRST_NODE_ID, make_grid, split
-from simulation.method.method import delta_of_plan, epsilon_in, mechanism_of
+from simulation.method.method import delta_of_plan, mechanism_of
 from simulation.origin.origin import Trial, choose_present, declare_cohort, make_trial
 from simulation.synthetic.federation import SyntheticSettings
 from simulation.synthetic.panel import draw_panel
@@ -92,7 +93,7 @@ def smallest_epsilon(plan: Plan) -> float:
     ConfigError
         The plan has no private method.
     """
-    promised = [epsilon for name in plan.evaluation.methods if (epsilon := epsilon_in(name)) is not None]
+    promised = [epsilon for name in plan.evaluation.methods if (epsilon := Method.parse(name).epsilon) is not None]
     if not promised:
         raise ConfigError("The plan has no method federated_eps…, so nothing is promised; say what with --epsilon.")
     return min(promised)
@@ -126,9 +127,9 @@ def make_subject(plan: Plan, rows: pd.DataFrame, panel: Panel, *, merchant: str,
         plan,
         sample_entities(rows[own], plan),
         plan.evaluation.origins[0],
-        mechanism_of(f"federated_eps{epsilon:g}", plan, size_class),
+        mechanism_of(Method("federated", epsilon), plan, size_class),
         plan.privacy.training.num_rounds,
-        float(f"{epsilon:g}"),
+        epsilon,
         delta_of_plan(plan, size_class),
     )
 
@@ -167,7 +168,7 @@ def audit_federation(trial: Trial, epsilon: float) -> LevelReport:
     """
     plan = trial.plan
     largest = max(trial.cohort.size_classes)
-    mechanism, delta = mechanism_of(f"federated_eps{epsilon:g}", plan, largest), delta_of_plan(plan, largest)
+    mechanism, delta = mechanism_of(Method("federated", epsilon), plan, largest), delta_of_plan(plan, largest)
     scores, included = score_canaries(trial, mechanism)
     guesses, correct = guess(scores, included)
     bounds = [epsilon_lower_bound(NUM_CANARIES, guesses, correct, delta=delta, wrong=p) for p in (HEADLINE, GATE)]

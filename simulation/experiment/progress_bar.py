@@ -38,7 +38,7 @@ class ProgressBar:
 
     def start(self, part: Part, done: int, parts: int) -> None:
         """Tell that a part begins."""
-        label = f"[{done + 1}/{parts}] {part.method}, origin {part.origin}, seed {part.seed}"
+        label = f"[{done + 1}/{parts}] {part.method.name}, origin {part.origin}, seed {part.seed}"
         if not self._console.is_terminal:
             self._console.print(label)
         self._progress.reset(self._task, description=label, text="")

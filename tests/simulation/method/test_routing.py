@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from common.errors import ConfigError
+from common.forecast.method import Method
 from common.model.demand_gru import get_vector, load_model
 from common.model.warm.start import start_model
 from common.plan.reading import read_plan
@@ -59,7 +60,7 @@ def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finis
 
 def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0)
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0)
     training = plan.privacy.training.model_copy(update={"num_rounds": 8})
     assert rounds_of(replace(part, stage="rehearsal"), training) == (0, 6)
     assert rounds_of(replace(part, stage="served"), training) == (6, 2)
@@ -69,7 +70,7 @@ def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_f
 @pytest.mark.parametrize("num_rounds", [2, 3, 4, 60, 100])
 def test_both_legs_together_run_what_is_charged_and_no_more(plan_file, num_rounds):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0)
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0)
     training = plan.privacy.training.model_copy(update={"num_rounds": num_rounds})
     before, first = rounds_of(replace(part, stage="rehearsal"), training)
     start, second = rounds_of(replace(part, stage="served"), training)
@@ -79,20 +80,20 @@ def test_both_legs_together_run_what_is_charged_and_no_more(plan_file, num_round
 
 def test_one_round_cannot_be_shared_between_two_legs(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0, "rehearsal")
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0, "rehearsal")
     with pytest.raises(ConfigError, match="has one round"):
         rounds_of(part, plan.privacy.training.model_copy(update={"num_rounds": 1}))
 
 
 def test_without_noise_the_rehearsal_runs_all_rounds_and_the_whole_federation_serves(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_personalised", plan.evaluation.origins[0], 0)
-    assert [(read.method, read.stage) for read in prerequisites(part, plan, 0)] == [
+    part = Part(Method.parse("federated_personalised"), plan.evaluation.origins[0], 0)
+    assert [(read.method.name, read.stage) for read in prerequisites(part, plan, 0)] == [
         ("federated", "rehearsal"),
         ("federated", "whole"),
     ]
     training = plan.federation.training.model_copy(update={"num_rounds": 8})
-    assert rounds_of(replace(part, method="federated", stage="rehearsal"), training) == (0, 8)
+    assert rounds_of(replace(part, method=Method("federated"), stage="rehearsal"), training) == (0, 8)
 
 
 def test_what_serves_differs_from_its_rehearsal_by_its_own_rounds_alone(finished, plan_file, make_small_trial, sales):
@@ -124,7 +125,7 @@ def test_a_rehearsal_ends_where_the_origin_begins_and_keeps_the_merchants(make_s
 
 def test_every_part_stands_behind_what_it_reads(plan_file):
     plan = read_plan(plan_file)
-    routed = Part("routed", plan.evaluation.origins[0], 1)
+    routed = Part(Method.parse("routed"), plan.evaluation.origins[0], 1)
     needed = prerequisites(routed, plan, 0)
     names = [part.name for part in needed]
     assert names.index("federated_eps8-2024-02-06-1-rehearsal") < names.index(
@@ -139,7 +140,7 @@ def test_every_part_stands_behind_what_it_reads(plan_file):
 def test_two_federations_among_the_candidates_are_refused(make_plan):
     plan = make_plan(evaluation={"candidates": ["federated", "federated_eps2_personalised"]})
     with pytest.raises(ConfigError, match="rest on 2 federations"):
-        federation_of("routed", plan)
+        federation_of(Method("routed"), plan)
 
 
 def test_a_router_without_candidates_is_refused(hansa_sim, write_plan, tables, tmp_path):
@@ -149,7 +150,7 @@ def test_a_router_without_candidates_is_refused(hansa_sim, write_plan, tables, t
 
 
 def test_own_candidates_are_those_that_need_no_federation(plan_file):
-    assert candidates_of("routed_own", read_plan(plan_file)) == ("anchor", "weekday_mean")
+    assert candidates_of(Method("routed_own"), read_plan(plan_file)) == (Method("anchor"), Method("weekday_mean"))
 
 
 def test_without_a_horizon_of_history_the_router_says_so(hansa_sim, write_plan, tables, tmp_path):
