@@ -16,6 +16,7 @@ from client.command.newest import (
     choose_origin,
     read_newest,
 )
+from client.command.predict import say_weights
 from client.folder import JsonOption, MerchantFolder, PlaceOption, print_json
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def prove(
     for name, gain in proof.gains.items():
         typer.echo(f"{name} against {proof.best_own}, the best of your own here: {_say(gain, CALLED[proof.metric])}.")
     typer.echo("The best of your own is chosen with hindsight, which favours staying alone.")
+    if proof.weights:
+        typer.echo(f"routed is {say_weights(proof.weights)}.")
+    for method, reason in proof.left_out.items():
+        typer.echo(f"{method} has no part: it {reason}.")
 
 
 def _print_table(proof: Proof) -> None:

@@ -16,20 +16,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from client.cli import main
 from client.daemon.store import Model, Store
 from client.folder import MerchantFolder
-from client.forecast.backtest import FEDERATED, _forecast_alone, _forecast_together, prove
+from client.forecast.backtest import choose_methods, prove
+from client.forecast.candidate import forecast_by, serve
 from client.forecast.prediction import set_up
 from common.errors import ConfigError, DataError
+from common.forecast.method import Method
 from common.message import release
 from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
 from common.message.signature import public_bytes, sign
 from common.model.demand_gru import get_vector
-from common.model.features import build_series
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan
 
 CPU = torch.device("cpu")
 ORIGIN = date(2024, 3, 1)
+FEDERATED = "federated", "personalised"
 CUSTOMERS = 12
 
 
@@ -58,13 +60,13 @@ def make_model() -> Callable[..., Model]:
 
 @pytest.fixture
 def write_rows(tmp_path: Path) -> Callable[..., Path]:
-    """Write visits of a dozen customers, three a day, and `factor` times as many from the origin on."""
+    """Write visits of a dozen customers, three a day, and `factor` times as many from a turn on."""
 
-    def write(*, factor: int = 2, until: date = date(2024, 3, 31)) -> Path:
+    def write(*, factor: int = 2, until: date = date(2024, 3, 31), turn: date = ORIGIN) -> Path:
         generator = np.random.default_rng(0)
         rows = []
         for day in pd.date_range("2024-01-01", until):
-            mean = 3 * (factor if day.date() >= ORIGIN else 1)
+            mean = 3 * (factor if day.date() >= turn else 1)
             for customer in range(CUSTOMERS):
                 rows += [(f"c{customer}", str(day.date()))] * int(generator.poisson(mean))
         pd.DataFrame(rows, columns=["customer", "time"]).to_csv(tmp_path / "rows.csv", index=False)
@@ -98,16 +100,19 @@ PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial
 
 
 @pytest.mark.parametrize("sections", [{}, {"model": {"likelihood": "log_normal"}}, PURCHASES])
-@pytest.mark.parametrize("forecast_all", [_forecast_alone, _forecast_together])
-def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all, sections):
+@pytest.mark.parametrize("origin", [ORIGIN, ORIGIN + timedelta(days=4)])
+def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, sections, origin):
     model = make_model(make_plan(**sections), 2.0)
-    scenes = [set_up(model, write_rows(factor=factor), ORIGIN) for factor in (1, 5)]
-    series = [build_series(scene.panel, scene.plan.model, scene.day) for scene in scenes]
-    one, other = (forecast_all(scene, seen, CPU) for scene, seen in zip(scenes, series, strict=True))
-    assert set(one) == set(other)
-    for name in one:
+    both = [set_up(model, write_rows(factor=factor, turn=origin), origin) for factor in (1, 5)]
+    methods, _ = choose_methods(both[0].view.plan)
+    made = [
+        [forecast_by(method, context.view, context.models, device=CPU) for method in methods]
+        + [serve(Method("routed"), context.view, context.models, device=CPU).forecast]
+        for context in both
+    ]
+    for one, other in zip(*made, strict=True):
         for part in ("mean", "median", "quantiles", "probability"):
-            np.testing.assert_array_equal(getattr(one[name], part), getattr(other[name], part))
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
 
 
 def test_purchases_are_held_against_a_regression_by_log_loss(make_plan, make_model, write_rows):
