@@ -1,20 +1,16 @@
 """A merchant whose demand doubles on the origin: whoever foresaw it must win, by as much as can be worked out."""
 
 import json
-import math
 import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.cli import main
-from client.daemon.store import Model, Store
+from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.forecast.backtest import choose_methods, prove
 from client.forecast.candidate import forecast_by, serve
@@ -22,57 +18,13 @@ from client.forecast.prediction import set_up
 from common.errors import ConfigError, DataError
 from common.forecast.method import Method
 from common.message import release
-from common.message.record import hash_vector
-from common.message.release import Release, ReleaseNote
+from common.message.release import Release
 from common.message.signature import public_bytes, sign
-from common.model.demand_gru import get_vector
-from common.model.warm.start import start_without_data
-from common.plan.schema import Plan
 
 CPU = torch.device("cpu")
-ORIGIN = date(2024, 3, 1)
+ORIGIN = date(2024, 3, 1)  # as in conftest.py
 FEDERATED = "federated", "personalised"
 CUSTOMERS = 12
-
-
-@pytest.fixture
-def make_model() -> Callable[..., Model]:
-    """Make a released model that multiplies the anchor's mean."""
-
-    def make(plan: Plan, factor: float = 1.0) -> Model:
-        network = start_without_data(plan, private=True)
-        network.output.bias.data[0] = math.log(factor)
-        parameters = get_vector(network)
-        note = ReleaseNote(
-            plan=plan,
-            private=True,
-            round_number=4,
-            model_hash=hash_vector(parameters),
-            num_parameters=len(parameters),
-            released_at=datetime.now(UTC),
-            members=(),
-            software="test",
-        )
-        return Model(note, parameters)
-
-    return make
-
-
-@pytest.fixture
-def write_rows(tmp_path: Path) -> Callable[..., Path]:
-    """Write visits of a dozen customers, three a day, and `factor` times as many from a turn on."""
-
-    def write(*, factor: int = 2, until: date = date(2024, 3, 31), turn: date = ORIGIN) -> Path:
-        generator = np.random.default_rng(0)
-        rows = []
-        for day in pd.date_range("2024-01-01", until):
-            mean = 3 * (factor if day.date() >= turn else 1)
-            for customer in range(CUSTOMERS):
-                rows += [(f"c{customer}", str(day.date()))] * int(generator.poisson(mean))
-        pd.DataFrame(rows, columns=["customer", "time"]).to_csv(tmp_path / "rows.csv", index=False)
-        return tmp_path
-
-    return write
 
 
 def test_a_model_that_foresaw_a_turn_is_better_and_one_that_did_not_is_the_anchor(make_plan, make_model, write_rows):

@@ -1,0 +1,60 @@
+"""A released model that multiplies the anchor, and a merchant whose demand turns on a day."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from client.daemon.store import Model
+from common.message.record import hash_vector
+from common.message.release import ReleaseNote
+from common.model.demand_gru import get_vector
+from common.model.warm.start import start_without_data
+from common.plan.schema import Plan
+
+ORIGIN = date(2024, 3, 1)
+CUSTOMERS = 12
+
+
+@pytest.fixture
+def make_model() -> Callable[..., Model]:
+    """Make a released model that multiplies the anchor's mean."""
+
+    def make(plan: Plan, factor: float = 1.0) -> Model:
+        network = start_without_data(plan, private=True)
+        network.output.bias.data[0] = math.log(factor)
+        parameters = get_vector(network)
+        note = ReleaseNote(
+            plan=plan,
+            private=True,
+            round_number=4,
+            model_hash=hash_vector(parameters),
+            num_parameters=len(parameters),
+            released_at=datetime.now(UTC),
+            members=(),
+            software="test",
+        )
+        return Model(note, parameters)
+
+    return make
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """Write visits of a dozen customers, three a day, and `factor` times as many from a turn on."""
+
+    def write(*, factor: int = 2, until: date = date(2024, 3, 31), turn: date = ORIGIN) -> Path:
+        generator = np.random.default_rng(0)
+        rows = []
+        for day in pd.date_range("2024-01-01", until):
+            mean = 3 * (factor if day.date() >= turn else 1)
+            for customer in range(CUSTOMERS):
+                rows += [(f"c{customer}", str(day.date()))] * int(generator.poisson(mean))
+        pd.DataFrame(rows, columns=["customer", "time"]).to_csv(tmp_path / "rows.csv", index=False)
+        return tmp_path
+
+    return write
