@@ -50,9 +50,9 @@ def predict(
 
     asked = read_method(_choose_name(method, personal=personal))
     require_suffix(out)
-    model = read_newest(MerchantFolder(folder), plan_hash)
+    model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     question = Question(origin=choose_origin(origin, model), method=asked, device=choose_device(device))
-    found = forecast(model, data_root, question)
+    found = forecast(model, data_root, question, rehearsal=rehearsal)
     write_table(found.table, out)
     said = describe(found, model, question, out)
     write_whole(out.with_suffix(".methods.json"), (json.dumps(said, indent=2) + "\n").encode())

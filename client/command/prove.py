@@ -39,8 +39,9 @@ def prove(
     from client.forecast.backtest import prove as hold_against
     from common.device import choose_device  # these are heavy, and needed here alone
 
-    model = read_newest(MerchantFolder(folder), plan_hash)
-    proof = hold_against(model, data_root, choose_origin(origin, model), device=choose_device(device))
+    model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
+    day = choose_origin(origin, model)
+    proof = hold_against(model, data_root, day, device=choose_device(device), rehearsal=rehearsal)
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
         print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})

@@ -23,9 +23,9 @@ from client.account.policy import read_policy
 from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
 from client.daemon.store import Accepted, Store
-from client.data.rows import read_series
 from client.folder import MerchantFolder
 from client.round.answers import Answers, Merchant, declining
+from client.round.leg import read_legs
 from common.errors import HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -164,14 +164,16 @@ class Handlers:
     def _load(self, run_hash: str, agreement: Agreement) -> None:
         """Read the data of a plan, in place of another plan's."""
         self._open, offer = None, agreement.offer
+        series, rehearsal = read_legs(offer.plan, self._data_root)
         merchant = Merchant(
             plan=offer.plan,
             num_rounds=offer.training.num_rounds,
-            series=read_series(offer.plan, self._data_root),
+            series=series,
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
             answer_log=LedgerAnswerLog(self._ledger, agreement),
+            rehearsal=rehearsal,
         )
         self._open = run_hash, Answers(merchant)
 

@@ -3,6 +3,7 @@
 plans/RUN_HASH.json            a signed proposal, and the noise on which it was accepted
 models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note inside: one file, so that both fit
 models/RUN_HASH.json           the same note, for people to read
+models/RUN_HASH.rehearsal.*    the same of the model after a run's rehearsal (`common.plan.leg`)
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from common.message.proposal import Proposal, parse_proposal
 from common.message.record import check_parameters
 from common.message.release import Release, ReleaseNote, parse_note
 from common.message.signature import Signed, verify
+from common.plan.leg import is_rehearsal
 from common.plan.schema import Section
 
+REHEARSAL = ".rehearsal"
 PARAMETERS, CONTENT, SIGNATURE = "parameters", "content", "signature"
 
 
@@ -110,7 +113,8 @@ class Store:
         MessageError
             A newer one is there.
         """
-        path = self._models / f"{note.run_hash}.safetensors"
+        rehearsed = is_rehearsal(note.plan, private=note.private, round_number=note.round_number)
+        path = self._models / f"{note.run_hash}{REHEARSAL if rehearsed else ''}.safetensors"
         latest = self._try_read(path)
         if latest is not None and latest.note.released_at > note.released_at:
             raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
@@ -130,12 +134,18 @@ class Store:
         PrivacyError, MessageError
             It is not what the coordinator signed.
         """
-        models = [self.read_model(path) for path in sorted(self._models.glob(f"{run_hash}*.safetensors"))]
+        paths = sorted(self._models.glob(f"{run_hash}*.safetensors"))
+        models = [self.read_model(path) for path in paths if not path.stem.endswith(REHEARSAL)]
         if not models:
             raise DataError(
                 f"There is no model {run_hash} in {self._models}; it comes at the end of a run, to hansa-client run."
             )
         return max(models, key=lambda model: model.note.released_at)
+
+    def rehearsal_of(self, model: Model) -> Model | None:
+        """Give the model after the rehearsal of a model's run; None where the run had none, or it is not here."""
+        path = self._models / f"{model.note.run_hash}{REHEARSAL}.safetensors"
+        return self.read_model(path) if path.is_file() else None
 
     def read_model(self, path: Path) -> Model:
         """Read a model, and check its signature and parameters again."""

@@ -16,7 +16,7 @@ import torch
 from client.daemon.store import Model
 from client.forecast.candidate import FEDERATED, PERSONALISED, call, choose_candidates, forecast_by, serve
 from client.forecast.own import POINTS
-from client.forecast.prediction import ReleasedContext, set_up
+from client.forecast.prediction import ReleasedContext, learned_until, set_up
 from client.forecast.view import View
 from common.errors import ConfigError, DataError
 from common.forecast.entity_loss import COMPARED, entity_losses, entity_weights
@@ -63,7 +63,9 @@ class Proof:
     left_out: dict[str, str]
 
 
-def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) -> Proof:
+def prove(
+    model: Model, data_root: Path, origin: date, *, device: torch.device, rehearsal: Model | None = None
+) -> Proof:
     """Forecast the horizon from `origin` as if it were that day, and hold every method against what happened.
 
     Raises
@@ -73,13 +75,13 @@ def prove(model: Model, data_root: Path, origin: date, *, device: torch.device) 
     DataError
         The rows end before the horizon does, or as `client.forecast.prediction.set_up` says.
     """
-    learned = model.note.plan.evaluation.origins[-1]
+    learned = learned_until(model)
     if origin < learned:
         raise ConfigError(
             f"--origin {origin} lies before {learned}, up to which this model has learned: it would prove nothing; "
             f"choose {learned} or later."
         )
-    context = set_up(model, data_root, origin)
+    context = set_up(model, data_root, origin, rehearsal=rehearsal)
     view = context.view
     last = origin + timedelta(days=view.plan.model.horizon_days - 1)
     _require_rows(context, last, later=origin > learned)

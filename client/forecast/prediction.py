@@ -23,6 +23,7 @@ from common.forecast.method import Method
 from common.forecast.table import lay_out
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
 from common.model.warm.start import start_without_data
+from common.plan.leg import leg_of, legs_of
 from common.plan.schema import Plan
 
 LONGEST_IDLE_DAYS, HORIZONS_PER_IDLE = 7, 4  # nothing sold for longer at the end, and rows are taken to be missing
@@ -91,8 +92,13 @@ class Prediction:
     warnings: tuple[str, ...]
 
 
-def set_up(model: Model, data_root: Path, origin: date) -> ReleasedContext:
+def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | None = None) -> ReleasedContext:
     """Read the merchant's rows up to the end of the horizon that starts at `origin`, and make the network.
+
+    Parameters
+    ----------
+    rehearsal
+        The model after the rehearsal of the same run, where there is one.
 
     Raises
     ------
@@ -110,18 +116,26 @@ def set_up(model: Model, data_root: Path, origin: date) -> ReleasedContext:
         raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.")
     return ReleasedContext(
         view=look(plan, present, day),
-        models=_choose_models(model, origin),
+        models=_choose_models(model, rehearsal, origin),
         idle_days=_count_idle_days(panel, plan, end),
         idle_days_before=_count_idle_days(panel, plan, day),
         days_without_rows=_count_days_without_rows(panel, day, end),
     )
 
 
-def _choose_models(model: Model, origin: date) -> ReleasedModels:
+def _choose_models(model: Model, rehearsal: Model | None, origin: date) -> ReleasedModels:
     """Choose what is weighed on the last horizon before the origin: a model that has learned from no day of it."""
-    plan, network = model.note.plan, _restore(model)
-    begins = origin - timedelta(days=plan.model.horizon_days)
-    return ReleasedModels(network, network if plan.evaluation.origins[-1] <= begins else None)
+    network, begins = _restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
+    if learned_until(model) <= begins:
+        return ReleasedModels(network, network)
+    usable = rehearsal is not None and learned_until(rehearsal) <= begins
+    return ReleasedModels(network, _restore(rehearsal) if rehearsal is not None and usable else None)
+
+
+def learned_until(model: Model) -> date:
+    """Give the first day that a model has not learned from."""
+    note = model.note
+    return leg_of(legs_of(note.plan, private=note.private), note.round_number).until
 
 
 def _count_idle_days(panel: Panel, plan: Plan, end: int) -> int:
@@ -137,7 +151,7 @@ def _count_days_without_rows(panel: Panel, day: int, end: int) -> int:
     return end - day - (int(opened[-1]) + 1 if len(opened) else 0)
 
 
-def predict(model: Model, data_root: Path, question: Question) -> Prediction:
+def predict(model: Model, data_root: Path, question: Question, *, rehearsal: Model | None = None) -> Prediction:
     """Forecast the horizon of every entity that takes part at the origin.
 
     Raises
@@ -147,7 +161,7 @@ def predict(model: Model, data_root: Path, question: Question) -> Prediction:
     HansaError
         As `set_up` says, or the method cannot be used here.
     """
-    context = set_up(model, data_root, question.origin)
+    context = set_up(model, data_root, question.origin, rehearsal=rehearsal)
     view, plan = context.view, context.view.plan.model
     doubt = _say_idle(context)
     warnings = tuple(sentence for sentence in (doubt, _say_closed(context)) if sentence)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from common.data.panel import Panel, find_active
+from common.data.panel import Panel
+from common.data.rehearsal import step_back
 from common.model.features import Series, build_series
 from common.plan.schema import Plan
 
@@ -36,8 +37,7 @@ class View:
 
     def rehearsal(self) -> View | None:
         """Step back by one horizon; None where there is no step of history before it, or nobody takes part yet."""
-        day = self.day - self.plan.model.horizon_days
-        present = self.panel.select(find_active(self.panel, self.plan.data, max(day, 0)))
+        present, day = step_back(self.panel, self.plan, self.day)
         if day < self.plan.model.step_days or len(present.entities) == 0:
             return None
         return look(self.plan, present, day)

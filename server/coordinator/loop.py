@@ -31,6 +31,7 @@ from common.message.release import Release, ReleaseMember, ReleaseNote, decode_r
 from common.message.signature import sign
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data
+from common.plan.leg import Leg, legs_of
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from server.coordinator.journal import Journal
@@ -67,6 +68,11 @@ class Session:
     def plan(self) -> Plan:
         """The plan that runs."""
         return self.proposal.plan
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """One leg of all rounds, or a rehearsal and what serves."""
+        return legs_of(self.plan, private=self.proposal.private)
 
     @property
     def is_over(self) -> bool:
@@ -211,6 +217,8 @@ class Coordinator:
         if session.is_over:
             self._finish(session)
             return BUSY_SECONDS
+        if self._has_just_rehearsed(session):
+            self._release(session, f"{session.launch.run_hash}.rehearsal.safetensors")
         cohort = self._cohort(session, members)
         if len(cohort) < session.launch.quorum or self._still_gathers(session, members):
             return self._wait_for_members(session, len(cohort))
@@ -268,6 +276,7 @@ class Coordinator:
             cohort=cohort,
             quorum=session.launch.quorum,
             timeout_seconds=session.launch.round_seconds,
+            legs=session.legs,
         )
 
     def _close_round(
@@ -300,8 +309,21 @@ class Coordinator:
 
     # models
 
+    def _has_just_rehearsed(self, session: Session) -> bool:
+        """Whether a rehearsal has ended whose model is not released yet; nothing is asked in between."""
+        if session.state.round_number != session.legs[0].last_round:
+            return False
+        return all(model.launch != session.launch.number for model in self._registry.models())
+
     def _finish(self, session: Session) -> None:
-        """Sign the averaged model and put it beside the registry; a second time it is the same one."""
+        """Release the model and close the launch."""
+        model_hash = self._release(session, f"{session.launch.run_hash}.safetensors")
+        session.journal.write("finished", round=session.state.round_number, model=model_hash)
+        self._registry.finish(session.launch.number, round_number=session.state.round_number)
+        self._session = None
+
+    def _release(self, session: Session, file: str) -> str:
+        """Sign the averaged model and put it beside the registry; a second time it is the same one. Return its hash."""
         launch, parameters = session.launch, session.state.average.to(torch.float32)
         model_hash, released_at = hash_vector(parameters), datetime.now(UTC)
         note = ReleaseNote(
@@ -320,7 +342,6 @@ class Coordinator:
             ),
             software=f"hansa {version('hansa')}",
         )
-        file = f"{launch.run_hash}.safetensors"
         self._home.models.mkdir(exist_ok=True)
         write_whole(self._home.models / file, save({"parameters": parameters}))
         self._registry.add_model(
@@ -331,9 +352,7 @@ class Coordinator:
             file=file,
             released_at=released_at,
         )
-        session.journal.write("finished", round=session.state.round_number, model=model_hash)
-        self._registry.finish(launch.number, round_number=session.state.round_number)
-        self._session = None
+        return model_hash
 
     def _deliver(self, members: Mapping[str, Member]) -> None:
         """Hand every model to every member that does not have it yet, also to one that took no part."""

@@ -6,7 +6,7 @@ The state enters a round and leaves it, all tensors, so a checkpoint is one safe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -45,15 +45,27 @@ def start_state(parameters: Float[Tensor, " parameter"]) -> ServerState:
     return ServerState(0, start, torch.zeros_like(start), torch.zeros_like(start), start.clone())
 
 
-def advance(state: ServerState, gradient: Float[Tensor, " parameter"], plan: TrainingPlan) -> ServerState:
+def restart(state: ServerState) -> ServerState:
+    """Begin another leg where one ended: at its averaged model, as it is released, and without momentum."""
+    return replace(start_state(state.average.to(torch.float32)), round_number=state.round_number)
+
+
+def advance(
+    state: ServerState, gradient: Float[Tensor, " parameter"], plan: TrainingPlan, *, rounds_before: int = 0
+) -> ServerState:
     """Take one Adam step against the aggregated gradient.
+
+    Parameters
+    ----------
+    rounds_before
+        Rounds of earlier legs, which `plan.num_rounds` does not count.
 
     References
     ----------
     Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1, with the weight decay of Loshchilov & Hutter 2019
     (arXiv 1711.05101), algorithm 2; as a server optimiser: Reddi et al. 2021 (arXiv 2003.00295).
     """
-    round_number = state.round_number + 1
+    round_number = state.round_number + 1 - rounds_before
     first = BETA_1 * state.first_moment + (1 - BETA_1) * gradient
     second = BETA_2 * state.second_moment + (1 - BETA_2) * gradient.square()
     corrected_first = first / (1 - BETA_1**round_number)
@@ -63,7 +75,7 @@ def advance(state: ServerState, gradient: Float[Tensor, " parameter"], plan: Tra
     parameters = (1 - rate * plan.weight_decay) * state.parameters - step
     decay = min(plan.ema, (round_number - 1) / (round_number + 9))  # early rounds are soon forgotten
     average = decay * state.average + (1 - decay) * parameters
-    return ServerState(round_number, parameters, first, second, average)
+    return ServerState(state.round_number + 1, parameters, first, second, average)
 
 
 def learning_rate(round_number: int, plan: TrainingPlan) -> float:

@@ -36,11 +36,10 @@ from common.forecast.method import Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU, load_model
 from common.model.warm.start import start_model
+from common.plan.leg import count_served_rounds
 from common.plan.schema import Plan, TrainingPlan
 from simulation.experiment.folder import Part, RunFolder
 from simulation.origin.origin import Trial
-
-SERVED_SHARE = 3  # one in so many rounds comes after the rehearsal
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
     ConfigError
         A single round cannot be shared between two legs.
     """
-    served = max(training.num_rounds // SERVED_SHARE, 1) if part.method.is_private else 0
+    served = count_served_rounds(training.num_rounds) if part.method.is_private else 0
     if part.stage != "whole" and served == training.num_rounds:
         raise ConfigError(
             f"{part.method.name} has one round, and what is personalised or routed needs two: one before the last "

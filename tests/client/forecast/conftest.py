@@ -24,14 +24,14 @@ CUSTOMERS = 12
 def make_model() -> Callable[..., Model]:
     """Make a released model that multiplies the anchor's mean."""
 
-    def make(plan: Plan, factor: float = 1.0) -> Model:
+    def make(plan: Plan, factor: float = 1.0, *, round_number: int | None = None) -> Model:
         network = start_without_data(plan, private=True)
         network.output.bias.data[0] = math.log(factor)
         parameters = get_vector(network)
         note = ReleaseNote(
             plan=plan,
             private=True,
-            round_number=4,
+            round_number=round_number or plan.privacy.training.num_rounds,
             model_hash=hash_vector(parameters),
             num_parameters=len(parameters),
             released_at=datetime.now(UTC),

@@ -55,6 +55,39 @@ def test_days_that_the_model_has_learned_from_weigh_nothing_and_the_plans_first_
     assert found.served.weights == {"federated": 1.0}
 
 
+REHEARSED = {**ROUTED, "federation": {"rehearsal": True}}
+
+
+@pytest.fixture
+def ask_both(make_plan, make_model, write_rows):
+    """Forecast from the two models of a run that rehearsed; the rehearsal's multiplies the anchor by `seeing`."""
+
+    def ask(origin, *, seeing):
+        plan = make_plan(**REHEARSED)
+        rehearsal = make_model(plan, seeing, round_number=100)
+        question = Question(origin, Method("routed"), CPU)
+        rows = write_rows(turn=ORIGIN - timedelta(days=4))
+        return predict(make_model(plan, 1.0), rows, question, rehearsal=rehearsal)
+
+    return ask
+
+
+def test_a_rehearsals_model_stands_in_on_days_that_the_served_one_has_learned_from(ask_both):
+    seeing, blind = (ask_both(ORIGIN, seeing=factor) for factor in (2.0, 0.1))
+    assert seeing.served.weighed_on == (ORIGIN - timedelta(days=4), ORIGIN - timedelta(days=1))
+    assert seeing.served.weights["federated"] > 0.2
+    assert blind.served.weights["federated"] < 1e-6
+
+
+def test_a_rehearsals_model_is_not_weighed_on_days_that_it_has_learned_from_itself(ask_both):
+    assert "has learned from" in ask_both(ORIGIN - timedelta(days=1), seeing=2.0).served.reason
+
+
+def test_one_horizon_on_the_served_model_is_weighed_itself(ask_both):
+    later = [ask_both(LATER, seeing=factor).served.weights["federated"] for factor in (2.0, 0.1)]
+    assert later[0] == later[1]
+
+
 def test_own_methods_are_weighed_on_any_days(ask):
     found = ask("routed_own", origin=ORIGIN)
     assert found.served.weighed_on == (ORIGIN - timedelta(days=4), ORIGIN - timedelta(days=1))
