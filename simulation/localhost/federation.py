@@ -80,7 +80,7 @@ def run_localhost_federation(
     return {
         "seconds": round(time.monotonic() - began, 1),
         "launch": status["launches"][0],
-        "model": status["models"][0],
+        "model": status["models"][-1],
         "forecasts": {merchant: str(path) for merchant, path in forecasts.items()},
         "proofs": proofs,
         "ledgers": spent,
@@ -108,7 +108,8 @@ def watch_rounds(network: Processes, merchants: Sequence[str], console: Console,
             status = network.status()
             launch = status["launches"][0]
             bar.update(task, completed=launch["round"], total=launch["num_rounds"], description=launch["state"])
-            received = status["models"][0]["received_by"] if status["models"] else {}
+            ended = launch["state"] == "finished"  # a run that rehearses has released a model before
+            received = status["models"][-1]["received_by"] if ended else {}
             return status if set(merchants) <= set(received) else None
 
         return await_it(look, seconds=seconds, what=f"The rounds did not end; see {network.coordinator / 'logs'}")
