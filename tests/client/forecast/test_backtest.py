@@ -1,25 +1,17 @@
 """A merchant whose demand doubles on the origin: whoever foresaw it must win, by as much as can be worked out."""
 
 import json
-import sys
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 import torch
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.cli import main
-from client.daemon.store import Store
-from client.folder import MerchantFolder
 from client.forecast.backtest import choose_methods, prove
 from client.forecast.candidate import forecast_by, serve
 from client.forecast.prediction import set_up
 from common.errors import ConfigError, DataError
 from common.forecast.method import Method
-from common.message import release
-from common.message.release import Release
-from common.message.signature import public_bytes, sign
 
 CPU = torch.device("cpu")
 ORIGIN = date(2024, 3, 1)  # as in conftest.py
@@ -100,27 +92,9 @@ def test_closed_days_at_the_end_are_not_missing(make_plan, make_model, write_row
 
 
 @pytest.fixture
-def hansa_prove(tmp_path, write_rows, make_plan, make_model, monkeypatch, capsys):
-    """Run the command in the folder of a merchant that holds a signed model; give its code and what it said."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    write_rows()
-    home = MerchantFolder(tmp_path)
-    welcome = {"federation": "test", "name": "north", "address": "127.0.0.1:1", "authority": "", "certificate": ""}
-    welcome["coordinator"] = public_bytes(key).hex()
-    home.federation.write_text(json.dumps({"welcome": welcome, "size_class": 32}))
-    model = make_model(make_plan(), 2.0)
-    signed = sign(model.note.to_bytes(), key, purpose=release.PURPOSE)
-    Store(home.plans, home.models, public_bytes(key)).keep_model(Release(signed, model.parameters), model.note)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["hansa-client", "prove", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out + told.err
-
-    return run
+def hansa_prove(hansa):
+    """Run the command where a merchant holds a model; give its code and what it said."""
+    return lambda *words: hansa("prove", *words)
 
 
 def test_the_command_tells_every_method_and_what_it_means(hansa_prove):

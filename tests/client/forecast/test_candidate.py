@@ -1,6 +1,7 @@
 """What serves a merchant: by shares where that can be said honestly, and with the reason where it cannot."""
 
 import importlib.util
+import json
 from datetime import date, timedelta
 
 import numpy as np
@@ -176,3 +177,41 @@ def test_a_point_stands_in_the_middle_and_leaves_the_other_quantiles_empty(ask):
     assert table["q50"].equals(table["mean"].rename("q50"))
     assert table["q90"].isna().all()
     assert list(table.columns) == ["entity", "date", "mean", *(f"q{level}0" for level in range(1, 10)), "probability"]
+
+
+def test_the_command_says_what_it_served_in_words_and_beside_the_file(hansa, tmp_path):
+    code, said = hansa("predict", "--out", "forecasts.csv", "--origin", str(LATER))
+    assert code == 0
+    assert "weighed by what each would have forecast of your 2024-03-01 to 2024-03-04" in said
+    beside = json.loads((tmp_path / "forecasts.methods.json").read_text())
+    assert set(beside["methods"]) == {"federated", "personalised", "anchor"}
+    assert sum(beside["methods"].values()) == pytest.approx(1.0)
+    code, said = hansa("predict", "--out", "forecasts.parquet", "--origin", str(LATER), "--json")
+    assert json.loads(said)["methods"] == beside["methods"]
+    table, csv = pd.read_parquet(tmp_path / "forecasts.parquet"), pd.read_csv(tmp_path / "forecasts.csv")
+    assert list(table.columns) == list(csv.columns)
+    assert csv["date"].iloc[0] == "2024-03-05"
+    np.testing.assert_allclose(table["mean"], csv["mean"])
+
+
+def test_the_command_serves_one_method_where_it_is_asked_for(hansa):
+    for words in (("--method", "personalised"), ("--personalise",)):
+        code, said = hansa("predict", "--out", "forecasts.csv", "--json", *words)
+        told = json.loads(said)
+        assert (code, told["methods"], told["personalised"]) == (0, {"personalised": 1.0}, True)
+    code, said = hansa("predict", "--out", "forecasts.csv")
+    assert "They are federated alone, since the model has learned from the last horizon" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--method", "prophet"), "There is no method 'prophet'"),
+        (("--method", "anchor", "--personalise"), "ask for two methods"),
+        (("--out", "forecasts.xlsx"), "neither .csv nor .parquet"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(hansa, tmp_path, words, why):
+    code, said = hansa("predict", "--out", "forecasts.csv", *words)
+    assert (code, len(said.splitlines()), why in said) == (2, 1, True)
+    assert not list(tmp_path.glob("forecasts*"))
