@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 import torch
 
+from client.forecast.candidate import ReleasedModels, serve
+from client.forecast.view import look
 from common.errors import ConfigError
 from common.forecast.method import Method
 from common.model.demand_gru import get_vector, load_model
@@ -56,6 +58,24 @@ def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finis
         expected = np.average(means, axis=0, weights=list(weights.values()))
         np.testing.assert_allclose(routed[routed.merchant == merchant]["mean"], expected)
     assert any(weights["federated_eps8"] > 0.01 for weights in choices.values())
+
+
+@pytest.mark.parametrize("router", ["routed", "routed_own"])
+def test_a_merchant_by_itself_is_served_what_the_simulation_serves_it(finished, make_small_trial, sales, router):
+    trial, models = make_small_trial(sales, evaluation={"candidates": CANDIDATES}), []
+    for stage in ("served", "rehearsal"):
+        model = start_model(trial.plan.model, trial.series, seed=0, warm=False)
+        load_model(model, finished / "models" / f"federated_eps8-2024-02-06-0-{stage}.safetensors")
+        models.append(model)
+    rows = trial.rows_of("north")
+    view = look(trial.plan, trial.panel.select(rows), trial.day)
+    here = serve(Method(router), view, ReleasedModels(*models), device=torch.device("cpu"))
+    there = json.loads((finished / "parts" / f"{router}-2024-02-06-0.json").read_text())["choices"]["north"]
+    assert list(here.weights.values()) == pytest.approx(list(there.values()), rel=1e-4)
+    table = pd.read_parquet(finished / "parts" / f"{router}-2024-02-06-0.parquet")
+    table = table[table.merchant == "north"]
+    np.testing.assert_allclose(here.forecast.mean.ravel(), table["mean"], rtol=1e-4)
+    np.testing.assert_allclose(here.forecast.median.ravel(), table["q50"])
 
 
 def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_file):
