@@ -218,7 +218,8 @@ class Coordinator:
             self._finish(session)
             return BUSY_SECONDS
         if self._has_just_rehearsed(session):
-            self._release(session, f"{session.launch.run_hash}.rehearsal.safetensors")
+            model_hash = self._release(session, f"{session.launch.run_hash}.rehearsal.safetensors")
+            session.journal.write("rehearsed", round=session.state.round_number, model=model_hash)
         cohort = self._cohort(session, members)
         if len(cohort) < session.launch.quorum or self._still_gathers(session, members):
             return self._wait_for_members(session, len(cohort))
