@@ -173,3 +173,8 @@ def test_every_round_of_either_leg_is_charged_the_same(plan, root, tmp_path):
     assert {spend.cost("customer") for spend in spends} == {agreement.mechanism.mu_squared}
     assert merchant.find_series(4) == (rehearsal, 4)
     assert merchant.find_series(5) == (series, 1)
+
+
+def test_a_merchant_without_a_usable_row_has_nobody_in_either_leg(plan, root):
+    (root / "north" / "rows.csv").write_text("shop,customer,time\n")
+    assert [series.num_entities for series in read_legs(plan, root / "north")] == [0, 0]
