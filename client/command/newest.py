@@ -21,8 +21,8 @@ OriginOption = Annotated[
 ]
 
 
-def read_newest(home: MerchantFolder, plan_hash: str) -> Model:
-    """Read the newest model of the federation that was joined, or of one run.
+def read_newest(home: MerchantFolder, plan_hash: str) -> tuple[Model, Model | None]:
+    """Read the newest model of the federation that was joined, or of one run, and the one after its rehearsal if any.
 
     Raises
     ------
@@ -32,7 +32,9 @@ def read_newest(home: MerchantFolder, plan_hash: str) -> Model:
     from client.daemon.membership import read_federation
     from client.daemon.store import Store  # these are heavy, and needed here alone
 
-    return Store(home.plans, home.models, read_federation(home).coordinator).newest_model(plan_hash)
+    store = Store(home.plans, home.models, read_federation(home).coordinator)
+    model = store.newest_model(plan_hash)
+    return model, store.rehearsal_of(model)
 
 
 def choose_origin(text: str, model: Model) -> date:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from client.command.newest import OriginOption, PlanHashOption, choose_origin, read_newest
+from client.command.predict import say_weights
 from client.folder import MerchantFolder, PlaceOption
 from common.command.app import DataRootOption, DeviceOption, JsonOption
 from common.command.output import make_console, print_json, print_table
@@ -36,8 +37,9 @@ def prove(
     from client.forecast.backtest import prove as hold_against
     from common.device import choose_device  # these are heavy, and needed here alone
 
-    model = read_newest(MerchantFolder(folder), plan_hash)
-    proof = hold_against(model, data_root, choose_origin(origin, model), device=choose_device(device))
+    model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
+    day = choose_origin(origin, model)
+    proof = hold_against(model, data_root, day, device=choose_device(device), rehearsal=rehearsal)
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
         print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})
@@ -48,6 +50,10 @@ def prove(
     for name, gain in proof.gains.items():
         typer.echo(f"{name} against {proof.best_own}, the best of your own here: {_say(gain, CALLED[proof.metric])}.")
     typer.echo("The best of your own is chosen with hindsight, which favours staying alone.")
+    if proof.weights:
+        typer.echo(f"routed is {say_weights(proof.weights)}.")
+    for method, reason in proof.left_out.items():
+        typer.echo(f"{method} has no part: it {reason}.")
 
 
 def _print_table(proof: Proof) -> None:

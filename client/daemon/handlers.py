@@ -26,9 +26,9 @@ from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
 from client.daemon.reading import Reading
 from client.daemon.store import Accepted, Store
-from client.data.rows import read_series
 from client.folder import MerchantFolder
 from client.round.answers import Answers, Merchant, make_client_app
+from client.round.leg import read_legs
 from common.errors import HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -190,14 +190,16 @@ class Handlers:
 
     def _read(self, agreement: Agreement) -> Answers:
         offer, began = agreement.offer, time.monotonic()
+        series, rehearsal = read_legs(offer.plan, self._data_root)
         merchant = Merchant(
             plan=offer.plan,
             num_rounds=offer.training.num_rounds,
-            series=read_series(offer.plan, self._data_root),
+            series=series,
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
             answer_log=LedgerAnswerLog(self._ledger, agreement),
+            rehearsal=rehearsal,
         )
         answers = Answers(merchant)
         LOGGER.info("Read the data of plan=%s seconds=%.1f", _word(offer.plan), time.monotonic() - began)

@@ -3,6 +3,7 @@
 plans/RUN_HASH.json            a signed proposal, and the noise on which it was accepted
 models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note inside: one file, so that both fit
 models/RUN_HASH.json           the same note, for people to read
+models/RUN_HASH.rehearsal.*    the same of the model after a run's rehearsal (`common.plan.leg`)
 
 See docs/protocol.md §7.4.
 """
@@ -28,10 +29,12 @@ from common.message.record import check_parameters
 from common.message.release import Release, ReleaseNote, parse_note
 from common.message.signature import Signed, verify
 from common.model.warm.start import require_same_warm
+from common.plan.leg import is_rehearsal
 from common.plan.reading import refuse_newer
 from common.plan.schema import Document
 from common.schema import SCHEMA, require_schema
 
+REHEARSAL = ".rehearsal"
 PARAMETERS, CONTENT, SIGNATURE, SCHEMA_KEY = "parameters", "content", "signature", "schema"
 
 
@@ -118,7 +121,8 @@ class Store:
         MessageError
             A newer one is there.
         """
-        path = self._models / f"{note.run_hash}.safetensors"
+        rehearsed = is_rehearsal(note.plan, private=note.private, round_number=note.round_number)
+        path = self._models / f"{note.run_hash}{REHEARSAL if rehearsed else ''}.safetensors"
         latest = self._try_read(path)
         if latest is not None and latest.note.released_at > note.released_at:
             raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
@@ -140,7 +144,8 @@ class Store:
         ConfigError
             It goes on from another public model than the one installed here.
         """
-        models = [self.read_model(path) for path in sorted(self._models.glob(f"{run_hash}*.safetensors"))]
+        paths = sorted(self._models.glob(f"{run_hash}*.safetensors"))
+        models = [self.read_model(path) for path in paths if not path.stem.endswith(REHEARSAL)]
         if not models:
             raise DataError(
                 f"There is no model {run_hash} in {self._models}; it comes at the end of a run, to hansa-client run."
@@ -148,6 +153,11 @@ class Store:
         newest = max(models, key=lambda model: model.note.released_at)
         require_same_warm(newest.note.plan, private=newest.note.private, warm_hash=newest.note.warm_hash)
         return newest
+
+    def rehearsal_of(self, model: Model) -> Model | None:
+        """Give the model after the rehearsal of a model's run; None where the run had none, or it is not here."""
+        path = self._models / f"{model.note.run_hash}{REHEARSAL}.safetensors"
+        return self.read_model(path) if path.is_file() else None
 
     def read_model(self, path: Path) -> Model:
         """Read a model, and check its signature and parameters again."""

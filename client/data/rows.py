@@ -83,12 +83,18 @@ def read_frame(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None = 
     return Reading(lay_out(usable, plan), usable, len(rows), usable.left_out)
 
 
-def read_series(plan: Plan, root: Path) -> Series:
-    """Read what a plan's rounds are computed from: the entities that take part at its last origin, up to that day."""
+def read_present(plan: Plan, root: Path) -> tuple[Panel, int]:
+    """Read the entities that take part at the plan's last origin, and give that day."""
     origin = plan.evaluation.origins[-1]
     panel = read(plan.data, root, ahead_from=origin).panel
     day = panel.day_of(origin)
-    return build_series(panel.select(find_active(panel, plan.data, day)), plan.model, day)
+    return panel.select(find_active(panel, plan.data, day)), day
+
+
+def read_series(plan: Plan, root: Path) -> Series:
+    """Read what a plan's rounds are computed from, up to its last origin; for the rehearsal see `client.round.leg`."""
+    present, day = read_present(plan, root)
+    return build_series(present, plan.model, day)
 
 
 def require_whole(reading: Reading) -> Reading:

@@ -19,7 +19,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit, logit
 from scipy.stats import poisson
-from sklearn.linear_model import LogisticRegression
 
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
@@ -63,6 +62,8 @@ def fit_logistic(features: Float[np.ndarray, "example feature"], bought: Bool[np
         base_rate = (bought.sum() + 1) / (len(bought) + 2)
         nothing = np.zeros(num_features)
         return Logistic(nothing, np.ones(num_features), nothing, float(logit(base_rate)))
+    from sklearn.linear_model import LogisticRegression  # heavy, and needed here alone
+
     center, spread = features.mean(axis=0), features.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     fitted = LogisticRegression(C=INVERSE_PENALTY).fit((features - center) / scale, bought)

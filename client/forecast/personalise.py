@@ -108,8 +108,19 @@ def _choose_strength(model: DemandGRU, panel: Panel, plan: ModelPlan, day: int) 
     losses: dict[float | None, np.ndarray] = {None: _held_out_losses(model, held_out)}
     for strength, fitted in _path(model, _records(model, series), PRIOR_STRENGTHS[-1]):
         losses[strength] = _held_out_losses(fitted, held_out)
+    losses = _keep_finite(losses)
+    if len(losses[None]) < 2:
+        return None
     best = min(losses.values(), key=np.mean)
     return next(strength for strength, loss in losses.items() if is_close(loss, best))
+
+
+def _keep_finite(
+    losses: dict[float | None, Float[np.ndarray, " entity"]],
+) -> dict[float | None, Float[np.ndarray, " known"]]:
+    """Drop the entities that the global model says nothing finite of, and then the fits that do not of the others."""
+    known = np.isfinite(losses[None])
+    return {strength: loss[known] for strength, loss in losses.items() if np.isfinite(loss[known]).all()}
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A merchant's forecasts from a federation's model: made here, of its own rows, and never to be shared.
+"""A merchant's forecasts from a federation's model and its own methods: made here, and never to be shared.
 
 No privacy is promised for them: they are computed from the merchant's rows without noise.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +15,18 @@ import torch
 
 from client.daemon.store import Model
 from client.data.rows import read
-from client.forecast.personalise import personalise
-from client.forecast.released import forecast_demand
+from client.forecast.candidate import ReleasedModels, Served, serve
+from client.forecast.view import View, look
 from common.data.panel import Panel, find_active
 from common.errors import ConfigError, DataError
-from common.file import write_whole
-from common.forecast.metric import QUANTILE_LEVELS, Forecast
+from common.forecast.method import Method
+from common.forecast.table import lay_out
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
-from common.model.features import build_series
 from common.model.warm.start import start_without_data
-from common.plan.schema import ModelPlan, Plan
+from common.plan.leg import leg_of, legs_of
+from common.plan.schema import Plan
 
-SUFFIXES = (".csv", ".parquet")
+LONGEST_IDLE_DAYS, HORIZONS_PER_IDLE = 7, 4  # nothing sold for longer at the end, and rows are taken to be missing
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,12 @@ class Question:
     ----------
     origin
         The first day that is forecast; nothing from it on is looked at but what the plan declares as known ahead.
-    personal
-        Whether the model is fitted to this merchant first.
+    method
+        By what, see `client.forecast.candidate`.
     """
 
     origin: date
-    personal: bool
+    method: Method
     device: torch.device
 
 
@@ -53,23 +52,53 @@ class ReleasedContext:
 
     Attributes
     ----------
-    panel
+    view
         The entities that take part at the origin.
-    day
-        Index of the first day that is forecast.
     idle_days
         Open days at the end of the horizon after the last on which anything at all was sold, by whomever.
+    idle_days_before
+        The same at the end of the days before the origin.
+    days_without_rows
+        Days at the end of the horizon on which nobody is open.
     """
 
-    plan: Plan
-    panel: Panel
-    day: int
+    view: View
+    models: ReleasedModels
     idle_days: int
-    network: DemandGRU
+    idle_days_before: int
+    days_without_rows: int
+
+    @property
+    def tolerated_days(self) -> int:
+        """Give the number of days at an end that may be without a sale, or without a row."""
+        return min(LONGEST_IDLE_DAYS, self.view.plan.model.horizon_days // HORIZONS_PER_IDLE)
 
 
-def set_up(model: Model, data_root: Path, origin: date) -> ReleasedContext:
+@dataclass(frozen=True)
+class Prediction:
+    """A merchant's forecasts.
+
+    Attributes
+    ----------
+    table
+        See `common.forecast.table`.
+    warnings
+        What makes them doubtful, in sentences.
+    """
+
+    table: pd.DataFrame
+    served: Served
+    entities: int
+    warnings: tuple[str, ...]
+
+
+def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | None = None) -> ReleasedContext:
     """Read the merchant's rows up to the end of the horizon that starts at `origin`, and make the network.
+
+    Parameters
+    ----------
+    rehearsal
+        The model after the rehearsal of the same run, where there is one.
 
     Raises
     ------
@@ -81,11 +110,32 @@ def set_up(model: Model, data_root: Path, origin: date) -> ReleasedContext:
     plan = _extend(model.note.plan, origin)
     panel = read(plan.data, data_root, ahead_from=origin).panel
     day = panel.day_of(origin)
-    idle_days = _count_idle_days(panel, plan, day + plan.model.horizon_days)
-    panel = panel.select(find_active(panel, plan.data, day))
-    if len(panel.entities) == 0:
+    end = day + plan.model.horizon_days
+    present = panel.select(find_active(panel, plan.data, day))
+    if len(present.entities) == 0:
         raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.")
-    return ReleasedContext(plan, panel, day, idle_days, _restore(model))
+    return ReleasedContext(
+        view=look(plan, present, day),
+        models=_choose_models(model, rehearsal, origin),
+        idle_days=_count_idle_days(panel, plan, end),
+        idle_days_before=_count_idle_days(panel, plan, day),
+        days_without_rows=_count_days_without_rows(panel, day, end),
+    )
+
+
+def _choose_models(model: Model, rehearsal: Model | None, origin: date) -> ReleasedModels:
+    """Choose what is weighed on the last horizon before the origin: a model that has learned from no day of it."""
+    network, begins = _restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
+    if learned_until(model) <= begins:
+        return ReleasedModels(network, network)
+    usable = rehearsal is not None and learned_until(rehearsal) <= begins
+    return ReleasedModels(network, _restore(rehearsal) if rehearsal is not None and usable else None)
+
+
+def learned_until(model: Model) -> date:
+    """Give the first day that a model has not learned from."""
+    note = model.note
+    return leg_of(legs_of(note.plan, private=note.private), note.round_number).until
 
 
 def _count_idle_days(panel: Panel, plan: Plan, end: int) -> int:
@@ -95,38 +145,69 @@ def _count_idle_days(panel: Panel, plan: Plan, end: int) -> int:
     return len(idle) if plan.data.missing == "closed" else int(panel.open[:, idle].any(axis=0).sum())
 
 
-def predict(model: Model, data_root: Path, question: Question) -> pd.DataFrame:
-    """Forecast the horizon of every entity that takes part at the origin.
+def _count_days_without_rows(panel: Panel, day: int, end: int) -> int:
+    """Count the days at the end of the horizon on which nobody is open."""
+    opened = np.flatnonzero(panel.open[:, day:end].any(axis=0))
+    return end - day - (int(opened[-1]) + 1 if len(opened) else 0)
 
-    Returns
-    -------
-    DataFrame
-        One row per entity and bucket: entity, date (the bucket's first day), mean, q10 … q90, and the probability of
-        any demand in the whole horizon.
+
+def predict(model: Model, data_root: Path, question: Question, *, rehearsal: Model | None = None) -> Prediction:
+    """Forecast the horizon of every entity that takes part at the origin.
 
     Raises
     ------
+    DataError
+        The shop is closed on every day ahead, or a forecast is not finite.
     HansaError
-        As `set_up` says.
+        As `set_up` says, or the method cannot be used here.
     """
-    scene = set_up(model, data_root, question.origin)
-    plan, panel, day, network = scene.plan, scene.panel, scene.day, scene.network
-    if question.personal:
-        network = personalise(network, panel, plan.model, day)
-    forecast = forecast_demand(network, build_series(panel, plan.model, day), device=question.device)
-    return _as_table(forecast, panel, plan.model, question.origin)
+    context = set_up(model, data_root, question.origin, rehearsal=rehearsal)
+    view, plan = context.view, context.view.plan.model
+    doubt = _say_idle(context)
+    warnings = tuple(sentence for sentence in (doubt, _say_closed(context)) if sentence)
+    served = serve(
+        question.method,
+        view,
+        context.models,
+        device=question.device,
+        doubt="rows seem to be missing before the origin" if doubt else "",
+    )
+    table = lay_out(served.forecast, entities=view.panel.entities, origin=question.origin, bucket_days=plan.bucket_days)
+    return Prediction(table, served, len(view.panel.entities), warnings)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write forecasts whole or not at all, as the file's ending says; an older file is replaced."""
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f"--out {path} is neither .csv nor .parquet; choose one of them.")
-    stream = BytesIO()
-    if path.suffix == ".csv":
-        table.to_csv(stream, index=False)
-    else:
-        table.to_parquet(stream, index=False)
-    write_whole(path, stream.getvalue())
+def _say_idle(context: ReleasedContext) -> str:
+    """Say that rows seem to be missing before the origin; empty where they do not."""
+    if context.idle_days_before <= context.tolerated_days:
+        return ""
+    last = context.view.origin - timedelta(days=1)
+    return (
+        f"Nothing was sold on the last {context.idle_days_before} open days up to {last}, so those rows seem to be "
+        "missing and these forecasts to be too low; bring newer rows, or choose the day after the last row as --origin."
+    )
+
+
+def _say_closed(context: ReleasedContext) -> str:
+    """Say that days ahead are taken as closed since no row says otherwise; empty where few are.
+
+    Raises
+    ------
+    DataError
+        All of them are, so that every forecast would be zero.
+    """
+    view, days = context.view, context.days_without_rows
+    horizon = view.plan.model.horizon_days
+    last = view.origin + timedelta(days=horizon - 1)
+    first = last - timedelta(days=days - 1)
+    why = (
+        'the plan says missing = "closed", so they count as closed and are forecast zero; give rows for the days ahead '
+        "too, with what is known of them and a target of 0"
+        if view.plan.data.missing == "closed"
+        else "the plan declares them closed, and they are forecast zero"
+    )
+    if days == horizon:
+        raise DataError(f"No row of any {view.plan.data.entity} can be used from {first} to {last}: {why}.")
+    return f"No row can be used from {first} to {last}: {why}." if days > context.tolerated_days else ""
 
 
 def _extend(plan: Plan, origin: date) -> Plan:
@@ -151,23 +232,3 @@ def _restore(model: Model) -> DemandGRU:
         raise DataError("The model has another number of parameters than its plan's; ask the coordinator for another.")
     set_vector(network, model.parameters)
     return network
-
-
-def _as_table(forecast: Forecast, panel: Panel, plan: ModelPlan, origin: date) -> pd.DataFrame:
-    assert forecast.quantiles is not None  # noqa: S101  for mypy: a network's are there
-    assert forecast.probability is not None  # noqa: S101
-    starts = [origin + timedelta(days=bucket * plan.bucket_days) for bucket in range(plan.horizon)]
-    num_entities = len(panel.entities)
-    levels = {
-        f"q{round(100 * level)}": forecast.quantiles[:, :, number].ravel()
-        for number, level in enumerate(QUANTILE_LEVELS)
-    }
-    return pd.DataFrame(
-        {
-            "entity": np.repeat(panel.entities.astype(str), plan.horizon),
-            "date": [day.isoformat() for day in starts] * num_entities,
-            "mean": forecast.mean.ravel(),
-            **levels,
-            "probability": np.repeat(forecast.probability, plan.horizon),
-        }
-    )

@@ -24,6 +24,7 @@ from common.message.round import RoundReply, RoundRequest, decode_request, encod
 from common.model.demand_gru import get_vector
 from common.model.features import Series
 from common.model.warm.start import start_training
+from common.plan.leg import leg_of, legs_of
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource, SecureNoise
@@ -52,6 +53,9 @@ class Merchant:
     answer_log
         Where rounds are charged and their answers sealed: `client.account.agreement.LedgerAnswerLog` where data is
         real; None keeps them in memory, for a simulation.
+    rehearsal
+        The merchant's data up to one horizon earlier, for the first leg of a plan that rehearses
+        (`common.plan.leg`); without it every round is computed from `series`.
 
     Raises
     ------
@@ -68,6 +72,7 @@ class Merchant:
     noise: NoiseSource
     device: torch.device
     answer_log: AnswerLog | None = None
+    rehearsal: Series | None = None
 
     def __post_init__(self) -> None:
         if self.num_rounds < 1:
@@ -79,6 +84,14 @@ class Merchant:
     def run_hash(self) -> str:
         """Names the plan, and whether it runs with noise, on every message."""
         return self.plan.run_hash(private=self.mechanism.noise_multiplier > 0)
+
+    def find_series(self, round_number: int) -> tuple[Series, int]:
+        """Give the data of a round, and the round's place in its leg."""
+        if self.rehearsal is None:
+            return self.series, round_number
+        legs = legs_of(self.plan, private=self.mechanism.noise_multiplier > 0)
+        leg = leg_of(legs, round_number)
+        return self.rehearsal if leg == legs[0] else self.series, leg.place(round_number)
 
     @property
     def mu_squared(self) -> float:
@@ -164,11 +177,12 @@ class Answers:
 
     def _train(self, request: RoundRequest) -> RoundReply:
         merchant = self._merchant
+        series, place = merchant.find_series(request.round_number)
         total = train_round(
             self._model,
-            merchant.series,
+            series,
             request.parameters,
-            round_number=request.round_number,
+            round_number=place,
             mechanism=merchant.mechanism,
             noise=merchant.noise,
             device=merchant.device,

@@ -323,6 +323,12 @@ class FederationPlan(Section):
     start: Start = Field("cold", description="warm: from the public model of this shape")
     training: TrainingPlan = TrainingPlan()
     weight_cap: Annotated[float, Field(gt=0, le=1)] = 0.25
+    rehearsal: bool = Field(
+        False,
+        description="two thirds of a run's rounds end one horizon before the last origin, and that model is released "
+        "too, to be weighed on the days since",
+        exclude_if=lambda value: not value,  # so that a plan without it is written, and hashed, as it always was
+    )
 
 
 class AlonePlan(Section):
@@ -374,10 +380,20 @@ class Plan(Document):
             if trained != "all" and self.start(private=private) != "warm":
                 raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
         regime = self.model.anchor.regime
+        if self.federation.rehearsal:
+            self._require_rehearsal()
         covariates = [name for attribute in self.data.known for name in attribute.names]
         if regime and regime not in covariates:
             raise ValueError(f"model.anchor.regime {regime!r} is none of data.known: {', '.join(covariates)}")
         return self
+
+    def _require_rehearsal(self) -> None:
+        origin, horizon = self.evaluation.origins[-1], self.model.horizon_days
+        if (origin - self.data.start).days - horizon < self.model.step_days:
+            raise ValueError(f"federation.rehearsal leaves no whole step one horizon before the last origin {origin}")
+        for section, training in (("privacy", self.privacy.training), ("federation", self.federation.training)):
+            if training.num_rounds < 2:
+                raise ValueError(f"federation.rehearsal needs {section}.training.num_rounds of at least 2")
 
     @property
     def hash(self) -> str:

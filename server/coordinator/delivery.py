@@ -59,7 +59,7 @@ class Deliveries:
         self._home, self._registry, self._mailbox, self._members, self._key = home, registry, mailbox, members, key
         self._lost: set[str] = set()  # models whose file was not there; looked for again by the next process
 
-    def release(self, launch: Launch, proposal: Proposal, state: ServerState) -> str:
+    def release(self, launch: Launch, proposal: Proposal, state: ServerState, *, file: str) -> str:
         """Sign the averaged model and put it beside the registry, a second time the same one; return its hash."""
         parameters, released_at = state.average.to(torch.float32), datetime.now(UTC)
         note = ReleaseNote(
@@ -73,7 +73,6 @@ class Deliveries:
             software=f"hansa {version('hansa')}",
             warm_hash=proposal.warm_hash,
         )
-        file = f"{launch.run_hash}.safetensors"
         self._home.models.mkdir(exist_ok=True)
         write_whole(self._home.models / file, save({"parameters": parameters}, {"schema": str(SCHEMA)}))
         self._registry.add_model(

@@ -82,6 +82,9 @@ class Coordinator:
             if session.is_over:
                 self._finish(session)
                 return True
+            if self._has_just_rehearsed(session):
+                self._release_rehearsal(session)
+                return True
             cohort = self._invitations.cohort(launch, session.proposal, members)
             if self._invitations.is_gathering(launch, members, began_at=session.began_at):
                 return False
@@ -122,8 +125,20 @@ class Coordinator:
         if launch.reason != reason:
             self._registry.note_launch(launch.number, reason=reason)
 
+    def _has_just_rehearsed(self, session: Session) -> bool:
+        """Whether a rehearsal has ended whose model is not released yet; nothing is asked in between."""
+        if session.state.round_number != session.legs[0].last_round:
+            return False
+        return all(model.launch != session.launch.number for model in self._registry.models())
+
+    def _release_rehearsal(self, session: Session) -> None:
+        file = f"{session.launch.run_hash}.rehearsal.safetensors"
+        model_hash = self._deliveries.release(session.launch, session.proposal, session.state, file=file)
+        session.journal.write("rehearsed", round=session.state.round_number, model=model_hash)
+
     def _finish(self, session: Session) -> None:
-        model_hash = self._deliveries.release(session.launch, session.proposal, session.state)
+        file = f"{session.launch.run_hash}.safetensors"
+        model_hash = self._deliveries.release(session.launch, session.proposal, session.state, file=file)
         session.journal.write("finished", round=session.state.round_number, model=model_hash)
         self._registry.finish(session.launch.number, round_number=session.state.round_number)
 

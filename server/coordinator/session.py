@@ -15,6 +15,7 @@ from flwr.serverapp import Grid
 
 from common.message.proposal import Proposal, parse_proposal
 from common.model.warm.start import require_same_warm
+from common.plan.leg import Leg, legs_of
 from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, Member, Registry
@@ -54,6 +55,11 @@ class Session:
     def journal(self) -> Journal:
         """What happened."""
         return Journal(self.folder / "journal.jsonl")
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """One leg of all rounds, or a rehearsal and what serves."""
+        return legs_of(self.proposal.plan, private=self.proposal.private)
 
     @property
     def is_over(self) -> bool:
@@ -144,6 +150,7 @@ class Rounds:
             quorum=launch.quorum,
             timeout_seconds=timeout_seconds,
             checkpoint=session.folder / "checkpoint.safetensors",
+            legs=session.legs,
         )
 
     def _answered(self, launch: Launch) -> set[str]:

@@ -18,11 +18,12 @@ from flwr.serverapp import Grid
 from common.errors import ConfigError, MessageError
 from common.message.record import hash_vector
 from common.message.round import RoundRequest
+from common.plan.leg import Leg, leg_of
 from common.plan.schema import Plan, TrainingPlan
 from server.round.aggregation import Terms, check_norm, combine
 from server.round.checkpoint import load_checkpoint, save_checkpoint
 from server.round.collection import Cause, Refusal, RoundOutcome, gather_answers
-from server.round.optimizer import ServerState, advance
+from server.round.optimizer import ServerState, advance, restart
 
 NoteAnswers = Callable[[int, RoundOutcome], None]
 
@@ -46,6 +47,8 @@ class Federation:
         How long a round waits for answers.
     checkpoint
         Where the state is kept after every round, and taken up again; None keeps nothing.
+    legs
+        Of a plan that rehearses (`common.plan.leg`); none is one leg of all rounds.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class Federation:
     quorum: int
     timeout_seconds: float
     checkpoint: Path | None = None
+    legs: tuple[Leg, ...] = ()
 
     def __post_init__(self) -> None:
         number = len(self.cohort)
@@ -142,7 +146,12 @@ def step(state: ServerState, outcome: RoundOutcome, federation: Federation) -> S
     """Take one step of the optimiser from the answers of one round."""
     totals = {node_id: reply.total for node_id, reply in outcome.replies.items()}
     gradient = combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap)
-    return advance(state, gradient, federation.training)
+    if not federation.legs:
+        return advance(state, gradient, federation.training)
+    leg = leg_of(federation.legs, state.round_number + 1)
+    training = federation.training.model_copy(update={"num_rounds": leg.num_rounds})
+    stepped = advance(state, gradient, training, rounds_before=leg.first_round - 1)
+    return restart(stepped) if stepped.round_number == leg.last_round != federation.legs[-1].last_round else stepped
 
 
 def resume(start: ServerState, checkpoint: Path | None, *, run_hash: str) -> ServerState:

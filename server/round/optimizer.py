@@ -8,7 +8,7 @@ the state enters a round and leaves it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -155,19 +155,31 @@ def start_state(parameters: Float[Tensor, " parameter"]) -> ServerState:
     return ServerState(0, start, torch.zeros_like(start), torch.zeros_like(start), start.clone())
 
 
+def restart(state: ServerState) -> ServerState:
+    """Begin another leg where one ended: at its averaged model, as it is released, and without momentum."""
+    return replace(start_state(state.average.to(torch.float32)), round_number=state.round_number)
+
+
 def advance(
     state: ServerState,
     gradient: Float[Tensor, " parameter"],
     plan: TrainingPlan,
     optimizer: Optimizer | None = None,
+    *,
+    rounds_before: int = 0,
 ) -> ServerState:
     """Take one step against the aggregated gradient: with the plan's optimiser, or in a study with another.
+
+    Parameters
+    ----------
+    rounds_before
+        Rounds of earlier legs, which `plan.num_rounds` does not count.
 
     References
     ----------
     Weight decay as in Loshchilov & Hutter 2019 (arXiv 1711.05101), algorithm 2.
     """
-    round_number = state.round_number + 1
+    round_number = state.round_number + 1 - rounds_before
     rate = learning_rate(round_number, plan)
     moments, step = (optimizer or optimizer_of(plan.optimizer)).step(
         Moments(state.first_moment, state.second_moment), gradient, rate=rate, round_number=round_number
@@ -175,7 +187,7 @@ def advance(
     parameters = (1 - rate * plan.weight_decay) * state.parameters - step
     decay = min(plan.ema, (round_number - 1) / (round_number + 9))  # early rounds are soon forgotten
     average = decay * state.average + (1 - decay) * parameters
-    return ServerState(round_number, parameters, moments.first, moments.second, average)
+    return ServerState(state.round_number + 1, parameters, moments.first, moments.second, average)
 
 
 def learning_rate(round_number: int, plan: TrainingPlan) -> float:

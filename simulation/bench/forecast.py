@@ -30,14 +30,14 @@ def time_forecasts(*, quick: bool, patience_seconds: float, num_threads: int) ->
     Raises
     ------
     ConfigError
-        The extra `bench` is not installed.
+        The extra `forecast` is not installed.
     """
     try:
         from lightgbm import LGBMRegressor
         from statsforecast import StatsForecast
         from statsforecast.models import AutoETS
     except ImportError as error:
-        raise ConfigError("bench forecast needs statsforecast and lightgbm; pip install 'hansa[bench]'.") from error
+        raise ConfigError("bench forecast needs statsforecast and lightgbm; pip install 'hansa[forecast]'.") from error
     panel = draw_panel(QUICK_SERIES if quick else SERIES, days=DAYS)
     model, plan = new_model(build_series(panel, model_plan(), DAYS)), model_plan()
     trees = LGBMRegressor(n_estimators=100, n_jobs=num_threads, verbose=-1)

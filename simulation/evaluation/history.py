@@ -31,7 +31,7 @@ MONTH_DAYS = 30
 MONTHS = (1, 2, 3, 4, 6, 9, 12, 18, 24, 36)
 RESAMPLES = 1000
 
-Method = Callable[[Trial], Forecast]
+TrialMethod = Callable[[Trial], Forecast]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def shorten(trial: Trial, days: int) -> Trial:
     return replace(trial, day=days, panel=later, series=build_series(later, trial.plan.model, days))
 
 
-def measure_curves(trial: Trial, own: Mapping[str, Method], federated: Method) -> Curves:
+def measure_curves(trial: Trial, own: Mapping[str, TrialMethod], federated: TrialMethod) -> Curves:
     """Forecast the trial's horizon from histories of every length."""
     whole = trial.day / MONTH_DAYS
     months = (*(float(length) for length in MONTHS if length * 1.1 < whole), whole)

@@ -18,10 +18,9 @@ from pydantic import ValidationError
 
 from common.errors import ConfigError, DataError
 from common.forecast.entity_loss import COMPARED, entity_losses, entity_weights
-from common.forecast.metric import QUANTILE_LEVELS, Forecast
+from common.forecast.metric import Forecast
+from common.forecast.table import read_layout, rename_older
 from common.plan.schema import Plan
-
-QUANTILES = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
 
 
 @dataclass(frozen=True)
@@ -148,27 +147,20 @@ def measure_losses(evidence: Results, method: str) -> pd.DataFrame:
 
 
 def _read_record(rows: pd.DataFrame, origin: date, seed: int) -> Record:
-    rows = rows.sort_values(["merchant", "entity", "day"], kind="stable")
-    num_buckets = rows["day"].nunique()
+    rows = rename_older(rows).sort_values(["merchant", "entity", "date"], kind="stable")
+    num_buckets = rows["date"].nunique()
 
     def grid(column: str) -> np.ndarray:
         cells: np.ndarray = rows[column].to_numpy().reshape(-1, num_buckets)
         return cells
 
-    quantiles = rows[QUANTILES].to_numpy().reshape(-1, num_buckets, len(QUANTILES))
-    probability = grid("probability_any")[:, 0]
     return Record(
         origin=origin,
         seed=seed,
         merchants=grid("merchant")[:, 0],
         entities=grid("entity")[:, 0],
-        day=grid("day")[0],
-        forecast=Forecast(
-            mean=grid("mean"),
-            median=grid("median"),
-            quantiles=None if np.isnan(quantiles).any() else quantiles,
-            probability=None if np.isnan(probability).any() else probability,
-        ),
+        day=grid("date")[0],
+        forecast=read_layout(rows, num_buckets),
         actual=grid("actual"),
         counted=grid("open"),
     )

@@ -37,11 +37,12 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from common.forecast.method import POOLED, Method
 from common.forecast.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan.schema import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
 from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of
-from simulation.method.routing import ROUTED, share_of_choices
+from simulation.method.routing import share_of_choices
 from simulation.origin.origin import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
@@ -93,7 +94,7 @@ def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
     return score_purchases(probability, outcome.actual.sum(1) > 0)
 
 
-def describe_privacy(method: str, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
+def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
     """State the guarantee of a private method; None for every other."""
     if epsilon_of_method(method, plan) is None:
         return None
@@ -134,7 +135,7 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "spread": {
             method: _deviation(_per_seed(group))
             for method, group in by_method.items()
-            if epsilon_of_method(method, plan) is not None
+            if epsilon_of_method(Method.parse(method), plan) is not None
         },
         "origins": {
             origin: {method: _mean(part["all"] for part in same) for method, same in _group(group, "method").items()}
@@ -148,7 +149,7 @@ def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -
         "choices": {
             method: share_of_choices([part["choices"] for part in group])
             for method, group in by_method.items()
-            if method in ROUTED
+            if Method.parse(method).is_routed
         },
         "privacy": {method: group[0]["privacy"] for method, group in by_method.items() if group[0]["privacy"]},
         "timing_seconds": {
@@ -224,13 +225,13 @@ def name_in_table(method: str, summary: dict[str, Any]) -> str:
 def say_privacy(method: str, summary: dict[str, Any]) -> str:
     """Say a method's epsilon and unit, or where the data is without one."""
     stated = summary["privacy"].get(method)
-    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(method)
+    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(Method.parse(method))
 
 
-def _place_of(method: str) -> str:
-    if method.startswith("federated"):
+def _place_of(method: Method) -> str:
+    if method.is_federated:
         return "none: no noise"
-    return "none: pools all data" if method.endswith("_pooled") else "data stays"
+    return "none: pools all data" if method.kind in POOLED else "data stays"
 
 
 def _show(value: float | None) -> str:

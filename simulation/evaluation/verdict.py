@@ -18,7 +18,6 @@ A gain is value, against, gain, low, high and verdict: `gain` is the share by wh
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from jaxtyping import Float
 
 from common.errors import ConfigError
 from common.forecast.gain import CONFIDENCE, Gain
+from common.forecast.method import Method
 from simulation.evaluation.bootstrap import measure_gain
 from simulation.evaluation.results import Results, measure_losses
 from simulation.evaluation.summary import SMALL_MERCHANT_ENTITIES
@@ -36,7 +36,6 @@ from simulation.evaluation.summary import SMALL_MERCHANT_ENTITIES
 RESAMPLES = 1000
 SIZE_GROUPS = 10
 USUAL_EPSILON = 2.0
-EPSILON = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
 MUCH_WORSE = -0.01  # a merchant is much worse off where its whole interval lies below
 
 Answer = dict[str, Any]
@@ -74,28 +73,19 @@ def choose_pair(evidence: Results, method: str = "", against: str = "") -> Pair 
 
 def choose_federated(methods: Sequence[str]) -> str:
     """Name the method that stands for the federation: at the epsilon nearest to 2, personalised where there is one."""
-    federated = [name for name in methods if name.startswith("federated")]
-    return min(federated, key=_distance, default="")
+    federated = [method for name in methods if (method := Method.parse(name)).is_federated]
+    return min(federated, key=_distance).name if federated else ""
 
 
-def federated_epsilon(method: str) -> float:
-    """Read the epsilon in the name of a federated method, personalised or not; infinite without noise."""
-    named = EPSILON.match(method)
-    return float(named.group(1)) if named else math.inf
-
-
-def _distance(method: str) -> tuple[float, bool]:
-    return abs(federated_epsilon(method) - USUAL_EPSILON), not method.endswith("_personalised")
-
-
-def is_own(method: str) -> bool:
-    """Whether a merchant can use the method alone: no other merchant's data had a part in it."""
-    return not method.startswith("federated") and not method.endswith("_pooled") and method != "routed"
+def _distance(method: Method) -> tuple[float, bool]:
+    epsilon = math.inf if method.epsilon is None else method.epsilon
+    return abs(epsilon - USUAL_EPSILON), not method.personalised
 
 
 def _best_own(evidence: Results) -> str:
     headline = evidence.metrics[0]
-    scores = {name: evidence.summary["methods"][name][headline] for name in evidence.methods if is_own(name)}
+    own = [name for name in evidence.methods if Method.parse(name).is_own]
+    scores = {name: evidence.summary["methods"][name][headline] for name in own}
     known = {name: score for name, score in scores.items() if score is not None}
     return min(known, key=lambda name: known[name]) if known else ""
 

@@ -28,6 +28,7 @@ from client.audit.subject import AuditSubject, CanaryMechanism, sample_entities
 from client.round.answers import Merchant
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError
+from common.forecast.method import Method
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_training, start_without_data
 from common.plan.schema import Plan
@@ -42,7 +43,7 @@ from server.round.federation import Federation
 from server.round.optimizer import ServerState, start_state
 from simulation.engine.in_process import FIRST_NODE_ID, make_grid, split
 from simulation.engine.rounds import run_rounds
-from simulation.method.method import delta_of_plan, epsilon_in, mechanism_of
+from simulation.method.method import delta_of_plan, mechanism_of
 from simulation.origin.origin import Trial, choose_present, declare_cohort, load_panel, make_trial
 from simulation.synthetic.federation import SyntheticSettings
 from simulation.synthetic.panel import draw_panel
@@ -95,7 +96,7 @@ def smallest_epsilon(plan: Plan) -> float:
     ConfigError
         The plan has no private method.
     """
-    promised = [epsilon for name in plan.evaluation.methods if (epsilon := epsilon_in(name)) is not None]
+    promised = [epsilon for name in plan.evaluation.methods if (epsilon := Method.parse(name).epsilon) is not None]
     if not promised:
         raise ConfigError("The plan has no method federated_eps…, so nothing is promised; say what with --epsilon.")
     return min(promised)
@@ -132,7 +133,7 @@ def make_subject(plan: Plan, source: Source, panel: Panel, *, merchant: str, eps
         sample_entities(source.keep(own), audited, entities),
         mechanism_for(audited, epsilon, delta_of_plan(plan, size_class)),
         plan.privacy.training.num_rounds,
-        float(f"{epsilon:g}"),
+        epsilon,
         delta_of_plan(plan, size_class),
     )
 
@@ -180,7 +181,7 @@ def audit_federation(trial: Trial, epsilon: float) -> LevelReport:
     """
     plan = trial.plan
     largest = max(trial.cohort.size_classes)
-    mechanism, delta = mechanism_of(f"federated_eps{epsilon:g}", plan, largest), delta_of_plan(plan, largest)
+    mechanism, delta = mechanism_of(Method("federated", epsilon), plan, largest), delta_of_plan(plan, largest)
     scores, included = score_canaries(trial, mechanism)
     guesses, correct = guess(scores, included)
     bounds = [epsilon_lower_bound(NUM_CANARIES, guesses, correct, delta=delta, wrong=p) for p in (HEADLINE, GATE)]

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from client.forecast.released import forecast_demand
+from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
-from simulation.evaluation.history import Method, describe_history, measure_curves
+from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
 from simulation.evaluation.results import Results, read_evidence
 from simulation.evaluation.verdict import RESAMPLES, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, RunFolder
-from simulation.method.method import LOGISTIC_METHODS, POINT_METHODS, Watch, run_method
+from simulation.method.method import Watch, run_method
 from simulation.origin.origin import Trial
 from simulation.report.page import make_page
 
@@ -41,7 +42,7 @@ def read_history(folder: RunFolder) -> dict[str, Any] | None:
 
 def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, seed: int, device: torch.device) -> None:
     """Measure how many months of own history the run's federation is worth, where it has trained one."""
-    trained = [name for name in methods if folder.model_path(Part(name, trial.origin, seed)).exists()]
+    trained = [name for name in methods if folder.model_path(Part(Method.parse(name), trial.origin, seed)).exists()]
     federated = choose_federated(trained)
     if not federated:
         return
@@ -49,7 +50,7 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
     model = make_model(
         trial.plan.model, num_features=trial.series.num_features, num_future=trial.series.num_future, seed=seed
     )
-    load_model(model, folder.model_path(Part(federated, trial.origin, seed)))
+    load_model(model, folder.model_path(Part(Method.parse(federated), trial.origin, seed)))
     curves = measure_curves(trial, own, lambda cut: forecast_demand(model, cut.series, device=device))
     found = describe_history(curves, names=tuple(own), seed=seed)
     if found is not None:
@@ -59,11 +60,11 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
 def cheap_methods(trial: Trial) -> tuple[str, ...]:
     """Name the own methods that train in seconds on any length of history."""
     purchases = trial.plan.evaluation.task == "purchase"
-    return (*POINT_METHODS, "anchor", *(name for name in LOGISTIC_METHODS if purchases and name.endswith("_local")))
+    return (*POINTS, "anchor", *(["logistic_local"] if purchases else []))
 
 
-def _own_method(name: str, seed: int, device: torch.device) -> Method:
+def _own_method(name: str, seed: int, device: torch.device) -> TrialMethod:
     def forecast(trial: Trial) -> Forecast:
-        return run_method(name, trial, seed=seed, device=device, watch=Watch()).forecast
+        return run_method(Method(name), trial, seed=seed, device=device, watch=Watch()).forecast
 
     return forecast

@@ -18,24 +18,29 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from common.errors import ConfigError, DataError
 from common.file import replace_file
-from common.forecast.metric import QUANTILE_LEVELS, Forecast
+from common.forecast.method import Method
+from common.forecast.metric import Forecast
+from common.forecast.table import QUANTILES, lay_out, read_layout, rename_older
 from common.plan.schema import Plan
 from simulation.origin.origin import Trial
 
 RUN_SCHEMA = 3  # of the parts: 2 told stages apart, and named several candidates per choice; 3 knows the busiest
 Stage = Literal["whole", "rehearsal", "served"]
+ABOUT, HAPPENED = ("method", "origin", "seed", "merchant"), ("open", "actual")
+COLUMNS = [*ABOUT, "entity", "date", *HAPPENED, "mean", *QUANTILES, "probability"]  # see `common.forecast.table`
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Part:
         the one after it, `served` is the federation that went on from its rehearsal.
     """
 
-    method: str
+    method: Method
     origin: date
     seed: int
     stage: Stage = "whole"
@@ -58,7 +63,7 @@ class Part:
     @property
     def name(self) -> str:
         """Name of the part in file names."""
-        return f"{self.method}-{self.origin}-{self.seed}" + ("" if self.stage == "whole" else f"-{self.stage}")
+        return f"{self.method.name}-{self.origin}-{self.seed}" + ("" if self.stage == "whole" else f"-{self.stage}")
 
 
 class RunFolder:
@@ -191,52 +196,36 @@ class RunFolder:
     def read_forecast(self, part: Part, num_entities: int) -> Forecast:
         """Read the forecasts of a finished part, entities in the order of its trial."""
         table = pd.read_parquet(self.path / "parts" / f"{part.name}.parquet")
-
-        def column(name: str) -> np.ndarray:
-            return table[name].to_numpy().reshape(num_entities, -1)
-
-        names = [f"q{round(level * 100)}" for level in QUANTILE_LEVELS]
-        quantiles = np.stack([column(name) for name in names], axis=2)
-        probability = column("probability_any")[:, 0]
-        return Forecast(
-            mean=column("mean"),
-            median=column("median"),
-            quantiles=None if np.isnan(quantiles).any() else quantiles,
-            probability=None if np.isnan(probability).any() else probability,
-        )
+        return read_layout(table, len(table) // num_entities)
 
     def join_forecasts(self, parts: list[Part]) -> None:
         """Put the forecasts of all finished parts into one file, one part in memory at a time."""
         files = [self.path / "parts" / f"{part.name}.parquet" for part in parts if self.read_part(part)]
         if not files:
             return
-        target = self.path / "forecasts.parquet"
-        with pq.ParquetWriter(target, pq.read_schema(files[0])) as writer:
+        target, schema = self.path / "forecasts.parquet", _read_rows(files[-1]).schema  # the newest part's
+        with pq.ParquetWriter(target, schema) as writer:
             for file in files:
-                writer.write_table(pq.read_table(file))
+                writer.write_table(_read_rows(file).cast(schema))
+
+
+def _read_rows(file: Path) -> pa.Table:
+    """Read a part's rows, which an older run may have written."""
+    return pa.Table.from_pandas(rename_older(pd.read_parquet(file))[COLUMNS], preserve_index=False)
 
 
 def forecast_table(part: Part, forecast: Forecast, trial: Trial) -> pd.DataFrame:
     """Lay a forecast out in rows: one per entity and bucket, with what happened beside it."""
-    num_entities, num_buckets = forecast.mean.shape
-    starts = [trial.origin + timedelta(days=bucket * trial.plan.model.bucket_days) for bucket in range(num_buckets)]
-    columns: dict[str, Any] = {
-        "method": part.method,
-        "origin": pd.Timestamp(part.origin),
-        "seed": part.seed,
-        "merchant": np.repeat(trial.panel.merchants.astype(str), num_buckets),
-        "entity": np.repeat(trial.panel.entities.astype(str), num_buckets),
-        "day": pd.to_datetime(np.tile(np.array(starts, "datetime64[D]"), num_entities)),
-        "open": trial.outcome.counted.ravel(),
-        "actual": trial.outcome.actual.ravel().astype(float),
-        "mean": forecast.mean.ravel().astype(float),
-        "median": forecast.median.ravel().astype(float),
-    }
-    for place, level in enumerate(QUANTILE_LEVELS):
-        values = np.full(num_entities * num_buckets, np.nan) if forecast.quantiles is None else None
-        columns[f"q{round(level * 100)}"] = (
-            values if forecast.quantiles is None else forecast.quantiles[:, :, place].ravel().astype(float)
-        )
-    probability = np.full(num_entities, np.nan) if forecast.probability is None else forecast.probability
-    columns["probability_any"] = np.repeat(probability.astype(float), num_buckets)
-    return pd.DataFrame(columns)
+    plan, num_buckets = trial.plan.model, forecast.mean.shape[1]
+    laid_out = lay_out(forecast, entities=trial.panel.entities, origin=trial.origin, bucket_days=plan.bucket_days)
+    numbers = {name: laid_out[name].astype(float) for name in laid_out.columns if name not in {"entity", "date"}}
+    table = laid_out.assign(
+        **numbers,
+        method=part.method.name,
+        origin=pd.Timestamp(part.origin),
+        seed=part.seed,
+        merchant=np.repeat(trial.panel.merchants.astype(str), num_buckets),
+        open=trial.outcome.counted.ravel(),
+        actual=trial.outcome.actual.ravel().astype(float),
+    )
+    return table[COLUMNS]

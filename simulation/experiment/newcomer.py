@@ -19,18 +19,18 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from common.forecast.method import UNTRAINED, Method
 from common.model.warm.start import start_model
 from common.plan.schema import Plan
 from simulation.engine.batch import federate
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.evaluation.history import shorten
 from simulation.evaluation.summary import HEADLINE, Metrics, score_part
-from simulation.method.method import POINT_METHODS, Watch, mechanism_of, run_method
+from simulation.method.method import Watch, mechanism_of, run_method
 from simulation.origin.origin import Trial
 from simulation.report import chart
 from simulation.report.page import TEMPLATES
 
-UNTRAINED = (*POINT_METHODS, "anchor", "warm")
 STARTS = ("cold", "warm")
 SMOOTHED_ROUNDS = 5
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ class Race:
 def score_newcomers(trial: Trial, days: int) -> dict[str, Metrics]:
     """Score every method without training on histories cut to `days` days."""
     young = shorten(trial, days)
-    results = {name: run_method(name, young, seed=0, device=CPU, watch=Watch()) for name in UNTRAINED}
+    results = {name: run_method(Method(name), young, seed=0, device=CPU, watch=Watch()) for name in UNTRAINED}
     return {name: score_part(result.forecast, young)["all"] for name, result in results.items()}
 
 
@@ -88,7 +88,7 @@ def _train(trial: Trial, start: str, num_rounds: int, seed: int, on_round: OnRou
         start_model(plan.model, trial.series, seed=seed, warm=start == "warm"),
         trial.series,
         trial.cohort,
-        mechanism_of("federated", plan, max(trial.cohort.size_classes)),
+        mechanism_of(Method("federated"), plan, max(trial.cohort.size_classes)),
         training=plan.federation.training.model_copy(update={"num_rounds": num_rounds}),
         cap=plan.federation.weight_cap,
         noise=SeededNoise(np.random.default_rng(seed)),

@@ -52,7 +52,7 @@ class ProgressBar:
 
     def start(self, part: Part, done: int, parts: int) -> None:
         """Tell that a part begins."""
-        self.begin(f"[{done + 1}/{parts}] {part.method}, origin {part.origin}, seed {part.seed}")
+        self.begin(f"[{done + 1}/{parts}] {part.method.name}, origin {part.origin}, seed {part.seed}")
 
     def begin(self, label: str) -> None:
         """Tell that something begins."""

@@ -17,6 +17,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from common.data.panel import Panel
 from common.errors import ConfigError
+from common.forecast.method import Method
 from common.model.demand_gru import save_model
 from common.plan.schema import Plan
 from common.privacy.accounting import epsilon_of
@@ -40,8 +41,6 @@ from simulation.method.method import (
     training_of,
 )
 from simulation.method.routing import (
-    PERSONALISED,
-    ROUTED,
     prerequisites,
     rehearsed_model,
     rounds_of,
@@ -58,7 +57,7 @@ def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
     wanted = [
         Part(method, origin, seed + repetition)
         for origin in plan.evaluation.origins
-        for method in methods
+        for method in map(Method.parse, methods)
         for repetition in range(plan.evaluation.seeds if epsilon_of_method(method, plan) is not None else 1)
     ]
     in_order = [step for part in wanted for step in (*prerequisites(part, plan, seed), part)]
@@ -139,22 +138,22 @@ def run_part(
     """
     started, trial = time.monotonic(), stage.of(part)
     choices: dict[str, dict[str, float]] | None = None
-    if part.method in ROUTED:
+    if part.method.is_routed:
         routed = run_routed(part, trial, stage.rehearsal, folder, first_seed=first_seed)
         result, choices = Result(routed.forecast), routed.choices
-    elif part.method.endswith(PERSONALISED):
+    elif part.method.personalised:
         result = Result(run_personalised(part, trial, folder))
     else:
         result = _train(part, trial, folder, device=device, display=display, cluster=cluster)
     if not result.forecast.is_finite():
         raise ConfigError(
-            f"{part.method} diverged: it forecasts numbers that are not finite; "
+            f"{part.method.name} diverged: it forecasts numbers that are not finite; "
             "lower its learning rate in the plan, or leave it out with --only."
         )
     if result.model is not None:
         save_model(result.model.cpu(), folder.model_path(part))
     scores = {
-        "method": part.method,
+        "method": part.method.name,
         "origin": str(part.origin),
         "seed": part.seed,
         "stage": part.stage,

@@ -80,7 +80,7 @@ def run_localhost_federation(
     return {
         "seconds": round(time.monotonic() - began, 1),
         "launch": status["launches"][0],
-        "model": status["models"][0],
+        "model": status["models"][-1],
         "forecasts": {merchant: str(path) for merchant, path in forecasts.items()},
         "proofs": proofs,
         "ledgers": spent,
@@ -103,7 +103,8 @@ def watch_rounds(network: Processes, merchants: Sequence[str], console: Console,
             launch = status["launches"][0]
             of = f"{launch['state']}, round {launch['round']} of {launch['num_rounds']}"
             display.show(launch["round"] / launch["num_rounds"], of)
-            received = status["models"][0]["received_by"] if status["models"] else {}
+            ended = launch["state"] == "finished"  # a run that rehearses has released a model before
+            received = status["models"][-1]["received_by"] if ended else {}
             return status if {member_name(merchant) for merchant in merchants} <= set(received) else None
 
         return await_it(look, seconds=seconds, what=f"The rounds did not end; see {network.coordinator / 'logs'}")

@@ -1,37 +1,27 @@
-"""Every method of the comparison, by name: from one origin to one forecast.
+"""Run a method of the comparison (`common.forecast.method`): from one origin to one forecast.
 
-seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
-anchor                                          the untrained model: what the network corrects
-warm                                            the public model, trained on invented demand only
-auto_ets, croston                               classic forecasts of single series (needs the extra `bench`)
-lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place (`bench`)
-logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
-gru_local, gru_pooled                           the demand model alone, or with all data in one place
-federated                                       all merchants together, without noise
-federated_eps<number>                           the same at that epsilon per entity
-federated…_personalised                         that model, fitted to each merchant's own data; see `routing`
-routed, routed_own                              each merchant by the average of what served its last horizon well
+What a merchant can do alone is `client.forecast.own`'s, the same code that serves a merchant; where it must not see
+another merchant's entities, it is run once per merchant. What pools everyone's data, and the federations, are here.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from client.forecast.classic import forecast_auto_ets, forecast_croston
+from client.forecast.alone import train_alone
 from client.forecast.logistic import forecast_logistic
-from client.forecast.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from client.forecast.own import find_obstacle, forecast_own
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError
+from common.forecast.method import NAMES, ROUTED, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU, freeze, get_vector
-from common.model.warm.start import start_model, start_training
+from common.model.warm.start import start_training
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
 from common.privacy.clipping_rule import clipping_rule
@@ -40,33 +30,12 @@ from server.round.optimizer import ServerState
 from simulation.engine.batch import federate
 from simulation.engine.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine.seeded_noise import SeededNoise
-from simulation.method.alone import train_alone
 from simulation.method.logistic import forecast_logistic_local
-from simulation.method.routing import PERSONALISED, ROUTED, candidates_of, federation_of
+from simulation.method.routing import candidates_of, federation_of
 from simulation.method.trees import forecast_boosted_local, forecast_boosted_pooled
 from simulation.origin.origin import Trial
 
-POINT_METHODS = {
-    "seasonal_naive": forecast_seasonal_naive,
-    "moving_average": forecast_moving_average,
-    "weekday_mean": forecast_weekday_mean,
-}
-LOGISTIC_METHODS = {"logistic_local": forecast_logistic_local, "logistic_pooled": forecast_logistic}
-CLASSIC_METHODS = {"auto_ets": forecast_auto_ets, "croston": forecast_croston}
-BOOSTED_METHODS = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast_boosted_pooled}
-LIBRARY_OF = dict.fromkeys(CLASSIC_METHODS, "statsforecast") | dict.fromkeys(BOOSTED_METHODS, "lightgbm")
-PRIVATE = re.compile(r"federated_eps(\d+(?:\.\d+)?)")
-NAMES = (
-    *POINT_METHODS,
-    "anchor",
-    "warm",
-    *LOGISTIC_METHODS,
-    *CLASSIC_METHODS,
-    *BOOSTED_METHODS,
-    "gru_local",
-    "gru_pooled",
-    "federated",
-)
+BOOSTED = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast_boosted_pooled}
 
 
 @dataclass(frozen=True)
@@ -116,47 +85,37 @@ def check_methods(names: tuple[str, ...], plan: Plan) -> None:
     ConfigError
         For the first such name.
     """
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"The method {name} is named twice; name it once.")
-        _check_method(name, plan)
-        if name in ROUTED:
-            for candidate in candidates_of(name, plan):
+    methods = [Method.parse(name) for name in names]
+    for method in methods:
+        if methods.count(method) > 1:
+            raise ConfigError(f"The method {method.name} is named twice; name it once.")
+        _check_method(method, plan)
+        if method.is_routed:
+            for candidate in candidates_of(method, plan):
                 _check_method(candidate, plan)
 
 
-def _check_method(name: str, plan: Plan) -> None:
-    federation = federation_of(name, plan)
-    known = federation == "federated" or name in {*NAMES, *ROUTED} or PRIVATE.fullmatch(federation or "")
-    if not known:
+def _check_method(method: Method, plan: Plan) -> None:
+    if not method.is_known:
         raise ConfigError(
-            f"There is no method {name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
-            f"and each federated one with {PERSONALISED} behind it."
+            f"There is no method {method.name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
+            "and each federated one with _personalised behind it."
         )
-    if name in LOGISTIC_METHODS and plan.evaluation.task != "purchase":
-        raise ConfigError(f'{name} forecasts purchases; set evaluation.task = "purchase" or leave it out.')
-    if name in LIBRARY_OF and importlib.util.find_spec(LIBRARY_OF[name]) is None:
-        raise ConfigError(
-            f"{name} needs {LIBRARY_OF[name]}, which is not installed: "
-            "pip install 'hansa[bench]', or leave it out with --only."
-        )
-    mechanism_of(name, plan, min(plan.privacy.size_classes))
+    obstacle = find_obstacle(method, plan)
+    if obstacle:
+        raise ConfigError(f"{method.name} {obstacle}, or leave it out with --only.")
+    mechanism_of(method, plan, min(plan.privacy.size_classes))
 
 
-def epsilon_in(name: str) -> float | None:
-    """Epsilon of a private method; None for every other."""
-    match = PRIVATE.fullmatch(name)
-    return float(match.group(1)) if match else None
-
-
-def epsilon_of_method(name: str, plan: Plan) -> float | None:
+def epsilon_of_method(method: Method, plan: Plan) -> float | None:
     """Epsilon of the federation that a method rests on; None where that is not private, or none."""
-    return epsilon_in(federation_of(name, plan) or "")
+    federation = federation_of(method, plan)
+    return None if federation is None else federation.epsilon
 
 
-def training_of(name: str, plan: Plan) -> TrainingPlan:
+def training_of(method: Method, plan: Plan) -> TrainingPlan:
     """Give rounds and learning rate of a federated method."""
-    return plan.federation.training if epsilon_in(name) is None else plan.privacy.training
+    return plan.privacy.training if method.is_private else plan.federation.training
 
 
 def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
@@ -164,9 +123,9 @@ def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
     return plan.privacy.delta or delta_for(largest_size_class)
 
 
-def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
+def mechanism_of(method: Method, plan: Plan, largest_size_class: int) -> Mechanism:
     """Make what runs, and is accounted, for a federated method."""
-    epsilon = epsilon_of_method(name, plan)
+    epsilon = epsilon_of_method(method, plan)
     if epsilon is None:
         return Mechanism(None, 0.0)
     noise_multiplier = noise_multiplier_for(
@@ -176,14 +135,14 @@ def mechanism_of(name: str, plan: Plan, largest_size_class: int) -> Mechanism:
     )
     if noise_multiplier > LARGEST_NOISE_MULTIPLIER:
         raise ConfigError(
-            f"{name} needs a noise multiplier of {noise_multiplier:.0f}, more than {LARGEST_NOISE_MULTIPLIER:.0f}; "
-            "take a larger epsilon or fewer rounds."
+            f"{method.name} needs a noise multiplier of {noise_multiplier:.0f}, more than "
+            f"{LARGEST_NOISE_MULTIPLIER:.0f}; take a larger epsilon or fewer rounds."
         )
     return Mechanism(plan.privacy.clipping_norm, noise_multiplier, rule=clipping_rule(plan.privacy.clipping_rule))
 
 
 def run_method(
-    name: str,
+    method: Method,
     trial: Trial,
     *,
     seed: int,
@@ -196,28 +155,32 @@ def run_method(
 
     A federation runs on `cluster` where one is given, and only its `leg`; the noise is that of all of its rounds.
     """
-    plan = trial.plan
-    if name in POINT_METHODS:
-        return Result(POINT_METHODS[name](trial.panel, plan.model, trial.day))
-    if name in LOGISTIC_METHODS:
-        return Result(LOGISTIC_METHODS[name](trial.panel, plan.model, trial.day))
-    if name in CLASSIC_METHODS:
-        return Result(CLASSIC_METHODS[name](trial.panel, plan.model, trial.day, on_step=_tell_share(watch)))
-    if name in BOOSTED_METHODS:
-        return Result(BOOSTED_METHODS[name](trial, seed=seed, on_step=_tell_share(watch)))
-    if name == "gru_pooled":
-        return Result(_train_alone(trial, [np.arange(len(trial.panel.entities))], seed, device, watch.on_step))
-    if name == "gru_local":
-        rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
-        return Result(_train_alone(trial, rows_of, seed, device, watch.on_step))
-    if name in {"anchor", "warm"}:
-        model = start_model(plan.model, trial.series, seed=seed, warm=name == "warm")
-    else:
-        training = training_of(name, plan)
-        model = _start_federation(name, trial, seed) if leg.start is None else freeze(leg.start, training.trained)
-        training = training.model_copy(update={"num_rounds": leg.num_rounds or training.num_rounds})
-        _federate(name, model, trial, training, seed, device, watch, cluster)
+    if not method.is_federated:
+        return Result(_forecast_without_federation(method, trial, seed=seed, device=device, watch=watch))
+    training = training_of(method, trial.plan)
+    model = _start_federation(method, trial, seed) if leg.start is None else freeze(leg.start, training.trained)
+    training = training.model_copy(update={"num_rounds": leg.num_rounds or training.num_rounds})
+    _federate(method, model, trial, training, seed, device, watch, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
+
+
+def _forecast_without_federation(
+    method: Method, trial: Trial, *, seed: int, device: torch.device, watch: Watch
+) -> Forecast:
+    """Run once per merchant what learns across entities; what looks at one entity at a time runs over all of them."""
+    kind, plan = method.kind, trial.plan.model
+    if kind in BOOSTED:
+        return BOOSTED[kind](trial, seed=seed, on_step=_tell_share(watch))
+    if kind == "logistic_pooled":
+        return forecast_logistic(trial.panel, plan, trial.day)
+    if kind == "logistic_local":
+        return forecast_logistic_local(trial.panel, plan, trial.day)
+    if kind == "gru_pooled":
+        return _train_alone(trial, [np.arange(len(trial.panel.entities))], seed, device, watch.on_step)
+    if kind == "gru_local":
+        rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
+        return _train_alone(trial, rows_of, seed, device, watch.on_step)
+    return forecast_own(method, trial.view, seed=seed, device=device, on_step=_tell_share(watch))
 
 
 def _tell_share(watch: Watch) -> Callable[[float], None]:
@@ -225,17 +188,17 @@ def _tell_share(watch: Watch) -> Callable[[float], None]:
     return lambda share: watch.on_step(share, float("nan"))
 
 
-def count_parameters(name: str, trial: Trial) -> int:
+def count_parameters(method: Method, trial: Trial) -> int:
     """Parameters that a federated method trains."""
-    return len(get_vector(_start_federation(name, trial, 0)))
+    return len(get_vector(_start_federation(method, trial, 0)))
 
 
-def _start_federation(name: str, trial: Trial, seed: int) -> DemandGRU:
-    return start_training(trial.plan, trial.series, seed=seed, private=epsilon_in(name) is not None)
+def _start_federation(method: Method, trial: Trial, seed: int) -> DemandGRU:
+    return start_training(trial.plan, trial.series, seed=seed, private=method.is_private)
 
 
 def _federate(
-    name: str,
+    method: Method,
     model: DemandGRU,
     trial: Trial,
     training: TrainingPlan,
@@ -244,7 +207,7 @@ def _federate(
     watch: Watch,
     cluster: Cluster | None,
 ) -> None:
-    mechanism = mechanism_of(name, trial.plan, max(trial.cohort.size_classes))
+    mechanism = mechanism_of(method, trial.plan, max(trial.cohort.size_classes))
     if cluster is not None:
         federate_on_cluster(
             model,

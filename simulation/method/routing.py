@@ -11,8 +11,8 @@ One federation serves them all, in two goes:
 - `…_personalised` fits the served model to the merchant's own days up to the origin. How far it may move was chosen by
   moving the rehearsed one, on the rehearsal days.
 - `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went
-  (`client.forecast.combination`), each fitted again up to the origin. `routed_own` averages among the candidates that
-  need no federation: what the merchant could do alone.
+  (`client.forecast.routing`, which serves a merchant too), each fitted again up to the origin. `routed_own` averages
+  among the candidates that need no federation: what the merchant could do alone.
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
@@ -21,49 +21,36 @@ so there the rehearsal runs all rounds, and what serves is the whole federation 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from client.forecast.combination import average, weigh_methods
 from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
+from client.forecast.routing import Candidate, Routed, route
 from common.errors import ConfigError
-from common.forecast.entity_loss import COMPARED, entity_losses
+from common.forecast.method import Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU, load_model
 from common.model.warm.start import start_model
+from common.plan.leg import count_served_rounds
 from common.plan.schema import Plan, TrainingPlan
 from simulation.experiment.folder import Part, RunFolder
 from simulation.origin.origin import Trial
 
-PERSONALISED = "_personalised"
-ROUTED = ("routed", "routed_own")
-SERVED_SHARE = 3  # one in so many rounds comes after the rehearsal
-
 
 @dataclass(frozen=True)
-class Routed:
+class RoutedMerchants:
     """A forecast, and the weight of each candidate in what serves each merchant."""
 
     forecast: Forecast
     choices: dict[str, dict[str, float]]
 
 
-def is_federated(name: str) -> bool:
-    """Whether a method rests on a federation, by its name."""
-    return name.startswith("federated")
-
-
-def is_private(name: str) -> bool:
-    """Whether the federation that a method rests on has a price, by its name."""
-    return name.startswith("federated_eps")
-
-
-def federation_of(name: str, plan: Plan) -> str | None:
+def federation_of(method: Method, plan: Plan) -> Method | None:
     """Name the federation that a method rests on; None for what a merchant does alone.
 
     Raises
@@ -71,21 +58,22 @@ def federation_of(name: str, plan: Plan) -> str | None:
     ConfigError
         The candidates of `routed` rest on more than one federation.
     """
-    if is_federated(name):
-        return name.removesuffix(PERSONALISED)
-    if name != "routed":
+    if method.is_federated:
+        return method.federation
+    if method.kind != "routed":
         return None
-    federations = {candidate.removesuffix(PERSONALISED) for candidate in plan.evaluation.candidates}
-    federations = {name for name in federations if is_federated(name)}
+    candidates = map(Method.parse, plan.evaluation.candidates)
+    federations = {candidate.federation for candidate in candidates if candidate.is_federated}
     if len(federations) > 1:
+        names = sorted(federation.name for federation in federations)
         raise ConfigError(
-            f"evaluation.candidates rest on {len(federations)} federations ({', '.join(sorted(federations))}); "
+            f"evaluation.candidates rest on {len(names)} federations ({', '.join(names)}); "
             "a merchant pays for one: keep one."
         )
     return next(iter(federations), None)
 
 
-def candidates_of(name: str, plan: Plan) -> tuple[str, ...]:
+def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
     """List what a routed method chooses from.
 
     Raises
@@ -93,22 +81,22 @@ def candidates_of(name: str, plan: Plan) -> tuple[str, ...]:
     ConfigError
         There is none.
     """
-    candidates = plan.evaluation.candidates
-    if name == "routed_own":
-        candidates = tuple(candidate for candidate in candidates if not is_federated(candidate))
+    candidates = tuple(map(Method.parse, plan.evaluation.candidates))
+    if method.kind == "routed_own":
+        candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
     if not candidates:
-        raise ConfigError(f"{name} has nothing to choose from; list methods in evaluation.candidates.")
+        raise ConfigError(f"{method.name} has nothing to choose from; list methods in evaluation.candidates.")
     return candidates
 
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     """List the parts that a part reads, each after those that it reads itself."""
     read: list[Part] = []
-    if part.method in ROUTED:
+    if part.method.is_routed:
         for candidate in candidates_of(part.method, plan):
             read += _readings(candidate, part, first_seed).values()
-    elif part.stage == "served" or part.method.endswith(PERSONALISED):
-        rehearsal = replace(part, method=part.method.removesuffix(PERSONALISED), stage="rehearsal")
+    elif part.stage == "served" or part.method.personalised:
+        rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
         read.append(rehearsal)
         if part.stage == "whole":
             read.append(_serving(rehearsal))
@@ -117,13 +105,13 @@ def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
 
 def _serving(rehearsal: Part) -> Part:
     """Name the federation that serves after a rehearsal: its second leg where rounds have a price."""
-    return replace(rehearsal, stage="served" if is_private(rehearsal.method) else "whole")
+    return replace(rehearsal, stage="served" if rehearsal.method.is_private else "whole")
 
 
-def _readings(candidate: str, part: Part, first_seed: int) -> dict[str, Part]:
+def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]:
     """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
-    rehearsal = Part(candidate, part.origin, part.seed if is_federated(candidate) else first_seed, "rehearsal")
-    released = is_federated(candidate) and not candidate.endswith(PERSONALISED)
+    rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
+    released = candidate.is_federated and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
 
 
@@ -135,11 +123,11 @@ def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
     ConfigError
         A single round cannot be shared between two legs.
     """
-    served = max(training.num_rounds // SERVED_SHARE, 1) if is_private(part.method) else 0
+    served = count_served_rounds(training.num_rounds) if part.method.is_private else 0
     if part.stage != "whole" and served == training.num_rounds:
         raise ConfigError(
-            f"{part.method} has one round, and what is personalised or routed needs two: one before the last horizon "
-            "and one after it; raise privacy.training.num_rounds."
+            f"{part.method.name} has one round, and what is personalised or routed needs two: one before the last "
+            "horizon and one after it; raise privacy.training.num_rounds."
         )
     if part.stage == "rehearsal":
         return 0, training.num_rounds - served
@@ -166,31 +154,41 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
 
 
-def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> Routed:
+def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:
     """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
-    candidates = candidates_of(part.method, trial.plan)
-    outcome, metric = rehearsal.outcome, COMPARED[trial.plan.evaluation.task][0]
-    losses, forecasts = {}, {}
-    for candidate in candidates:
-        read = _readings(candidate, part, first_seed)
-        rehearsed = folder.read_forecast(read["rehearsal"], len(rehearsal.panel.entities))
-        losses[candidate] = entity_losses(rehearsed, outcome.actual, outcome.counted, metric=metric)
-        forecasts[candidate] = folder.read_forecast(read["forecast"], len(trial.panel.entities))
-    counted = np.flatnonzero(outcome.counted.any(axis=1))
-    choices, rows_of, served = {}, [], []
-    for merchant in trial.merchants:
-        compared, rows = np.intersect1d(rehearsal.rows_of(merchant), counted), trial.rows_of(merchant)
-        choices[merchant] = weigh_methods({name: losses[name][compared] for name in candidates})
-        rows_of.append(rows)
-        own, weights = [forecasts[name].select(rows) for name in candidates], list(choices[merchant].values())
-        served.append(average(own, weights, counts=trial.plan.model.likelihood != "log_normal"))
-    return Routed(Forecast.concatenate(served).select(np.argsort(np.concatenate(rows_of))), choices)
+    read = {
+        candidate.name: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)
+    }
+    everyone = {
+        name: Candidate(
+            folder.read_forecast(parts["rehearsal"], len(rehearsal.panel.entities)),
+            folder.read_forecast(parts["forecast"], len(trial.panel.entities)),
+        )
+        for name, parts in read.items()
+    }
+    served = {merchant: _route(everyone, trial, rehearsal, merchant) for merchant in trial.merchants}
+    rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
+    forecasts = [routed.forecast for routed in served.values()]
+    return RoutedMerchants(
+        Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of))),
+        {merchant: routed.weights for merchant, routed in served.items()},
+    )
+
+
+def _route(everyone: Mapping[str, Candidate], trial: Trial, rehearsal: Trial, merchant: str) -> Routed:
+    """Serve one merchant, from its own entities' rehearsals alone."""
+    rehearsed, rows = rehearsal.rows_of(merchant), trial.rows_of(merchant)
+    own = {
+        name: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
+        for name, candidate in everyone.items()
+    }
+    return route(own, rehearsal.outcome.select(rehearsed), trial.plan)
 
 
 def _released_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
     """Read what the federation behind a part released at one stage."""
     model = start_model(trial.plan.model, trial.series, seed=0, warm=False)
-    load_model(model, folder.model_path(replace(part, method=part.method.removesuffix(PERSONALISED))))
+    load_model(model, folder.model_path(replace(part, method=part.method.federation)))
     return model
 
 

@@ -12,12 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from joblib import Parallel, delayed
 
-from client.forecast.trees.demand import forecast_boosted_demand
-from client.forecast.trees.example import NUM_ROWS, OWN_ROWS
-from client.forecast.trees.purchase import forecast_boosted_purchases
-from common.data.panel import Panel
+from client.forecast.trees.boosted import forecast_boosted
+from client.forecast.trees.example import NUM_ROWS
 from common.forecast.metric import Forecast
-from common.plan.schema import Plan
 from simulation.origin.origin import Trial
 
 NOT_WORTH_WORKERS = 20_000  # days of all entities; starting a worker takes seconds, and purchases take less in all
@@ -28,7 +25,9 @@ OnStep = Callable[[float], None]
 def forecast_boosted_pooled(trial: Trial, *, seed: int, on_step: OnStep = lambda share: None) -> Forecast:
     """Fit over the entities of all merchants in one place: what a lake of everyone's data would give."""
     threads = os.cpu_count() or 1
-    return _forecast(trial.panel, trial.plan, trial.day, seed, num_rows=NUM_ROWS, num_threads=threads, on_step=on_step)
+    return forecast_boosted(
+        trial.panel, trial.plan, trial.day, seed=seed, num_rows=NUM_ROWS, num_threads=threads, on_step=on_step
+    )
 
 
 def forecast_boosted_local(trial: Trial, *, seed: int, on_step: OnStep = lambda share: None) -> Forecast:
@@ -38,28 +37,9 @@ def forecast_boosted_local(trial: Trial, *, seed: int, on_step: OnStep = lambda 
     workers = Parallel(  # no memory maps: torch warns of arrays that cannot be written
         os.cpu_count() if worth else 1, return_as="generator", max_nbytes=None
     )
-    one = delayed(_forecast)
+    one = delayed(forecast_boosted)
     forecasts: list[Forecast] = []
-    for forecast in workers(
-        one(trial.panel.select(rows), trial.plan, trial.day, seed, num_rows=OWN_ROWS, num_threads=1) for rows in rows_of
-    ):
+    for forecast in workers(one(trial.panel.select(rows), trial.plan, trial.day, seed=seed) for rows in rows_of):
         forecasts.append(forecast)
         on_step(len(forecasts) / len(rows_of))
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
-
-
-def _forecast(
-    panel: Panel,
-    plan: Plan,
-    day: int,
-    seed: int,
-    *,
-    num_rows: int,
-    num_threads: int,
-    on_step: OnStep = lambda share: None,
-) -> Forecast:
-    if plan.evaluation.task == "purchase":
-        return forecast_boosted_purchases(panel, plan.model, day, seed=seed, num_threads=num_threads)
-    return forecast_boosted_demand(
-        panel, plan.model, day, seed=seed, num_rows=num_rows, num_threads=num_threads, on_step=on_step
-    )

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int
 
 from client.data.rows import Reading, read, read_frame, read_rows, require_whole
+from client.forecast.view import View
 from common.data.panel import Panel, find_active
 from common.errors import DataError
 from common.forecast.metric import Outcome, observe
@@ -44,6 +45,11 @@ class Trial:
     series: Series
     cohort: Cohort
     outcome: Outcome
+
+    @property
+    def view(self) -> View:
+        """Give what everyone's entities together show before the horizon."""
+        return View(self.plan, self.panel, self.day, self.series)
 
     @property
     def merchants(self) -> tuple[str, ...]:
@@ -131,21 +137,20 @@ def rehearse(trial: Trial) -> Trial:
     DataError
         No entity takes part that early.
     """
-    day = trial.day - trial.plan.model.horizon_days
-    present = trial.panel.select(find_active(trial.panel, trial.plan.data, max(day, 0)))
-    if day < trial.plan.model.step_days or len(present.entities) == 0:
+    earlier = trial.view.rehearsal()
+    if earlier is None:
         raise DataError(
             f"There is nothing to choose a method on: no {trial.plan.data.entity} takes part one horizon "
             f"before the origin {trial.origin}; choose a later origin, or leave out what is routed or personalised."
         )
     return Trial(
         plan=trial.plan,
-        origin=trial.origin - timedelta(days=trial.plan.model.horizon_days),
-        day=day,
-        panel=present,
-        series=build_series(present, trial.plan.model, day),
-        cohort=declare_cohort(present, trial.plan),
-        outcome=observe(present, trial.plan.model, day),
+        origin=earlier.origin,
+        day=earlier.day,
+        panel=earlier.panel,
+        series=earlier.series,
+        cohort=declare_cohort(earlier.panel, trial.plan),
+        outcome=observe(earlier.panel, trial.plan.model, earlier.day),
     )
 
 

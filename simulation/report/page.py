@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from common.forecast.method import Method
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
-from simulation.evaluation.verdict import choose_federated, is_own
-from simulation.method.method import PRIVATE
+from simulation.evaluation.verdict import choose_federated
 from simulation.report import chart, wording
 from simulation.report.calibration import Point, demand_points, purchase_points
 from simulation.report.example import choose_examples, choose_odds
@@ -105,7 +105,9 @@ def _shown_methods(evidence: Results) -> list[str]:
 
 def _global_models(evidence: Results) -> dict[str, Any]:
     """Give what is stated of each private model; one that is personalised afterwards spends nothing of its own."""
-    return {name: stated for name, stated in evidence.summary["privacy"].items() if PRIVATE.fullmatch(name)}
+    stated = evidence.summary["privacy"]
+    methods = {name: Method.parse(name) for name in stated}
+    return {name: stated[name] for name, method in methods.items() if method.is_private and not method.personalised}
 
 
 def _epsilons(evidence: Results) -> Picture | None:
@@ -117,7 +119,7 @@ def _epsilons(evidence: Results) -> Picture | None:
         if scores[name][headline] is not None
     ]
     known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
-    own = {name: value for name, value in known.items() if is_own(name)}
+    own = {name: value for name, value in known.items() if Method.parse(name).is_own}
     best = min(own, key=lambda name: own[name], default=None)
     references = {
         name: value

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.forecast.method import Method
 from common.plan.schema import Plan
-from simulation.evaluation.verdict import federated_epsilon
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     method = found["method"]
     if method == "routed":
         return "merchants who could also draw on the federation's forecasts"
-    if not method.startswith("federated"):
+    named = Method.parse(method)
+    if not named.is_federated:
         return method
-    epsilon = federated_epsilon(method)
-    privacy = "without noise" if math.isinf(epsilon) else f"at epsilon {epsilon:g} per {plan.privacy.unit}"
-    return f"the federation {privacy}" + (", personalised," if method.endswith("_personalised") else "")
+    privacy = "without noise" if named.epsilon is None else f"at epsilon {named.epsilon:g} per {plan.privacy.unit}"
+    return f"the federation {privacy}" + (", personalised," if named.personalised else "")
 
 
 def _against(found: Mapping[str, Any]) -> str:

@@ -1,76 +1,22 @@
 """A merchant whose demand doubles on the origin: whoever foresaw it must win, by as much as can be worked out."""
 
 import json
-import math
-import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from client.cli import main
-from client.daemon.store import Model, Store
-from client.folder import MerchantFolder
-from client.forecast.backtest import FEDERATED, _forecast_alone, _forecast_together, prove
+from client.forecast.backtest import choose_methods, prove
+from client.forecast.candidate import forecast_by, serve
 from client.forecast.prediction import set_up
 from common.errors import ConfigError, DataError
-from common.message import release
-from common.message.record import hash_vector
-from common.message.release import Release, ReleaseNote
-from common.message.signature import public_bytes, sign
-from common.model.demand_gru import get_vector
-from common.model.features import build_series
-from common.model.warm.start import start_without_data
-from common.plan.schema import Plan
+from common.forecast.method import Method
 
 CPU = torch.device("cpu")
-ORIGIN = date(2024, 3, 1)
+ORIGIN = date(2024, 3, 1)  # as in conftest.py
+FEDERATED = "federated", "personalised"
 CUSTOMERS = 12
-
-
-@pytest.fixture
-def make_model() -> Callable[..., Model]:
-    """Make a released model that multiplies the anchor's mean."""
-
-    def make(plan: Plan, factor: float = 1.0) -> Model:
-        network = start_without_data(plan, private=True)
-        network.output.bias.data[0] = math.log(factor)
-        parameters = get_vector(network)
-        note = ReleaseNote(
-            plan=plan,
-            private=True,
-            round_number=4,
-            model_hash=hash_vector(parameters),
-            num_parameters=len(parameters),
-            released_at=datetime.now(UTC),
-            members=(),
-            software="test",
-        )
-        return Model(note, parameters)
-
-    return make
-
-
-@pytest.fixture
-def write_rows(tmp_path: Path) -> Callable[..., Path]:
-    """Write visits of a dozen customers, three a day, and `factor` times as many from the origin on."""
-
-    def write(*, factor: int = 2, until: date = date(2024, 3, 31)) -> Path:
-        generator = np.random.default_rng(0)
-        rows = []
-        for day in pd.date_range("2024-01-01", until):
-            mean = 3 * (factor if day.date() >= ORIGIN else 1)
-            for customer in range(CUSTOMERS):
-                rows += [(f"c{customer}", str(day.date()))] * int(generator.poisson(mean))
-        pd.DataFrame(rows, columns=["customer", "time"]).to_csv(tmp_path / "rows.csv", index=False)
-        return tmp_path
-
-    return write
 
 
 def test_a_model_that_foresaw_a_turn_is_better_and_one_that_did_not_is_the_anchor(make_plan, make_model, write_rows):
@@ -98,16 +44,19 @@ PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial
 
 
 @pytest.mark.parametrize("sections", [{}, {"model": {"likelihood": "log_normal"}}, PURCHASES])
-@pytest.mark.parametrize("forecast_all", [_forecast_alone, _forecast_together])
-def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, forecast_all, sections):
+@pytest.mark.parametrize("origin", [ORIGIN, ORIGIN + timedelta(days=4)])
+def test_no_forecast_sees_the_days_that_it_is_judged_by(make_plan, make_model, write_rows, sections, origin):
     model = make_model(make_plan(**sections), 2.0)
-    scenes = [set_up(model, write_rows(factor=factor), ORIGIN) for factor in (1, 5)]
-    series = [build_series(scene.panel, scene.plan.model, scene.day) for scene in scenes]
-    one, other = (forecast_all(scene, seen, CPU) for scene, seen in zip(scenes, series, strict=True))
-    assert set(one) == set(other)
-    for name in one:
+    both = [set_up(model, write_rows(factor=factor, turn=origin), origin) for factor in (1, 5)]
+    methods, _ = choose_methods(both[0].view.plan)
+    made = [
+        [forecast_by(method, context.view, context.models, device=CPU) for method in methods]
+        + [serve(Method("routed"), context.view, context.models, device=CPU).forecast]
+        for context in both
+    ]
+    for one, other in zip(*made, strict=True):
         for part in ("mean", "median", "quantiles", "probability"):
-            np.testing.assert_array_equal(getattr(one[name], part), getattr(other[name], part))
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
 
 
 def test_purchases_are_held_against_a_regression_by_log_loss(make_plan, make_model, write_rows):
@@ -143,27 +92,9 @@ def test_closed_days_at_the_end_are_not_missing(make_plan, make_model, write_row
 
 
 @pytest.fixture
-def hansa_prove(tmp_path, write_rows, make_plan, make_model, monkeypatch, capsys):
-    """Run the command in the folder of a merchant that holds a signed model; give its code and what it said."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-    write_rows()
-    home = MerchantFolder(tmp_path)
-    welcome = {"federation": "test", "name": "north", "address": "127.0.0.1:1", "authority": "", "certificate": ""}
-    welcome["coordinator"] = public_bytes(key).hex()
-    home.federation.write_text(json.dumps({"welcome": welcome, "size_class": 32}))
-    model = make_model(make_plan(), 2.0)
-    signed = sign(model.note.to_bytes(), key, purpose=release.PURPOSE)
-    Store(home.plans, home.models, public_bytes(key)).keep_model(Release(signed, model.parameters), model.note)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["hansa-client", "prove", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out + told.err
-
-    return run
+def hansa_prove(hansa):
+    """Run the command where a merchant holds a model; give its code and what it said."""
+    return lambda *words: hansa("prove", *words)
 
 
 def test_the_command_tells_every_method_and_what_it_means(hansa_prove):

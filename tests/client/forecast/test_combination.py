@@ -33,6 +33,41 @@ def test_weights_fall_as_a_power_of_the_excess_beyond_one_standard_error():
     assert not is_close(best + 0.0101 + noise, best)
 
 
+# Of six entities one carries the whole difference, so its plain standard error is as large as its mean.
+@pytest.mark.parametrize("num_entities", [3, 6, 100])
+def test_a_method_that_fails_on_one_entity_has_less_say_the_further_it_fails(num_entities):
+    sane, shares = np.ones(num_entities), []
+    for far in (0.0, 0.1, 1.0, 10.0, 1e3, 1e6):
+        wild = sane + np.eye(num_entities)[0] * far
+        weights = weigh_methods({"wild": wild, "sane": sane})
+        assert sum(weights.values()) == pytest.approx(1.0)
+        shares.append(weights["wild"])
+    assert shares[0] == 0.5
+    assert shares == sorted(shares, reverse=True)
+    assert len(set(shares)) == len(shares)
+    assert shares[-2] < 1e-6
+
+
+def test_of_two_entities_one_may_be_bad_luck_up_to_half_of_the_loss():
+    sane = np.ones(2)
+    weights = [
+        weigh_methods({"wild": sane + np.array([far, 0.0]), "sane": sane})["wild"] for far in (1.0, 1.1, 10, 1e6)
+    ]
+    assert weights[0] == 0.5
+    assert weights == sorted(weights, reverse=True)
+    assert weights[1] == pytest.approx(1.05**-30 / (1 + 1.05**-30))
+    assert weights[2] < 1e-6
+
+
+def test_a_failure_on_one_entity_counts_whatever_the_others_say():
+    usual = np.array([1.0, 1.3, 0.7, 1.1, 0.9, 1.2, 0.8, 1.0])
+    other = usual + 0.1 * np.array([1, -1, 1, -1, 1, -1, 1, -1])
+    assert weigh_methods({"other": other, "usual": usual})["other"] == 0.5
+    shares = [weigh_methods({"other": other + np.eye(8)[3] * far, "usual": usual})["other"] for far in (1, 10, 1e3)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] < 1e-6
+
+
 def test_without_any_loss_all_that_have_none_serve_together():
     weights = weigh_methods({"one": np.zeros(3), "two": np.zeros(3), "wrong": np.ones(3)})
     assert weights == pytest.approx({"one": 0.5, "two": 0.5, "wrong": 0.0})

@@ -20,11 +20,11 @@ def test_a_record_holds_every_number_of_the_forecasts(finished_run, base, method
         same = rows[(rows["origin"] == pd.Timestamp(record.origin)) & (rows["seed"] == record.seed)]
         for row in same.itertuples():
             entity = np.flatnonzero((record.merchants == row.merchant) & (record.entities == row.entity)).item()
-            bucket = np.flatnonzero(record.day == np.datetime64(row.day)).item()
+            bucket = np.flatnonzero(record.day == np.datetime64(row.date)).item()
             assert record.actual[entity, bucket] == row.actual
             assert record.counted[entity, bucket] == row.open
-            assert record.forecast.median[entity, bucket] == row.median
-            assert record.forecast.probability[entity] == row.probability_any
+            assert record.forecast.median[entity, bucket] == row.q50
+            assert record.forecast.probability[entity] == row.probability
             if record.forecast.quantiles is not None:
                 assert record.forecast.quantiles[entity, bucket, 8] == row.q90
 

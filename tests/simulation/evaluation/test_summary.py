@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from common.forecast.method import Method
 from common.forecast.metric import Forecast
 from common.privacy.accounting import customer_mu, epsilon_of
 from simulation.evaluation.summary import (
@@ -186,7 +187,7 @@ def test_purchases_are_scored_by_the_probability_of_any(make_small_trial, orders
 
 
 def test_the_guarantee_adds_up_over_rounds_and_states_what_all_origins_would_cost(plan):
-    stated = describe_privacy("federated_eps2", plan, [32, 64])
+    stated = describe_privacy(Method("federated", 2.0), plan, [32, 64])
     assert stated["epsilon"] == pytest.approx(2, abs=1e-6)
     assert stated["mu"] == pytest.approx(math.sqrt(stated["num_rounds"]) / stated["noise_multiplier"])
     twice = epsilon_of(stated["mu"] * math.sqrt(2), stated["delta"])
@@ -195,8 +196,8 @@ def test_the_guarantee_adds_up_over_rounds_and_states_what_all_origins_would_cos
 
 
 def test_a_unit_that_is_no_customer_promises_customers_nothing(make_plan):
-    assert "customer_guarantee" not in describe_privacy("federated_eps2", make_plan(), [32])
-    stated = describe_privacy("federated_eps2", make_plan(privacy={"unit": "product"}), [32])
+    assert "customer_guarantee" not in describe_privacy(Method("federated", 2.0), make_plan(), [32])
+    stated = describe_privacy(Method("federated", 2.0), make_plan(privacy={"unit": "product"}), [32])
     assert stated["customer_guarantee"].startswith("none")
     touched = stated["epsilon_of_a_customer_by_units_touched"]
     assert touched == {str(k): epsilon_of(customer_mu(stated["mu"], k), stated["delta"]) for k in (1, 5)}
@@ -205,4 +206,4 @@ def test_a_unit_that_is_no_customer_promises_customers_nothing(make_plan):
 
 @pytest.mark.parametrize("method", ["anchor", "federated", "gru_local"])
 def test_a_method_without_noise_states_no_guarantee(plan, method):
-    assert describe_privacy(method, plan, [32]) is None
+    assert describe_privacy(Method.parse(method), plan, [32]) is None

@@ -1,6 +1,5 @@
 """The answer on runs whose truth is planted, and on real ones whose summary says the same."""
 
-import math
 from dataclasses import replace
 from datetime import date
 
@@ -9,10 +8,11 @@ import pandas as pd
 import pytest
 
 from common.errors import ConfigError
+from common.forecast.method import Method
 from common.forecast.metric import Forecast
 from simulation.evaluation.results import Results, read_evidence
 from simulation.evaluation.summary import score_part, summarise
-from simulation.evaluation.verdict import Pair, answer, choose_federated, choose_pair, federated_epsilon, is_own
+from simulation.evaluation.verdict import Pair, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, forecast_table
 from simulation.origin.origin import make_trial
 
@@ -35,7 +35,7 @@ def plant(make_plan, make_panel, tmp_path):
             ):
                 median = trial.outcome.actual + off[:, None]
                 forecast = Forecast(median, median, None, np.full(len(merchants), 0.5))
-                part = Part(method, origin, 0)
+                part = Part(Method.parse(method), origin, 0)
                 tables.append(forecast_table(part, forecast, trial))
                 scored = score_part(forecast, trial)
                 scores.append(
@@ -214,10 +214,3 @@ def test_the_federation_is_named_by_its_epsilon_and_personalised_first():
     assert choose_federated(["federated", "federated_eps8"]) == "federated_eps8"
     assert choose_federated(["federated"]) == "federated"
     assert choose_federated(["anchor"]) == ""
-    assert federated_epsilon("federated_eps0.5_personalised") == 0.5
-    assert federated_epsilon("federated_personalised") == math.inf
-
-
-def test_own_methods_are_those_in_which_nobody_else_had_a_part():
-    assert all(map(is_own, ("anchor", "gru_local", "logistic_local", "routed_own", "lightgbm_local")))
-    assert not any(map(is_own, ("routed", "federated", "federated_eps2_personalised", "gru_pooled")))

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from common.errors import ConfigError, DataError
+from common.forecast.method import Method
 from common.forecast.metric import QUANTILE_LEVELS, Forecast
 from simulation.experiment.folder import Part, RunFolder, forecast_table
 
-PART = Part("anchor", date(2024, 2, 6), 3)
+PART = Part(Method.parse("anchor"), date(2024, 2, 6), 3)
 
 
 @pytest.fixture
@@ -87,13 +88,13 @@ def test_a_part_is_finished_once_its_scores_are_written(folder, make_plan, point
 def test_forecasts_of_finished_parts_are_joined_in_order(folder, make_plan, points, trial):
     folder.open(make_plan(), seed=0, data="d", command="", resume=False)
     quantiles = np.repeat(points.mean[:, :, None], len(QUANTILE_LEVELS), axis=2)
-    other = Part("federated", PART.origin, 0)
+    other = Part(Method.parse("federated"), PART.origin, 0)
     folder.write_part(PART, {"method": "anchor"}, points, trial)
     folder.write_part(other, {"method": "federated"}, Forecast(points.mean, points.mean, quantiles, None), trial)
-    folder.join_forecasts([PART, Part("gru_local", PART.origin, 0), other])
+    folder.join_forecasts([PART, Part(Method.parse("gru_local"), PART.origin, 0), other])
     joined = pd.read_parquet(folder.path / "forecasts.parquet")
     assert joined["method"].tolist() == ["anchor"] * 12 + ["federated"] * 12
-    assert joined["q50"].isna().tolist() == [True] * 12 + [False] * 12
+    assert joined["q90"].isna().tolist() == [True] * 12 + [False] * 12
 
 
 def test_no_finished_part_makes_no_forecast_file(folder, make_plan):
@@ -107,9 +108,9 @@ def test_a_forecast_has_a_row_per_entity_and_bucket_named_by_the_buckets_first_d
     first = table.iloc[:4]
     assert first["entity"].tolist() == ["north-0", "north-0", "south-0", "south-0"]
     assert first["merchant"].tolist() == ["north", "north", "south", "south"]
-    assert first["day"].dt.strftime("%m-%d").tolist() == ["02-06", "02-08", "02-06", "02-08"]
+    assert first["date"].dt.strftime("%m-%d").tolist() == ["02-06", "02-08", "02-06", "02-08"]
     assert first["mean"].tolist() == [0, 1, 2, 3]
-    assert first["probability_any"].tolist() == pytest.approx([0, 0, 0.2, 0.2])
+    assert first["probability"].tolist() == pytest.approx([0, 0, 0.2, 0.2])
     assert first["actual"].tolist() == trial.outcome.actual[:2].ravel().tolist()
     assert set(table["method"]) == {"anchor"}
     assert set(table["seed"]) == {3}

@@ -5,10 +5,12 @@ from datetime import date
 import pytest
 from rich.console import Console
 
+from common.forecast.method import Method
 from simulation.experiment.folder import Part
 from simulation.experiment.progress_bar import ProgressBar
 
-FIRST, SECOND = Part("anchor", date(2024, 2, 6), 0), Part("federated_eps8", date(2024, 2, 6), 1)
+FIRST = Part(Method("anchor"), date(2024, 2, 6), 0)
+SECOND = Part(Method("federated", 8.0), date(2024, 2, 6), 1)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from common.forecast.method import Method
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
 from server.round.checkpoint import load_checkpoint
@@ -119,9 +120,9 @@ def test_forecasts_hold_one_row_per_method_entity_and_bucket(run, write_plan, ta
     run(write_plan(), "run")
     forecasts = pd.read_parquet(tables / "run/forecasts.parquet")
     assert forecasts.groupby("method").size().to_dict() == {"seasonal_naive": 24, "anchor": 24, "federated_eps8": 24}
-    assert not forecasts.duplicated(["method", "merchant", "entity", "day"]).any()
-    sold = sales.rename(columns={"date": "day", "product": "entity"}).astype({"day": "datetime64[ns]"})
-    both = forecasts.astype({"day": "datetime64[ns]"}).merge(sold, on=["day", "entity"])
+    assert not forecasts.duplicated(["method", "merchant", "entity", "date"]).any()
+    sold = sales.rename(columns={"product": "entity"}).astype({"date": "datetime64[ns]"})
+    both = forecasts.astype({"date": "datetime64[ns]"}).merge(sold, on=["date", "entity"])
     assert (both["actual"] == both["units"]).all()
     drawn = forecasts[forecasts["method"] != "seasonal_naive"]
     assert (drawn["q10"] <= drawn["q50"]).all()
@@ -132,12 +133,12 @@ def test_a_part_is_repeated_per_origin_and_only_private_ones_per_seed(make_plan)
     plan = make_plan(evaluation={"origins": [date(2024, 3, 1), date(2024, 2, 1)], "seeds": 2})
     first, second = plan.evaluation.origins
     assert plan_parts(plan, ("anchor", "federated_eps2"), 5) == [
-        Part("anchor", first, 5),
-        Part("federated_eps2", first, 5),
-        Part("federated_eps2", first, 6),
-        Part("anchor", second, 5),
-        Part("federated_eps2", second, 5),
-        Part("federated_eps2", second, 6),
+        Part(Method.parse("anchor"), first, 5),
+        Part(Method.parse("federated_eps2"), first, 5),
+        Part(Method.parse("federated_eps2"), first, 6),
+        Part(Method.parse("anchor"), second, 5),
+        Part(Method.parse("federated_eps2"), second, 5),
+        Part(Method.parse("federated_eps2"), second, 6),
     ]
 
 

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 import torch
 
+from client.forecast.alone import train_alone
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError
+from common.forecast.method import Method
 from common.plan.reading import read_plan
 from common.privacy.accounting import epsilon_of
-from simulation.method.alone import train_alone
 from simulation.method.method import (
     Watch,
     check_methods,
     count_parameters,
     delta_of_plan,
-    epsilon_in,
     mechanism_of,
     run_method,
     training_of,
@@ -34,7 +34,7 @@ def trial(make_small_trial, sales):
 
 
 def forecast_of(name, trial, *, seed=0, watch=None):
-    return run_method(name, trial, seed=seed, device=CPU, watch=watch or Watch()).forecast
+    return run_method(Method.parse(name), trial, seed=seed, device=CPU, watch=watch or Watch()).forecast
 
 
 def assert_same(first, second):
@@ -66,7 +66,7 @@ def test_every_plan_of_ours_names_methods_that_exist(path):
     ],
 )
 def test_epsilon_stands_in_the_name(name, epsilon):
-    assert epsilon_in(name) == epsilon
+    assert Method.parse(name).epsilon == epsilon
 
 
 @pytest.mark.parametrize("name", ["prophet", "federated_eps", "federated_eps<number>", "Anchor", ""])
@@ -84,18 +84,18 @@ def test_a_method_whose_library_is_missing_is_refused_with_the_way_to_install_it
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "lightgbm" else find_spec(name))
     check_methods(("anchor", "auto_ets"), make_plan())
-    with pytest.raises(ConfigError, match=r"lightgbm_pooled needs lightgbm.*pip install 'hansa\[bench\]'"):
+    with pytest.raises(ConfigError, match=r"lightgbm_pooled needs lightgbm.*pip install 'hansa\[forecast\]'"):
         check_methods(("lightgbm_pooled",), make_plan())
 
 
 # Guarantees
 
 
-@pytest.mark.parametrize("epsilon", [0.5, 1, 2, 8, 20])
+@pytest.mark.parametrize("epsilon", [0.5, 1.0, 2.0, 8.0, 20.0])
 @pytest.mark.parametrize(("size_class", "num_rounds"), [(32, 1), (32, 150), (65536, 150), (65536, 1000)])
 def test_the_mechanism_accounts_to_the_epsilon_of_the_name(make_plan, epsilon, size_class, num_rounds):
     plan = make_plan(privacy={"training": {"num_rounds": num_rounds}, "clipping_norm": 0.5})
-    mechanism = mechanism_of(f"federated_eps{epsilon}", plan, size_class)
+    mechanism = mechanism_of(Method("federated", epsilon), plan, size_class)
     spent = epsilon_of(math.sqrt(num_rounds * mechanism.mu_squared), delta_of_plan(plan, size_class))
     assert epsilon - 1e-6 <= spent <= epsilon
     assert mechanism.clipping_norm == 0.5
@@ -108,14 +108,14 @@ def test_delta_is_the_plans_or_follows_from_the_largest_size_class(make_plan):
 
 
 def test_a_method_without_epsilon_is_neither_clipped_nor_noised(make_plan):
-    mechanism = mechanism_of("federated", make_plan(), 32)
+    mechanism = mechanism_of(Method("federated"), make_plan(), 32)
     assert (mechanism.clipping_norm, mechanism.noise_std) == (None, 0.0)
 
 
 def test_private_methods_train_as_the_privacy_section_says(make_plan):
     plan = make_plan(privacy={"training": {"num_rounds": 7}}, federation={"training": {"num_rounds": 9}})
-    assert training_of("federated_eps2", plan).num_rounds == 7
-    assert training_of("federated", plan).num_rounds == 9
+    assert training_of(Method("federated", 2.0), plan).num_rounds == 7
+    assert training_of(Method("federated"), plan).num_rounds == 9
 
 
 # Forecasts
@@ -126,14 +126,16 @@ def test_the_anchor_is_the_untrained_model_whatever_the_seed(trial):
 
 
 def test_a_federated_model_is_the_one_that_made_the_forecast(trial):
-    result = run_method("federated_eps8", trial, seed=0, device=CPU, watch=Watch())
+    result = run_method(Method("federated", 8.0), trial, seed=0, device=CPU, watch=Watch())
     assert_same(result.forecast, forecast_demand(result.model, trial.series, device=CPU))
-    assert sum(parameter.numel() for parameter in result.model.parameters()) == count_parameters("federated", trial)
+    assert sum(parameter.numel() for parameter in result.model.parameters()) == count_parameters(
+        Method("federated"), trial
+    )
 
 
 def test_a_model_fitted_on_pooled_or_one_merchants_data_never_leaves(trial):
     for name in ("gru_local", "gru_pooled", "seasonal_naive"):
-        assert run_method(name, trial, seed=0, device=CPU, watch=Watch()).model is None
+        assert run_method(Method.parse(name), trial, seed=0, device=CPU, watch=Watch()).model is None
 
 
 @pytest.mark.parametrize("name", ["auto_ets", "croston", "lightgbm_local", "lightgbm_pooled"])

@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
+from client.forecast.candidate import ReleasedModels, serve
+from client.forecast.view import look
 from common.errors import ConfigError
+from common.forecast.method import Method
 from common.model.demand_gru import get_vector, load_model
 from common.model.warm.start import start_model
 from common.plan.reading import read_plan
@@ -57,9 +60,27 @@ def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finis
     assert any(weights["federated_eps8"] > 0.01 for weights in choices.values())
 
 
+@pytest.mark.parametrize("router", ["routed", "routed_own"])
+def test_a_merchant_by_itself_is_served_what_the_simulation_serves_it(finished, make_small_trial, sales, router):
+    trial, models = make_small_trial(sales, evaluation={"candidates": CANDIDATES}), []
+    for stage in ("served", "rehearsal"):
+        model = start_model(trial.plan.model, trial.series, seed=0, warm=False)
+        load_model(model, finished / "models" / f"federated_eps8-2024-02-06-0-{stage}.safetensors")
+        models.append(model)
+    rows = trial.rows_of("north")
+    view = look(trial.plan, trial.panel.select(rows), trial.day)
+    here = serve(Method(router), view, ReleasedModels(*models), device=torch.device("cpu"))
+    there = json.loads((finished / "parts" / f"{router}-2024-02-06-0.json").read_text())["choices"]["north"]
+    assert list(here.weights.values()) == pytest.approx(list(there.values()), rel=1e-4)
+    table = pd.read_parquet(finished / "parts" / f"{router}-2024-02-06-0.parquet")
+    table = table[table.merchant == "north"]
+    np.testing.assert_allclose(here.forecast.mean.ravel(), table["mean"], rtol=1e-4)
+    np.testing.assert_allclose(here.forecast.median.ravel(), table["q50"])
+
+
 def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0)
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0)
     training = plan.privacy.training.model_copy(update={"num_rounds": 8})
     assert rounds_of(replace(part, stage="rehearsal"), training) == (0, 6)
     assert rounds_of(replace(part, stage="served"), training) == (6, 2)
@@ -69,7 +90,7 @@ def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_f
 @pytest.mark.parametrize("num_rounds", [2, 3, 4, 60, 100])
 def test_both_legs_together_run_what_is_charged_and_no_more(plan_file, num_rounds):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0)
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0)
     training = plan.privacy.training.model_copy(update={"num_rounds": num_rounds})
     before, first = rounds_of(replace(part, stage="rehearsal"), training)
     start, second = rounds_of(replace(part, stage="served"), training)
@@ -79,20 +100,20 @@ def test_both_legs_together_run_what_is_charged_and_no_more(plan_file, num_round
 
 def test_one_round_cannot_be_shared_between_two_legs(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_eps8", plan.evaluation.origins[0], 0, "rehearsal")
+    part = Part(Method.parse("federated_eps8"), plan.evaluation.origins[0], 0, "rehearsal")
     with pytest.raises(ConfigError, match="has one round"):
         rounds_of(part, plan.privacy.training.model_copy(update={"num_rounds": 1}))
 
 
 def test_without_noise_the_rehearsal_runs_all_rounds_and_the_whole_federation_serves(plan_file):
     plan = read_plan(plan_file)
-    part = Part("federated_personalised", plan.evaluation.origins[0], 0)
-    assert [(read.method, read.stage) for read in prerequisites(part, plan, 0)] == [
+    part = Part(Method.parse("federated_personalised"), plan.evaluation.origins[0], 0)
+    assert [(read.method.name, read.stage) for read in prerequisites(part, plan, 0)] == [
         ("federated", "rehearsal"),
         ("federated", "whole"),
     ]
     training = plan.federation.training.model_copy(update={"num_rounds": 8})
-    assert rounds_of(replace(part, method="federated", stage="rehearsal"), training) == (0, 8)
+    assert rounds_of(replace(part, method=Method("federated"), stage="rehearsal"), training) == (0, 8)
 
 
 def test_what_serves_differs_from_its_rehearsal_by_its_own_rounds_alone(finished, plan_file, make_small_trial, sales):
@@ -124,7 +145,7 @@ def test_a_rehearsal_ends_where_the_origin_begins_and_keeps_the_merchants(make_s
 
 def test_every_part_stands_behind_what_it_reads(plan_file):
     plan = read_plan(plan_file)
-    routed = Part("routed", plan.evaluation.origins[0], 1)
+    routed = Part(Method.parse("routed"), plan.evaluation.origins[0], 1)
     needed = prerequisites(routed, plan, 0)
     names = [part.name for part in needed]
     assert names.index("federated_eps8-2024-02-06-1-rehearsal") < names.index(
@@ -139,7 +160,7 @@ def test_every_part_stands_behind_what_it_reads(plan_file):
 def test_two_federations_among_the_candidates_are_refused(make_plan):
     plan = make_plan(evaluation={"candidates": ["federated", "federated_eps2_personalised"]})
     with pytest.raises(ConfigError, match="rest on 2 federations"):
-        federation_of("routed", plan)
+        federation_of(Method("routed"), plan)
 
 
 def test_a_router_without_candidates_is_refused(hansa_sim, write_plan, tables, tmp_path):
@@ -149,7 +170,7 @@ def test_a_router_without_candidates_is_refused(hansa_sim, write_plan, tables, t
 
 
 def test_own_candidates_are_those_that_need_no_federation(plan_file):
-    assert candidates_of("routed_own", read_plan(plan_file)) == ("anchor", "weekday_mean")
+    assert candidates_of(Method("routed_own"), read_plan(plan_file)) == (Method("anchor"), Method("weekday_mean"))
 
 
 def test_without_a_horizon_of_history_the_router_says_so(hansa_sim, write_plan, tables, tmp_path):

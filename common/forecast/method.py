@@ -1,0 +1,107 @@
+"""What a method of the comparison is called, parsed once.
+
+seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
+anchor                                          the untrained model: what the network corrects
+warm                                            the public model, trained on invented demand only
+auto_ets, croston                               classic forecasts of single series
+lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place
+logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
+gru_local, gru_pooled                           the demand model alone, or with all data in one place
+federated                                       all merchants together, without noise
+federated_eps<number>                           the same at that epsilon per entity
+federated…_personalised                         that model, fitted to each merchant's own data
+routed, routed_own                              each merchant by the average of what served its last horizon well
+
+What one merchant can do by itself is in `client.forecast`; where methods need more than hansa's own libraries is there
+too (`client.forecast.own`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+POINTS = ("seasonal_naive", "moving_average", "weekday_mean")
+UNTRAINED = (*POINTS, "anchor", "warm")
+PURCHASES_ONLY = ("logistic_local", "logistic_pooled")
+POOLED = ("logistic_pooled", "lightgbm_pooled", "gru_pooled")
+OWN = (*UNTRAINED, "logistic_local", "auto_ets", "croston", "lightgbm_local", "gru_local")
+ROUTED = ("routed", "routed_own")
+NAMES = (
+    *UNTRAINED,
+    *PURCHASES_ONLY,
+    "auto_ets",
+    "croston",
+    "lightgbm_local",
+    "lightgbm_pooled",
+    "gru_local",
+    "gru_pooled",
+    "federated",
+)
+FEDERATED = re.compile(r"federated(?:_eps(\d+(?:\.\d+)?))?(_personalised)?")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method.
+
+    Attributes
+    ----------
+    kind
+        A name of `NAMES` or `ROUTED`; a name that nobody knows is a kind of its own, for `is_known` to tell.
+    epsilon
+        Of a federation with noise, per entity; None for one without, and for every other kind.
+    personalised
+        Whether the federation's model is fitted to each merchant.
+    """
+
+    kind: str
+    epsilon: float | None = None
+    personalised: bool = False
+
+    @classmethod
+    def parse(cls, name: str) -> Method:
+        """Read a name as plans and summaries have it."""
+        match = FEDERATED.fullmatch(name)
+        if match is None:
+            return cls(name)
+        epsilon, personalised = match.groups()
+        return cls("federated", None if epsilon is None else float(epsilon), personalised is not None)
+
+    @property
+    def name(self) -> str:
+        """Write the name as plans and summaries have it."""
+        noise = "" if self.epsilon is None else f"_eps{np.format_float_positional(self.epsilon, trim='-')}"
+        return f"{self.kind}{noise}{'_personalised' if self.personalised else ''}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such a method."""
+        return self.kind in {*NAMES, *ROUTED}
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether this is a federation's model, as it is or personalised."""
+        return self.kind == "federated"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether this is a federation whose rounds have a price."""
+        return self.epsilon is not None
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether this averages other methods."""
+        return self.kind in ROUTED
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a merchant can use the method alone: no other merchant's data has a part in it."""
+        return not self.is_federated and self.kind not in POOLED and self.kind != "routed"
+
+    @property
+    def federation(self) -> Method:
+        """Give what the personalised form of a federation rests on."""
+        return replace(self, personalised=False)
