@@ -137,7 +137,8 @@ class Rounds:
 
     def _federation(self, session: Session, terms: Mapping[int, Terms], awaited: Collection[str]) -> Federation:
         launch, plan = session.launch, session.proposal.plan
-        reading = sorted(set(awaited) - self._answered(launch))
+        answered = self._answered(launch)
+        reading = sorted(name for name in awaited if name not in answered and name not in self._late_count)
         timeout_seconds = launch.round_seconds + (READING_SECONDS if reading else 0.0)
         if reading:
             who = f"{', '.join(reading)} may be reading the data"

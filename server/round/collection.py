@@ -5,6 +5,7 @@ model: `server.round.federation` asks for it, and `server.round.aggregation` tur
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ from common.message.round import RoundReply, RoundRequest, decode_reply, encode_
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5  # an idle question costs the SuperLink 8 ms of CPU
+MOST_FAILURES = 5  # to read one answer; then it holds nobody up any more
 
 
 class Cause(StrEnum):
@@ -128,24 +130,34 @@ def _gather(
     answers: dict[int, RoundAnswer] = dict.fromkeys(node_ids, Refusal(Cause.UNSENT))
     pending = _send(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds)
     answers |= dict.fromkeys(pending.values(), Refusal(Cause.LATE))
+    failures: Counter[str] = Counter()
     pause_seconds = FIRST_PAUSE_SECONDS
     while True:
-        _sweep(grid, request, pending=pending, answers=answers)
+        _sweep(grid, request, pending=pending, answers=answers, failures=failures)
         remaining_seconds = deadline - time.monotonic()
         enough = sum(isinstance(answer, RoundReply) for answer in answers.values()) >= quorum
-        if not pending or remaining_seconds <= 0 or (enough and not_awaited.issuperset(pending.values())):
+        legible = {node_id for message_id, node_id in pending.items() if failures[message_id] < MOST_FAILURES}
+        if not pending or remaining_seconds <= 0 or (enough and legible <= not_awaited):
             return answers
         time.sleep(min(pause_seconds, remaining_seconds))
         pause_seconds = min(1.5 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
-def _sweep(grid: Grid, request: RoundRequest, *, pending: dict[str, int], answers: dict[int, RoundAnswer]) -> None:
-    """Ask once for every open reply; move what came from `pending` to `answers`."""
+def _sweep(
+    grid: Grid,
+    request: RoundRequest,
+    *,
+    pending: dict[str, int],
+    answers: dict[int, RoundAnswer],
+    failures: Counter[str],
+) -> None:
+    """Ask once for every open reply; move what came from `pending` to `answers`, and count what could not be read."""
     for message_id, node_id in list(pending.items()):
         try:
             reply = _pull(grid, message_id)
         except Exception as error:  # one merchant's bytes must not end everyone's round: ask again later
             answers[node_id] = Refusal(Cause.UNREADABLE, type(error).__name__)
+            failures[message_id] += 1
             continue
         if reply is not None:
             answers[node_id] = _judge(reply, request)

@@ -70,6 +70,7 @@ class Network(InProcessGrid):
         self.sent: list[tuple[int, str]] = []
         self.torn: set[int] = set()  # whose bytes Flower cannot read
         self.away: set[int] = set()
+        self.mute: set[int] = set()  # who says nothing in rounds
         self.watch: Callable[[], object] = lambda: None  # when rounds are asked for
 
     def get_node_ids(self) -> list[int]:
@@ -77,7 +78,7 @@ class Network(InProcessGrid):
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         messages = list(messages)
-        if any(message.metadata.message_type == MessageType.TRAIN for message in messages):
+        if any(is_round(message) for message in messages):
             self.watch()
         self.sent += [(message.metadata.dst_node_id, message.metadata.message_type) for message in messages]
         return super().push_messages(messages)
@@ -89,10 +90,16 @@ class Network(InProcessGrid):
             raise KeyError(CANARY)
         if waiting is not None and waiting.metadata.dst_node_id in self.away:
             return [Message(Error(ErrorCode.NODE_UNAVAILABLE), reply_to=self._waiting.pop(message_id))]
+        if waiting is not None and waiting.metadata.dst_node_id in self.mute and is_round(waiting):
+            return []
         return super().pull_messages([message_id])
 
     def asked(self, node: int, message_type: str) -> int:
         return self.sent.count((node, message_type))
+
+
+def is_round(message: Message) -> bool:
+    return message.metadata.message_type == MessageType.TRAIN
 
 
 @dataclass
@@ -213,7 +220,7 @@ def test_bytes_that_flower_cannot_read_cost_only_their_own_member(
     town: Town, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To a proposal, in a round, and to a model."""
-    monkeypatch.setattr(invitation, "INVITE_SECONDS", 0.3)
+    monkeypatch.setattr(invitation, "INVITE_SECONDS", 8.0)
     town.grid.torn = {NODES["carol"]}
     number = town.launch(plan)
     town.finish(number)
@@ -379,3 +386,17 @@ def test_a_merchant_that_reads_its_data_for_long_has_longer_in_its_first_round_a
     town.finish(number)
     waits = [reason for reason in reasons if "may be reading" in reason]
     assert waits == ["round 1 waits up to 601 seconds: alice, bob, carol may be reading the data"]
+
+
+def test_a_merchant_that_never_answers_is_waited_for_at_length_once(
+    town: Town, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "READING_SECONDS", 3.0)
+    town.grid.mute = {NODES["carol"]}
+    number = town.launch(plan, round_seconds=1.0)
+    town.finish(number)
+    rounds = [line for line in town.journal(number) if line["event"] == "round"]
+    assert [line["refused"] for line in rounds] == [{"carol": "no answer before the deadline"}] * ROUNDS
+    waited = [line["seconds"] for line in rounds]
+    assert waited[0] >= 4.0
+    assert 1.0 <= waited[2] < 4.0, "awaited again, and no longer than anybody"

@@ -183,6 +183,15 @@ def test_bytes_that_flower_cannot_read_cost_only_their_own_merchant() -> None:
     assert outcome.refusals == {10: Refusal(Cause.UNREADABLE, "KeyError")}
 
 
+def test_bytes_that_flower_cannot_read_hold_nobody_up_once_there_is_a_quorum() -> None:
+    grid = TornGrid({f"m{i}": (sound_app(), make_context(10 + i)) for i in range(3)})
+    grid.faults = 1_000
+    started = time.monotonic()
+    outcome = ask(grid, timeout_seconds=60.0, quorum=2)
+    assert time.monotonic() - started < 20
+    assert outcome.refusals == {10: Refusal(Cause.UNREADABLE, "KeyError")}
+
+
 def test_a_node_that_nobody_knows_is_reported_as_not_asked() -> None:
     grid = make_grid(sound_app())
     outcome = gather_answers(grid, request=make_request(), node_ids=[10, 99], timeout_seconds=30.0, quorum=1)
