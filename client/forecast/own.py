@@ -30,6 +30,7 @@ from client.forecast.view import View
 from common.errors import ConfigError
 from common.forecast.method import OWN, PURCHASES_ONLY, Method
 from common.forecast.metric import Forecast
+from common.model.demand_gru import DemandGRU
 from common.model.warm.start import start_model
 from common.plan.schema import Plan
 
@@ -45,6 +46,7 @@ LIBRARIES = {
     "lightgbm_local": "lightgbm",
     "lightgbm_pooled": "lightgbm",
 }
+NETWORKS = ("anchor", "warm")
 CPU = torch.device("cpu")
 
 
@@ -68,9 +70,8 @@ def forecast_own(
         return POINTS[kind](panel, plan.model, day)
     if kind in CLASSICS:
         return CLASSICS[kind](panel, plan.model, day, on_step=on_step)
-    if kind in {"anchor", "warm"}:
-        untrained = start_model(plan.model, view.series, seed=seed, warm=kind == "warm")
-        return forecast_demand(untrained, view.series, device=device)
+    if kind in NETWORKS:
+        return forecast_demand(start_network(method, view, seed=seed), view.series, device=device)
     if kind == "logistic_local":
         return forecast_logistic(panel, plan.model, day)
     if kind == "lightgbm_local":
@@ -79,6 +80,11 @@ def forecast_own(
         everyone = [np.arange(len(panel.entities))]
         return train_alone(panel, everyone, plan.model, plan.evaluation.alone, day, seed=seed, device=device)
     raise ConfigError(f"{method.name} is no method that a merchant can use alone; there are {', '.join(OWN)}.")
+
+
+def start_network(method: Method, view: View, *, seed: int) -> DemandGRU:
+    """Make the network of a method that does not train it: untrained, or the public one."""
+    return start_model(view.plan.model, view.series, seed=seed, warm=method.kind == "warm")
 
 
 def find_obstacle(method: Method, plan: Plan) -> str | None:

@@ -15,7 +15,7 @@ import torch
 
 from client.forecast.alone import train_alone
 from client.forecast.logistic import forecast_logistic
-from client.forecast.own import find_obstacle, forecast_own
+from client.forecast.own import NETWORKS, find_obstacle, forecast_own, start_network
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError
 from common.forecast.method import NAMES, ROUTED, Method
@@ -155,6 +155,9 @@ def run_method(
 
     A federation runs on `cluster` where one is given, and only its `leg`; the noise is that of all of its rounds.
     """
+    if method.kind in NETWORKS:
+        network = start_network(method, trial.view, seed=seed)
+        return Result(forecast_demand(network, trial.series, device=device), network)
     if not method.is_federated:
         return Result(_forecast_without_federation(method, trial, seed=seed, device=device, watch=watch))
     training = training_of(method, trial.plan)
