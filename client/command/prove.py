@@ -40,6 +40,8 @@ def prove(
     model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     day = choose_origin(origin, model)
     proof = hold_against(model, data_root, day, device=choose_device(device), rehearsal=rehearsal)
+    for sentence in proof.warnings:
+        typer.echo(f"hansa-client: {sentence}", err=True)
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
         print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})

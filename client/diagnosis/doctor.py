@@ -64,7 +64,7 @@ def examine(home: MerchantFolder, plan: Plan | None, *, data_root: Path, device:
     verdicts += _look_at_line(home)
     if plan is not None:
         verdicts.append(_look("plan", lambda: _check_plan(home, plan)))
-        verdicts += _look_at_data(plan, data_root)
+        verdicts += _look_at_data(home, plan, data_root)
     return verdicts
 
 
@@ -193,10 +193,11 @@ def _check_plan(home: MerchantFolder, plan: Plan) -> str:
     return f"allowed, with noise {agreement.mechanism.noise_multiplier:.4g} in {offer.training.num_rounds} rounds"
 
 
-def _look_at_data(plan: Plan, data_root: Path) -> Iterator[Diagnosis]:
+def _look_at_data(home: MerchantFolder, plan: Plan, data_root: Path) -> Iterator[Diagnosis]:
     """Check the data against the plan as `hansa-sim check` does, and that a round can be cut from it."""
     try:
-        report = inspect_reading(read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1]), plan)
+        reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
+        report = inspect_reading(reading, plan)
         count_trainable(read_series(plan, data_root))
     except DataError as error:
         yield Diagnosis("data", True, str(error))
@@ -205,6 +206,19 @@ def _look_at_data(plan: Plan, data_root: Path) -> Iterator[Diagnosis]:
         yield Diagnosis("data", False, f"{report.facts['rows']} rows, {report.facts['entities']} of {plan.data.entity}")
     for finding in report.findings:
         yield Diagnosis(f"data: {finding.severity}", finding.severity == "fault", finding.sentence)
+    yield _look("data: size class", lambda: _check_fits(home, plan, len(reading.panel.entities)))
+
+
+def _check_fits(home: MerchantFolder, plan: Plan, num_entities: int) -> str:
+    """Hold the declared size class against the data, for the merchant's eyes alone: nothing is ever computed from it."""
+    size_class = read_policy(home.policy).size_class
+    if num_entities > size_class:
+        raise ConfigError(
+            f"Your data has {num_entities} of {plan.data.entity}, more than the size class of {size_class} that you "
+            "declared: your answers count for more than their weight, or are refused as implausible and are charged all "
+            "the same; declare a larger size_class in the policy, and join with it again."
+        )
+    return f"{num_entities} of {plan.data.entity} fit into the declared {size_class}"
 
 
 FOLDER_CHECKS: dict[str, Callable[[MerchantFolder], str]] = {

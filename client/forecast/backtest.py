@@ -7,7 +7,7 @@ of those is chosen with hindsight, which favours staying alone. Nothing of this 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class Proof:
         model has learned from.
     left_out
         METHOD → why a candidate of the plan has no part.
+    warnings
+        What could not be used of the merchant's files, in sentences.
     """
 
     origin: date
@@ -61,6 +63,7 @@ class Proof:
     gains: dict[str, Gain | None]
     weights: dict[str, float]
     left_out: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 def prove(
@@ -91,7 +94,9 @@ def prove(
     forecasts = {call(method): forecast for method, forecast in made.items()}
     if routed.weighed_on is not None:
         forecasts[call(ROUTER)] = routed.forecast
-    return _compare(view, forecasts, last, routed.weights if routed.weighed_on else {}, {**left_out, **routed.left_out})
+    weights = routed.weights if routed.weighed_on else {}
+    proof = _compare(view, forecasts, last, weights, {**left_out, **routed.left_out})
+    return replace(proof, warnings=context.left_out)
 
 
 def choose_methods(plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:

@@ -60,6 +60,8 @@ class ReleasedContext:
         The same at the end of the days before the origin.
     days_without_rows
         Days at the end of the horizon on which nobody is open.
+    left_out
+        What could not be used of the merchant's files, in sentences.
     """
 
     view: View
@@ -67,6 +69,7 @@ class ReleasedContext:
     idle_days: int
     idle_days_before: int
     days_without_rows: int
+    left_out: tuple[str, ...]
 
     @property
     def tolerated_days(self) -> int:
@@ -108,18 +111,20 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
         The origin leaves no history.
     """
     plan = _extend(model.note.plan, origin)
-    panel = read(plan.data, data_root, ahead_from=origin).panel
-    day = panel.day_of(origin)
+    reading = read(plan.data, data_root, ahead_from=origin)
+    panel, day = reading.panel, reading.panel.day_of(origin)
     end = day + plan.model.horizon_days
     present = panel.select(find_active(panel, plan.data, day))
     if len(present.entities) == 0:
-        raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.")
+        why = f" {reading.faults[0]}" if reading.faults else ""
+        raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.{why}")
     return ReleasedContext(
         view=look(plan, present, day),
         models=_choose_models(model, rehearsal, origin),
         idle_days=_count_idle_days(panel, plan, end),
         idle_days_before=_count_idle_days(panel, plan, day),
         days_without_rows=_count_days_without_rows(panel, day, end),
+        left_out=reading.faults,
     )
 
 
@@ -164,7 +169,7 @@ def predict(model: Model, data_root: Path, question: Question, *, rehearsal: Mod
     context = set_up(model, data_root, question.origin, rehearsal=rehearsal)
     view, plan = context.view, context.view.plan.model
     doubt = _say_idle(context)
-    warnings = tuple(sentence for sentence in (doubt, _say_closed(context)) if sentence)
+    warnings = tuple(sentence for sentence in (*context.left_out, doubt, _say_closed(context)) if sentence)
     served = serve(
         question.method,
         view,
@@ -201,7 +206,7 @@ def _say_closed(context: ReleasedContext) -> str:
     first = last - timedelta(days=days - 1)
     why = (
         'the plan says missing = "closed", so they count as closed and are forecast zero; give rows for the days ahead '
-        "too, with what is known of them and a target of 0"
+        "too, with what is known of them; their target may be empty"
         if view.plan.data.missing == "closed"
         else "the plan declares them closed, and they are forecast zero"
     )
