@@ -37,10 +37,14 @@ class Session:
     ----------
     state
         After the last round.
-    missed
-        Rounds in a row that had no quorum.
+    pause_seconds
+        After the next round without a quorum.
     again_at
         When a round may be held again, by the monotonic clock.
+    late_count
+        Rounds in a row in which a member was waited for in vain.
+    not_awaited_until
+        The round from which a member that was late is awaited again.
     """
 
     launch: Launch
@@ -48,8 +52,10 @@ class Session:
     state: ServerState
     folder: Path
     began_at: float = field(default_factory=time.monotonic)
-    missed: int = 0
+    pause_seconds: float = FIRST_PAUSE_SECONDS
     again_at: float = 0.0
+    late_count: dict[str, int] = field(default_factory=dict)
+    not_awaited_until: dict[str, int] = field(default_factory=dict)
 
     @property
     def journal(self) -> Journal:
@@ -87,12 +93,10 @@ def begin(home: CoordinatorFolder, launch: Launch) -> Session:
 
 
 class Rounds:
-    """Hold rounds, and remember who was late."""
+    """Hold rounds over one Grid."""
 
     def __init__(self, registry: Registry, grid: Grid) -> None:
         self._registry, self._grid = registry, grid
-        self._late_count: dict[str, int] = {}  # rounds in a row in which a member was waited for in vain
-        self._not_awaited_until: dict[str, int] = {}  # the round from which a member that was late is awaited again
 
     def hold(
         self,
@@ -118,7 +122,7 @@ class Rounds:
         """
         launch, round_number = session.launch, session.state.round_number + 1
         names = {node: name for name in cohort if (node := members[name].node_id) is not None}
-        awaited = {name for name in online if round_number >= self._not_awaited_until.get(name, 0)}
+        awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
         federation = self._federation(session, {node: cohort[name] for node, name in names.items()}, awaited)
 
         def note_answers(number: int, outcome: RoundOutcome) -> None:
@@ -132,13 +136,13 @@ class Rounds:
             not_awaited=[node for node, name in names.items() if name not in awaited],
             note_answers=note_answers,
         )
-        self._note_lateness(held, names, awaited)
+        _note_lateness(session, held, names, awaited)
         self._close(session, held, names)
 
     def _federation(self, session: Session, terms: Mapping[int, Terms], awaited: Collection[str]) -> Federation:
         launch, plan = session.launch, session.proposal.plan
         answered = self._answered(launch)
-        reading = sorted(name for name in awaited if name not in answered and name not in self._late_count)
+        reading = sorted(name for name in awaited if name not in answered and name not in session.late_count)
         timeout_seconds = launch.round_seconds + (READING_SECONDS if reading else 0.0)
         if reading:
             who = f"{', '.join(reading)} may be reading the data"
@@ -158,16 +162,6 @@ class Rounds:
         """Give everyone who has answered a round of the launch, so that its data has been read."""
         return {terms.member for terms in self._registry.terms(launch.number) if terms.num_rounds}
 
-    def _note_lateness(self, held: HeldRound, names: Mapping[int, str], awaited: Collection[str]) -> None:
-        """Do not wait for who was late in the next round, three rounds, seven: it may be slow once, or gone."""
-        for node in held.outcome.replies:
-            self._late_count.pop(names[node], None)
-        for node, refusal in held.outcome.refusals.items():
-            name = names[node]
-            if refusal.cause is Cause.LATE and name in awaited:
-                late_count = self._late_count[name] = self._late_count.get(name, 0) + 1
-                self._not_awaited_until[name] = held.round_number + 2**late_count
-
     def _close(self, session: Session, held: HeldRound, names: Mapping[int, str]) -> None:
         launch = session.launch
         answered = sorted(names[node] for node in held.outcome.replies)
@@ -182,9 +176,20 @@ class Rounds:
             session.journal.write("missed", **said)
             reason = f"round {held.round_number} has {len(answered)} of {launch.quorum} answers"
             self._registry.note_launch(launch.number, reason=reason)
-            pause = min(FIRST_PAUSE_SECONDS * 2**session.missed, LONGEST_PAUSE_SECONDS)
-            session.missed, session.again_at = session.missed + 1, time.monotonic() + pause
+            session.again_at = time.monotonic() + session.pause_seconds
+            session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
             return
-        session.state, session.missed = held.state, 0
+        session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
         session.journal.write("round", **said)
         self._registry.note_launch(launch.number, round_number=held.round_number, reason="")
+
+
+def _note_lateness(session: Session, held: HeldRound, names: Mapping[int, str], awaited: Collection[str]) -> None:
+    """Do not wait for who was late in the next round, three rounds, seven: it may be slow once, or gone."""
+    for node in held.outcome.replies:
+        session.late_count.pop(names[node], None)
+    for node, refusal in held.outcome.refusals.items():
+        name = names[node]
+        if refusal.cause is Cause.LATE and name in awaited:
+            late_count = session.late_count[name] = session.late_count.get(name, 0) + 1
+            session.not_awaited_until[name] = held.round_number + 2**late_count
