@@ -210,13 +210,13 @@ def _look_at_data(home: MerchantFolder, plan: Plan, data_root: Path) -> Iterator
 
 
 def _check_fits(home: MerchantFolder, plan: Plan, num_entities: int) -> str:
-    """Hold the declared size class against the data, for the merchant's eyes alone: nothing is ever computed from it."""
+    """Hold the declared size class against the data, for the merchant's eyes alone: nothing is computed from it."""
     size_class = read_policy(home.policy).size_class
     if num_entities > size_class:
         raise ConfigError(
             f"Your data has {num_entities} of {plan.data.entity}, more than the size class of {size_class} that you "
-            "declared: your answers count for more than their weight, or are refused as implausible and are charged all "
-            "the same; declare a larger size_class in the policy, and join with it again."
+            "declared: your answers count for more than their weight, or are refused as implausible and charged all the "
+            "same; declare a larger size_class in the policy, and join with it again."
         )
     return f"{num_entities} of {plan.data.entity} fit into the declared {size_class}"
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from server.round.round import Federation, run_federation
 
 from client.account.agreement import LedgerAnswerLog, Offer, agree
 from client.account.ledger.entry import Spend
@@ -25,9 +24,11 @@ from common.plan.leg import legs_of
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from server.round.aggregation import Terms
+from server.round.federation import Federation
 from server.round.optimizer import start_state
 from simulation.engine.batch import federate
 from simulation.engine.grid import InProcessGrid, make_context
+from simulation.engine.rounds import run_rounds
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.experiment.folder import Part
 from simulation.method.routing import rounds_of
@@ -75,7 +76,7 @@ def run_over_messages(plan, root, size_classes):
         merchants.append(Merchant(plan, TRAINING["num_rounds"], series, EXACT, SecureNoise(), CPU, rehearsal=rehearsal))
     grid = InProcessGrid(
         {
-            shop: (make_client_app(own), make_context(2 + i))
+            shop: (make_client_app(Answers(own).answer), make_context(2 + i))
             for i, (shop, own) in enumerate(zip(SHOPS, merchants, strict=True))
         }
     )
@@ -88,9 +89,7 @@ def run_over_messages(plan, root, size_classes):
         legs=legs_of(plan, private=False),
     )
     start, states = start_training(plan, merchants[0].series, seed=0, private=False), []
-    run_federation(
-        grid, federation, start_state(get_vector(start)), on_round=lambda state, outcome: states.append(state)
-    )
+    run_rounds(grid, federation, start_state(get_vector(start)), on_round=lambda state, outcome: states.append(state))
     return states
 
 
