@@ -268,7 +268,10 @@ def resume(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Let a launch that was stopped, or that failed, go on where it was."""
+    """Let a launch go on where it was.
+
+    One that was stopped, or that failed.
+    """
     with _registry(CoordinatorFolder(folder)) as registry:
         if registry.launch(number).state not in (State.STOPPED, State.FAILED):
             raise ConfigError(

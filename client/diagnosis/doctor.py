@@ -215,8 +215,8 @@ def _check_fits(home: MerchantFolder, plan: Plan, num_entities: int) -> str:
     if num_entities > size_class:
         raise ConfigError(
             f"Your data has {num_entities} of {plan.data.entity}, more than the size class of {size_class} that you "
-            "declared: your answers count for more than their weight, or are refused as implausible and charged all the "
-            "same; declare a larger size_class in the policy, and join with it again."
+            "declared: your answers count for more than their weight, or are refused as implausible and still charged; "
+            "declare a larger size_class in the policy, and join with it again."
         )
     return f"{num_entities} of {plan.data.entity} fit into the declared {size_class}"
 

@@ -72,6 +72,6 @@ def test_nothing_is_declared_that_is_not_imported() -> None:
 
 
 def test_the_tests_import_what_developers_install() -> None:
-    helpers = {path.name for path in (ROOT / "tests").iterdir()}
+    helpers = {path.stem for path in (ROOT / "tests").iterdir()}
     used = imported("tests", late=False) | imported("tests", late=True)
     assert used - helpers - declared("sim", "forecast", "ray", "dev") == set()

@@ -156,7 +156,7 @@ def assert_default(section, line):
         assert default == {"true": True, "false": False}.get(said) or default == float(said), line
     else:
         shown_value = tomllib.loads(f"x = {shown}")["x"]
-        assert shown_value == (default.model_dump() if isinstance(shown_value, dict) else default), line
+        assert shown_value == (dict(default) if isinstance(shown_value, dict) else default), line
 
 
 # Options that cannot be

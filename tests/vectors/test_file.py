@@ -17,6 +17,7 @@ from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.transparency.card_signature import verify_card
 from common.errors import DataError, HansaError
+from common.forecast.method import Method
 from common.model.warm import start
 from common.model.warm.start import save_warm, start_model, warm_path
 from common.plan.reading import read_plan
@@ -94,16 +95,16 @@ def test_a_coordinators_folder(copied: Path) -> None:
     registry.close()
 
 
-def test_a_run_goes_on_under_its_plan_and_seed_and_no_other(copied: Path) -> None:
+def test_a_run_is_known_by_its_plan_and_seed_and_says_that_it_did_not_note_its_data(copied: Path) -> None:
     folder, plan = RunFolder(copied / "run"), read_plan(copied / "run" / "plan.toml")
     for changed, seed in ((plan, 6), (plan.model_copy(update={"name": "other"}), 5)):
         with pytest.raises(HansaError, match="another plan, seed or version"):
-            folder.open(changed, seed=seed, command="", resume=True)
-    folder.open(plan, seed=5, command="hansa-sim run", resume=True)
-    scores = folder.read_part(Part("federated", plan.evaluation.origins[0], 5))
+            folder.open(changed, seed=seed, data="d", command="", resume=True)
+    with pytest.raises(HansaError, match="holds a run that did not note which data it read"):
+        folder.open(plan, seed=5, data="d", command="hansa-sim run", resume=True)
+    scores = folder.read_part(Part(Method.parse("federated"), plan.evaluation.origins[0], 5))
     assert scores is not None
     assert scores["method"] == "federated"
-    assert json.loads((copied / "run" / "run.json").read_text())["schema"] == 3
 
 
 def test_what_this_version_writes_says_its_schema(tmp_path: Path, vectors: Path) -> None:

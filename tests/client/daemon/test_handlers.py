@@ -44,13 +44,13 @@ def plan(make_plan: Callable[..., Plan]) -> Plan:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Hold the reading of the data back until the gate is opened, as a very large file would."""
-    opened, read_series = threading.Event(), module.read_series
+    opened, read_legs = threading.Event(), module.read_legs
 
-    def read_slowly(plan: Plan, root: Path) -> Series:
+    def read_slowly(plan: Plan, root: Path) -> tuple[Series, Series | None]:
         assert opened.wait(30)
-        return read_series(plan, root)
+        return read_legs(plan, root)
 
-    monkeypatch.setattr(module, "read_series", read_slowly)
+    monkeypatch.setattr(module, "read_legs", read_slowly)
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
     return opened
 
@@ -115,13 +115,13 @@ def test_data_that_could_not_be_read_is_read_again_when_it_is_asked_for_again(
 
 
 def test_the_data_is_read_once_for_all_rounds(merchant: Handlers, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, read_series = [], module.read_series
+    read, read_legs = [], module.read_legs
 
-    def count(plan: Plan, root: Path) -> Series:
+    def count(plan: Plan, root: Path) -> tuple[Series, Series | None]:
         read.append(plan.name)
-        return read_series(plan, root)
+        return read_legs(plan, root)
 
-    monkeypatch.setattr(module, "read_series", count)
+    monkeypatch.setattr(module, "read_legs", count)
     merchant.consider(propose(plan))
     for number in (1, 2, 3):
         merchant.answer(ask_round(plan, number))
