@@ -39,6 +39,8 @@ class Neighbour:
         Whether the entity is in `content` and not in the original, or the other way round.
     lookups
         Bytes of lookups that hold rows of the one entity, by path.
+    is_broken
+        Whether its lines are damaged, so that what is looked for is others' rows, and not how long its record is.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class Neighbour:
     own: bytes = field(repr=False)
     added: bool = True
     lookups: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    is_broken: bool = False
 
 
 def make_neighbours(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
@@ -93,6 +96,8 @@ def _newcomers(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbo
         parts: list[Part] = [own, every] if on_top else [every, own]
         return Neighbour(f"{kind} joins", source.encode(parts), source.encode([own]))
 
+    if source.is_text:
+        yield joined("an entity that writes its days in another way", _with_slashes(first, plan), on_top=True)
     yield joined("an ordinary entity sorted first", first, on_top=True)
     yield joined("an ordinary entity sorted last", last)
     yield joined(f"an entity with everything {COPIES}-fold", _multiplied(last, plan))
@@ -108,8 +113,6 @@ def _newcomers(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbo
     yield joined("an entity with rows outside the span", pd.concat([*outside, last]), on_top=True)
     if (empty := _empty_day(rows, plan, origin)) is not None:
         yield joined("the only entity on some day", _dated(one_row, plan, empty), on_top=True)
-    if source.is_text:
-        yield joined("an entity that writes its days in another way", _with_slashes(first, plan), on_top=True)
     if attributes := [attribute.column for attribute in (*plan.known, *plan.static)]:
         yield joined("an entity of unknown attributes", _strange(last, attributes), on_top=True)
     if (twice := _key_twice(source, plan, last)) is not None:
@@ -155,7 +158,9 @@ def _damaged(source: Source, plan: DataPlan) -> Iterator[Neighbour]:
     }
     for kind, damage in damages.items():
         broken = [damage(line) + b"\n" for line in lines]
-        yield Neighbour(f"{kind} joins", source.encode(_interleaved(broken, source)), source.encode(broken))
+        yield Neighbour(
+            f"{kind} joins", source.encode(_interleaved(broken, source)), source.encode(broken), is_broken=True
+        )
 
 
 def _interleaved(broken: list[bytes], source: Source) -> Iterator[bytes]:

@@ -104,13 +104,14 @@ def _checks(subject: AuditSubject) -> Iterator[tuple[str, Check]]:
     for clipped, replayer in replayers.items():
         yield "the merchant's own data" + clipped, replayer.check_asked
         yield "constructed gradients" + clipped, replayer.check_probes
+    for neighbour in make_neighbours(subject.source, subject.plan.data, subject.origin):
+        pair = _Pair(subject, neighbour)
+        for clipped, replayer in list(replayers.items())[: 1 if neighbour.is_broken else None]:
+            yield neighbour.kind + clipped, partial(replayer.check_neighbour, pair)
+    for clipped, replayer in replayers.items():
         for value in BROKEN:
             yield f"an entity whose features are {value}{clipped}", partial(replayer.check_broken, value)
         yield "a merchant without entities" + clipped, replayer.check_nobody
-    for neighbour in make_neighbours(subject.source, subject.plan.data, subject.origin):
-        pair = _Pair(subject, neighbour)
-        for clipped, replayer in replayers.items():
-            yield neighbour.kind + clipped, partial(replayer.check_neighbour, pair)
 
 
 class _Pair:
