@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from common.errors import DataError
 SEPARATORS = (",", ";", "\t", "|")
 MOST_LINES = 200  # that one row may go over
 MARK = codecs.BOM_UTF8
+UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+UNREADABLE = b"\xff"  # no UTF-8, as the line that it stands for was no UTF-16
 
 Cells = list[str]
 
@@ -57,10 +60,23 @@ class Row:
 
 def split_lines(content: bytes) -> list[bytes]:
     """Cut a file into lines, without their ends."""
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    for mark, encoding in UTF_16:
         if content.startswith(mark):
-            content = content[len(mark) :].decode(encoding, errors="replace").encode()
+            return _split_utf_16(content[len(mark) :], encoding)
     return content.splitlines()
+
+
+def _split_utf_16(content: bytes, encoding: str) -> list[bytes]:
+    """Cut before anything is decoded: a byte too few or too many moves the pairs of bytes of its own line alone."""
+    ends = b"|".join(re.escape(end.encode(encoding)) for end in ("\r\n", "\n", "\r"))
+    return [_as_utf_8(line, encoding) for line in re.split(ends, content)]
+
+
+def _as_utf_8(line: bytes, encoding: str) -> bytes:
+    try:
+        return line.decode(encoding).encode()
+    except UnicodeDecodeError:
+        return UNREADABLE
 
 
 def read_header(lines: list[bytes], wanted: Iterable[str], *, origin: str) -> Header:
