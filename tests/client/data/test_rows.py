@@ -460,6 +460,12 @@ def test_no_bytes_of_one_entity_change_another_s_rows_of_a_file_in_utf_16(
     assert {name: beside[name] for name in alone} == alone
 
 
+@pytest.mark.parametrize("line", [b'zed,2024-01-01,"9', b'"zed,2024-01-01,9', b'zed,2024-01-01,9,"x\n'])
+def test_any_number_of_broken_lines_in_a_row_costs_nobody_else_a_row(tmp_path: Path, line: bytes) -> None:
+    """A year and more of one entity, each day with an open quote: many times as many as calls may lie in each other."""
+    check_others(tmp_path, [(3, b"\n".join([line] * 3000))])
+
+
 @pytest.mark.slow
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=places)
