@@ -40,9 +40,9 @@ def run(
     folder: PlaceOption = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")] = False,
 ) -> None:
-    """Answer what the policy allows.
+    """Stay connected, and answer rounds.
 
-    Stays connected to the federation that was joined, until Ctrl-C or SIGTERM; then exit code 0.
+    To the federation that was joined, as the policy allows, until Ctrl-C or SIGTERM; then exit code 0.
     """
     import torch  # heavy, as is what follows
 

@@ -20,12 +20,16 @@ RESAMPLES: Final = 1000
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
-    method: Annotated[str, typer.Option(help="Method to judge; routed, or the federation nearest to epsilon 2.")] = "",
-    against: Annotated[str, typer.Option(help="What it is held against; routed_own, or the best own method.")] = "",
+    method: Annotated[
+        str, typer.Option(help="Method to judge; if left out routed, or the federation nearest to epsilon 2.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="What it is held against; if left out routed_own, or the best own method.")
+    ] = "",
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
     as_json: JsonOption = False,
 ) -> None:
-    """Say again whether joining paid.
+    """Say again whether joining paid off.
 
     Puts the answer into summary.json and makes report.html again.
     """
