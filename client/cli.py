@@ -26,7 +26,7 @@ from common.errors import ConfigError, DataError, PrivacyError
 if TYPE_CHECKING:
     from client.transparency.card import PublicCohort
 
-app = make_app("What a merchant allows, what it spent, what left, and what that promises.", completion=True)
+app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
 for command in (audit, join, run, check, doctor, predict, prove):
     app.command()(command)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LIVE_SECONDS = 1.0
 app = make_app("Make a federation, let merchants in, hold rounds, hand models out.", completion=True)
-models_app = make_app("Released models.")
+models_app = make_app("List, show and copy released models.")
 app.add_typer(models_app, name="models")
 
 
@@ -182,7 +182,7 @@ def launch(
 ) -> None:
     """Sign a plan and have it run.
 
-    Now, or as soon as up runs.
+    At once, or as soon as `hansa-server up` runs.
     """
     from common.message.proposal import PURPOSE, Proposal  # brings torch
     from common.model.warm.start import hash_warm

@@ -13,7 +13,7 @@ from simulation.command.run import run
 from simulation.command.sweep import sweep
 from simulation.command.warm import newcomer, warm
 
-app = make_app("Run a whole federation in one process.", completion=True)
+app = make_app("A whole federation on one machine: run, compare, audit.", completion=True)
 for command in (
     run,
     sweep,

@@ -12,9 +12,9 @@ from common.command.program import EXIT_MISTAKE
 
 
 def check(plan_file: PlanArgument, data_root: DataRootOption = Path(), as_json: JsonOption = False) -> None:
-    """Say what a round reads of your files.
+    """Say what a round would read of your files.
 
-    And what it would leave out, and what is odd. Nothing leaves; exit code 2 where something is wrong.
+    Also what it would leave out, and what looks odd. Nothing leaves; exit code 2 where something is wrong.
     """
     from client.data.check.inspection import inspect_files  # heavy, as is what follows
     from common.plan.reading import read_plan

@@ -23,7 +23,7 @@ def doctor(
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a round would lack.
+    """Say what a round still lacks.
 
     Looks at policy, ledger, keys, certificate, clock, gateway, disk, device and data, and says how to mend each; exit
     code 1 says that there is something to mend.

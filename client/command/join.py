@@ -21,7 +21,7 @@ def join(
     name: Annotated[str, typer.Argument(help="The name to be known by; a-z, 0-9 and -.")] = "",
     welcome: Annotated[Path | None, typer.Option(help="The coordinator's answer, a file.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Rehearse one round of --plan; nothing is sent or spent.")
+        bool, typer.Option("--dry-run", help="Compute a trial round of --plan; nothing is sent or spent.")
     ] = False,
     plan: Annotated[Path | None, typer.Option(help="With --dry-run: the plan, a TOML file.")] = None,
     data_root: Annotated[Path, typer.Option(help="With --dry-run: folder that data.path starts from.")] = Path(),
@@ -30,7 +30,7 @@ def join(
 ) -> None:
     """Ask to join, or keep the answer.
 
-    Give NAME to ask under it, --welcome with the coordinator's answer, or --dry-run to rehearse a round.
+    Give NAME to ask under it, --welcome with the coordinator's answer, or --dry-run to try a round.
     """
     from client.daemon.membership import accept_welcome  # heavy
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from client.forecast.prediction import Prediction, Question
 
 MethodOption = Annotated[
-    str, typer.Option("--method", help="released, personalised, anchor, …; what serves you best if left out.")
+    str,
+    typer.Option(
+        "--method", help="released, personalised, anchor, …; if left out routed, the average of what served you."
+    ),
 ]
 LEAST_SHARE = 0.0005  # less is not said
 

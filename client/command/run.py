@@ -20,7 +20,7 @@ from common.command.app import DataRootOption, DeviceOption
 from common.lock import hold
 
 if TYPE_CHECKING:
-    from client.daemon.loop import Daemon, Workplace
+    from client.daemon.loop import Daemon, JoinedMerchant
     from client.daemon.membership import Membership
 
 
@@ -40,15 +40,15 @@ def run(
     folder: PlaceOption = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")] = False,
 ) -> None:
-    """Answer what the policy allows.
+    """Stay connected, and answer rounds.
 
-    Stays connected to the federation that was joined, until Ctrl-C or SIGTERM; then exit code 0.
+    To the federation that was joined, as the policy allows, until Ctrl-C or SIGTERM; then exit code 0.
     """
     import torch  # heavy, as is what follows
 
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
-    from client.daemon.loop import Workplace
+    from client.daemon.loop import JoinedMerchant
     from client.daemon.membership import read_membership, require_size_class
     from common.device import choose_device
 
@@ -59,10 +59,8 @@ def run(
     membership = read_membership(home)
     require_size_class(read_policy(home.policy), membership.federation)
     with holding(home), closing(Ledger(home.ledger)) as ledger:
-        workplace = Workplace(home, membership.federation, ledger, data_root.resolve(), choose_device(device))
-        is_resting = _serve(
-            membership, workplace, health_port=health_port, until_idle=until_idle, rest_after=rest_after
-        )
+        merchant = JoinedMerchant(home, membership.federation, ledger, data_root.resolve(), choose_device(device))
+        is_resting = _serve(membership, merchant, health_port=health_port, until_idle=until_idle, rest_after=rest_after)
     if is_resting:
         sys.stderr.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  this very command again
@@ -70,7 +68,7 @@ def run(
 
 def _serve(
     membership: Membership,
-    workplace: Workplace,
+    merchant: JoinedMerchant,
     *,
     health_port: int | None,
     until_idle: float | None,
@@ -80,12 +78,12 @@ def _serve(
     from client.daemon.health import Health, read_node_id, serving
     from client.daemon.loop import Daemon
 
-    federation, path = membership.federation, workplace.home.health
+    federation, path = membership.federation, merchant.home.health
     node_id = read_node_id(path)
     health = Health(path)
-    fleet = GatewayClient(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
-    with closing(fleet), serving(health, health_port):
-        daemon = Daemon(fleet, workplace, health, idle_seconds=until_idle, rest_seconds=rest_after)
+    gateway = GatewayClient(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
+    with closing(gateway), serving(health, health_port):
+        daemon = Daemon(gateway, merchant, health, idle_seconds=until_idle, rest_seconds=rest_after)
         with _stopped_by_signals(daemon):
             return daemon.run()
 

@@ -24,7 +24,7 @@ from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
-from client.daemon.reading import Reading
+from client.daemon.reading import BackgroundReading
 from client.daemon.store import Accepted, Store
 from client.folder import MerchantFolder
 from client.round.answers import Answers, Merchant, make_client_app
@@ -89,7 +89,7 @@ class Handlers:
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, federation.coordinator)
         self._agreements: dict[str, Agreement] = {}
-        self._open: tuple[str, Reading[Answers]] | None = None
+        self._open: tuple[str, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
 
@@ -179,12 +179,12 @@ class Handlers:
         assert self._open is not None  # noqa: S101  for mypy: just begun
         return self._open[1].result(is_over=lambda: time.time() > self.deadline)
 
-    def _start_reading(self, run_hash: str, agreement: Agreement) -> Reading[Answers]:
+    def _start_reading(self, run_hash: str, agreement: Agreement) -> BackgroundReading[Answers]:
         """Begin to read the data of a plan, in place of another plan's; one file is read at a time."""
         before = None if self._open is None else self._open[1]
         if before is not None:
             before.cancel()
-        reading = Reading(lambda: self._read(agreement), after=before)
+        reading = BackgroundReading(lambda: self._read(agreement), after=before)
         self._open = run_hash, reading
         return reading
 

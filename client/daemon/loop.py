@@ -50,8 +50,8 @@ FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """What answers messages is made of this.
+class JoinedMerchant:
+    """A merchant of a federation, with all that its messages are answered from.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Daemon:
 
     Parameters
     ----------
-    workplace
+    merchant
         Its handlers are made when the first message comes, or at once where a plan is under way.
     idle_seconds
         Stop after so long without a message; None never does.
@@ -108,14 +108,14 @@ class Daemon:
 
     def __init__(
         self,
-        fleet: GatewayClient,
-        workplace: Workplace,
+        gateway: GatewayClient,
+        merchant: JoinedMerchant,
         health: Health,
         *,
         idle_seconds: float | None,
         rest_seconds: float,
     ) -> None:
-        self._fleet, self._workplace, self._health = fleet, workplace, health
+        self._gateway, self._merchant, self._health = gateway, merchant, health
         self._handlers: tuple[Handlers, ClientApp] | None = None
         self._idle_seconds, self._rest_seconds = idle_seconds, rest_seconds
         self._is_awaited: bool | None = None  # not looked up since the latest message
@@ -131,8 +131,8 @@ class Daemon:
 
     def run(self) -> bool:
         """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
-        if self._workplace.is_awaited():
-            self._handlers = self._workplace.open_handlers()
+        if self._merchant.is_awaited():
+            self._handlers = self._merchant.open_handlers()
         retry = _Backoff()
         with self._beating():
             while not self._is_done() and not self._should_rest():
@@ -157,7 +157,7 @@ class Daemon:
         self._stop.wait(pause)
 
     def _connect(self) -> None:
-        self._node_id = self._fleet.connect()
+        self._node_id = self._gateway.connect()
         self._forgotten.clear()
         self._health.change_state("connected", node_id=self._node_id)
         LOGGER.info("Connected node=%d", self._node_id)
@@ -168,7 +168,7 @@ class Daemon:
         while not self._is_done() and not self._should_rest():
             if self._forgotten.is_set():
                 raise Unreachable("The gateway has forgotten this merchant; connecting again.")
-            envelope = self._fleet.pull()
+            envelope = self._gateway.pull()
             if envelope is None:
                 self._stop.wait(pause)
                 pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
@@ -198,7 +198,7 @@ class Daemon:
         """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
         if self._handlers is None:
-            self._handlers = self._workplace.open_handlers()
+            self._handlers = self._merchant.open_handlers()
         handlers, app = self._handlers
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:
@@ -213,7 +213,7 @@ class Daemon:
         retry = _Backoff()
         while True:
             try:
-                return self._fleet.fetch(envelope)
+                return self._gateway.fetch(envelope)
             except Unreachable as error:
                 self._wait_or_raise(error, retry, until)
 
@@ -221,7 +221,7 @@ class Daemon:
         retry = _Backoff()
         while True:
             try:
-                return self._fleet.push(reply)
+                return self._gateway.push(reply)
             except MessageOver as over:
                 LOGGER.warning("%s", over)
                 return None
@@ -248,7 +248,7 @@ class Daemon:
     def _beat(self, ended: threading.Event) -> None:
         while not ended.wait(HEARTBEAT_SECONDS):
             try:
-                if self._node_id and not self._fleet.heartbeat():
+                if self._node_id and not self._gateway.heartbeat():
                     self._forgotten.set()
             except HansaError as error:
                 LOGGER.debug("No heartbeat: %s", error)
@@ -262,13 +262,13 @@ class Daemon:
         if self._handlers is None or time.monotonic() - self._latest_activity < self._rest_seconds:
             return False
         if self._is_awaited is None:
-            self._is_awaited = self._workplace.is_awaited()
+            self._is_awaited = self._merchant.is_awaited()
         return not self._is_awaited
 
     def _say_goodbye(self) -> None:
         try:
             if self._node_id:
-                self._fleet.deactivate()
+                self._gateway.deactivate()
         except GatewayError as error:
             LOGGER.info("No goodbye: %s", error)
         self._health.change_state("stopped")

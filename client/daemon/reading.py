@@ -12,7 +12,7 @@ Read = TypeVar("Read")
 LOOK_SECONDS = 0.5
 
 
-class Reading(Generic[Read]):
+class BackgroundReading(Generic[Read]):
     """Do something slow in a thread that ends with the process.
 
     Parameters
@@ -23,7 +23,7 @@ class Reading(Generic[Read]):
         What has to end first, whether or not it was cancelled.
     """
 
-    def __init__(self, read: Callable[[], Read], *, after: Reading[Read] | None = None) -> None:
+    def __init__(self, read: Callable[[], Read], *, after: BackgroundReading[Read] | None = None) -> None:
         self._read, self._after = read, after
         self._done, self._cancelled = threading.Event(), threading.Event()
         self._result: Read | None = None

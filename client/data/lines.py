@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ from common.errors import DataError
 SEPARATORS = (",", ";", "\t", "|")
 MOST_LINES = 200  # that one row may go over
 MARK = codecs.BOM_UTF8
+UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+UNREADABLE = b"\xff"  # no UTF-8, as the line that it stands for was no UTF-16
 
 Cells = list[str]
 
@@ -57,10 +60,23 @@ class Row:
 
 def split_lines(content: bytes) -> list[bytes]:
     """Cut a file into lines, without their ends."""
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    for mark, encoding in UTF_16:
         if content.startswith(mark):
-            content = content[len(mark) :].decode(encoding, errors="replace").encode()
+            return _split_utf_16(content[len(mark) :], encoding)
     return content.splitlines()
+
+
+def _split_utf_16(content: bytes, encoding: str) -> list[bytes]:
+    """Cut before anything is decoded: a byte too few or too many moves the pairs of bytes of its own line alone."""
+    ends = b"|".join(re.escape(end.encode(encoding)) for end in ("\r\n", "\n", "\r"))
+    return [_as_utf_8(line, encoding) for line in re.split(ends, content)]
+
+
+def _as_utf_8(line: bytes, encoding: str) -> bytes:
+    try:
+        return line.decode(encoding).encode()
+    except UnicodeDecodeError:
+        return UNREADABLE
 
 
 def read_header(lines: list[bytes], wanted: Iterable[str], *, origin: str) -> Header:
@@ -109,10 +125,9 @@ class _Reader:
     _joined: dict[int, Row | None] = field(default_factory=dict)
 
     def row(self, number: int) -> Row:
-        line = self.lines[number]
-        if not line.strip():
+        if not self.lines[number].strip():
             return Row(number, number + 1, [""])
-        cells = self._fit(_read_line(line, self.header.separator))
+        cells = self._cells(number)
         if cells is not None:
             return Row(number, number + 1, cells)
         return self.join(number) or Row(number, number + 1, None)
@@ -120,8 +135,23 @@ class _Reader:
     def join(self, first: int) -> Row | None:
         """Read a row that goes over several lines, none of which is a row or begins one."""
         if first not in self._joined:
-            self._joined[first] = self._join(first)
+            for number in reversed(self._open_lines(first)):
+                self._joined[number] = self._join(number)
         return self._joined[first]
+
+    def _open_lines(self, first: int) -> list[int]:
+        """List the lines before the next row that are none by themselves: those behind decide about those in front.
+
+        One by one from the last, for there may be any number of them.
+        """
+        found = [first]
+        for number in range(first + 1, len(self.lines)):
+            cells = self._cells(number)
+            if cells is None:
+                found.append(number)
+            elif self.is_row(cells):
+                break
+        return found
 
     def _join(self, first: int) -> Row | None:
         text = _decode(self.lines[first])
@@ -138,12 +168,12 @@ class _Reader:
         return None
 
     def _stands_alone(self, number: int) -> bool:
-        cells = self._fit(_read_line(self.lines[number], self.header.separator))
+        cells = self._cells(number)
         return self.is_row(cells) if cells is not None else self.join(number) is not None
 
-    def _fit(self, cells: Cells | None) -> Cells | None:
-        """Give a row the header's number of cells."""
-        size = len(self.header.columns)
+    def _cells(self, number: int) -> Cells | None:
+        """Read a line by itself, with the header's number of cells."""
+        cells, size = _read_line(self.lines[number], self.header.separator), len(self.header.columns)
         if cells is None or any(cell.strip() for cell in cells[size:]):
             return None
         return cells[:size] + [""] * (size - len(cells))
@@ -168,7 +198,8 @@ def split_cells(text: str, separator: str, *, strict: bool = False) -> Cells | N
     Parameters
     ----------
     strict
-        Whether what stands between a closing quote and the next separator makes it None too.
+        Whether what stands between a closing quote and the next separator makes it no row, whatever line comes next:
+        it has no cells then.
 
     Notes
     -----
@@ -187,7 +218,7 @@ def split_cells(text: str, separator: str, *, strict: bool = False) -> Cells | N
         stop = len(text) if stop < 0 else stop
         rest = text[end:stop]
         if quoted and strict and rest.strip():
-            return None
+            return []
         cells.append(text[start + 1 : end - 1].replace('""', '"') + rest if quoted else rest)
         if stop == len(text):
             return cells

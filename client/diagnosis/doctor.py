@@ -174,10 +174,10 @@ def _greet(home: MerchantFolder, membership: Membership) -> str:
     try:
         with holding(home):
             address, node_id = membership.federation.welcome.address, read_node_id(home.health)
-            fleet = GatewayClient(address, membership.node_key, membership.context, node_id=node_id)
-            with closing(fleet):
-                fleet.connect()
-                fleet.deactivate()
+            gateway = GatewayClient(address, membership.node_key, membership.context, node_id=node_id)
+            with closing(gateway):
+                gateway.connect()
+                gateway.deactivate()
     except ConfigError as error:
         if "Another" in str(error):
             return "hansa-client run is up; its state is in health.json"

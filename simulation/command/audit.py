@@ -22,7 +22,7 @@ def audit(
     ] = "",
     merchant: Annotated[str, typer.Option(help="Merchant to audit; the smallest with two entities if left out.")] = "",
     epsilon: Annotated[
-        float | None, typer.Option(min=0.01, help="The promise; the plan's strictest method if left out.")
+        float | None, typer.Option(min=0.01, help="Promise to audit; that of the plan's strictest method if left out.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,13 +15,13 @@ def export(
     plan_file: PlanArgument,
     out: Annotated[Path, typer.Option(help="Folder for the merchants' folders.", show_default=False)],
     data_root: DataRootOption = Path(),
-    merchants: Annotated[int | None, typer.Option(min=1, help="Only so many, the largest.")] = None,
+    merchants: Annotated[int | None, typer.Option(min=1, help="Only so many, the largest; all if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write each merchant's rows to a file.
 
-    One folder for each merchant of PLAN, to try the network with. A name that is no name of a folder everywhere, such
-    as Meier/Soehne, is written with percent signs, and nothing is written but below --out.
+    One folder for each merchant of PLAN, to try the network with. A name that not every system takes
+    for a folder, such as Meier/Soehne, is written with percent signs, and nothing is written outside --out.
     """
     from simulation.experiment.plans import read_named_plan
     from simulation.localhost.export import export_merchants, sales_file
@@ -37,13 +37,16 @@ def federation(
     ],
     plan_file: Annotated[Path, typer.Option("--plan", help="The plan to launch.")] = Path("federation"),
     source_file: Annotated[Path, typer.Option("--from", help="The plan whose merchants take part.")] = Path("demo"),
-    merchants: Annotated[int, typer.Option(min=2, help="How many, the largest.")] = 5,
-    epsilon: Annotated[float, typer.Option(min=0.1, max=32.0, help="What each gives to the plan.")] = 8.0,
+    merchants: Annotated[int, typer.Option(min=2, help="How many take part: the largest.")] = 5,
+    epsilon: Annotated[
+        float, typer.Option(min=0.1, max=32.0, help="What each merchant's policy gives to the plan.")
+    ] = 8.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a federation over TLS right here.
+    """Run a real federation on this machine.
 
-    Coordinator and merchants are processes of their own; at the end each merchant sees what it got of it.
+    Coordinator and merchants are processes of their own that talk over TLS; at the end each merchant sees what it got
+    out of it.
     """
     from simulation.experiment.plans import find_plan
     from simulation.localhost.federation import run_localhost_federation

@@ -20,27 +20,31 @@ RESAMPLES: Final = 1000
 
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a finished run.")],
-    method: Annotated[str, typer.Option(help="Method to judge; routed, or the federation nearest to epsilon 2.")] = "",
-    against: Annotated[str, typer.Option(help="What it is held against; routed_own, or the best own method.")] = "",
+    method: Annotated[
+        str, typer.Option(help="Method to judge; if left out routed, or the federation nearest to epsilon 2.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option(help="What it is held against; if left out routed_own, or the best own method.")
+    ] = "",
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
     as_json: JsonOption = False,
 ) -> None:
-    """Say again whether joining paid.
+    """Say again whether joining paid off.
 
     Puts the answer into summary.json and makes report.html again.
     """
-    from simulation.evaluation.results import read_evidence
+    from simulation.evaluation.results import read_results
     from simulation.experiment.ending import conclude
     from simulation.experiment.folder import RunFolder
 
     run_folder = RunFolder(folder)
-    read_evidence(folder)  # refuses a folder without a run before anything is written there
+    read_results(folder)  # refuses a folder without a run before anything is written there
     with run_folder.held(), run_folder.writing():
         summary = conclude(run_folder, method=method, against=against, resamples=resamples)
     if as_json:
         print_json(summary["answer"])
     else:
-        say_answer(read_evidence(folder))
+        say_answer(read_results(folder))
 
 
 def compare(
@@ -53,13 +57,13 @@ def compare(
     Shows what differs between them, and every metric with its difference to the first.
     """
     from simulation.evaluation.comparison import compare_runs, label_runs, make_comparison_table, make_difference_table
-    from simulation.evaluation.results import read_evidence
+    from simulation.evaluation.results import read_results
     from simulation.report.page import make_comparison_page
 
     if len(folders) < 2:
         raise ConfigError("compare needs two runs or more; give another DIR.")
     require_page(out)
-    runs = [read_evidence(folder) for folder in folders]
+    runs = [read_results(folder) for folder in folders]
     compared, labels = compare_runs(runs), label_runs(runs)
     if out is not None:
         write_text(out, make_comparison_page(compared, labels))
@@ -77,10 +81,10 @@ def table(
     into: Annotated[Path | None, typer.Option(help="Put the tables between the two marks of this file.")] = None,
 ) -> None:
     """Print runs as Markdown tables."""
-    from simulation.evaluation.results import read_evidence
+    from simulation.evaluation.results import read_results
     from simulation.report.markdown import make_markdown, put_into
 
-    text = make_markdown([read_evidence(folder) for folder in folders], list(split_words(metrics)))
+    text = make_markdown([read_results(folder) for folder in folders], list(split_words(metrics)))
     if into is None:
         typer.echo(text, nl=False)
     else:

@@ -39,7 +39,7 @@ def run(
     import torch  # heavy, as is what follows
 
     from common.device import choose_device
-    from simulation.evaluation.results import read_evidence
+    from simulation.evaluation.results import read_results
     from simulation.evaluation.summary import make_table
     from simulation.experiment.fingerprint import fingerprint_data
     from simulation.experiment.folder import RunFolder
@@ -79,7 +79,7 @@ def run(
         print_json(summary)
     else:
         print_table(console, make_table(summary, plan.evaluation.task))
-        say_answer(read_evidence(out))
+        say_answer(read_results(out))
         typer.echo(f"Everything is in {out}; the numbers are in {out / 'summary.json'}.")
 
 

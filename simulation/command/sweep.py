@@ -26,7 +26,8 @@ def sweep(
     seed: Annotated[int, typer.Option(min=0, help="First seed of weights, batches and simulated noise.")] = 0,
     device: DeviceOption = "auto",
     use_last_origin: Annotated[
-        bool, typer.Option("--use-last-origin", help="Also look at the plan's last origin; no test is left then.")
+        bool,
+        typer.Option("--use-last-origin", help="Also look at the plan's last origin; nothing is left to test on then."),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the sweep that the folder holds.")] = False,
     as_json: JsonOption = False,

@@ -22,7 +22,7 @@ def warm(
 ) -> None:
     """Make the public model for PLAN's shape.
 
-    Out of invented demand; a federation of such a plan may start from it.
+    From invented demand; a federation of such a plan may start from it.
     """
     import torch  # heavy, as is what follows
     from safetensors import SafetensorError
@@ -55,7 +55,7 @@ def newcomer(
     data_root: DataRootOption = Path(),
     days: Annotated[int, typer.Option(min=1, help="Days of history that every merchant has.")] = 14,
     origins: Annotated[str, typer.Option(help="Dates, separated by commas; the plan's origins if left out.")] = "",
-    rounds: Annotated[int, typer.Option(min=0, help="Also train as many rounds from both starts.")] = 0,
+    rounds: Annotated[int, typer.Option(min=0, help="Also train so many rounds from both starts.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the cold start's weights.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Also write table and curves as a page, a .html file.")] = None,
     as_json: JsonOption = False,

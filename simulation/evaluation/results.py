@@ -99,7 +99,7 @@ class Results:
             yield _read_record(part, origin.date(), int(seed))
 
 
-def read_evidence(path: Path) -> Results:
+def read_results(path: Path) -> Results:
     """Read a run's plan and summary.
 
     Raises
@@ -123,7 +123,7 @@ def read_evidence(path: Path) -> Results:
     return Results(path, plan, summary)
 
 
-def measure_losses(evidence: Results, method: str) -> pd.DataFrame:
+def measure_losses(results: Results, method: str) -> pd.DataFrame:
     """Give what each entity adds to each metric: one row per origin, merchant and entity, mean over seeds.
 
     At an origin a metric is the sum of its column over the sum of the column `weight`.
@@ -134,14 +134,14 @@ def measure_losses(evidence: Results, method: str) -> pd.DataFrame:
                 "origin": record.origin,
                 "merchant": record.merchants,
                 "entity": record.entities,
-                "weight": entity_weights(record.actual, record.counted, task=evidence.plan.evaluation.task),
+                "weight": entity_weights(record.actual, record.counted, task=results.plan.evaluation.task),
                 **{
                     metric: entity_losses(record.forecast, record.actual, record.counted, metric=metric)
-                    for metric in evidence.metrics
+                    for metric in results.metrics
                 },
             }
         )
-        for record in evidence.records(method)
+        for record in results.records(method)
     ]
     return pd.concat(tables).groupby(["origin", "merchant", "entity"], sort=True).mean()
 

@@ -50,7 +50,7 @@ class Pair:
     chosen: str
 
 
-def choose_pair(evidence: Results, method: str = "", against: str = "") -> Pair | None:
+def choose_pair(results: Results, method: str = "", against: str = "") -> Pair | None:
     """Choose what to compare; None where the run holds no federated method, or none of the merchants' own.
 
     Raises
@@ -59,9 +59,9 @@ def choose_pair(evidence: Results, method: str = "", against: str = "") -> Pair 
         A method that was asked for is not in the run, or is held against itself.
     """
     for name in filter(None, (method, against)):
-        evidence.require(name)
-    first = method or ("routed" if "routed" in evidence.methods else choose_federated(evidence.methods))
-    second = against or ("routed_own" if "routed_own" in evidence.methods else _best_own(evidence))
+        results.require(name)
+    first = method or ("routed" if "routed" in results.methods else choose_federated(results.methods))
+    second = against or ("routed_own" if "routed_own" in results.methods else _best_own(results))
     if not first or not second:
         return None
     if first == second:
@@ -82,35 +82,35 @@ def _distance(method: Method) -> tuple[float, bool]:
     return abs(epsilon - USUAL_EPSILON), not method.personalised
 
 
-def _best_own(evidence: Results) -> str:
-    headline = evidence.metrics[0]
-    own = [name for name in evidence.methods if Method.parse(name).is_own]
-    scores = {name: evidence.summary["methods"][name][headline] for name in own}
+def _best_own(results: Results) -> str:
+    headline = results.metrics[0]
+    own = [name for name in results.methods if Method.parse(name).is_own]
+    scores = {name: results.summary["methods"][name][headline] for name in own}
     known = {name: score for name, score in scores.items() if score is not None}
     return min(known, key=lambda name: known[name]) if known else ""
 
 
-def answer(evidence: Results, pair: Pair, *, resamples: int = RESAMPLES, seed: int = 0) -> Answer:
+def answer(results: Results, pair: Pair, *, resamples: int = RESAMPLES, seed: int = 0) -> Answer:
     """Compare two methods by every metric that is a mean over entities."""
-    method, against = (measure_losses(evidence, name) for name in (pair.method, pair.against))
+    method, against = (measure_losses(results, name) for name in (pair.method, pair.against))
     return {
         **asdict(pair),
         "resamples": resamples,
         "confidence": CONFIDENCE,
         "metrics": {
-            metric: _compare(_pair_losses(evidence, method, against, metric), resamples, seed)
-            for metric in evidence.metrics
+            metric: _compare(_pair_losses(results, method, against, metric), resamples, seed)
+            for metric in results.metrics
         },
     }
 
 
-def _pair_losses(evidence: Results, method: pd.DataFrame, against: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _pair_losses(results: Results, method: pd.DataFrame, against: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Set the losses of both methods beside each other: one row per origin, merchant and entity of both.
 
     What is resampled is numbered by `unit`: a dealt entity stays one, whichever merchant it is dealt to at an origin.
     """
     joined = method[[metric, "weight"]].join(against[metric].rename("against"), how="inner").reset_index()
-    unit = joined.groupby(["entity"] if evidence.plan.data.deal else ["merchant", "entity"]).ngroup()
+    unit = joined.groupby(["entity"] if results.plan.data.deal else ["merchant", "entity"]).ngroup()
     return joined.rename(columns={metric: "value"}).assign(unit=unit)
 
 

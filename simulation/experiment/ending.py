@@ -13,24 +13,24 @@ from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
 from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
-from simulation.evaluation.results import Results, read_evidence
+from simulation.evaluation.results import Results, read_results
 from simulation.evaluation.verdict import RESAMPLES, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, RunFolder
-from simulation.method.method import Watch, run_method
+from simulation.method.method import Progress, run_method
 from simulation.origin.origin import Trial
 from simulation.report.page import make_page
 
 
 def conclude(folder: RunFolder, *, method: str = "", against: str = "", resamples: int = RESAMPLES) -> dict[str, Any]:
     """Answer from a finished run, write the answer and the page, and return the summary with the answer in it."""
-    evidence = read_evidence(folder.path)
-    pair = choose_pair(evidence, method, against)
-    found = None if pair is None else answer(evidence, pair, resamples=resamples, seed=evidence.summary["seed"])
+    results = read_results(folder.path)
+    pair = choose_pair(results, method, against)
+    found = None if pair is None else answer(results, pair, resamples=resamples, seed=results.summary["seed"])
     if found is not None:
         found["history"] = read_history(folder)
-    summary = {**evidence.summary, "answer": found}
+    summary = {**results.summary, "answer": found}
     folder.write_json("summary.json", summary)
-    folder.write_text("report.html", make_page(Results(evidence.path, evidence.plan, summary)))
+    folder.write_text("report.html", make_page(Results(results.path, results.plan, summary)))
     return summary
 
 
@@ -65,6 +65,6 @@ def cheap_methods(trial: Trial) -> tuple[str, ...]:
 
 def _own_method(name: str, seed: int, device: torch.device) -> TrialMethod:
     def forecast(trial: Trial) -> Forecast:
-        return run_method(Method(name), trial, seed=seed, device=device, watch=Watch()).forecast
+        return run_method(Method(name), trial, seed=seed, device=device, progress=Progress()).forecast
 
     return forecast

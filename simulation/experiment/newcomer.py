@@ -26,7 +26,7 @@ from simulation.engine.batch import federate
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.evaluation.history import shorten
 from simulation.evaluation.summary import HEADLINE, Metrics, score_part
-from simulation.method.method import Watch, mechanism_of, run_method
+from simulation.method.method import Progress, mechanism_of, run_method
 from simulation.origin.origin import Trial
 from simulation.report import chart
 from simulation.report.page import TEMPLATES
@@ -66,7 +66,7 @@ class Race:
 def score_newcomers(trial: Trial, days: int) -> dict[str, Metrics]:
     """Score every method without training on histories cut to `days` days."""
     young = shorten(trial, days)
-    results = {name: run_method(Method(name), young, seed=0, device=CPU, watch=Watch()) for name in UNTRAINED}
+    results = {name: run_method(Method(name), young, seed=0, device=CPU, progress=Progress()) for name in UNTRAINED}
     return {name: score_part(result.forecast, young)["all"] for name, result in results.items()}
 
 

@@ -31,8 +31,8 @@ from simulation.experiment.folder import Part, RunFolder
 from simulation.experiment.progress_bar import ProgressBar
 from simulation.method.method import (
     Leg,
+    Progress,
     Result,
-    Watch,
     count_parameters,
     delta_of_plan,
     epsilon_of_method,
@@ -176,10 +176,12 @@ def _train(
 ) -> Result:
     with SummaryWriter(str(folder.curve_path(part))) as curves:
         recorder = _Recorder(part, trial, folder, curves, display)
-        watch = Watch(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
+        progress = Progress(on_round=recorder.on_round, on_step=recorder.on_step, state=recorder.load_state())
         leg = Leg(recorder.num_rounds, rehearsed_model(part, trial, folder) if part.stage == "served" else None)
         try:
-            return run_method(part.method, trial, seed=part.seed, device=device, watch=watch, cluster=cluster, leg=leg)
+            return run_method(
+                part.method, trial, seed=part.seed, device=device, progress=progress, cluster=cluster, leg=leg
+            )
         except KeyboardInterrupt:
             recorder.save_state()
             raise

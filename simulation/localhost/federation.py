@@ -1,4 +1,4 @@
-"""An evening at one machine: invented merchants federate over TLS, and each ends with forecasts on its own disk."""
+"""A federation on one machine: invented merchants train over TLS, and each ends with forecasts on its own disk."""
 
 from __future__ import annotations
 

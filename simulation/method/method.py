@@ -39,7 +39,7 @@ BOOSTED = {"lightgbm_local": forecast_boosted_local, "lightgbm_pooled": forecast
 
 
 @dataclass(frozen=True)
-class Watch:
+class Progress:
     """Who is told of progress, and from where to go on.
 
     Attributes
@@ -147,7 +147,7 @@ def run_method(
     *,
     seed: int,
     device: torch.device,
-    watch: Watch,
+    progress: Progress,
     cluster: Cluster | None = None,
     leg: Leg = Leg(),
 ) -> Result:
@@ -159,36 +159,36 @@ def run_method(
         network = start_network(method, trial.view, seed=seed)
         return Result(forecast_demand(network, trial.series, device=device), network)
     if not method.is_federated:
-        return Result(_forecast_without_federation(method, trial, seed=seed, device=device, watch=watch))
+        return Result(_forecast_without_federation(method, trial, seed=seed, device=device, progress=progress))
     training = training_of(method, trial.plan)
     model = _start_federation(method, trial, seed) if leg.start is None else freeze(leg.start, training.trained)
     training = training.model_copy(update={"num_rounds": leg.num_rounds or training.num_rounds})
-    _federate(method, model, trial, training, seed, device, watch, cluster)
+    _federate(method, model, trial, training, seed, device, progress, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
 
 
 def _forecast_without_federation(
-    method: Method, trial: Trial, *, seed: int, device: torch.device, watch: Watch
+    method: Method, trial: Trial, *, seed: int, device: torch.device, progress: Progress
 ) -> Forecast:
     """Run once per merchant what learns across entities; what looks at one entity at a time runs over all of them."""
     kind, plan = method.kind, trial.plan.model
     if kind in BOOSTED:
-        return BOOSTED[kind](trial, seed=seed, on_step=_tell_share(watch))
+        return BOOSTED[kind](trial, seed=seed, on_step=_tell_share(progress))
     if kind == "logistic_pooled":
         return forecast_logistic(trial.panel, plan, trial.day)
     if kind == "logistic_local":
         return forecast_logistic_local(trial.panel, plan, trial.day)
     if kind == "gru_pooled":
-        return _train_alone(trial, [np.arange(len(trial.panel.entities))], seed, device, watch.on_step)
+        return _train_alone(trial, [np.arange(len(trial.panel.entities))], seed, device, progress.on_step)
     if kind == "gru_local":
         rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
-        return _train_alone(trial, rows_of, seed, device, watch.on_step)
-    return forecast_own(method, trial.view, seed=seed, device=device, on_step=_tell_share(watch))
+        return _train_alone(trial, rows_of, seed, device, progress.on_step)
+    return forecast_own(method, trial.view, seed=seed, device=device, on_step=_tell_share(progress))
 
 
-def _tell_share(watch: Watch) -> Callable[[float], None]:
+def _tell_share(progress: Progress) -> Callable[[float], None]:
     """Tell of progress where there is no loss to tell of."""
-    return lambda share: watch.on_step(share, float("nan"))
+    return lambda share: progress.on_step(share, float("nan"))
 
 
 def count_parameters(method: Method, trial: Trial) -> int:
@@ -207,7 +207,7 @@ def _federate(
     training: TrainingPlan,
     seed: int,
     device: torch.device,
-    watch: Watch,
+    progress: Progress,
     cluster: Cluster | None,
 ) -> None:
     mechanism = mechanism_of(method, trial.plan, max(trial.cohort.size_classes))
@@ -222,8 +222,8 @@ def _federate(
             seed=(seed, trial.day),
             device=device,
             cluster=cluster,
-            state=watch.state,
-            on_round=watch.on_round,
+            state=progress.state,
+            on_round=progress.on_round,
         )
         return
     federate(
@@ -236,8 +236,8 @@ def _federate(
         noise=SeededNoise(np.random.default_rng([seed, trial.day])),
         device=device,
         num_threads=os.cpu_count() or 1,
-        state=watch.state,
-        on_round=watch.on_round,
+        state=progress.state,
+        on_round=progress.on_round,
     )
 
 

@@ -33,28 +33,28 @@ TEMPLATES.filters.update(
 )
 
 
-def make_page(evidence: Results) -> str:
+def make_page(results: Results) -> str:
     """Write the page of a run whose summary holds its answer."""
-    summary, found = evidence.summary, evidence.summary["answer"]
-    headline = evidence.metrics[0]
+    summary, found = results.summary, results.summary["answer"]
+    headline = results.metrics[0]
     compared = found["metrics"][headline] if found else None
     return TEMPLATES.get_template("page.html").render(
-        plan=evidence.plan,
+        plan=results.plan,
         summary=summary,
         answer=found,
         compared=compared,
         headline=headline,
         metric=wording.METRICS[headline],
         metrics=wording.METRICS,
-        unit=evidence.plan.privacy.unit,
-        verdict=wording.verdict(evidence.plan, found, headline),
+        unit=results.plan.privacy.unit,
+        verdict=wording.verdict(results.plan, found, headline),
         history=wording.history(found["history"]) if found and found["history"] else None,
-        shown=_shown_methods(evidence)[0],
-        methods=_methods(evidence),
-        columns=HEADLINE[evidence.plan.evaluation.task],
+        shown=_shown_methods(results)[0],
+        methods=_methods(results),
+        columns=HEADLINE[results.plan.evaluation.task],
         privacy=summary["privacy"],
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
-        pictures=_pictures(evidence, compared),
+        pictures=_pictures(results, compared),
     )
 
 
@@ -63,9 +63,9 @@ def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> 
     return TEMPLATES.get_template("comparison.html").render(**compared, labels=labels, metrics=wording.METRICS)
 
 
-def _methods(evidence: Results) -> list[dict[str, Any]]:
+def _methods(results: Results) -> list[dict[str, Any]]:
     """Lay out the table of methods: one row each, its privacy, its metrics and its seconds."""
-    summary = evidence.summary
+    summary = results.summary
     return [
         {
             "name": name,
@@ -77,45 +77,45 @@ def _methods(evidence: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _pictures(evidence: Results, compared: Mapping[str, Any] | None) -> dict[str, Markup]:
+def _pictures(results: Results, compared: Mapping[str, Any] | None) -> dict[str, Markup]:
     """Draw what the run can show; a picture whose methods are absent is left out."""
-    shown = _shown_methods(evidence)
-    records = {name: list(evidence.records(name)) for name in shown}
-    private = _global_models(evidence)
+    shown = _shown_methods(results)
+    records = {name: list(results.records(name)) for name in shown}
+    private = _global_models(results)
     drawn = {
-        "gains": chart.draw_gains(compared["merchants"], compared["sizes"], evidence.plan.privacy.unit)
+        "gains": chart.draw_gains(compared["merchants"], compared["sizes"], results.plan.privacy.unit)
         if compared and compared["counts"]["merchants"]
         else None,
-        "epsilons": _epsilons(evidence),
+        "epsilons": _epsilons(results),
         "spending": chart.draw_spending(private) if private else None,
-        "history": _history(evidence),
-        "examples": _examples(evidence, records[shown[0]]),
-        "calibration": _calibration(evidence, records),
+        "history": _history(results),
+        "examples": _examples(results, records[shown[0]]),
+        "calibration": _calibration(results, records),
     }
     return {name: picture.to_svg() for name, picture in drawn.items() if picture is not None}
 
 
-def _shown_methods(evidence: Results) -> list[str]:
+def _shown_methods(results: Results) -> list[str]:
     """Name the methods whose forecasts are shown: the two that are compared, else the federation or the first."""
-    found = evidence.summary["answer"]
+    found = results.summary["answer"]
     if found:
         return [found["method"], found["against"]]
-    return [choose_federated(evidence.methods) or evidence.methods[0]]
+    return [choose_federated(results.methods) or results.methods[0]]
 
 
-def _global_models(evidence: Results) -> dict[str, Any]:
+def _global_models(results: Results) -> dict[str, Any]:
     """Give what is stated of each private model; one that is personalised afterwards spends nothing of its own."""
-    stated = evidence.summary["privacy"]
+    stated = results.summary["privacy"]
     methods = {name: Method.parse(name) for name in stated}
     return {name: stated[name] for name, method in methods.items() if method.is_private and not method.personalised}
 
 
-def _epsilons(evidence: Results) -> Picture | None:
+def _epsilons(results: Results) -> Picture | None:
     """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
-    headline, scores = evidence.metrics[0], evidence.summary["methods"]
+    headline, scores = results.metrics[0], results.summary["methods"]
     points = [
-        (stated["epsilon"], scores[name][headline], evidence.summary["spread"].get(name, {}).get(headline) or 0.0)
-        for name, stated in _global_models(evidence).items()
+        (stated["epsilon"], scores[name][headline], results.summary["spread"].get(name, {}).get(headline) or 0.0)
+        for name, stated in _global_models(results).items()
         if scores[name][headline] is not None
     ]
     known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
@@ -128,27 +128,27 @@ def _epsilons(evidence: Results) -> Picture | None:
     }
     if not points:
         return None
-    return chart.draw_epsilons(points, references, wording.METRICS[headline].name, evidence.plan.privacy.unit)
+    return chart.draw_epsilons(points, references, wording.METRICS[headline].name, results.plan.privacy.unit)
 
 
-def _history(evidence: Results) -> Picture | None:
-    found = evidence.summary["answer"]
+def _history(results: Results) -> Picture | None:
+    found = results.summary["answer"]
     if not found or not found["history"]:
         return None
-    return chart.draw_history(found["history"]["lengths"], wording.METRICS[evidence.metrics[0]].name)
+    return chart.draw_history(found["history"]["lengths"], wording.METRICS[results.metrics[0]].name)
 
 
-def _examples(evidence: Results, records: list[Record]) -> Picture | None:
+def _examples(results: Results, records: list[Record]) -> Picture | None:
     last = records[-1]
-    if evidence.plan.evaluation.task == "purchase":
+    if results.plan.evaluation.task == "purchase":
         odds = choose_odds(last)
-        return chart.draw_odds(odds, evidence.plan.privacy.unit) if odds else None
+        return chart.draw_odds(odds, results.plan.privacy.unit) if odds else None
     examples = choose_examples(last)
     return chart.draw_examples(examples) if examples else None
 
 
-def _calibration(evidence: Results, records: Mapping[str, list[Record]]) -> Picture | None:
-    measure = purchase_points if evidence.plan.evaluation.task == "purchase" else demand_points
+def _calibration(results: Results, records: Mapping[str, list[Record]]) -> Picture | None:
+    measure = purchase_points if results.plan.evaluation.task == "purchase" else demand_points
     points: dict[str, list[Point]] = {name: measure(found) for name, found in records.items()}
     known = {name: found for name, found in points.items() if found}
     return chart.draw_reliability(known) if known else None

@@ -42,7 +42,7 @@ class ScriptedMerchant(threading.Thread):
         context = ssl.create_default_context(cafile=knocker.authority)
         assert knocker.certificate is not None
         context.load_cert_chain(knocker.certificate, knocker.tls_key)
-        self.fleet = GatewayClient(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
+        self.gateway = GatewayClient(f"127.0.0.1:{knocker.port}", knocker.node_key, context)
         self.script, self.delay_seconds, self.slowest_poll_seconds = script, delay_seconds, slowest_poll_seconds
         self.kept: dict[int, Message] = {}
         self.models: list[str] = []
@@ -53,7 +53,7 @@ class ScriptedMerchant(threading.Thread):
     def run(self) -> None:
         while not self._over.is_set():
             try:
-                self.fleet.connect()
+                self.gateway.connect()
                 self.connected.set()
                 self._serve()
             except GatewayError as error:
@@ -63,27 +63,27 @@ class ScriptedMerchant(threading.Thread):
     def stop(self) -> None:
         self._over.set()
         self.join(20)
-        self.fleet.close()
+        self.gateway.close()
 
     def _serve(self) -> None:
         """Poll as the daemon does: often after a message, and more seldom without one."""
         beat_at, pause = time.monotonic(), QUICKEST_POLL_SECONDS
         while not self._over.wait(pause):
             if time.monotonic() - beat_at > 20:
-                self.fleet.heartbeat()
+                self.gateway.heartbeat()
                 beat_at = time.monotonic()
-            if (envelope := self.fleet.pull()) is None:
+            if (envelope := self.gateway.pull()) is None:
                 pause = min(pause * POLL_FACTOR, self.slowest_poll_seconds)
                 continue
             pause = QUICKEST_POLL_SECONDS
             reply = self._reply(self._fetch(envelope))
             if reply is not None:
-                self.fleet.push(reply)
+                self.gateway.push(reply)
 
     def _fetch(self, envelope: Envelope) -> Message:
         while True:
             try:
-                return self.fleet.fetch(envelope)
+                return self.gateway.fetch(envelope)
             except Unreachable:  # the coordinator pushes a message first and its content after it
                 time.sleep(0.05)
 

@@ -35,7 +35,7 @@ EPSILON = 8.0
 
 
 @dataclass(frozen=True)
-class Evening:
+class PastFederation:
     """What is left when everything has stopped."""
 
     network: Processes
@@ -48,7 +48,7 @@ class Evening:
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederation]:
     with Processes(tmp_path_factory.mktemp("federation"), free_port()) as network:
         names = let_everyone_in(network, MERCHANTS, epsilon=EPSILON)
         network.start_coordinator()
@@ -68,87 +68,89 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
                 network.client(name, "predict", "--data-root", str(network.folder / name), "--out", str(out))
             exit_codes = {name: network.stop(name) for name in names}
         exit_codes["coordinator"] = network.stop("coordinator")
-        yield Evening(network, names, plain, private, ledgers, exit_codes, recorder)
+        yield PastFederation(network, names, plain, private, ledgers, exit_codes, recorder)
 
 
-def test_everybody_answers_every_round(evening: Evening) -> None:
+def test_everybody_answers_every_round(federation: PastFederation) -> None:
     for number in (1, 2):
-        rounds = [line for line in journal(evening.network, number) if line["event"] in ("round", "missed")]
+        rounds = [line for line in journal(federation.network, number) if line["event"] in ("round", "missed")]
         assert [(line["event"], line["round"]) for line in rounds] == [("round", r) for r in range(1, 11)]
-        assert all(line["answered"] == evening.names and not line["refused"] for line in rounds)
+        assert all(line["answered"] == federation.names and not line["refused"] for line in rounds)
 
 
-def test_without_noise_the_model_is_that_of_one_process(evening: Evening) -> None:
-    expected = run_in_process(evening.network.folder, evening.names, plan_text("plain"))
-    torch.testing.assert_close(released_model(evening.network, 2), expected, rtol=0, atol=1e-6)
+def test_without_noise_the_model_is_that_of_one_process(federation: PastFederation) -> None:
+    expected = run_in_process(federation.network.folder, federation.names, plan_text("plain"))
+    torch.testing.assert_close(released_model(federation.network, 2), expected, rtol=0, atol=1e-6)
 
 
-def test_with_noise_every_ledger_says_the_plans_epsilon(evening: Evening) -> None:
-    for name in evening.names:
-        (account,) = evening.ledgers[name]["accounts"]
+def test_with_noise_every_ledger_says_the_plans_epsilon(federation: PastFederation) -> None:
+    for name in federation.names:
+        (account,) = federation.ledgers[name]["accounts"]
         assert (account["unit"], account["num_rounds"]) == ("product", 10)
         assert account["epsilon"] == pytest.approx(EPSILON, rel=1e-6)
     # The coordinator knows no merchant's delta; it states epsilon at the largest that the size class allows.
-    mu = evening.ledgers[evening.names[0]]["accounts"][0]["mu"]
-    spent = evening.private["epsilon_by_size_class"]
+    mu = federation.ledgers[federation.names[0]]["accounts"][0]["mu"]
+    spent = federation.private["epsilon_by_size_class"]
     assert spent == {"32": pytest.approx(epsilon_of(mu, delta_for(32)), abs=1e-3)}
 
 
-def test_without_noise_no_epsilon_is_claimed(evening: Evening) -> None:
-    assert evening.plain["epsilon_by_size_class"] == {"32": None}
+def test_without_noise_no_epsilon_is_claimed(federation: PastFederation) -> None:
+    assert federation.plain["epsilon_by_size_class"] == {"32": None}
 
 
-def test_every_merchant_forecasts_its_own_products(evening: Evening) -> None:
-    for merchant, name in enumerate(evening.names):
-        forecast = pd.read_csv(evening.network.folder / name / "forecasts.csv")
+def test_every_merchant_forecasts_its_own_products(federation: PastFederation) -> None:
+    for merchant, name in enumerate(federation.names):
+        forecast = pd.read_csv(federation.network.folder / name / "forecasts.csv")
         assert set(forecast["entity"]) == {canary(merchant, product) for product in range(6)}
         assert len(forecast) == 6 * 7
         assert (forecast["q10"] <= forecast["q90"]).all()
         assert forecast["mean"].between(0, 1e6).all()
 
 
-def test_a_merchant_can_hold_the_model_against_its_own_on_days_that_nobody_trained_on(evening: Evening) -> None:
-    name = evening.names[0]
-    proof = evening.network.client(name, "prove", "--data-root", str(evening.network.folder / name))
+def test_a_merchant_can_hold_the_model_against_its_own_on_days_that_nobody_trained_on(
+    federation: PastFederation,
+) -> None:
+    name = federation.names[0]
+    proof = federation.network.client(name, "prove", "--data-root", str(federation.network.folder / name))
     assert proof["entities"] == 6
     alone = min(scores["wql"] for method, scores in proof["scores"].items() if method not in proof["gains"])
     for method, gain in proof["gains"].items():
         assert gain["gain"] == pytest.approx(1 - proof["scores"][method]["wql"] / alone)
 
 
-def test_everything_ends_with_exit_code_0(evening: Evening) -> None:
-    assert evening.exit_codes == dict.fromkeys([*evening.names, "coordinator"], 0), report(evening.network)
+def test_everything_ends_with_exit_code_0(federation: PastFederation) -> None:
+    assert federation.exit_codes == dict.fromkeys([*federation.names, "coordinator"], 0), report(federation.network)
 
 
-def test_no_name_of_a_product_is_in_anything_of_the_coordinators(evening: Evening) -> None:
-    files = [file for file in evening.network.coordinator.rglob("*") if file.is_file()]
+def test_no_name_of_a_product_is_in_anything_of_the_coordinators(federation: PastFederation) -> None:
+    files = [file for file in federation.network.coordinator.rglob("*") if file.is_file()]
     assert {"superlink.sqlite", "registry.sqlite", "coordinator.log", "journal.jsonl"} <= {file.name for file in files}
     assert [file for file in files if b"CANARY" in file.read_bytes()] == []
 
 
-def test_no_name_of_a_product_passes_the_gateway(evening: Evening) -> None:
-    seen = bytes(evening.recorder.seen)
-    assert evening.recorder.requests > 100
+def test_no_name_of_a_product_passes_the_gateway(federation: PastFederation) -> None:
+    seen = bytes(federation.recorder.seen)
+    assert federation.recorder.requests > 100
     assert b"/v1/fleet/push-object" in seen
     assert len(seen) > 3 * 2 * 10 * 8 * 1000  # merchants, launches, rounds, bytes, about as many parameters
     assert b"CANARY" not in seen
 
 
-def test_no_name_of_a_product_is_in_a_merchants_log_or_ledger(evening: Evening) -> None:
+def test_no_name_of_a_product_is_in_a_merchants_log_or_ledger(federation: PastFederation) -> None:
     allowed = {"sales.csv", "forecasts.csv"}
-    for name in evening.names:
-        files = [file for file in (evening.network.folder / name).rglob("*") if file.is_file()]
+    for name in federation.names:
+        files = [file for file in (federation.network.folder / name).rglob("*") if file.is_file()]
         assert {file.name for file in files if b"CANARY" in file.read_bytes()} == allowed
 
 
-def test_nothing_is_left_running(evening: Evening) -> None:
-    folder = str(evening.network.folder)
+def test_nothing_is_left_running(federation: PastFederation) -> None:
+    folder = str(federation.network.folder)
     running = [file for file in Path("/proc").glob("[0-9]*/cmdline") if folder.encode() in _read(file)]
     assert running == []
 
 
-def test_flowers_database_is_whole(evening: Evening) -> None:
-    with closing(sqlite3.connect(evening.network.coordinator / "superlink.sqlite")) as database:
+def test_flowers_database_is_whole(federation: PastFederation) -> None:
+    with closing(sqlite3.connect(federation.network.coordinator / "superlink.sqlite")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

@@ -36,7 +36,7 @@ def misbehave(merchant: ScriptedMerchant, message: Message, sound: RoundReply) -
     if number == 2:
         return None  # hangs; the round has to wait for its deadline
     if number == 3:
-        merchant.fleet.push(Message(encode_reply(sound), reply_to=merchant.kept[2]))  # much too late
+        merchant.gateway.push(Message(encode_reply(sound), reply_to=merchant.kept[2]))  # much too late
         earlier = RoundReply(sound.plan_hash, 1, sound.total)
         return Message(encode_reply(earlier), reply_to=message)  # a replay of round 1
     if number == 4:

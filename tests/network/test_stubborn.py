@@ -49,7 +49,7 @@ class Leaver(ScriptedMerchant):
         reply = super()._reply(message)
         if len(self.rounds) < 2:
             return reply
-        self.fleet.deactivate()
+        self.gateway.deactivate()
         self._over.set()
         return None
 

@@ -125,7 +125,7 @@ def test_a_planted_fault_is_caught(fault: Fault, make_subject: Callable[..., Aud
     assert catch(fault, make_subject, next(level for level in CHEAPEST_FIRST if level in levels))
 
 
-# False alarm: 66 audits at 1.9e-3 each would mark a wrong field; a mark that moves is drawn again once.
+# False alarm: 70 audits at 1.9e-3 each would mark a wrong field; a mark that moves is drawn again once.
 @pytest.mark.slow
 def test_the_table_is_what_the_levels_catch(make_subject: Callable[..., AuditSubject]) -> None:
     caught = {fault.name: {level for level in LEVELS if catch(fault, make_subject, level)} for fault in FAULTS}

@@ -65,7 +65,7 @@ def superlink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuperLink]:
 
 
 @pytest.fixture
-def fleet(superlink: SuperLink, tmp_path: Path) -> Iterator[GatewayClient]:
+def client(superlink: SuperLink, tmp_path: Path) -> Iterator[GatewayClient]:
     """Connect one enrolled merchant."""
     caller = make_caller(tmp_path / "shop", superlink.authority)
     superlink.enroll(caller.request, coordinator="0" * 64)
@@ -74,86 +74,86 @@ def fleet(superlink: SuperLink, tmp_path: Path) -> Iterator[GatewayClient]:
         yield connected
 
 
-def paths_of(fleet: GatewayClient) -> list[str]:
+def paths_of(client: GatewayClient) -> list[str]:
     """List the paths that are asked for from here on."""
     paths: list[str] = []
-    fleet._client._client.event_hooks["request"].append(lambda request: paths.append(request.url.path))
+    client._client._client.event_hooks["request"].append(lambda request: paths.append(request.url.path))
     return paths
 
 
-def send(coordinator: Coordinator, fleet: GatewayClient, content: RecordDict) -> str:
-    return coordinator.send(fleet.connect(), "train", content)
+def send(coordinator: Coordinator, client: GatewayClient, content: RecordDict) -> str:
+    return coordinator.send(client.connect(), "train", content)
 
 
-def test_a_message_comes_and_its_reply_goes(superlink: SuperLink, fleet: GatewayClient) -> None:
-    assert fleet.pull() is None
-    assert fleet.heartbeat()
-    paths = paths_of(fleet)
+def test_a_message_comes_and_its_reply_goes(superlink: SuperLink, client: GatewayClient) -> None:
+    assert client.pull() is None
+    assert client.heartbeat()
+    paths = paths_of(client)
     with superlink.run() as coordinator:
-        asked = send(coordinator, fleet, HELLO)
-        envelope = fleet.pull()
+        asked = send(coordinator, client, HELLO)
+        envelope = client.pull()
         assert envelope is not None
         assert envelope.message.metadata.message_id == asked
-        message = fleet.fetch(envelope)
+        message = client.fetch(envelope)
         assert message.content["about"]["word"] == "hello"
-        assert fleet.pull() is None, "a message is taken once"
+        assert client.pull() is None, "a message is taken once"
         reply = Message(RecordDict({"about": ConfigRecord({"word": "back"})}), reply_to=message)
-        fleet.push(reply)
-        fleet.push(reply)  # as after an answer that got lost
+        client.push(reply)
+        client.push(reply)  # as after an answer that got lost
         answer = coordinator.collect(asked)
         assert answer.content["about"]["word"] == "back"
         assert answer.metadata.src_node_id == message.metadata.dst_node_id
-    fleet.deactivate()
+    client.deactivate()
     assert not [path for path in paths if "fab" in path or "get-run" in path], "no code is asked for"
 
 
-def test_a_refusal_reaches_the_coordinator_as_an_error(superlink: SuperLink, fleet: GatewayClient) -> None:
+def test_a_refusal_reaches_the_coordinator_as_an_error(superlink: SuperLink, client: GatewayClient) -> None:
     with superlink.run() as coordinator:
-        asked = send(coordinator, fleet, HELLO)
-        envelope = fleet.pull()
+        asked = send(coordinator, client, HELLO)
+        envelope = client.pull()
         assert envelope is not None
-        fleet.push(Message(Error(2, "declined"), reply_to=envelope.message))
+        client.push(Message(Error(2, "declined"), reply_to=envelope.message))
         assert coordinator.collect(asked).error.reason == "declined"
 
 
 def test_a_message_of_too_many_objects_is_refused_before_one_is_pulled(
-    superlink: SuperLink, fleet: GatewayClient
+    superlink: SuperLink, client: GatewayClient
 ) -> None:
-    paths = paths_of(fleet)
+    paths = paths_of(client)
     with superlink.run() as coordinator:
-        send(coordinator, fleet, RecordDict({f"r{number}": ConfigRecord({"n": number}) for number in range(20)}))
-        envelope = fleet.pull()
+        send(coordinator, client, RecordDict({f"r{number}": ConfigRecord({"n": number}) for number in range(20)}))
+        envelope = client.pull()
         assert envelope is not None
         with pytest.raises(MessageError, match="more than 16 objects"):
-            fleet.fetch(envelope)
+            client.fetch(envelope)
     assert not [path for path in paths if path.endswith("pull-object")]
 
 
 @pytest.mark.parametrize("repeats", [False, True])
-def test_a_message_that_is_too_large_is_refused(superlink: SuperLink, fleet: GatewayClient, repeats: bool) -> None:
+def test_a_message_that_is_too_large_is_refused(superlink: SuperLink, client: GatewayClient, repeats: bool) -> None:
     count = MOST_MESSAGE_BYTES // 4 + 1
     values = (torch.zeros(count) if repeats else torch.arange(count, dtype=torch.float32)).numpy()  # zeros: one chunk
     with superlink.run() as coordinator:
-        send(coordinator, fleet, RecordDict({"vector": ArrayRecord({"values": Array(values)})}))
-        envelope = fleet.pull()
+        send(coordinator, client, RecordDict({"vector": ArrayRecord({"values": Array(values)})}))
+        envelope = client.pull()
         assert envelope is not None
         with pytest.raises(MessageError, match="larger than"):
-            fleet.fetch(envelope)
+            client.fetch(envelope)
 
 
-def test_a_reply_to_a_run_that_is_over_is_over_too(superlink: SuperLink, fleet: GatewayClient) -> None:
+def test_a_reply_to_a_run_that_is_over_is_over_too(superlink: SuperLink, client: GatewayClient) -> None:
     with superlink.run() as coordinator:
-        send(coordinator, fleet, HELLO)
-        envelope = fleet.pull()
+        send(coordinator, client, HELLO)
+        envelope = client.pull()
         assert envelope is not None
     with pytest.raises(MessageOver):
-        fleet.push(Message(HELLO, reply_to=envelope.message))
+        client.push(Message(HELLO, reply_to=envelope.message))
 
 
 def test_a_node_that_is_not_registered_is_refused(superlink: SuperLink, tmp_path: Path) -> None:
     caller = make_caller(tmp_path / "stranger", superlink.authority)
-    with closing(GatewayClient(superlink.address, caller.node_key, caller.context)) as fleet:
-        for call, kind, word in ((fleet.connect, Unreachable, "not registered"), (fleet.pull, Refused, "401")):
+    with closing(GatewayClient(superlink.address, caller.node_key, caller.context)) as client:
+        for call, kind, word in ((client.connect, Unreachable, "not registered"), (client.pull, Refused, "401")):
             with pytest.raises(kind, match=word):
                 call()
 
@@ -179,10 +179,10 @@ def test_a_merchant_that_was_killed_is_let_in_at_once_by_its_node_id(superlink: 
 def test_nobody_is_there(tmp_path: Path) -> None:
     caller = make_caller(tmp_path / "shop", make_authority(tmp_path, "test"))
     with (
-        closing(GatewayClient(f"127.0.0.1:{free_port()}", caller.node_key, caller.context)) as fleet,
+        closing(GatewayClient(f"127.0.0.1:{free_port()}", caller.node_key, caller.context)) as client,
         pytest.raises(Unreachable, match="Nobody answers"),
     ):
-        fleet.pull()
+        client.pull()
 
 
 @dataclass
@@ -275,8 +275,8 @@ def serving(folder: Path, hosts: list[str], *, days: int = 100) -> Iterator[Gate
 @pytest.fixture
 def calling(gateway: Gateway, tmp_path: Path) -> Iterator[GatewayClient]:
     caller = make_caller(tmp_path / "shop", gateway.authority)
-    with closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as fleet:
-        yield fleet
+    with closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -336,10 +336,10 @@ def test_a_gateway_of_another_authority_is_told_nothing(gateway: Gateway, tmp_pa
     other = make_authority(tmp_path / "other", "test")
     caller = make_caller(tmp_path / "shop", gateway.authority, trusts=other)
     with (
-        closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as fleet,
+        closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as client,
         pytest.raises(Refused, match="no valid certificate of this federation"),
     ):
-        fleet.pull()
+        client.pull()
     assert gateway.asked == []
 
 
@@ -348,10 +348,10 @@ def test_a_merchant_of_another_authority_is_turned_away(gateway: Gateway, tmp_pa
     other = make_authority(tmp_path / "other", "test")
     caller = make_caller(tmp_path / "shop", other, trusts=gateway.authority)
     with (
-        closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as fleet,
+        closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as client,
         pytest.raises((Refused, Unreachable)),
     ):
-        fleet.pull()
+        client.pull()
     assert gateway.asked == []
 
 
@@ -364,10 +364,10 @@ def test_a_gateway_with_a_wrong_certificate_is_told_nothing(
     with serving(tmp_path / "gateway", hosts, days=days) as gateway:
         caller = make_caller(tmp_path / "shop", gateway.authority)
         with (
-            closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as fleet,
+            closing(GatewayClient(gateway.address, caller.node_key, caller.context)) as client,
             pytest.raises(Refused, match=word),
         ):
-            fleet.pull()
+            client.pull()
         assert gateway.asked == []
 
 

@@ -3,13 +3,13 @@ import time
 
 import pytest
 
-from client.daemon.reading import Reading
+from client.daemon.reading import BackgroundReading
 from common.errors import DataError, MessageError
 
 
 def test_what_was_read_is_given_to_whoever_waits_long_enough() -> None:
     gate = threading.Event()
-    reading = Reading(lambda: gate.wait(20))
+    reading = BackgroundReading(lambda: gate.wait(20))
     assert not reading.is_done(within_seconds=0.05)
     with pytest.raises(MessageError, match="still being read"):
         reading.result(is_over=lambda: True)
@@ -21,7 +21,7 @@ def test_an_error_comes_out_where_the_result_would() -> None:
     def fail() -> int:
         raise DataError("There is no file.")
 
-    reading = Reading(fail)
+    reading = BackgroundReading(fail)
     with pytest.raises(DataError, match="no file"):
         reading.result(is_over=lambda: False)
     assert reading.has_failed
@@ -35,11 +35,11 @@ def test_one_is_read_at_a_time_and_what_nobody_wants_is_not_begun() -> None:
         gate.wait(20)
         return name
 
-    first = Reading(lambda: read("first"))
+    first = BackgroundReading(lambda: read("first"))
     first.cancel()
-    second = Reading(lambda: read("second"), after=first)
+    second = BackgroundReading(lambda: read("second"), after=first)
     second.cancel()
-    third = Reading(lambda: read("third"), after=second)
+    third = BackgroundReading(lambda: read("third"), after=second)
     time.sleep(0.1)
     assert begun == ["first"]
     gate.set()

@@ -443,6 +443,29 @@ def test_no_bytes_of_one_entity_change_another_entity_s_rows(tmp_path: Path, pla
     check_others(tmp_path, places)
 
 
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 3), line=st.binary(max_size=7), beyond=st.binary(max_size=3))
+def test_no_bytes_of_one_entity_change_another_s_rows_of_a_file_in_utf_16(
+    tmp_path: Path, mark: bytes, place: int, line: bytes, beyond: bytes
+) -> None:
+    encoding = "utf-16-le" if mark == b"\xff\xfe" else "utf-16-be"
+    header, *lines = [text.encode(encoding) for text in SOUND.decode().splitlines()]
+    zed = "zed,2024-01-01,9,".encode(encoding)
+    end = "\n".encode(encoding)
+    damaged = [*lines[:place], line + zed + beyond, *lines[place:]]
+    read_of = [panel_of(mark + b"".join(each + end for each in [header, *rows]), tmp_path) for rows in (lines, damaged)]
+    alone, beside = (dict(zip(p.entities, p.target.tolist(), strict=True)) for p in read_of)
+    assert set(alone) == {"1", "2"}
+    assert {name: beside[name] for name in alone} == alone
+
+
+@pytest.mark.parametrize("line", [b'zed,2024-01-01,"9', b'"zed,2024-01-01,9', b'zed,2024-01-01,9,"x\n'])
+def test_any_number_of_broken_lines_in_a_row_costs_nobody_else_a_row(tmp_path: Path, line: bytes) -> None:
+    """A year and more of one entity, each day with an open quote: many times as many as calls may lie in each other."""
+    check_others(tmp_path, [(3, b"\n".join([line] * 3000))])
+
+
 @pytest.mark.slow
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=places)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulation.evaluation.comparison import compare_runs, label_runs
-from simulation.evaluation.results import read_evidence
+from simulation.evaluation.results import read_results
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def two_runs(hansa_sim, write_plan, tables):
 
 
 def test_what_differs_is_named_and_nothing_else(two_runs):
-    compared = compare_runs([read_evidence(folder) for folder in two_runs])
+    compared = compare_runs([read_results(folder) for folder in two_runs])
     assert compared["differences"] == {"plan.model.anchor.half_life_days": [60.0, 5.0], "seed": [0, 3]}
     assert [run["folder"] for run in compared["runs"]] == [str(folder) for folder in two_runs]
 
 
 def test_values_are_those_of_the_summaries_and_differences_are_to_the_first(two_runs):
-    first, second = (read_evidence(folder) for folder in two_runs)
+    first, second = (read_results(folder) for folder in two_runs)
     compared = compare_runs([first, second])["methods"]
     ours, theirs = (run.summary["methods"]["anchor"]["wape"] for run in (first, second))
     assert compared["anchor"]["wape"] == {"values": [ours, theirs], "differences": [0.0, theirs - ours]}
@@ -40,7 +40,7 @@ def test_values_are_those_of_the_summaries_and_differences_are_to_the_first(two_
 
 
 def test_runs_of_different_tasks_can_be_set_side_by_side(finished_run):
-    compared = compare_runs([read_evidence(finished_run("sales")), read_evidence(finished_run("orders"))])
+    compared = compare_runs([read_results(finished_run("sales")), read_results(finished_run("orders"))])
     assert compared["methods"]["anchor"]["wape"]["values"][1] is None
     assert compared["methods"]["anchor"]["log_loss"]["values"][0] is None
     assert compared["differences"]["plan.data.deal.merchants"] == [None, 3]
@@ -48,7 +48,7 @@ def test_runs_of_different_tasks_can_be_set_side_by_side(finished_run):
 
 
 def test_runs_are_labelled_by_folder_and_by_path_where_folders_are_named_alike(finished_run):
-    run = read_evidence(finished_run("sales"))
+    run = read_results(finished_run("sales"))
     runs = [replace(run, path=Path(path)) for path in ("a/run", "b/run", "c/other")]
     assert label_runs(runs) == ["a/run", "b/run", "other"]
 
@@ -63,7 +63,7 @@ def test_compare_prints_tables_json_and_a_page(hansa_sim, two_runs, tmp_path):
         assert words in finished.stdout
         assert words in (tmp_path / "page.html").read_text()
     printed = json.loads(hansa_sim("compare", *two_runs, "--json").stdout)
-    assert printed == compare_runs([read_evidence(folder) for folder in two_runs])
+    assert printed == compare_runs([read_results(folder) for folder in two_runs])
 
 
 def test_two_like_runs_differ_in_nothing(hansa_sim, finished_run, tmp_path):

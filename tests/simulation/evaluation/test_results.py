@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from common.errors import ConfigError, DataError
-from simulation.evaluation.results import measure_losses, read_evidence
+from simulation.evaluation.results import measure_losses, read_results
 
 
 @pytest.mark.parametrize(("base", "method"), [("sales", "federated_eps8"), ("orders", "logistic_local")])
 def test_a_record_holds_every_number_of_the_forecasts(finished_run, base, method):
-    run = read_evidence(finished_run(base))
+    run = read_results(finished_run(base))
     rows = pd.read_parquet(run.path / "forecasts.parquet").query("method == @method")
     records = list(run.records(method))
     assert len(records) == rows.groupby(["origin", "seed"]).ngroups
@@ -31,7 +31,7 @@ def test_a_record_holds_every_number_of_the_forecasts(finished_run, base, method
 
 @pytest.mark.parametrize("base", ["sales", "orders"])
 def test_losses_add_up_to_what_the_summary_says(finished_run, base):
-    run = read_evidence(finished_run(base))
+    run = read_results(finished_run(base))
     for method in run.methods:
         losses = measure_losses(run, method)
         by_origin = losses.groupby("origin").sum()
@@ -41,22 +41,22 @@ def test_losses_add_up_to_what_the_summary_says(finished_run, base):
 
 
 def test_a_method_without_a_distribution_has_no_quantiles(finished_run):
-    run = read_evidence(finished_run("sales"))
+    run = read_results(finished_run("sales"))
     assert next(run.records("seasonal_naive")).forecast.quantiles is None
     assert next(run.records("anchor")).forecast.quantiles is not None
 
 
 def test_a_method_that_is_not_there_is_refused_with_those_that_are(finished_run):
     with pytest.raises(ConfigError, match="holds no method routed; it holds seasonal_naive, anchor, federated_eps8"):
-        next(read_evidence(finished_run("sales")).records("routed"))
+        next(read_results(finished_run("sales")).records("routed"))
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"holds no run: plan\.json is missing"):
-        read_evidence(tmp_path)
+        read_results(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="holds no run"):
-        read_evidence(tmp_path / "file")
+        read_results(tmp_path / "file")
 
 
 @pytest.mark.parametrize("name", ["plan.json", "summary.json"])
@@ -64,7 +64,7 @@ def test_a_damaged_file_is_refused(own_run, name):
     folder = own_run("sales")
     (folder / name).write_text("{")
     with pytest.raises(DataError, match="Cannot read the run in"):
-        read_evidence(folder)
+        read_results(folder)
 
 
 def test_forecasts_that_are_missing_damaged_or_older_than_the_summary_are_refused(own_run):
@@ -73,10 +73,10 @@ def test_forecasts_that_are_missing_damaged_or_older_than_the_summary_are_refuse
     summary["methods"]["federated"] = summary["methods"]["anchor"]
     (folder / "summary.json").write_text(json.dumps(summary))
     with pytest.raises(ConfigError, match="holds no forecast of federated: finish the run with --resume"):
-        next(read_evidence(folder).records("federated"))
+        next(read_results(folder).records("federated"))
     (folder / "forecasts.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"Cannot read .*forecasts\.parquet"):
-        next(read_evidence(folder).records("anchor"))
+        next(read_results(folder).records("anchor"))
     (folder / "forecasts.parquet").unlink()
     with pytest.raises(ConfigError, match=r"forecasts\.parquet is missing: finish the run with --resume"):
-        next(read_evidence(folder).records("anchor"))
+        next(read_results(folder).records("anchor"))

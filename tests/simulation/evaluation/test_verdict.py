@@ -10,7 +10,7 @@ import pytest
 from common.errors import ConfigError
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
-from simulation.evaluation.results import Results, read_evidence
+from simulation.evaluation.results import Results, read_results
 from simulation.evaluation.summary import score_part, summarise
 from simulation.evaluation.verdict import Pair, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, forecast_table
@@ -133,7 +133,7 @@ def test_a_dealt_entity_is_one_whichever_merchant_it_is_dealt_to(plant):
     ("base", "pair"), [("sales", ("federated_eps8", "anchor")), ("orders", ("federated_eps8", "logistic_local"))]
 )
 def test_values_are_those_of_the_summary_pooled_per_merchant_and_small(finished_run, base, pair):
-    run = read_evidence(finished_run(base))
+    run = read_results(finished_run(base))
     found = answer(run, Pair(*pair, "asked"), resamples=10)
     assert (found["method"], found["against"], found["resamples"]) == (*pair, 10)
     for metric, compared in found["metrics"].items():

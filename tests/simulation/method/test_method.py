@@ -15,7 +15,7 @@ from common.forecast.method import Method
 from common.plan.reading import read_plan
 from common.privacy.accounting import epsilon_of
 from simulation.method.method import (
-    Watch,
+    Progress,
     check_methods,
     count_parameters,
     delta_of_plan,
@@ -33,8 +33,8 @@ def trial(make_small_trial, sales):
     return make_small_trial(sales)
 
 
-def forecast_of(name, trial, *, seed=0, watch=None):
-    return run_method(Method.parse(name), trial, seed=seed, device=CPU, watch=watch or Watch()).forecast
+def forecast_of(name, trial, *, seed=0, progress=None):
+    return run_method(Method.parse(name), trial, seed=seed, device=CPU, progress=progress or Progress()).forecast
 
 
 def assert_same(first, second):
@@ -126,7 +126,7 @@ def test_the_anchor_is_the_untrained_model_whatever_the_seed(trial):
 
 
 def test_a_federated_model_is_the_one_that_made_the_forecast(trial):
-    result = run_method(Method("federated", 8.0), trial, seed=0, device=CPU, watch=Watch())
+    result = run_method(Method("federated", 8.0), trial, seed=0, device=CPU, progress=Progress())
     assert_same(result.forecast, forecast_demand(result.model, trial.series, device=CPU))
     assert sum(parameter.numel() for parameter in result.model.parameters()) == count_parameters(
         Method("federated"), trial
@@ -135,13 +135,13 @@ def test_a_federated_model_is_the_one_that_made_the_forecast(trial):
 
 def test_a_model_fitted_on_pooled_or_one_merchants_data_never_leaves(trial):
     for name in ("gru_local", "gru_pooled", "seasonal_naive"):
-        assert run_method(Method.parse(name), trial, seed=0, device=CPU, watch=Watch()).model is None
+        assert run_method(Method.parse(name), trial, seed=0, device=CPU, progress=Progress()).model is None
 
 
 @pytest.mark.parametrize("name", ["auto_ets", "croston", "lightgbm_local", "lightgbm_pooled"])
 def test_an_alternative_tells_of_its_progress_and_forecasts_every_entity(trial, name):
     shares = []
-    forecast = forecast_of(name, trial, watch=Watch(on_step=lambda share, loss: shares.append(share)))
+    forecast = forecast_of(name, trial, progress=Progress(on_step=lambda share, loss: shares.append(share)))
     assert shares[-1] == 1.0
     assert forecast.mean.shape == trial.outcome.actual.shape
     assert forecast.is_finite()
@@ -149,19 +149,19 @@ def test_an_alternative_tells_of_its_progress_and_forecasts_every_entity(trial, 
 
 def test_every_round_is_told_and_a_state_goes_on_where_it_stopped(trial):
     states = []
-    watch = Watch(on_round=lambda state, loss: states.append((state, loss)))
-    whole = forecast_of("federated_eps8", trial, watch=watch)
+    progress = Progress(on_round=lambda state, loss: states.append((state, loss)))
+    whole = forecast_of("federated_eps8", trial, progress=progress)
     assert [state.round_number for state, _ in states] == [1, 2, 3]
     assert all(math.isfinite(loss) for _, loss in states)
-    assert_same(whole, forecast_of("federated_eps8", trial, watch=Watch(state=states[0][0])))
+    assert_same(whole, forecast_of("federated_eps8", trial, progress=Progress(state=states[0][0])))
 
 
 def test_noise_of_one_seed_differs_between_origins(make_small_trial, sales):
     first = make_small_trial(sales)
     states = []
-    watch = Watch(on_round=lambda state, loss: states.append(state.parameters))
+    progress = Progress(on_round=lambda state, loss: states.append(state.parameters))
     for trial in (first, replace(first, day=first.day - 1)):
-        forecast_of("federated_eps8", trial, watch=watch)
+        forecast_of("federated_eps8", trial, progress=progress)
     assert not torch.equal(states[0], states[3])
 
 

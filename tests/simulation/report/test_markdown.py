@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import ConfigError
-from simulation.evaluation.results import Results, read_evidence
+from simulation.evaluation.results import Results, read_results
 from simulation.report.markdown import BEGIN, END, make_markdown, put_into
 
 
@@ -50,7 +50,7 @@ def test_metrics_can_be_chosen_and_one_that_is_not_there_is_refused(planted):
 
 
 def test_the_answer_of_a_run_stands_below_its_table(finished_run):
-    lines = make_markdown([read_evidence(finished_run("orders"))]).splitlines()
+    lines = make_markdown([read_results(finished_run("orders"))]).splitlines()
     assert lines[0] == "`orders`, mean over 2 origins:"
     assert lines[-3].startswith("`federated_eps8` against `")
     assert "clearly worse." in lines[-3]
@@ -83,7 +83,7 @@ def test_the_command_prints_what_it_would_put_into_a_file(hansa_sim, finished_ru
     folders = [finished_run("sales"), finished_run("orders")]
     printed = hansa_sim("table", *folders)
     assert printed.code == 0
-    assert printed.stdout == make_markdown([read_evidence(folder) for folder in folders])
+    assert printed.stdout == make_markdown([read_results(folder) for folder in folders])
     file = tmp_path / "README.md"
     file.write_text(f"{BEGIN}{END}")
     assert hansa_sim("table", *folders, "--into", file).code == 0

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from simulation.evaluation.comparison import compare_runs
-from simulation.evaluation.results import read_evidence
+from simulation.evaluation.results import read_results
 from simulation.report.page import make_comparison_page, make_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -51,7 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture(params=["sales", "orders", "comparison"])
 def page(request, finished_run):
     if request.param == "comparison":
-        runs = [read_evidence(finished_run(base)) for base in ("sales", "orders")]
+        runs = [read_results(finished_run(base)) for base in ("sales", "orders")]
         return make_comparison_page(compare_runs(runs), ["sales", "orders"])
     return (finished_run(request.param) / "report.html").read_text()
 
@@ -90,7 +90,7 @@ def test_every_picture_has_a_title_and_a_description_that_a_screen_reader_finds(
 
 @pytest.mark.parametrize("base", ["sales", "orders"])
 def test_the_page_tells_everything_that_it_promises(finished_run, base):
-    run = read_evidence(finished_run(base))
+    run = read_results(finished_run(base))
     text = " ".join(" ".join(Page((run.path / "report.html").read_text()).text).split())
     pooled = run.summary["answer"]["metrics"][run.metrics[0]]["pooled"]
     for words in (
@@ -124,7 +124,7 @@ def test_a_name_that_is_markup_stays_text(own_run):
         (folder / file).write_text((folder / file).read_text().replace("north", json.dumps(name)[1:-1]))
     rows = pd.read_parquet(folder / "forecasts.parquet")
     rows.replace({"merchant": {"north": name}}).to_parquet(folder / "forecasts.parquet")
-    page = make_page(read_evidence(folder))
+    page = make_page(read_results(folder))
     assert "<script" not in page
     assert name in Page(page).text
 
@@ -135,7 +135,7 @@ def test_a_page_is_small(finished_run):
 
 
 def test_the_same_run_makes_the_same_page(finished_run):
-    run = read_evidence(finished_run("sales"))
+    run = read_results(finished_run("sales"))
     assert make_page(run) == make_page(run) == (run.path / "report.html").read_text()
 
 
