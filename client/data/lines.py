@@ -2,8 +2,8 @@
 
 - The header, which is nobody's row, says the separator and the number of cells.
 - A line ends at a line feed, a carriage return or both, and a row ends with its line. Only a line that is no row of its
-  own (by `is_row`) may go on with a quoted cell that the line before it left open: an unbalanced quote never swallows
-  anybody else's row.
+  own (by `is_row`, and where it cannot be read whatever its quotes say) may go on with a quoted cell that the line
+  before it left open: an unbalanced quote never swallows anybody else's row, not even one that is broken itself.
 - A line that cannot be read (an open quote, more cells than the header, bytes that are no UTF-8) is left out alone.
 - A row with fewer cells than the header has empty ones at its end, and empty cells beyond the header are none.
 """
@@ -107,6 +107,7 @@ class _Reader:
     header: Header
     is_row: Callable[[Cells], bool]
     _joined: dict[int, Row | None] = field(default_factory=dict)
+    _alone: dict[int, bool] = field(default_factory=dict)
 
     def row(self, number: int) -> Row:
         line = self.lines[number]
@@ -120,8 +121,20 @@ class _Reader:
     def join(self, first: int) -> Row | None:
         """Read a row that goes over several lines, none of which is a row or begins one."""
         if first not in self._joined:
-            self._joined[first] = self._join(first)
+            for number in reversed(self._until_row(first)):  # a join looks at those after it
+                self._joined[number] = self._join(number)
         return self._joined[first]
+
+    def _until_row(self, first: int) -> list[int]:
+        """List the lines that are read together with others or not at all, up to the next line that is a row."""
+        numbers = []
+        for number in range(first, len(self.lines)):
+            cells = self._fit(_read_line(self.lines[number], self.header.separator))
+            if cells is None:
+                numbers.append(number)
+            elif self.is_row(cells):
+                break
+        return numbers
 
     def _join(self, first: int) -> Row | None:
         text = _decode(self.lines[first])
@@ -138,8 +151,21 @@ class _Reader:
         return None
 
     def _stands_alone(self, number: int) -> bool:
-        cells = self._fit(_read_line(self.lines[number], self.header.separator))
-        return self.is_row(cells) if cells is not None else self.join(number) is not None
+        if number not in self._alone:
+            self._alone[number] = self._is_somebody_s(number)
+        return self._alone[number]
+
+    def _is_somebody_s(self, number: int) -> bool:
+        line, separator = self.lines[number], self.header.separator
+        cells = self._fit(_read_line(line, separator))
+        if cells is not None:
+            return self.is_row(cells)
+        return self._names_a_row(line.decode(errors="replace").split(separator)) or self.join(number) is not None
+
+    def _names_a_row(self, cells: Cells) -> bool:
+        """Whether what is between separators, whatever quotes say, is a row's, counted from the left or the right."""
+        bare, size = [cell.strip(' \t"') for cell in cells], len(self.header.columns)
+        return self.is_row((bare + [""] * size)[:size]) or self.is_row(([""] * size + bare)[-size:])
 
     def _fit(self, cells: Cells | None) -> Cells | None:
         """Give a row the header's number of cells."""
