@@ -135,6 +135,23 @@ def test_a_lookup_that_brings_a_column_again_is_refused(tmp_path: Path) -> None:
         read_rows(make_data_plan("rows.csv", lookups=[lookup("states.csv")]), tmp_path)
 
 
+@pytest.mark.parametrize("use", [{"merchant": "kind"}, {"filters": [{"column": "kind", "equals": "a"}]}])
+def test_a_column_that_a_lookup_has_twice_is_refused_if_it_is_used(tmp_path: Path, use: dict[str, Any]) -> None:
+    write(ROWS, tmp_path / "rows.csv")
+    (tmp_path / "kinds.csv").write_text("Store,kind,kind\n1,a,b\n2,a,b\n")
+    plan = make_data_plan("rows.csv", lookups=[lookup("kinds.csv")], **use)
+    with pytest.raises(DataError, match=r"kinds\.csv has the column 'kind' twice; rename one of them"):
+        read(plan, tmp_path)
+    assert read(make_data_plan("rows.csv", lookups=[lookup("kinds.csv")]), tmp_path).num_rows == 3
+
+
+def test_a_derived_column_may_have_any_name(tmp_path: Path) -> None:
+    write(ROWS, tmp_path / "rows.csv")
+    target = {"aggregate": "sum", "column": "self"}
+    panel = read(make_data_plan("rows.csv", derived={"self": ["sales", "sales"]}, target=target), tmp_path).panel
+    assert panel.target.tolist() == [[25.0, 49.0, 0.0], [42.25, 0.0, 0.0]]
+
+
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "folder.csv"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.csv").mkdir()
