@@ -160,7 +160,9 @@ class _Reader:
         cells = self._fit(_read_line(line, separator))
         if cells is not None:
             return self.is_row(cells)
-        return self._names_a_row(line.decode(errors="replace").split(separator)) or self.join(number) is not None
+        joined = self.join(number)
+        in_itself = joined is not None and joined.cells is not None and self.is_row(joined.cells)
+        return in_itself or self._names_a_row(line.decode(errors="replace").split(separator))
 
     def _names_a_row(self, cells: Cells) -> bool:
         """Whether what is between separators, whatever quotes say, is a row's, counted from the left or the right."""
