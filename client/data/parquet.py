@@ -6,6 +6,7 @@ A column has one type, but not every value that fits the type can be read: bytes
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-FIRST_DAY, DAYS_AFTER = -719_160, 2_932_890  # from 1970 on, within years 1 to 9999 in every time zone
+from common.plan.schema import FIRST_YEAR, LAST_YEAR
+
+EPOCH = date(1970, 1, 1)
+PLAIN_DAYS = date(1, 1, 3), date(9999, 12, 29)  # in the calendar, with a day of room
+ZONED_DAYS = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)  # before 1677 pandas' tables of time zones end in a crash
 PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
 
@@ -50,9 +55,10 @@ def _read_column(column: pa.ChunkedArray) -> pd.Series:
 
 
 def _drop_far_days(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Empty the cells whose day no calendar has, or has no more in some time zone."""
+    """Empty the cells whose day no calendar has, or no table of time zones."""
     per_day = PER_DAY[column.type.unit]
-    least, most = max(FIRST_DAY * per_day, -(2**63) + 2 * per_day), min(DAYS_AFTER * per_day, 2**63 - 2 * per_day)
+    first, last = ((day - EPOCH).days * per_day for day in (ZONED_DAYS if column.type.tz else PLAIN_DAYS))
+    least, most = max(first, -(2**63) + 2 * per_day), min(last, 2**63 - 2 * per_day)
     moment = column.cast(pa.int64())
     is_near = pc.and_(pc.greater_equal(moment, least), pc.less(moment, most))
     return pc.if_else(is_near, column, pa.scalar(None, column.type))

@@ -344,7 +344,7 @@ def test_a_value_of_a_parquet_file_that_cannot_be_read_costs_no_other_row(
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 @pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
 @pytest.mark.parametrize("own_zone", ["", "Asia/Tokyo"])
-@pytest.mark.parametrize("far", [2**63 - 1, -(2**63) + 1, 2**62])
+@pytest.mark.parametrize("far", [2**63 - 1, -(2**63) + 1, 2**62, -62_135_000_000_000_000, -20_000_000_000_000])
 def test_a_time_beyond_every_calendar_is_no_day_for_its_own_row_alone(
     tmp_path: Path, unit: str, zone: str | None, own_zone: str, far: int
 ) -> None:
