@@ -77,7 +77,7 @@ def plant_canary(subject: AuditSubject, effort: Effort) -> LevelReport:
 def _app_noise(subject: AuditSubject, series: Series) -> Float64[np.ndarray, "message parameter"]:
     """Ask the app for messages with and without noise; return what was added, in accounted deviations."""
     requests = tuple(subject.request(series, number) for number in range(1, APP_MESSAGES + 1))
-    silent = replay_rounds(subject, series, requests, subject.mechanism)
+    silent = replay_rounds(subject, (series, None), requests, subject.mechanism)
     try:
         merchant = subject.merchant(series, mechanism=subject.mechanism, noise=SecureNoise(), num_rounds=len(requests))
         answers = Answers(merchant)
@@ -152,9 +152,9 @@ def _tell_apart(
     unit = replace(subject.mechanism, noise_multiplier=1.0)
     canary = torch.from_numpy(OVERLONG * subject.clipping_norm * direction).float()[None, :]
     requests = tuple(subject.request(series, number) for number in ROUNDS[:1])
-    without = replay_rounds(subject, series, requests, unit).replies[0].total
+    without = replay_rounds(subject, (series, None), requests, unit).replies[0].total
     planted = CanaryMechanism(subject.clipping_norm, 1.0, canary, rule=unit.rule)
-    with_canary = replay_rounds(subject, series, requests, planted).replies[0].total
+    with_canary = replay_rounds(subject, (series, None), requests, planted).replies[0].total
     toward = torch.from_numpy(direction) / BOUND
 
     def statistic(total: Tensor) -> float:

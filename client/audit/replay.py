@@ -17,16 +17,18 @@ from functools import cached_property, partial
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from client.audit.neighbour import Neighbour, make_neighbours
 from client.audit.report import LevelReport
 from client.audit.subject import AuditSubject, Reply, Silence, ask
 from client.round.answers import Answers
+from client.round.leg import Legs
 from common.errors import DataError, HansaError
 from common.message.round import RoundRequest
 from common.model.features import Series
+from common.plan.leg import legs_of
 from common.privacy.lattice import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 
@@ -50,7 +52,7 @@ class Failed(Exception):
 
 
 def replay_rounds(
-    subject: AuditSubject, series: Series, requests: tuple[RoundRequest, ...], mechanism: Mechanism
+    subject: AuditSubject, legs: Legs, requests: tuple[RoundRequest, ...], mechanism: Mechanism
 ) -> Replay:
     """Ask one merchant for some rounds, one after another, with the noise frozen.
 
@@ -59,9 +61,13 @@ def replay_rounds(
     Failed
         There is no reply, or one that the wire format does not allow.
     """
-    silence = Silence()
+    silence, (series, rehearsal) = Silence(), legs
+    num_rounds = max(request.round_number for request in requests)
     try:
-        answers = Answers(subject.merchant(series, mechanism=mechanism, noise=silence, num_rounds=len(requests)))
+        merchant = subject.merchant(
+            series, mechanism=mechanism, noise=silence, num_rounds=num_rounds, rehearsal=rehearsal
+        )
+        answers = Answers(merchant)
         replies = tuple(ask(answers, request) for request in requests)
     except Exception as error:  # whatever it is, a coordinator would see that nothing came
         reason = str(error) if isinstance(error, HansaError) else type(error).__name__
@@ -96,9 +102,9 @@ Check = Callable[[], tuple[list[float], list[str]]]
 
 def _checks(subject: AuditSubject) -> Iterator[tuple[str, Check]]:
     """Give every comparison by name; each returns the shifts it saw and a sentence per violation."""
-    series = subject.own_series()
+    legs = subject.own_legs()
     replayers = {
-        clipped: _Replayer(subject, series, replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor))
+        clipped: _Replayer(subject, legs, replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor))
         for clipped, factor in (("", 1.0), (", everyone clipped", TIGHT))
     }
     for clipped, replayer in replayers.items():
@@ -122,28 +128,29 @@ class _Pair:
         self.sign = 1 if neighbour.added else -1
 
     @cached_property
-    def whole(self) -> Series:
-        return self._subject.series(self._neighbour.content, self._neighbour.lookups)
+    def whole(self) -> Legs:
+        return self._subject.legs(self._neighbour.content, self._neighbour.lookups)
 
     @cached_property
-    def alone(self) -> Series:
-        return self._subject.series(self._neighbour.own, self._neighbour.lookups)
+    def alone(self) -> Legs:
+        return self._subject.legs(self._neighbour.own, self._neighbour.lookups)
 
 
 class _Replayer:
     """Replay data sets and hold them against the merchant's own."""
 
-    def __init__(self, subject: AuditSubject, series: Series, mechanism: Mechanism) -> None:
-        self._subject, self._series, self._mechanism = subject, series, mechanism
-        self._requests = tuple(subject.request(self._series, number) for number in ROUNDS)
+    def __init__(self, subject: AuditSubject, legs: Legs, mechanism: Mechanism) -> None:
+        self._subject, self._legs, self._mechanism = subject, legs, mechanism
+        numbers = sorted({*ROUNDS, legs_of(subject.plan, private=True)[-1].first_round})  # so that every leg shows
+        self._requests = tuple(subject.request(legs[0], number) for number in numbers)
         self._base: Replay | None = None
 
-    def _replay(self, series: Series) -> Replay:
-        return replay_rounds(self._subject, series, self._requests, self._mechanism)
+    def _replay(self, legs: Legs) -> Replay:
+        return replay_rounds(self._subject, legs, self._requests, self._mechanism)
 
     def _own(self) -> Replay:
         if self._base is None:
-            self._base = self._replay(self._series)
+            self._base = self._replay(self._legs)
         return self._base
 
     def check_asked(self) -> tuple[list[float], list[str]]:
@@ -164,13 +171,14 @@ class _Replayer:
 
     def check_broken(self, value: float) -> tuple[list[float], list[str]]:
         """Let an entity's features break every bound inside the round, where nothing may be refused any more."""
-        series = self._series.select(torch.arange(self._series.num_entities))
-        broken = len(series.key) // 2
-        rest = torch.tensor([row for row in range(series.num_entities) if row != broken])
-        for tensor in (series.inputs, series.target, series.level, series.cell_level):
-            tensor[broken] = value
-        whole, without = self._replay(series), self._replay(self._series.select(rest))
-        alone = self._replay(series.select(torch.tensor([broken])))
+        keys = self._legs[0].key
+        broken = keys[len(keys) // 2]
+        legs = _choose(self._legs, lambda series: np.ones(series.num_entities, bool))
+        for series in filter(None, legs):
+            for tensor in (series.inputs, series.target, series.level, series.cell_level):
+                tensor[series.key == broken] = value
+        whole, without = self._replay(legs), self._replay(_choose(legs, lambda series: series.key != broken))
+        alone = self._replay(_choose(legs, lambda series: series.key == broken))
         return compare_replays(without, whole, alone, sign=1)
 
     def check_nobody(self) -> tuple[list[float], list[str]]:
@@ -182,8 +190,8 @@ class _Replayer:
         found += ["its sum is not zero"] * any(bool(reply.total.any()) for reply in empty.replies)
         return [], found
 
-    def _nobody(self) -> Series:
-        return self._series.select(torch.arange(0))
+    def _nobody(self) -> Legs:
+        return _choose(self._legs, lambda series: np.zeros(series.num_entities, bool))
 
     def check_probes(self) -> tuple[list[float], list[str]]:
         """Hand constructed gradients to the mechanism: no record may be longer than the clipping norm."""
@@ -199,6 +207,13 @@ class _Replayer:
 
     def _compare(self, other: Replay, alone: Replay, *, sign: int) -> tuple[list[float], list[str]]:
         return compare_replays(self._own(), other, alone, sign=sign)
+
+
+def _choose(legs: Legs, who: Callable[[Series], Bool[np.ndarray, " entity"]]) -> Legs:
+    """Copy some entities of each leg."""
+    served, rehearsal = legs
+    chosen = None if rehearsal is None else rehearsal.select(torch.from_numpy(np.flatnonzero(who(rehearsal))))
+    return served.select(torch.from_numpy(np.flatnonzero(who(served)))), chosen
 
 
 def compare_replays(own: Replay, other: Replay, alone: Replay, *, sign: int) -> tuple[list[float], list[str]]:

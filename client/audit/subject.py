@@ -23,13 +23,14 @@ from client.account.policy import Policy
 from client.audit.source import Source, read_source
 from client.data import rows
 from client.round.answers import Answers, Merchant
+from client.round.leg import Legs, read_legs
 from common.errors import DataError, PrivacyError
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model.demand_gru import get_vector
 from common.model.features import Series
 from common.model.warm.start import start_training, start_without_data
-from common.plan.schema import Plan
+from common.plan.schema import DataPlan, Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
@@ -86,18 +87,24 @@ class AuditSubject:
         return self.plan.evaluation.origins[-1]
 
     def own_series(self) -> Series:
-        """Read the merchant's own files."""
-        return self.series(self.source.content)
+        """Read the merchant's own files, up to the last origin."""
+        return self.own_legs()[0]
 
-    def series(self, content: bytes, lookups: Mapping[str, bytes] | None = None) -> Series:
-        """Read what a round reads, from the bytes of a file: by the very function that a round calls."""
+    def own_legs(self) -> Legs:
+        """Read the merchant's own files."""
+        return self.legs(self.source.content)
+
+    def legs(self, content: bytes, lookups: Mapping[str, bytes] | None = None) -> Legs:
+        """Read what a round reads, from the bytes of a file: by the very function that a round calls.
+
+        The copies get names of their own, for a plan's may lead anywhere: to the merchant's own files too.
+        """
+        files = {**self.source.lookups, **(lookups or {}), self.source.path: content}
+        names = {path: f"{place}{Path(path).suffix}" for place, path in enumerate(files)}
         with tempfile.TemporaryDirectory() as folder:
-            files = {**self.source.lookups, **(lookups or {}), self.source.path: content}
-            for path, bytes_ in files.items():
-                file = Path(folder) / path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(bytes_)
-            return rows.read_series(self.plan, Path(folder))
+            for path, copy in files.items():
+                (Path(folder) / names[path]).write_bytes(copy)
+            return read_legs(self.plan.model_copy(update={"data": _renamed(self.plan.data, names)}), Path(folder))
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
@@ -107,10 +114,17 @@ class AuditSubject:
         return RoundRequest(self.plan.run_hash(private=True), round_number, hash_vector(parameters), parameters)
 
     def merchant(
-        self, series: Series, *, mechanism: Mechanism, noise: NoiseSource, num_rounds: int | None = None
+        self,
+        series: Series,
+        *,
+        mechanism: Mechanism,
+        noise: NoiseSource,
+        num_rounds: int | None = None,
+        rehearsal: Series | None = None,
     ) -> Merchant:
-        """Give the merchant with `series` as its data."""
-        return Merchant(self.plan, num_rounds or self.num_rounds, series, mechanism, noise, torch.device("cpu"))
+        """Give the merchant with `series` as its data, and `rehearsal` as that of the first leg."""
+        rounds, device = num_rounds or self.num_rounds, torch.device("cpu")
+        return Merchant(self.plan, rounds, series, mechanism, noise, device, rehearsal=rehearsal)
 
 
 @dataclass(frozen=True)
@@ -181,6 +195,11 @@ class CanaryMechanism(Mechanism):
     def release(self, total: Int64[Tensor, " parameter"], noise: NoiseSource) -> Int64[Tensor, " parameter"]:
         """Release the sum over the entities and the canaries."""
         return super().release(total + self.contribution(self.canaries), noise)
+
+
+def _renamed(data: DataPlan, names: Mapping[str, str]) -> DataPlan:
+    lookups = tuple(lookup.model_copy(update={"path": names[lookup.path]}) for lookup in data.lookups)
+    return data.model_copy(update={"path": names[data.path], "lookups": lookups})
 
 
 def sample_entities(source: Source, plan: Plan, entities: np.ndarray) -> Source:

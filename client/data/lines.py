@@ -2,8 +2,8 @@
 
 - The header, which is nobody's row, says the separator and the number of cells.
 - A line ends at a line feed, a carriage return or both, and a row ends with its line. Only a line that is no row of its
-  own (by `is_row`) may go on with a quoted cell that the line before it left open: an unbalanced quote never swallows
-  anybody else's row.
+  own (by `is_row`, and where it cannot be read whatever its quotes say) may go on with a quoted cell that the line
+  before it left open: an unbalanced quote never swallows anybody else's row, not even one that is broken itself.
 - A line that cannot be read (an open quote, more cells than the header, bytes that are no UTF-8) is left out alone.
 - A row with fewer cells than the header has empty ones at its end, and empty cells beyond the header are none.
 """
@@ -123,6 +123,7 @@ class _Reader:
     header: Header
     is_row: Callable[[Cells], bool]
     _joined: dict[int, Row | None] = field(default_factory=dict)
+    _alone: dict[int, bool] = field(default_factory=dict)
 
     def row(self, number: int) -> Row:
         if not self.lines[number].strip():
@@ -168,8 +169,23 @@ class _Reader:
         return None
 
     def _stands_alone(self, number: int) -> bool:
+        if number not in self._alone:
+            self._alone[number] = self._is_somebody_s(number)
+        return self._alone[number]
+
+    def _is_somebody_s(self, number: int) -> bool:
+        line, separator = self.lines[number], self.header.separator
         cells = self._cells(number)
-        return self.is_row(cells) if cells is not None else self.join(number) is not None
+        if cells is not None:
+            return self.is_row(cells)
+        joined = self.join(number)
+        in_itself = joined is not None and joined.cells is not None and self.is_row(joined.cells)
+        return in_itself or self._names_a_row(line.decode(errors="replace").split(separator))
+
+    def _names_a_row(self, cells: Cells) -> bool:
+        """Whether what is between separators, whatever quotes say, is a row's, counted from the left or the right."""
+        bare, size = [cell.strip(' \t"') for cell in cells], len(self.header.columns)
+        return self.is_row((bare + [""] * size)[:size]) or self.is_row(([""] * size + bare)[-size:])
 
     def _cells(self, number: int) -> Cells | None:
         """Read a line by itself, with the header's number of cells."""

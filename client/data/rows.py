@@ -119,7 +119,7 @@ def read_rows(plan: DataPlan, root: Path) -> tuple[Table, tuple[str, ...]]:
     table = read_table(root / plan.path, columns_of(plan), rows_of(plan))
     rows, doubled = table.rows, []
     for lookup in plan.lookups:
-        other = read_table(root / lookup.path, [lookup.column], _keys_of(lookup))
+        other = read_table(root / lookup.path, [lookup.column, *columns_of(plan)], _keys_of(lookup))
         rows, twice = _join(rows, other.rows, lookup, plan.path)
         if len(twice):
             named = ", ".join(repr(key) for key in twice[:SHOWN])
@@ -154,7 +154,7 @@ def _join(rows: pd.DataFrame, table: pd.DataFrame, lookup: Lookup, path: str) ->
 
 
 def columns_of(plan: DataPlan) -> list[str]:
-    """Every column that the plan may look for in its own file."""
+    """Every column that the plan may look for in its own file or in a lookup."""
     measures = [measure.column for measure in (plan.target, *plan.observed.values()) if measure.column]
     attributes = [attribute.column for attribute in (*plan.known, *plan.static)]
     filtered = [condition.column for condition in plan.filters]

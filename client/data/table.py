@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from client.data.lines import Cells, Header, Row, read_header, read_lines, split_lines
+from client.data.parquet import read_parquet
 from common.errors import DataError
 
 IsRow = Callable[[dict[str, str]], bool]
@@ -45,15 +46,15 @@ def read_table(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:
     Raises
     ------
     DataError
-        The file is missing, of another kind, or holds a wanted column twice; a Parquet file cannot be read. Nothing
-        that depends on a row of a CSV file.
+        The file is missing, of another kind, or holds a wanted column twice; a Parquet file is damaged. Nothing
+        that depends on what a row says.
     """
     if path.suffix not in (".csv", ".parquet"):
         raise DataError(f"{path} is neither .csv nor .parquet; convert it to one of them.")
     if not path.is_file():
         raise DataError(f"There is no file {path}; check data.path and --data-root.")
     try:
-        table = _read_csv(path, wanted, is_row) if path.suffix == ".csv" else Table(_read_parquet(path))
+        table = _read_csv(path, wanted, is_row) if path.suffix == ".csv" else Table(read_parquet(path))
     except (OSError, ValueError, LookupError) as error:  # LookupError: a Parquet file with other metadata
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"Cannot read {path}: {reason}. Is it a whole {path.suffix} file?") from error
@@ -86,13 +87,3 @@ def scan_csv(
         return is_row({name: cells[place] for name, place in places.items()})
 
     return header, list(read_lines(lines, header, stands_alone)), lines
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read every column by its own name; an index that pandas saved is a column like any other, and joins nothing."""
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(path).to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    rows.columns = rows.columns.astype(str)
-    rows.index = pd.RangeIndex(1, len(rows) + 1)
-    return rows

@@ -28,9 +28,10 @@ from client.daemon.handlers import count_parameters
 from client.daemon.health import read_node_id
 from client.daemon.membership import Membership, read_federation, read_membership, require_size_class
 from client.data.check.inspection import inspect_reading
-from client.data.rows import read, read_series
+from client.data.rows import read
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
+from client.round.leg import read_legs
 from common.device import choose_device
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
 from common.file import write_whole
@@ -198,7 +199,8 @@ def _look_at_data(home: MerchantFolder, plan: Plan, data_root: Path) -> Iterator
     try:
         reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
         report = inspect_reading(reading, plan)
-        count_trainable(read_series(plan, data_root))
+        for series in filter(None, read_legs(plan, data_root)):
+            count_trainable(series)
     except DataError as error:
         yield Diagnosis("data", True, str(error))
         return

@@ -22,7 +22,7 @@ from common.errors import ConfigError, DataError, MessageError, PrivacyError
 from common.message.decline import DECLINED
 from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
 from common.model.demand_gru import get_vector
-from common.model.features import Series
+from common.model.features import Series, count_trainable
 from common.model.warm.start import start_training
 from common.plan.leg import leg_of, legs_of
 from common.plan.schema import Plan
@@ -153,12 +153,17 @@ class Answers:
       of noise around the same sum would halve the noise. Another request for a round already answered is refused.
     - No text, type or count that depends on data leaves with an error.
 
+    Whether a plan's days hold a training example at all is looked at before the first round, with a DataError; that
+    depends on the plan alone.
+
     A log in memory ends with this object: another one would answer again. `LedgerAnswerLog` outlives restarts,
     kills and coordinators.
     """
 
     def __init__(self, merchant: Merchant) -> None:
         self._merchant = merchant
+        for series in filter(None, (merchant.series, merchant.rehearsal)):
+            count_trainable(series)  # else a round would fail where there is an entity, charged, and not where is none
         private = merchant.mechanism.noise_multiplier > 0
         self._model = start_training(merchant.plan, merchant.series, seed=0, private=private)
         self._size = len(get_vector(self._model))

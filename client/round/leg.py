@@ -9,8 +9,10 @@ from common.data.rehearsal import step_back
 from common.model.features import Series, build_series
 from common.plan.schema import Plan
 
+Legs = tuple[Series, Series | None]  # up to the last origin, and where the plan rehearses up to one horizon before it
 
-def read_legs(plan: Plan, root: Path) -> tuple[Series, Series | None]:
+
+def read_legs(plan: Plan, root: Path) -> Legs:
     """Read the series up to the plan's last origin, and where the plan rehearses those up to one horizon before it.
 
     Guarantee: an entity's series, in either, depends on its own raw rows alone.

@@ -105,7 +105,8 @@ def has_offset(text: str) -> bool:
 
 
 def _local_day(day: date, time: str, offset: str, zone: ZoneInfo) -> date:
-    digits = re.sub(r"\D", "", time.split(".")[0].split(",")[0]).rjust(4, "0").ljust(6, "0")
+    digits = re.sub(r"\D", "", time.split(".")[0].split(",")[0])
+    digits = digits.rjust(len(digits) + len(digits) % 2, "0").ljust(6, "0")  # 9:30 is 09:30
     moment = datetime(day.year, day.month, day.day) + timedelta(
         hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:6])
     )

@@ -164,7 +164,9 @@ def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
         missing = [factor for factor in factors if factor not in rows]
         if missing:
             raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {columns_there(rows)}.")
-        rows = rows.assign(**{name: as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])})
+        product = as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])
+        rows = rows.copy(deep=False)
+        rows[name] = product
     return rows
 
 

@@ -51,6 +51,7 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
+FIRST_YEAR, LAST_YEAR = 1700, 2200  # of what pandas can count in nanoseconds, with room around it
 NEWER = "newer_schema"  # the type of the fault in a document of a later schema
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
@@ -226,6 +227,8 @@ class DataPlan(Section):
             raise ValueError(f'time_zone {self.time_zone!r} is unknown; write one as "Asia/Shanghai"')
         if self.start >= self.end:
             raise ValueError(f"start {self.start} must come before end {self.end}")
+        if not FIRST_YEAR <= self.start.year <= self.end.year <= LAST_YEAR:
+            raise ValueError(f"start {self.start} and end {self.end} must lie within {FIRST_YEAR} to {LAST_YEAR}")
         if (self.source == "file") != bool(self.path):
             raise ValueError('source = "file" needs a path, source = "synthetic" takes none')
         if self.merchant and self.deal:

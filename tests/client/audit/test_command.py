@@ -11,7 +11,7 @@ from client.account.policy import read_policy
 from client.audit import subject as subjects
 from client.audit.subject import AuditSubject
 from client.daemon.handlers import count_parameters
-from client.data.rows import read_series
+from client.round.leg import read_legs
 from common.plan.reading import parse_plan, read_plan
 from common.privacy.accounting import epsilon_of
 from common.privacy.guarantee import gaussian_delta
@@ -87,7 +87,7 @@ def test_the_noise_is_what_the_policy_asks_for(shop: Path) -> None:
 def test_the_last_origin_is_audited_as_a_round_reads_up_to_it(shop: Path) -> None:
     text = (shop / "plan.toml").read_text().replace("[2024-02-05]", "[2024-01-20, 2024-02-05]")
     subject = subjects.make_subject(parse_plan(text), shop, read_policy(shop / "policy.toml"))
-    own, round_reads = subject.own_series(), read_series(subject.plan, shop)
+    own, (round_reads, _) = subject.own_series(), read_legs(subject.plan, shop)
     assert torch.equal(own.cutoffs, round_reads.cutoffs)
     assert torch.equal(own.inputs, round_reads.inputs)
 

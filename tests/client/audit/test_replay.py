@@ -16,8 +16,10 @@ from client.audit.replay import BOUND, TIGHT, compare_replays, make_probes, repl
 from client.audit.source import make_source
 from client.audit.subject import MOST_ENTITIES, AuditSubject, sample_entities
 from client.data.rows import read
+from common.data.panel import Panel
+from common.data.rehearsal import step_back
 from common.errors import DataError, PrivacyError
-from common.plan.schema import Active, Measure, Plan
+from common.plan.schema import Active, Lookup, Measure, Plan
 from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 
@@ -74,7 +76,7 @@ def check_neighbours(make_subject: Callable[..., AuditSubject]) -> Callable[...,
         name = choose(rows, role)
         rows = alone_on_a_day(rows, name) if role.startswith("only") else rows
         mask = (rows["customer"] == name).to_numpy()
-        series = (subject.series(subject.source.encode([part])) for part in (rows, rows[mask], rows[~mask]))
+        series = (subject.legs(subject.source.encode([part])) for part in (rows, rows[mask], rows[~mask]))
         whole, own, others = (replay_rounds(subject, part, (request,), mechanisms[tight]) for part in series)
         shifts, found = compare_replays(whole, others, own, sign=-1)
         assert found == []
@@ -223,3 +225,41 @@ class ByTheMedian:
 def test_a_rule_that_looks_at_other_entities_is_caught(make_subject: Callable[..., AuditSubject]) -> None:
     report = replay_neighbours(make_subject(num_customers=20, mechanism=Mechanism(1.0, 1.0, rule=ByTheMedian())))
     assert any("others' contributions change with it" in violation for violation in report.violations)
+
+
+@pytest.mark.parametrize("path", ["{folder}/sales.csv", "../sales.csv"])
+def test_an_audit_leaves_the_merchant_s_own_files_alone_wherever_a_plan_finds_them(
+    make_subject: Callable[..., AuditSubject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    subject = make_subject(num_customers=3, path=path.format(folder=tmp_path))
+    own, other = subject.source.content, tmp_path / "kinds.csv"
+    other.write_bytes(b"customer,kind\n")
+    (tmp_path / "sales.csv").write_bytes(own)
+    lookup = Lookup(path=str(other), key="customer", column="customer")
+    data = subject.plan.data.model_copy(update={"lookups": (lookup,)})
+    source = replace(subject.source, lookups={lookup.path: b"customer,kind\ncustomer-000,a\n"})
+    subject = replace(subject, plan=subject.plan.model_copy(update={"data": data}), source=source)
+    assert subject.own_series().num_entities == 3
+    assert replay_neighbours(subject).violations == ()
+    assert (tmp_path / "sales.csv").read_bytes() == own
+    assert other.read_bytes() == b"customer,kind\n"
+
+
+def with_rehearsal(subject: AuditSubject) -> AuditSubject:
+    federation = subject.plan.federation.model_copy(update={"rehearsal": True})
+    return replace(subject, plan=subject.plan.model_copy(update={"federation": federation}))
+
+
+def test_the_rehearsal_is_audited_as_a_round_reads_it(
+    make_subject: Callable[..., AuditSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = with_rehearsal(make_subject(num_customers=6))
+    assert replay_neighbours(subject).violations == ()
+
+    def all_or_nobody(panel: Panel, plan: Plan, day: int) -> tuple[Panel, int]:
+        kept, earlier = step_back(panel, plan, day)
+        return (kept if len(kept.entities) == len(panel.entities) else kept.select(np.arange(0))), earlier
+
+    monkeypatch.setattr("client.round.leg.step_back", all_or_nobody)
+    assert any("others' contributions change" in sentence for sentence in replay_neighbours(subject).violations)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -131,6 +133,23 @@ def test_a_lookup_that_brings_a_column_again_is_refused(tmp_path: Path) -> None:
     write(STATES.rename(columns={"size": "sales"}), tmp_path / "states.csv")
     with pytest.raises(DataError, match=r"Both rows.csv and states.csv have the column 'sales'; rename one"):
         read_rows(make_data_plan("rows.csv", lookups=[lookup("states.csv")]), tmp_path)
+
+
+@pytest.mark.parametrize("use", [{"merchant": "kind"}, {"filters": [{"column": "kind", "equals": "a"}]}])
+def test_a_column_that_a_lookup_has_twice_is_refused_if_it_is_used(tmp_path: Path, use: dict[str, Any]) -> None:
+    write(ROWS, tmp_path / "rows.csv")
+    (tmp_path / "kinds.csv").write_text("Store,kind,kind\n1,a,b\n2,a,b\n")
+    plan = make_data_plan("rows.csv", lookups=[lookup("kinds.csv")], **use)
+    with pytest.raises(DataError, match=r"kinds\.csv has the column 'kind' twice; rename one of them"):
+        read(plan, tmp_path)
+    assert read(make_data_plan("rows.csv", lookups=[lookup("kinds.csv")]), tmp_path).num_rows == 3
+
+
+def test_a_derived_column_may_have_any_name(tmp_path: Path) -> None:
+    write(ROWS, tmp_path / "rows.csv")
+    target = {"aggregate": "sum", "column": "self"}
+    panel = read(make_data_plan("rows.csv", derived={"self": ["sales", "sales"]}, target=target), tmp_path).panel
+    assert panel.target.tolist() == [[25.0, 49.0, 0.0], [42.25, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "folder.csv"])
@@ -296,6 +315,55 @@ def test_long_numbers_of_a_parquet_file_stay_apart_whatever_is_missing(tmp_path:
     assert panel.entities.tolist() == [str(2**53), str(2**53 + 1)]
 
 
+UNREADABLE = {
+    "bytes that are no UTF-8": pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()), pa.py_buffer(b"x\xff")]
+    ),
+    "a day of no calendar": pa.array([19_723, 2**31 - 1], pa.int32()).cast(pa.date32()),
+    "an hour of no clock": pa.array([1, 2**62], pa.int64()).cast(pa.time64("us")),
+    "a moment of no calendar": pa.array([1, 2**62], pa.int64()).cast(pa.timestamp("us")),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize("column", ["store", "sales", "note", "unused"])
+def test_a_value_of_a_parquet_file_that_cannot_be_read_costs_no_other_row(
+    tmp_path: Path, kind: str, column: str
+) -> None:
+    plan = make_data_plan("rows.parquet", static=[{"column": "note", "categories": ["x"]}])
+    ordinary = {"store": ["ann", "zed"], "time": ["2024-01-01"] * 2, "sales": ["5", "6"], "note": ["x", "y"]}
+    table = pa.table({**ordinary, column: UNREADABLE[kind]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    both = read(plan, tmp_path).panel
+    pq.write_table(table[:1], tmp_path / "rows.parquet")
+    alone = read(plan, tmp_path).panel
+    assert set(alone.entities) <= set(both.entities)
+    assert both.target[: len(alone.entities)].tolist() == alone.target.tolist()
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+@pytest.mark.parametrize("own_zone", ["", "Asia/Tokyo"])
+@pytest.mark.parametrize("far", [2**63 - 1, -(2**63) + 1, 2**62, -62_135_000_000_000_000, -20_000_000_000_000])
+def test_a_time_beyond_every_calendar_is_no_day_for_its_own_row_alone(
+    tmp_path: Path, unit: str, zone: str | None, own_zone: str, far: int
+) -> None:
+    noon = 1_704_196_800 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[unit]  # of 2 January 2024 in Greenwich
+    times = pa.array([noon, far], pa.int64()).cast(pa.timestamp(unit, tz=zone))
+    pq.write_table(pa.table({"store": ["ann", "zed"], "time": times, "sales": [5, 6]}), tmp_path / "rows.parquet")
+    panel = read(make_data_plan("rows.parquet", time_zone=own_zone), tmp_path).panel
+    assert panel.target.tolist() == [[0, 5, 0]]
+
+
+def test_lists_and_records_are_no_numbers(tmp_path: Path) -> None:
+    nested = pa.array([[1.0], [2.0]])
+    pq.write_table(
+        pa.table({"store": ["ann", "zed"], "time": ["2024-01-01"] * 2, "sales": nested}), tmp_path / "rows.parquet"
+    )
+    reading = read(make_data_plan("rows.parquet"), tmp_path)
+    assert "2 of 2 rows cannot be used: column 'sales' is no number (the first in row 1: '[1.0]')" in reading.faults[0]
+
+
 def test_an_index_that_pandas_saved_joins_nothing(tmp_path: Path) -> None:
     pd.concat([ROWS, ROWS.assign(store=[3, 4, 3])]).to_parquet(tmp_path / "rows.parquet")  # 0, 1, 2, 0, 1, 2
     write(STATES, tmp_path / "states.csv")
@@ -361,6 +429,29 @@ def test_everything_that_is_left_out_is_counted_with_its_reason(tmp_path: Path) 
         require_whole(reading)
 
 
+@pytest.mark.parametrize("broken", [b'"zed', b'zed,2024-01-01,9,"note'])
+def test_thousands_of_open_quotes_in_a_row_are_left_out_like_one(tmp_path: Path, broken: bytes) -> None:
+    lines = [b"store,time,sales,note", b"ann,2024-01-01,1,x", *[broken] * 2000, b"bob,2024-01-02,2,y", b""]
+    assert list(panel_of(b"\n".join(lines), tmp_path).entities) == ["ann", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("header", "whole", "broken", "other"),
+    [
+        (b"store,time,sales,note", b"ann,2024-01-02,1,", b'ann,2024-01-01,8,"', b'zed,2024-01-01,9,"'),
+        (b"store,time,sales,note", b"ann,2024-01-02,1,", b'ann,2024-01-01,8,"5 inch', b'zed,2024-01-01,9,x,y"'),
+        (b"sales,note,store,time", b"1,,ann,2024-01-02", b'8,"5 inch,ann,2024-01-01', b'9,",zed,2024-01-01'),
+    ],
+)
+def test_two_rows_with_an_open_quote_do_not_close_each_other(
+    tmp_path: Path, header: bytes, whole: bytes, broken: bytes, other: bytes
+) -> None:
+    alone = panel_of(b"\n".join([header, whole, broken, b""]), tmp_path)
+    both = panel_of(b"\n".join([header, whole, broken, other, b""]), tmp_path)
+    assert list(both.entities) == list(alone.entities) == ["ann"]
+    assert both.target.tolist() == alone.target.tolist() == [[0, 1, 0]]
+
+
 # ------------------------------------------------------------------ nobody's bytes touch anybody else's rows
 
 OTHERS = [
@@ -372,6 +463,9 @@ OTHERS = [
     b"007,2024-01-03,6",
     b'eve,2024/1/3,7,"; ,',  # unusable: its own fault
     b"ann,2024-01-03,8,x",
+    b'fay,2024-01-01,9,"',  # as is this
+    b'gil,2024-01-02,9,"two\nlines"',
+    b'"hal\n",2024-01-02,9,"x\n"',
 ]
 damage = st.sampled_from(
     [
@@ -420,7 +514,7 @@ def rows_of_others(content: bytes, folder: Path) -> dict[str, list[Any]]:
     return {
         name: [target, static]
         for name, target, static in zip(panel.entities, panel.target.tolist(), panel.static.tolist(), strict=True)
-        if name in ("ann", "bob", "cy", "di", "NA", "007")
+        if name in ("ann", "bob", "cy", "di", "NA", "007", "gil", "hal")
     }
 
 
@@ -430,7 +524,7 @@ def check_others(folder: Path, places: list[tuple[int, bytes]]) -> None:
     alone = rows_of_others(b"\n".join([header, *lines, b""]), folder)
     for place, line in sorted(places, key=lambda each: -each[0]):
         lines.insert(place, line)
-    assert len(alone) == 6
+    assert len(alone) == 8
     assert rows_of_others(b"\n".join([header, *lines, b""]), folder) == alone
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from client.round.answers import Answers, Merchant, make_client_app
 from client.round.training import train_round
 from common.data.panel import Panel
-from common.errors import ConfigError, MessageError
+from common.errors import ConfigError, DataError, MessageError
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.model.demand_gru import get_vector, make_model
@@ -233,3 +233,15 @@ def test_an_app_trains_and_does_nothing_else(merchant: Merchant) -> None:
     for kind in (MessageType.EVALUATE, MessageType.QUERY):
         (reply,) = grid.send_and_receive([Message(encode_request(make_request(merchant)), NODE_ID, kind)])
         assert reply.has_error()
+
+
+@pytest.mark.parametrize("num_entities", [0, 6])
+@pytest.mark.parametrize("leg", ["series", "rehearsal"])
+def test_days_too_few_for_an_example_are_refused_before_any_round_whoever_is_there(
+    merchant: Merchant, make_panel: Callable[..., Panel], num_entities: int, leg: str
+) -> None:
+    """Refused at a round, it would be refused where there is an entity, and answered where there is none."""
+    model = merchant.plan.model
+    short = build_series(make_panel(num_entities=num_entities), model, model.step_days)
+    with pytest.raises(DataError, match="no training example"):
+        Answers(replace(merchant, **{leg: short}))

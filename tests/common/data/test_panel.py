@@ -392,6 +392,12 @@ def test_times_with_an_offset_count_on_the_days_of_the_plans_time_zone() -> None
     assert build_panel(typed, make_data_plan(time_zone="America/Los_Angeles")).first_day.tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("time", ["9:30Z", "9:30:15Z", "9:30:15.250Z", "93015Z", "09:30:15+00:00"])
+def test_an_hour_of_one_digit_is_no_other_day(time: str) -> None:
+    rows = pd.DataFrame({"customer": ["al"], "time": [f"2024-01-02 {time}"]})
+    assert build_panel(rows, make_data_plan(time_zone="Europe/Berlin")).first_day.tolist() == [1]
+
+
 def test_a_time_zone_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ValueError, match=r'time_zone .* is unknown; write one as "Asia/Shanghai"'):
         make_data_plan(time_zone="Middle-earth/Shire")

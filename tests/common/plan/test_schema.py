@@ -133,6 +133,8 @@ def test_a_missing_key_is_named() -> None:
     ("old", "new", "sentence"),
     [
         ("start = 2024-01-01", "start = 2024-03-31", "must come before end"),
+        ("start = 2024-01-01", "start = 0001-01-01", "must lie within 1700 to 2200"),
+        ("end = 2024-03-31", "end = 9999-12-31", "must lie within 1700 to 2200"),
         ("bucket_days = 2", "bucket_days = 4", "6 is no multiple of bucket_days 4"),
         ("hidden_size = 8", "positions = 9\nwindow_steps = 8", "positions must not exceed window_steps"),
         ("smallest = 1", "smallest = 6", "smallest must not exceed largest"),
