@@ -136,8 +136,8 @@ def _write_parquet(rows: pd.DataFrame) -> bytes:
     for name, column in rows.items():
         try:
             columns[str(name)] = pa.array(column, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            columns[str(name)] = pa.array(column.astype(str).where(column.notna(), None))
+        except (pa.ArrowException, ValueError, OverflowError):
+            columns[str(name)] = pa.array([text or None for text in as_names(column)], pa.string())
     stream = BytesIO()
     pq.write_table(pa.table(columns), stream)
     return stream.getvalue()

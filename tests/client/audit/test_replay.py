@@ -263,3 +263,11 @@ def test_the_rehearsal_is_audited_as_a_round_reads_it(
 
     monkeypatch.setattr("client.round.leg.step_back", all_or_nobody)
     assert any("others' contributions change" in sentence for sentence in replay_neighbours(subject).violations)
+
+
+def test_a_parquet_file_of_bytes_can_be_audited(make_subject: Callable[..., AuditSubject]) -> None:
+    whole = make_subject(num_customers=3, path="sales.parquet")
+    units = whole.source.rows["units"].astype(str).str.encode("utf-8")
+    units.iloc[0] = b"\xff"
+    source = make_source(whole.source.rows.assign(units=units), "sales.parquet")
+    assert replay_neighbours(replace(whole, source=source)).violations == ()
