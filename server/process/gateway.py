@@ -115,6 +115,10 @@ class Doorkeeper:
         self._version: int | None = None
         self._looked_at = 0.0
 
+    def close(self) -> None:
+        """Close the registry."""
+        self._registry.close()
+
     def judge(self, certificate: str, valid_until: datetime, headers: Mapping[str, str]) -> tuple[int, str]:
         """Return 200, or the status and the reason of a refusal."""
         member = self._find(certificate)

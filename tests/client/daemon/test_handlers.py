@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,8 @@ def ask_round(plan: Plan, number: int = 1) -> RecordDict:
 
 
 def charged_rounds(folder: Path) -> list[int]:
-    return [entry.round_number for entry in Ledger(folder / "ledger.sqlite").entries if isinstance(entry, Spend)]
+    with closing(Ledger(folder / "ledger.sqlite")) as ledger:
+        return [entry.round_number for entry in ledger.entries if isinstance(entry, Spend)]
 
 
 def test_terms_do_not_wait_for_the_data_and_the_first_round_does(

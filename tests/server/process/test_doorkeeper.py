@@ -34,9 +34,10 @@ def registry(tmp_path: Path, request_of_north: JoinRequest) -> Iterator[Registry
 
 
 @pytest.fixture
-def door(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Doorkeeper:
+def door(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorkeeper]:
     monkeypatch.setattr(gateway, "LOOK_SECONDS", 0.0)
-    return Doorkeeper(tmp_path / "registry.sqlite", requests_per_second=100)
+    with closing(Doorkeeper(tmp_path / "registry.sqlite", requests_per_second=100)) as keeper:
+        yield keeper
 
 
 def headers(request: JoinRequest, spoken: str | None) -> dict[str, str]:

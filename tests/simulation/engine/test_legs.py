@@ -1,6 +1,7 @@
 """A run that rehearses over messages gives, without noise, the two models of the simulation's two legs."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -155,23 +156,23 @@ def test_every_round_of_either_leg_is_charged_the_same(plan, root, tmp_path):
         )
     )
     create_ledger(tmp_path / "ledger.sqlite")
-    ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.open_account("shop", "customer", delta=1e-5, at=datetime.now(UTC))
-    series, rehearsal = read_legs(plan, root / "north")
-    vector = get_vector(start_training(plan, series, seed=0, private=True))
-    offer = Offer(plan=plan, private=True, coordinator=COORDINATOR, cohort_size=3)
-    agreement = agree(policy, offer, ledger, num_coordinates=len(vector))
-    log = LedgerAnswerLog(ledger, agreement)
-    merchant = Merchant(plan, 6, series, agreement.mechanism, SecureNoise(), CPU, log, rehearsal=rehearsal)
-    answers = Answers(merchant)
-    for round_number in range(1, 7):
-        request = RoundRequest(merchant.run_hash, round_number, hash_vector(vector), vector)
-        answers.answer(encode_request(request))
-    spends = [entry for entry in ledger.entries if isinstance(entry, Spend)]
-    assert [spend.round_number for spend in spends] == [1, 2, 3, 4, 5, 6]
-    assert {spend.cost("customer") for spend in spends} == {agreement.mechanism.mu_squared}
-    assert merchant.find_series(4) == (rehearsal, 4)
-    assert merchant.find_series(5) == (series, 1)
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.open_account("shop", "customer", delta=1e-5, at=datetime.now(UTC))
+        series, rehearsal = read_legs(plan, root / "north")
+        vector = get_vector(start_training(plan, series, seed=0, private=True))
+        offer = Offer(plan=plan, private=True, coordinator=COORDINATOR, cohort_size=3)
+        agreement = agree(policy, offer, ledger, num_coordinates=len(vector))
+        log = LedgerAnswerLog(ledger, agreement)
+        merchant = Merchant(plan, 6, series, agreement.mechanism, SecureNoise(), CPU, log, rehearsal=rehearsal)
+        answers = Answers(merchant)
+        for round_number in range(1, 7):
+            request = RoundRequest(merchant.run_hash, round_number, hash_vector(vector), vector)
+            answers.answer(encode_request(request))
+        spends = [entry for entry in ledger.entries if isinstance(entry, Spend)]
+        assert [spend.round_number for spend in spends] == [1, 2, 3, 4, 5, 6]
+        assert {spend.cost("customer") for spend in spends} == {agreement.mechanism.mu_squared}
+        assert merchant.find_series(4) == (rehearsal, 4)
+        assert merchant.find_series(5) == (series, 1)
 
 
 def test_a_merchant_without_a_usable_row_has_nobody_in_either_leg(plan, root):
