@@ -1,5 +1,5 @@
 """The merchant's side: data, training, ledger; it trusts nobody."""
 
-from common.flower import silence_flower
+from common.machine.flower import silence_flower
 
 silence_flower()

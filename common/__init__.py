@@ -1,8 +1,8 @@
 """What both sides share, and all that passes between them."""
 
-from common.flower import silence_flower
+from common.machine.flower import silence_flower
+from common.machine.system import require_posix
 from common.model.arithmetic import fix_arithmetic
-from common.system import require_posix
 
 __version__ = "0.1.0"
 

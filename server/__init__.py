@@ -1,5 +1,5 @@
 """The coordinator's side: rounds, aggregation, models; it never sees data."""
 
-from common.flower import silence_flower
+from common.machine.flower import silence_flower
 
 silence_flower()

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
+from common.disk.file import write_whole
 from common.errors import ConfigError
-from common.file import write_whole
 from server.folder import CoordinatorFolder, Settings
 
 SETTINGS = """\

@@ -1,5 +1,5 @@
 """A whole federation on one machine."""
 
-from common.flower import silence_flower
+from common.machine.flower import silence_flower
 
 silence_flower()

@@ -47,9 +47,9 @@ def predict(
     from client.forecast.candidate import read_method
     from client.forecast.prediction import Question
     from client.forecast.prediction import predict as forecast
-    from common.device import choose_device  # these are heavy, and needed here alone
-    from common.file import write_whole
+    from common.disk.file import write_whole
     from common.forecast.table import require_suffix, write_table
+    from common.machine.device import choose_device  # these are heavy, and needed here alone
 
     asked = read_method(_choose_name(method, personal=personal))
     require_suffix(out)

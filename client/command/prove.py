@@ -35,7 +35,7 @@ def prove(
     Against what you could have said alone, on your own days after those that it learned from.
     """
     from client.forecast.backtest import prove as hold_against
-    from common.device import choose_device  # these are heavy, and needed here alone
+    from common.machine.device import choose_device  # these are heavy, and needed here alone
 
     model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     day = choose_origin(origin, model)

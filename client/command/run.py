@@ -17,7 +17,7 @@ import typer
 
 from client.folder import MerchantFolder, PlaceOption
 from common.command.app import DataRootOption, DeviceOption
-from common.lock import hold
+from common.disk.lock import hold
 
 if TYPE_CHECKING:
     from client.daemon.loop import Daemon, JoinedMerchant
@@ -50,7 +50,7 @@ def run(
     from client.account.policy import read_policy
     from client.daemon.loop import JoinedMerchant
     from client.daemon.membership import read_membership, require_size_class
-    from common.device import choose_device
+    from common.machine.device import choose_device
 
     home = MerchantFolder(folder)
     start_logging(as_json=as_json)

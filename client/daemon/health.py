@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
+from common.disk.file import write_whole
 from common.errors import ConfigError
-from common.file import write_whole
 from common.schema import SCHEMA
 
 LOGGER = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import NAME_PATTERN, JoinRequest, Welcome, make_request, read_document, write_document
 from client.account.policy import Policy
 from client.folder import MerchantFolder
+from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
-from common.file import write_whole
 from common.message.signature import name_key
 from common.plan.reading import refuse_newer
 from common.plan.schema import Count, Document

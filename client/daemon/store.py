@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from common.disk.file import write_whole
 from common.errors import DataError, MessageError, PrivacyError
-from common.file import write_whole
 from common.message import proposal, release
 from common.message.proposal import Proposal, parse_proposal
 from common.message.record import check_parameters

@@ -32,9 +32,9 @@ from client.data.rows import read
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
 from client.round.leg import read_legs
-from common.device import choose_device
+from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, HansaError, PrivacyError
-from common.file import write_whole
+from common.machine.device import choose_device
 from common.model.features import count_trainable
 from common.plan.schema import Plan
 

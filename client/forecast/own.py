@@ -20,12 +20,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from client.forecast.alone import train_alone
-from client.forecast.classic import forecast_auto_ets, forecast_croston
-from client.forecast.logistic import forecast_logistic
-from client.forecast.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from client.forecast.method.alone import train_alone
+from client.forecast.method.classic import forecast_auto_ets, forecast_croston
+from client.forecast.method.logistic import forecast_logistic
+from client.forecast.method.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from client.forecast.method.trees.boosted import forecast_boosted
 from client.forecast.released import forecast_demand
-from client.forecast.trees.boosted import forecast_boosted
 from client.forecast.view import View
 from common.errors import ConfigError
 from common.forecast.method import OWN, PURCHASES_ONLY, Method

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.disk.file import write_whole
 from common.errors import ConfigError
-from common.file import write_whole
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 
 QUANTILES = tuple(f"q{round(100 * level)}" for level in QUANTILE_LEVELS)

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import RecordDict
 from safetensors.torch import load_file, save
 
+from common.disk.file import write_whole
 from common.errors import DataError
-from common.file import write_whole
 from common.message.proposal import Proposal
 from common.message.record import hash_vector
 from common.message.release import (

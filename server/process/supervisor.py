@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from certs.authority import read_certificate
+from common.disk.lock import hold
 from common.errors import ConfigError, HansaError
-from common.lock import hold
 from server.folder import CoordinatorFolder, Settings
 
 LOGGER = logging.getLogger(__name__)

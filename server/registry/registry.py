@@ -23,7 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from certs.request import JoinRequest
-from common.database import migrate
+from common.disk.database import migrate
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
 from server.registry.table import STEPS

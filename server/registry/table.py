@@ -5,7 +5,7 @@ The first version of hansa wrote the tables of the first step and no version: "i
 
 from __future__ import annotations
 
-from common.database import Step
+from common.disk.database import Step
 
 FIRST: Step = (
     """

@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from common.disk.file import write_whole
 from common.errors import ConfigError, DataError
-from common.file import write_whole
 from common.schema import SCHEMA, require_schema
 from server.round.optimizer import ServerState
 

@@ -38,7 +38,7 @@ def run(
     """
     import torch  # heavy, as is what follows
 
-    from common.device import choose_device
+    from common.machine.device import choose_device
     from simulation.evaluation.results import read_results
     from simulation.evaluation.summary import make_table
     from simulation.experiment.fingerprint import fingerprint_data

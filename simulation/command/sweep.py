@@ -38,11 +38,11 @@ def sweep(
     """
     import torch  # heavy, as is what follows
 
-    from common.device import choose_device
+    from common.machine.device import choose_device
     from simulation.evaluation.summary import HEADLINE
     from simulation.experiment.plans import read_named_plan
-    from simulation.experiment.sweep import choose_origins, make_points, parse_setting
-    from simulation.experiment.sweep_runs import Job, make_sweep_table, run_points
+    from simulation.experiment.sweep.grid import choose_origins, make_points, parse_setting
+    from simulation.experiment.sweep.runs import Job, make_sweep_table, run_points
     from simulation.method.method import check_methods
 
     torch.set_num_threads(1)  # the engine has threads of its own; torch's would contend with them

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
+from common.disk.file import replace_file
 from common.errors import ConfigError, DataError
-from common.file import replace_file
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
 from common.forecast.table import QUANTILES, lay_out, read_layout, rename_older

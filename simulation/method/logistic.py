@@ -1,10 +1,10 @@
-"""The regression of `client.forecast.logistic` once per merchant; what it reaches alone."""
+"""The regression of `client.forecast.method.logistic` once per merchant; what it reaches alone."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from client.forecast.logistic import SNAPSHOTS, forecast_logistic
+from client.forecast.method.logistic import SNAPSHOTS, forecast_logistic
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
 from common.plan.schema import ModelPlan

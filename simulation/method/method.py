@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from client.forecast.alone import train_alone
-from client.forecast.logistic import forecast_logistic
+from client.forecast.method.alone import train_alone
+from client.forecast.method.logistic import forecast_logistic
 from client.forecast.own import NETWORKS, find_obstacle, forecast_own, start_network
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from joblib import Parallel, delayed
 
-from client.forecast.trees.boosted import forecast_boosted
-from client.forecast.trees.example import NUM_ROWS
+from client.forecast.method.trees.boosted import forecast_boosted
+from client.forecast.method.trees.example import NUM_ROWS
 from common.forecast.metric import Forecast
 from simulation.origin.origin import Trial
 

@@ -12,7 +12,7 @@ from client.account.ledger.entry import Seal, Spend, read_entry, write_entry
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import read_policy
-from common.database import migrate
+from common.disk.database import migrate
 from common.errors import DataError, HansaError, PrivacyError
 from common.message.proposal import parse_proposal
 from server.registry.registry import Registry, State

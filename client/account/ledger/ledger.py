@@ -27,9 +27,9 @@ from client.account.answer_log import round_is_over
 from client.account.ledger.balance import Account, accounts_of, require_room
 from client.account.ledger.entry import START, Entry, Opening, Seal, Spend, chain, read_entry, write_entry
 from client.account.policy import Budget
-from common.database import Step, migrate
+from common.disk.database import Step, migrate
+from common.disk.file import sync_folder
 from common.errors import PrivacyError
-from common.file import sync_folder
 from common.plan.schema import Unit
 
 BUSY_SECONDS = 30.0

@@ -29,8 +29,8 @@ from client.daemon.membership import (
 from client.daemon.store import Store
 from client.diagnosis.doctor import _check_clock
 from client.folder import MerchantFolder
+from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
-from common.file import write_whole
 from common.message.signature import name_key
 from fleet.superlink import free_port
 

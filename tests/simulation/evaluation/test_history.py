@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from client.forecast.naive import forecast_moving_average
+from client.forecast.method.naive import forecast_moving_average
 from common.forecast.metric import Forecast
 from simulation.evaluation.history import MONTH_DAYS, Curves, describe_history, measure_curves, shorten
 from simulation.origin.origin import make_trial

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from common.errors import ConfigError
-from simulation.experiment.sweep import choose_origins, make_points, parse_setting
+from simulation.experiment.sweep.grid import choose_origins, make_points, parse_setting
 
 ORIGINS = [date(2024, 1, 29), date(2024, 2, 6)]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.forecast.logistic import (
+from client.forecast.method.logistic import (
     fit_logistic,
     forecast_logistic,
     per_open_day,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from client.forecast.alone import train_alone
+from client.forecast.method.alone import train_alone
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError
 from common.forecast.method import Method

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from common.system import require_posix
+from common.machine.system import require_posix
 
 
 def test_windows_is_told_in_one_sentence_where_hansa_runs() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from client.forecast.logistic import (
+from client.forecast.method.logistic import (
     SNAPSHOTS,
     can_buy,
     per_open_day,
@@ -22,7 +22,7 @@ from client.forecast.logistic import (
     purchase_labels,
     snapshots_before,
 )
-from client.forecast.trees.tree import TreePlan, TreeRows, fit_trees, predict_score
+from client.forecast.method.trees.tree import TreePlan, TreeRows, fit_trees, predict_score
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
 from common.plan.schema import ModelPlan

@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from client.forecast.trees.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
-from client.forecast.trees.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
+from client.forecast.method.trees.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
+from client.forecast.method.trees.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
 from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.model.features import Series, build_series

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from client.forecast.trees.demand import forecast_boosted_demand
-from client.forecast.trees.example import OWN_ROWS
-from client.forecast.trees.purchase import forecast_boosted_purchases
+from client.forecast.method.trees.demand import forecast_boosted_demand
+from client.forecast.method.trees.example import OWN_ROWS
+from client.forecast.method.trees.purchase import forecast_boosted_purchases
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
 from common.plan.schema import Plan

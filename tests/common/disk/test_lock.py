@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from common.disk.lock import hold
 from common.errors import ConfigError
-from common.lock import hold
 
 HOLD = """
 import sys
 from pathlib import Path
-from common.lock import hold
+from common.disk.lock import hold
 lock = hold(Path(sys.argv[1]), taken="taken")
 print("held", flush=True)
 sys.stdin.read()

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from client.forecast.logistic import forecast_logistic, purchase_labels
-from client.forecast.trees.purchase import forecast_boosted_purchases, rhythm_features
+from client.forecast.method.logistic import forecast_logistic, purchase_labels
+from client.forecast.method.trees.purchase import forecast_boosted_purchases, rhythm_features
 from common.forecast.metric import score_purchases
 
 

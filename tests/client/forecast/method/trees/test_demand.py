@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from client.forecast.trees.demand import forecast_boosted_demand
+from client.forecast.method.trees.demand import forecast_boosted_demand
 from common.forecast.metric import observe, score_demand
 
 

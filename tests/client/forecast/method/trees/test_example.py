@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.forecast.trees.example import LAG_WEEKS, cut_horizon, cut_rows, draw_past
+from client.forecast.method.trees.example import LAG_WEEKS, cut_horizon, cut_rows, draw_past
 from common.model.features import build_series
 
 LAST_WEEK, FOUR_WEEKS, ALL_WEEKS = -3, -2, -1  # the last three features

@@ -15,14 +15,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from common.disk.file import write_whole
 from common.errors import ConfigError, HansaError
-from common.file import write_whole
 from common.plan.schema import Plan
 from simulation.experiment.fingerprint import fingerprint_data
 from simulation.experiment.folder import RunFolder
 from simulation.experiment.progress_bar import ProgressBar
 from simulation.experiment.run import run_plan
-from simulation.experiment.sweep import SCHEMA, UNACCOUNTED, USED_UP, Point, describe_run, make_csv
+from simulation.experiment.sweep.grid import SCHEMA, UNACCOUNTED, USED_UP, Point, describe_run, make_csv
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from client.forecast.alone import _like_sized, train_alone
+from client.forecast.method.alone import _like_sized, train_alone
 from client.forecast.released import forecast_demand
 from common.model.demand_gru import make_model
 from common.model.features import build_series

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.forecast.classic import NOT_WORTH_WORKERS, forecast_auto_ets, forecast_croston, histories
+from client.forecast.method.classic import NOT_WORTH_WORKERS, forecast_auto_ets, forecast_croston, histories
 from common.forecast.metric import MEDIAN
 
 METHODS = [forecast_auto_ets, forecast_croston]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.forecast.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
+from client.forecast.method.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 
 METHODS = [forecast_seasonal_naive, forecast_moving_average, forecast_weekday_mean]
 every_method = pytest.mark.parametrize("forecast", METHODS)

@@ -1,0 +1,1 @@
+"""What a merchant can say alone: simple, classic and learned methods."""

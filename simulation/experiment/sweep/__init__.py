@@ -1,0 +1,1 @@
+"""Runs of one plan with every combination of some values."""
