@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ def run_program(name: str, module: str) -> None:
     module
         Where its `app` is; imported here, so that a signal meanwhile is one sentence too.
     """
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)  # a signal's doing
     with hearing_signals(name) as heard:
         try:
             code = _run(name, module)

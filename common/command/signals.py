@@ -55,7 +55,15 @@ def hearing_signals(name: str) -> Iterator[Heard]:
         yield heard
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if heard.number is not None and _is_ours(handler):
+                signal.signal(number, signal.SIG_IGN)  # the program is ending: another signal has nothing to add
+            elif signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def _is_ours(handler: object) -> bool:
+    """Whether a program hears signals already, around the part of it that ends here."""
+    return getattr(handler, "__qualname__", "").startswith(hearing_signals.__name__)
 
 
 def _is_importing(frame: FrameType | None) -> bool:
