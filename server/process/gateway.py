@@ -20,7 +20,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,7 +177,8 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Sta
             base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits
         ) as upstream:
             app.state.upstream = upstream
-            yield
+            with closing(doorkeeper):
+                yield
 
     async def admit(request: Request) -> Response:
         status, reason = doorkeeper.judge(request.state.certificate, request.state.valid_until, request.headers)
