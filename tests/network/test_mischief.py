@@ -71,6 +71,8 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Federation:
     with coordinator.running(alice):
         for merchant in merchants:
             merchant.start()
+        # Whoever connects after the launch is first asked in a later round than the script counts on.
+        assert all(merchant.connected.wait(60) for merchant in merchants)
         run_plan(coordinator, merchants)
         for merchant in merchants:
             merchant.stop()
