@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -153,9 +153,11 @@ def largest_budget(patch: Patch) -> None:
 def hours_of_greenwich(patch: Patch) -> None:
     """Read the policy's hours by the clock of Greenwich."""
     within = agreement.is_within_hours
-    patch.setattr(
-        agreement, "is_within_hours", lambda hours, now: within(hours, now - (now.utcoffset() or timedelta()))
-    )
+
+    def faulty(hours: tuple[str, ...], now: datetime) -> bool:
+        return within(hours, now.astimezone(UTC))
+
+    patch.setattr(agreement, "is_within_hours", faulty)
 
 
 FAULTS = (

@@ -30,9 +30,7 @@ def zone_of_most(patch: Patch) -> None:
         if time_zone or not hours:
             return as_days(column, time_zone)
         zone = ZoneInfo(f"Etc/GMT{-hours.most_common(1)[0][0]:+d}")
-        days = [
-            None if gap else cells.parse_day(cells.canonical_name(v), zone) for v, gap in zip(column, column.isna())
-        ]
+        days = [None if pd.isna(value) else cells.parse_day(cells.canonical_name(value), zone) for value in column]
         return np.array(days, dtype="datetime64[D]")
 
     patch.setattr(usable, "as_days", faulty)
@@ -130,8 +128,8 @@ def blanks_count(patch: Patch) -> None:
 
     def faulty(column: pd.Series) -> np.ndarray:
         names = cells.as_names(column)
-        raw = column.to_numpy(dtype=object)
-        return np.array([value if isinstance(value, str) else name for value, name in zip(raw, names)], dtype=object)
+        pairs = zip(column.to_numpy(dtype=object), names, strict=True)
+        return np.array([value if isinstance(value, str) else name for value, name in pairs], dtype=object)
 
     patch.setattr(usable, "as_names", faulty)
 

@@ -1,4 +1,4 @@
-"""Faults of the noise's key: what a process keeps, and what is the same after it ends, forks or answers another plan."""
+"""Faults of the noise's key: what a process keeps, and what is the same after it ends, forks or goes on."""
 
 import hashlib
 import itertools
