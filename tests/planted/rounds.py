@@ -11,6 +11,7 @@ from torch import Tensor
 from client.round import answers
 from client.round.answers import Answers
 from common.message import round as message
+from common.message.record import ABOUT
 from common.message.round import RoundReply, encode_reply
 from common.privacy import mechanism as module
 from common.privacy.clipping import clip
@@ -99,7 +100,7 @@ def norm_every_tenth(patch: Patch) -> None:
     def encode(reply: RoundReply) -> RecordDict:
         content = encode_reply(reply)
         if reply.round_number % 10 == 0:
-            content[message.ABOUT] = ConfigRecord({**content[message.ABOUT], "gradient_norm": lengths[-1]})
+            content[ABOUT] = ConfigRecord({**content[ABOUT], "gradient_norm": lengths[-1]})
         return content
 
     patch.setattr(message, "REPLY_FIELDS", message.REPLY_FIELDS | {"gradient_norm"})

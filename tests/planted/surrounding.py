@@ -74,7 +74,7 @@ def count_in_header(patch: Patch) -> None:
         return reading
 
     def faulty(self: Any, context: Any, call_next: Any) -> httpx.Response:
-        gateway_client.add_headers(context.request, {"user-agent": f"hansa ({counts[0]} rows)"})
+        context.request.headers["user-agent"] = f"hansa ({counts[0]} rows)"
         return intercept(self, context, call_next)
 
     patch.setattr(rows, "read", remember)
