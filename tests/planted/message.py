@@ -12,6 +12,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from client.round import answers as app
 from client.round.answers import Answers, Merchant
 from common.message import round as message
+from common.message.record import ABOUT, VALUES, VECTOR
 from common.message.round import RoundReply, encode_reply
 from common.privacy import accounting
 from common.privacy.mechanism import Mechanism
@@ -32,7 +33,7 @@ def with_count(patch: Patch) -> None:
 
     def encode(reply: RoundReply) -> RecordDict:
         content = encode_reply(reply)
-        content[message.ABOUT] = ConfigRecord({**content[message.ABOUT], "num_examples": vars(reply)["num_examples"]})
+        content[ABOUT] = ConfigRecord({**content[ABOUT], "num_examples": vars(reply)["num_examples"]})
         return content
 
     patch.setattr(Answers, "_train", faulty)
@@ -74,7 +75,7 @@ def of_data_size(patch: Patch) -> None:
     def encode(reply: RoundReply) -> RecordDict:
         content = encode_reply(reply)
         total = reply.total.numpy()
-        content[message.VECTOR] = ArrayRecord({message.VALUES: Array(total[total != 0].astype(np.int64))})
+        content[VECTOR] = ArrayRecord({VALUES: Array(total[total != 0].astype(np.int64))})
         return content
 
     patch.setattr(app, "encode_reply", encode)
