@@ -21,6 +21,7 @@ from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, print_json, say
 from common.command.program import EXIT_NO, run_program
+from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError, PrivacyError
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _read_cohort(path: Path) -> PublicCohort:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text())
+        value = read_file_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read {path} as JSON; give the file that the command wrote.") from error
     if not isinstance(value, dict):

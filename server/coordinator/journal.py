@@ -12,6 +12,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from common.disk.reading import read_file
+from common.errors import DataError
 from server.registry.registry import now_text
 
 MOST_BYTES, KEPT_FILES = 1 << 20, 3
@@ -35,10 +37,20 @@ class Journal:
             os.fsync(file.fileno())
 
     def read(self) -> list[dict[str, Any]]:
-        """Read every whole line of the present file."""
-        if not self._path.exists():
+        """Read every whole line of the present file.
+
+        Raises
+        ------
+        DataError
+            It is there and cannot be read.
+        """
+        try:
+            lines = read_file(self._path).split(b"\n")
+        except FileNotFoundError:
             return []
-        return [parsed for line in self._path.read_text().splitlines() if (parsed := _parse(line)) is not None]
+        except OSError as error:
+            raise DataError(f"Cannot read {self._path}: {error.strerror}; move it away, a new one is begun.") from error
+        return [parsed for line in lines if (parsed := _parse(line)) is not None]
 
     def _turn_page(self) -> None:
         """Go on in a new file where this one is full: journal.jsonl.1 is the one before, and so on."""
@@ -53,9 +65,10 @@ class Journal:
             return file.read(1) == b"\n"
 
 
-def _parse(line: str) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Read a line that is a whole one of ours; what a crash or a disk made of it is skipped."""
     try:
         parsed = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return parsed if isinstance(parsed, dict) else None
+    return parsed if isinstance(parsed, dict) and isinstance(parsed.get("event"), str) else None
