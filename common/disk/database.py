@@ -59,7 +59,7 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step], *, path: Path
         connection.execute(f"PRAGMA user_version = {len(steps)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
 
 
@@ -83,6 +83,12 @@ def create(path: Path, steps: Sequence[Step]) -> None:
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Undo a transaction, unless SQLite has done so itself, as on a full disk: the first error is the one to tell."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def say_remedy(error: sqlite3.Error) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from certs.request import JoinRequest
-from common.disk.database import create, migrate, say_remedy
+from common.disk.database import create, migrate, roll_back, say_remedy
 from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
@@ -341,10 +341,10 @@ class Registry:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                roll_back(self._connection)
                 raise
-            self._connection.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
