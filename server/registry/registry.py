@@ -352,6 +352,10 @@ class Registry:
             yield
         except sqlite3.Error as error:
             raise DataError(f"Cannot use the registry {self._path}: {error}; {say_remedy(error)}.") from error
+        except OverflowError as error:
+            raise DataError(
+                f"Cannot note a number beyond 64 bits in the registry {self._path}; name a smaller one."
+            ) from error
         except OSError as error:
             raise DataError(f"Cannot use the registry {self._path}: {error.strerror}; bring a copy back.") from error
 

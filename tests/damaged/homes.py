@@ -127,6 +127,7 @@ def done(program: str, *words: object) -> Finished:
 
 def make_homes(root: Path) -> Path:
     """Found a federation, let a merchant join, hold a round between both ends, release a model, and run a study."""
+
     fed, shop, study = root / "fed", root / "shop", root / "study"
     for place in (shop, study):
         place.mkdir()

@@ -22,7 +22,7 @@ import client.cli
 import server.cli
 import simulation.cli
 from client.account.ledger import ledger as ledger_module
-from damaged.homes import Finished, make_homes, run
+from damaged.homes import Finished, run
 from damaged.ways import WAYS, Way, cut, half_noise, other, pipe, shapes, state_of
 from server.registry import registry as registry_module
 
@@ -141,11 +141,6 @@ def commands(command: Command, name: str) -> Iterator[str]:
             yield from commands(inner, f"{name} {word}")
     else:
         yield name
-
-
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_homes(tmp_path_factory.mktemp("homes"))
 
 
 @pytest.fixture(autouse=True)
