@@ -85,6 +85,9 @@ test-slow: setup  ## the longer tests
 test-kill: setup  ## kill a merchant 1,000 times at random moments and hold its ledger against what arrived
 	$(BIN)/pytest -m slow -s tests/client/account/test_kill.py
 
+test-clipping: setup  ## look for a gradient longer than the clipping norm among a million, in exact arithmetic
+	$(BIN)/pytest -m slow -s tests/common/privacy/test_clipping_search.py
+
 audit-study: setup  ## false alarms, power, sensitivity: the figures of docs/audit.md
 	$(BIN)/pytest -m slow -s tests/client/audit/test_study.py tests/client/audit/test_replay.py tests/simulation/experiment/test_audit.py
 

@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, check_request
+from common.disk.reading import read_file
 from common.errors import ConfigError, DataError
 
 AUTHORITY_DAYS, SERVER_DAYS, MERCHANT_DAYS = 3650, 730, 365
@@ -149,6 +150,6 @@ def _general_name(host: str) -> x509.GeneralName:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise DataError(f"There is no certificate {path}; make the federation with: hansa-server init") from error

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from common.disk.reading import read_file
 from common.errors import ConfigError, DataError
 
 TLS_CURVE: EllipticCurve = SECP256R1()  # of certificates
@@ -74,6 +75,6 @@ def read_key(path: Path) -> object:
     try:
         if path.stat().st_mode & 0o077:
             raise DataError(f"Others may read the private key {path}; close it with: chmod 600 {path}")
-        return load_pem_private_key(path.read_bytes(), password=None)
+        return load_pem_private_key(read_file(path), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{path} is no private key; put yours there, or move it away to have one made.") from error

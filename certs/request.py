@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import Field, ValidationError
 
 from certs.key import NODE_CURVE, TLS_CURVE
+from common.disk.reading import read_file
 from common.errors import ConfigError, DataError
 from common.plan.reading import refuse_newer
 from common.plan.schema import Count, Document
@@ -131,7 +132,7 @@ def read_document(path: Path, kind: type[Letter]) -> Letter:
         The file is missing, no such document, or of a later version.
     """
     try:
-        return kind.model_validate_json(path.read_text())
+        return kind.model_validate_json(read_file(path))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Cannot read {path}; give the file that the other side sent.") from error
     except ValidationError as error:

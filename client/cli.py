@@ -21,6 +21,7 @@ from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, print_json, say
 from common.command.program import EXIT_NO, run_program
+from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError, PrivacyError
 
 if TYPE_CHECKING:
@@ -108,13 +109,18 @@ def tap(
 ) -> None:
     """Show what left, byte for byte.
 
-    And say what it means.
+    Sums of rounds, terms, receipts and refusals, and what Flower sends around them; and say what it means.
     """
     from client.account.ledger.ledger import Ledger  # heavy
+    from client.transparency.sent_log import BY_FLOWER, SentLog, describe_other, explain_other
     from client.transparency.sent_messages import departures_of, describe, explain, hex_lines
 
-    with closing(Ledger(MerchantFolder(folder).ledger)) as ledger:
+    home = MerchantFolder(folder)
+    with closing(Ledger(home.ledger)) as ledger:
         departures = [found for found in departures_of(ledger) if line in (None, found.line)]
+    others, broken = SentLog(home.sent).read() if line is None else ([], 0)
+    if broken:
+        typer.echo(f"hansa-client: {broken} lines of {home.sent} cannot be read; a crash cut them short.", err=True)
     if line is not None and not departures:
         raise DataError(f"Line {line} has no message; see: hansa-client tap")
     if out is not None:
@@ -122,14 +128,20 @@ def tap(
             raise ConfigError("--out writes one message; name it with --line.")
         write_new(out, departures[0].content)
     if as_json:
-        print_json([describe(found) | ({"hex": found.content.hex()} if raw else {}) for found in departures])
+        told = [(describe(found), found.content) for found in departures]
+        told += [(describe_other(other), other.content) for other in others]
+        print_json([said | ({"hex": content.hex()} if raw else {}) for said, content in told])
         return
-    for found in departures:
-        typer.echo(explain(found))
+    shown = [(explain(found), found.content) for found in departures]
+    shown += [(explain_other(other), other.content) for other in others]
+    for words, content in shown:
+        typer.echo(words)
         if raw:
-            typer.echo(hex_lines(found.content))
-    if not departures:
+            typer.echo(hex_lines(content))
+    if not shown:
         typer.echo("Nothing has left.")
+    elif line is None:
+        typer.echo(BY_FLOWER)
 
 
 @app.command()
@@ -214,7 +226,7 @@ def _read_cohort(path: Path) -> PublicCohort:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text())
+        value = read_file_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read {path} as JSON; give the file that the command wrote.") from error
     if not isinstance(value, dict):

@@ -70,6 +70,11 @@ class MerchantFolder:
         return self.folder / "health.json"
 
     @property
+    def sent(self) -> Path:
+        """What left beside the sums of rounds."""
+        return self.folder / "sent.jsonl"
+
+    @property
     def lock(self) -> Path:
         """Held by the daemon that works on this folder."""
         return self.folder / "daemon.lock"

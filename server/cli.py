@@ -22,6 +22,7 @@ from certs.request import JoinRequest, Welcome, read_document, write_document
 from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, make_console, print_json, say
 from common.command.program import run_program
+from common.disk.reading import read_file
 from common.errors import ConfigError
 from common.message.signature import name_key, public_bytes, sign
 from common.plan.reading import read_plan
@@ -331,7 +332,7 @@ def pull_model(
         card = describe_model(registry, model)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / model.file).write_bytes((home.models / model.file).read_bytes())
+        (out / model.file).write_bytes(read_file(home.models / model.file))
         (out / "note.json").write_bytes(model.signed.content)
         (out / "note.signature").write_bytes(model.signed.signature)
         (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")

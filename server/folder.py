@@ -12,6 +12,7 @@ import typer
 from pydantic import AfterValidator, Field
 
 from certs.request import Name
+from common.disk.reading import read_file_text
 from common.errors import ConfigError
 from common.plan.reading import parse_toml
 from common.plan.schema import Count, Document
@@ -135,7 +136,7 @@ class CoordinatorFolder:
         """
         path = self.settings_file
         try:
-            text = path.read_text()
+            text = read_file_text(path)
         except FileNotFoundError as error:
             raise ConfigError(
                 f"There is no federation in {self.folder.resolve()}; make one with: hansa-server init"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import Tensor
 
 from common.data.panel import Panel
@@ -16,6 +17,8 @@ from common.model.features import Examples, Series, build_series
 from common.plan.schema import Plan
 
 torch.set_num_threads(1)  # torch's threads spin where another process holds a core: a suite of 30 s takes minutes
+settings.register_profile("loaded", deadline=None)  # a busy machine takes its time over any example
+settings.load_profile("loaded")
 
 SMALL_PLAN: dict[str, Any] = {
     "name": "small",

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from common.disk.reading import read_file_text
 from common.errors import ConfigError, PrivacyError
 from common.plan.reading import parse_toml
 from common.plan.schema import Count, Document, Section, Unit
@@ -134,7 +135,7 @@ def read_policy(path: Path) -> Policy:
         The file is no TOML, or a key or value is not legal.
     """
     try:
-        text = path.read_text()
+        text = read_file_text(path)
     except FileNotFoundError as error:
         raise PrivacyError(
             f"There is no policy {path}, so nothing may be trained; write one with: hansa-client policy --out {path}"

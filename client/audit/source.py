@@ -21,6 +21,7 @@ from jaxtyping import Bool
 from client.data.rows import columns_of, rows_of
 from client.data.table import read_table, scan_csv
 from common.data.cells import as_names
+from common.disk.reading import read_file
 from common.plan.schema import DataPlan
 
 MOST_UNREADABLE = 20  # lines that are no rows, kept as they are
@@ -107,11 +108,11 @@ def read_source(plan: DataPlan, root: Path) -> Source:
     path, wanted, is_row = root / plan.path, columns_of(plan), rows_of(plan)
     table = read_table(path, wanted, is_row)
     source = Source(
-        plan.path, table.rows, lookups={lookup.path: (root / lookup.path).read_bytes() for lookup in plan.lookups}
+        plan.path, table.rows, lookups={lookup.path: read_file(root / lookup.path) for lookup in plan.lookups}
     )
     if not source.is_text:
         return source
-    header, rows, lines = scan_csv(path.read_bytes(), wanted, is_row, origin=plan.path)
+    header, rows, lines = scan_csv(read_file(path), wanted, is_row, origin=plan.path)
     return replace(
         source,
         header=b"\n".join(lines[: header.first_row]),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from common.disk.file import write_whole
+from common.disk.reading import read_file_json
 from common.errors import ConfigError
 from common.schema import SCHEMA
 
@@ -96,7 +97,7 @@ class Health:
 def read_node_id(path: Path) -> int | None:
     """Read the node id that an earlier daemon was told, where it wrote one down."""
     try:
-        node_id = json.loads(path.read_bytes())["node_id"]
+        node_id = read_file_json(path)["node_id"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return node_id if isinstance(node_id, int) else None

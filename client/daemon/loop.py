@@ -36,7 +36,8 @@ from client.daemon.health import Health
 from client.daemon.membership import JoinedFederation
 from client.daemon.store import Store
 from client.folder import MerchantFolder
-from common.errors import HansaError, MessageError
+from client.transparency.sent_log import SentLog
+from common.errors import ConfigError, HansaError, MessageError
 from common.message.decline import decline
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Daemon:
     ) -> None:
         self._gateway, self._merchant, self._health = gateway, merchant, health
         self._handlers: tuple[Handlers, ClientApp] | None = None
+        self._sent = SentLog(merchant.home.sent)
         self._idle_seconds, self._rest_seconds = idle_seconds, rest_seconds
         self._is_awaited: bool | None = None  # not looked up since the latest message
         self._stop, self._forgotten = threading.Event(), threading.Event()
@@ -190,6 +192,11 @@ class Daemon:
             reply, error = decline(envelope.message), str(refusal)
         except MessageOver as over:
             LOGGER.warning("%s", over)
+            return
+        try:
+            self._sent.note(reply)  # before it leaves: no message leaves that the merchant cannot see
+        except ConfigError as full:
+            LOGGER.warning("%s", full)
             return
         self._hand_in(reply, until)
         self._health.note_message(self._handlers[0].latest_round if self._handlers else None, error=error)

@@ -27,6 +27,7 @@ from certs.request import NAME_PATTERN, JoinRequest, Welcome, make_request, read
 from client.account.policy import Policy
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
+from common.disk.reading import read_file, require_file
 from common.errors import ConfigError, DataError, PrivacyError
 from common.message.signature import name_key
 from common.plan.reading import refuse_newer
@@ -113,7 +114,7 @@ def read_federation(home: MerchantFolder) -> JoinedFederation:
         The file is damaged, or a later version wrote it.
     """
     try:
-        return JoinedFederation.model_validate_json(home.federation.read_bytes())
+        return JoinedFederation.model_validate_json(read_file(home.federation))
     except FileNotFoundError as error:
         raise ConfigError(
             f"There is no {home.federation}: no federation was joined; ask with: hansa-client join NAME, and then "
@@ -209,6 +210,7 @@ def _make_context(home: MerchantFolder, welcome: Welcome) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
+        require_file(home.certificate)
         context.load_verify_locations(cadata=welcome.authority)
         context.load_cert_chain(home.certificate, home.tls_key)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError

@@ -22,6 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from common.disk.file import write_whole
+from common.disk.reading import read_file, require_file
 from common.errors import DataError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import Proposal, parse_proposal
@@ -97,7 +98,7 @@ class Store:
             The file was changed, or is of another coordinator.
         """
         try:
-            kept = _AcceptedFile.model_validate_json(path.read_bytes())
+            kept = _AcceptedFile.model_validate_json(read_file(path))
             signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
         except ValidationError as error:
             refuse_newer(error, path)
@@ -162,6 +163,7 @@ class Store:
     def read_model(self, path: Path) -> Model:
         """Read a model, and check its signature and parameters again."""
         try:
+            require_file(path)
             with safe_open(path, framework="pt") as file:
                 about, parameters = file.metadata() or {}, file.get_tensor(PARAMETERS)
             require_schema(about.get(SCHEMA_KEY, SCHEMA), origin=path)

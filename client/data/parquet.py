@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from common.disk.reading import require_file
 from common.plan.schema import FIRST_YEAR, LAST_YEAR
 
 EPOCH = date(1970, 1, 1)
@@ -30,6 +31,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     ValueError, OSError, LookupError
         It is no whole Parquet file.
     """
+    require_file(path)
     try:
         table = pq.read_table(path)
     except pa.ArrowException as error:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from client.data.lines import Cells, Header, Row, read_header, read_lines, split_lines
 from client.data.parquet import read_parquet
+from common.disk.reading import read_file
 from common.errors import DataError
 
 IsRow = Callable[[dict[str, str]], bool]
@@ -65,7 +66,7 @@ def read_table(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:
 
 
 def _read_csv(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:
-    header, rows, _ = scan_csv(path.read_bytes(), wanted, is_row, origin=str(path))
+    header, rows, _ = scan_csv(read_file(path), wanted, is_row, origin=str(path))
     read = [row for row in rows if row.cells is not None]
     columns = zip(*(row.cells for row in read), strict=True) if read else ((),) * len(header.columns)
     cells = {place: pd.Series(list(column), dtype=object) for place, column in enumerate(columns)}

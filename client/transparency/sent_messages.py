@@ -56,6 +56,7 @@ def describe(departure: SentMessage) -> dict[str, Any]:
     mechanism = Mechanism(spend.clipping_norm, spend.noise_multiplier)
     norm = float(torch.linalg.vector_norm(to_real(reply.total, mechanism.lattice_step)))
     return {
+        "kind": "sum",
         "line": departure.line,
         "sealed_at": departure.seal.at.isoformat(),
         "plan": spend.plan,

@@ -6,13 +6,26 @@ compare with, and what matters is the lock: several processes open these files a
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
+from common.disk.file import sync_folder
 from common.schema import newer_file
 
 Step = tuple[str, ...]  # statements from one version to the next
+REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another process is writing to it: try again",
+    sqlite3.SQLITE_LOCKED: "another process is writing to it: try again",
+    sqlite3.SQLITE_FULL: "make room",
+    sqlite3.SQLITE_IOERR: "make room, or look after the disk",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable",
+    sqlite3.SQLITE_PERM: "make the file and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "make the file and its folder readable and writable",
+}
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[Step], *, path: Path) -> None:
@@ -46,8 +59,42 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step], *, path: Path
         connection.execute(f"PRAGMA user_version = {len(steps)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
+
+
+def create(path: Path, steps: Sequence[Step]) -> None:
+    """Make a database where there is none.
+
+    Guarantee: it is there whole or not at all, though several processes begin at once.
+
+    Raises
+    ------
+    sqlite3.Error, OSError
+        It cannot be made.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    try:
+        with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection, steps, path=path)
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        sync_folder(path.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Undo a transaction, unless SQLite has done so itself, as on a full disk: the first error is the one to tell."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def say_remedy(error: sqlite3.Error) -> str:
+    """Say what to do about a file that SQLite cannot use."""
+    code = getattr(error, "sqlite_errorcode", None)  # not every error comes from the file
+    return REMEDIES.get(-1 if code is None else code & 0xFF, "it is damaged: bring a copy back")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from common.disk.reading import require_file
 from common.errors import DataError
 from common.model.features import Examples
 from common.model.gru import GRU
@@ -165,6 +166,7 @@ def load_model(model: nn.Module, path: Path) -> None:
         The file is missing, damaged, or holds another shape of model.
     """
     try:
+        require_file(path)
         model.load_state_dict(load_file(path))
     except FileNotFoundError as error:
         raise DataError(f"There is no model file {path}; train one first.") from error

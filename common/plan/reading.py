@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from common.disk.reading import read_file_text
 from common.errors import ConfigError
 from common.plan.schema import NEWER, Document, Plan
 from common.schema import newer_file
@@ -26,7 +27,7 @@ def read_plan(path: Path) -> Plan:
         The file is missing, is no TOML, or a key or value is not legal.
     """
     try:
-        text = path.read_text()
+        text = read_file_text(path)
     except OSError as error:
         raise ConfigError(f"Cannot read the plan {path}: {error.strerror}. Give the path of a TOML file.") from error
     except UnicodeDecodeError as error:
@@ -51,6 +52,8 @@ def parse_toml(text: str, form: type[Form], *, origin: str) -> Form:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is no TOML: {error}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{origin} is no TOML that can be read: its brackets are nested too deep.") from error
     try:
         return form.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:

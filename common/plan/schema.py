@@ -59,6 +59,7 @@ Start = Literal["cold", "warm"]
 OptimizerName = Literal["adam", "momentum", "adagrad", "yogi"]
 ClippingRuleName = Literal["clip", "automatic"]
 Positive = Annotated[float, Field(gt=0)]
+SMALLEST_CLIPPING_NORM, LARGEST_CLIPPING_NORM = 1e-9, 1e9  # what `common.privacy.clipping` is proven for
 Count = Annotated[int, Field(ge=1)]
 Day = Annotated[date, BeforeValidator(_read_day)]
 
@@ -308,7 +309,7 @@ class PrivacyPlan(Section):
     """What the guarantee protects, and how training under noise differs from training without."""
 
     unit: Unit
-    clipping_norm: Positive = 1.0
+    clipping_norm: Annotated[float, Field(ge=SMALLEST_CLIPPING_NORM, le=LARGEST_CLIPPING_NORM)] = 1.0
     clipping_rule: ClippingRuleName = Field(
         "clip", description="automatic: every entity's gradient is brought near the clipping norm, short ones too"
     )

@@ -30,8 +30,8 @@ def lattice_step(clipping_norm: float) -> float:
 def truncate(clipped: Float64[Tensor, "entity parameter"], step: float) -> Int64[Tensor, "entity parameter"]:
     """Move every coordinate to the lattice, toward zero: rounding could make a vector longer.
 
-    Guarantee: for the output of `clip`, the integer norm is at most clipping_norm / step, exactly; the
-    quotient may round up by 2⁻⁵³ of itself, and `clip` leaves 2⁻³¹ free for that.
+    Guarantee: for the output of `clip`, the integer norm is at most clipping_norm / step, exactly; point 5 of the
+    proof in `common.privacy.clipping`.
     """
     return (clipped / step).to(torch.int64)  # the cast drops the fraction
 

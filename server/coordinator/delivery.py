@@ -13,6 +13,7 @@ from flwr.app import RecordDict
 from safetensors.torch import load_file, save
 
 from common.disk.file import write_whole
+from common.disk.reading import require_file
 from common.errors import DataError
 from common.message.proposal import Proposal
 from common.message.record import hash_vector
@@ -154,6 +155,7 @@ def read_parameters(home: CoordinatorFolder, model: Model) -> torch.Tensor:
     """
     path = home.models / model.file
     try:
+        require_file(path)
         parameters = load_file(path)["parameters"]
     except Exception as error:
         raise DataError(f"Cannot read the model {path}; put a copy in its home.") from error

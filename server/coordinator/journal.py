@@ -6,56 +6,29 @@ See docs/protocol.md §8.4.
 
 from __future__ import annotations
 
-import json
-import os
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from common.disk.lines import MOST_BYTES, Lines
 from server.registry.registry import now_text
-
-MOST_BYTES, KEPT_FILES = 1 << 20, 3
 
 
 class Journal:
     """Append to a file; a line that a crash cut short is left behind and skipped."""
 
     def __init__(self, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
-        self._path, self._most_bytes = path, most_bytes
+        self._lines = Lines(path, most_bytes=most_bytes)
 
     def write(self, event: str, **said: Any) -> None:
         """Write one line, and push it to the disk."""
-        self._turn_page()
-        line = json.dumps({"at": now_text(), "event": event} | said)
-        with self._path.open("ab") as file:
-            if file.tell() and not self._ends_a_line():
-                file.write(b"\n")
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._lines.add({"at": now_text(), "event": event} | said)
 
     def read(self) -> list[dict[str, Any]]:
-        """Read every whole line of the present file."""
-        if not self._path.exists():
-            return []
-        return [parsed for line in self._path.read_text().splitlines() if (parsed := _parse(line)) is not None]
+        """Read every whole line of the present file that says what happened.
 
-    def _turn_page(self) -> None:
-        """Go on in a new file where this one is full: journal.jsonl.1 is the one before, and so on."""
-        if self._path.exists() and self._path.stat().st_size >= self._most_bytes:
-            handler = RotatingFileHandler(self._path, backupCount=KEPT_FILES, delay=True)
-            handler.doRollover()
-            handler.close()
-
-    def _ends_a_line(self) -> bool:
-        with self._path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(line)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
+        Raises
+        ------
+        DataError
+            It is there and cannot be read.
+        """
+        return [line for line in self._lines.read() if isinstance(line.get("event"), str)]

@@ -163,4 +163,12 @@ def coordinate(home: CoordinatorFolder) -> None:
             try:
                 time.sleep(coordinator.turn())
             except OSError as error:
-                raise HansaError(f"The coordinator cannot go on: {error.strerror}; see {home.folder}.") from error
+                raise cannot_go_on(home, error) from error
+
+
+def cannot_go_on(home: CoordinatorFolder, error: OSError) -> HansaError:
+    """Say that a file could not be written: nothing follows from what is not on the disk."""
+    return HansaError(
+        f"The coordinator cannot go on in {home.folder.resolve()}: {error.strerror}; make room, or make the folder "
+        "writable: it is tried again, and no round is lost."
+    )

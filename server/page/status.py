@@ -89,8 +89,15 @@ def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch
         "accepted": [vars(found) for found in terms if found.size_class is not None],
         "epsilon_by_size_class": _epsilons(terms),
         "declined": [found.member for found in terms if found.size_class is None],
-        "last_rounds": [line for line in lines if line["event"] in ("round", "missed")][-LAST_ROUNDS:],
+        "last_rounds": [line for line in lines if _is_round(line)][-LAST_ROUNDS:],
     }
+
+
+def _is_round(line: dict[str, Any]) -> bool:
+    """Whether a line of a journal says what a round came to, all of it."""
+    said = (line.get("round"), line.get("answered"), line.get("refused"), line.get("seconds"))
+    kinds = (int, list, dict, (int, float))
+    return line["event"] in ("round", "missed") and all(map(isinstance, said, kinds))
 
 
 def _epsilons(terms: list[MemberTerms]) -> dict[str, float | None]:

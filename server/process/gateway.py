@@ -36,6 +36,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
+from common.disk.reading import read_file
 from common.errors import DataError
 from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
 from server.folder import CoordinatorFolder, Settings
@@ -238,7 +239,7 @@ def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
     authority = home.authority / "authority.pem"
     doorkeeper = Doorkeeper(home.registry, requests_per_second=settings.requests_per_second)
     config = uvicorn.Config(
-        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=authority.read_bytes()),
+        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=read_file(authority)),
         host=settings.bind,
         port=settings.gateway_port,
         http=CertificateProtocol,

@@ -34,6 +34,7 @@ from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid import HttpGrid
 
+from common.disk.reading import read_file
 from common.errors import HansaError
 from server.folder import CoordinatorFolder, Settings
 
@@ -168,6 +169,6 @@ def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:
     """Describe the SuperLink of a federation's folder."""
     return SuperLink(
         address=f"127.0.0.1:{settings.superlink_port}",
-        authority=(home.authority / "authority.pem").read_bytes(),
-        secret=home.secret.read_bytes(),
+        authority=read_file(home.authority / "authority.pem"),
+        secret=read_file(home.secret),
     )

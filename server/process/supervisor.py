@@ -29,6 +29,7 @@ from typing import IO, Any
 
 from certs.authority import read_certificate
 from common.disk.lock import hold
+from common.disk.reading import read_file
 from common.errors import ConfigError, HansaError
 from server.folder import CoordinatorFolder, Settings
 
@@ -241,7 +242,7 @@ def require_free(host: str, port: int) -> None:
 def _require_valid(path: Path) -> None:
     """Refuse to serve a certificate that no merchant would accept."""
     try:
-        certificate = read_certificate(path.read_bytes(), origin=str(path))
+        certificate = read_certificate(read_file(path), origin=str(path))
     except OSError as error:
         raise ConfigError(f"There is no server certificate {path}; make one with: hansa-server renew") from error
     now = datetime.now(UTC)

@@ -15,20 +15,23 @@ its own process. Models themselves are files beside it (safetensors).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from certs.request import JoinRequest
-from common.disk.database import migrate
+from common.disk.database import create, migrate, roll_back, say_remedy
+from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
 from server.registry.table import STEPS
 
 BUSY_SECONDS = 30.0
+Row = TypeVar("Row")
 
 
 class State(StrEnum):
@@ -112,6 +115,9 @@ class Registry:
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._translated():
+            if not path.exists() and not path.is_symlink():
+                create(path, STEPS)
+            require_file(path)
             self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
         try:
@@ -121,11 +127,19 @@ class Registry:
             raise
 
     def _set_up(self) -> None:
+        self._require_tables()  # before anything is written: what is no registry stays as it is
         with self._translated():
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             migrate(self._connection, STEPS, path=self._path)
+
+    def _require_tables(self) -> None:
+        """Refuse a file without members: it would become a registry that has forgotten everybody."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'member'"):
+            raise DataError(
+                f"{self._path} is no registry; bring a copy back, or move it away if nobody was ever enrolled."
+            )
 
     def close(self) -> None:
         """Let go of the file."""
@@ -144,7 +158,7 @@ class Registry:
             "SELECT member.*, coalesce(speaks.protocol, 1) AS protocol FROM member "
             "LEFT JOIN speaks ON speaks.member = member.name ORDER BY enrolled_at, name"
         )
-        return [_member(row) for row in rows]
+        return [self._read(_member, row) for row in rows]
 
     def enroll(self, request: JoinRequest, *, certificate: str) -> None:
         """Add a member, or give one that is there its new certificate; its name and node key stay together.
@@ -195,7 +209,7 @@ class Registry:
 
     def launches(self) -> list[Launch]:
         """Every launch, the oldest first."""
-        return [_launch(row) for row in self._rows("SELECT * FROM launch ORDER BY number")]
+        return [self._read(_launch, row) for row in self._rows("SELECT * FROM launch ORDER BY number")]
 
     def launch(self, number: int) -> Launch:
         """One launch.
@@ -208,7 +222,7 @@ class Registry:
         rows = self._rows("SELECT * FROM launch WHERE number = ?", (number,))
         if not rows:
             raise ConfigError(f"There is no launch {number}; see: hansa-server status")
-        return _launch(rows[0])
+        return self._read(_launch, rows[0])
 
     def add_launch(
         self, signed: Signed, *, run_hash: str, plan: str, num_rounds: int, quorum: int, round_seconds: float
@@ -286,7 +300,7 @@ class Registry:
     def models(self) -> list[Model]:
         """Every released model, the oldest first."""
         rows = self._rows("SELECT * FROM model ORDER BY released_at, model_hash")
-        return [_model(row) for row in rows]
+        return [self._read(_model, row) for row in rows]
 
     def add_model(
         self, signed: Signed, *, model_hash: str, launch: int, round_number: int, file: str, released_at: datetime
@@ -306,6 +320,13 @@ class Registry:
         """Note that a model is on a merchant's disk."""
         self._write("INSERT OR IGNORE INTO receipt VALUES (?, ?, ?)", (model_hash, member, now_text()))
 
+    def _read(self, read: Callable[[sqlite3.Row], Row], row: sqlite3.Row) -> Row:
+        """Read one row; one that this version cannot read was not written by it."""
+        try:
+            return read(row)
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"The registry {self._path} has a row that is damaged; bring a copy back.") from error
+
     def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         with self._translated():
             return self._connection.execute(statement, values).fetchall()
@@ -320,17 +341,23 @@ class Registry:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                roll_back(self._connection)
                 raise
-            self._connection.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            raise DataError(f"Cannot use the registry {self._path}: {error}; is its disk full or read-only?") from error
+        except sqlite3.Error as error:
+            raise DataError(f"Cannot use the registry {self._path}: {error}; {say_remedy(error)}.") from error
+        except OverflowError as error:
+            raise DataError(
+                f"Cannot note a number beyond 64 bits in the registry {self._path}; name a smaller one."
+            ) from error
+        except OSError as error:
+            raise DataError(f"Cannot use the registry {self._path}: {error.strerror}; bring a copy back.") from error
 
 
 def now_text() -> str:

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from common.disk.file import write_whole
+from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 from common.schema import SCHEMA, require_schema
 from server.round.optimizer import ServerState
@@ -71,6 +72,7 @@ def load_checkpoint(path: Path, *, plan_hash: str, size: int) -> ServerState:
         If the file belongs to another plan.
     """
     try:
+        require_file(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in TENSORS}

@@ -14,7 +14,6 @@ An entry has what was measured (`timings` with median_seconds, minimum_seconds, 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from dataclasses import asdict
@@ -26,6 +25,7 @@ import torch
 from rich.box import SIMPLE
 from rich.table import Table
 
+from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
@@ -117,7 +117,7 @@ def read_document(file: Path) -> dict[str, Any]:
         The file is none.
     """
     try:
-        document = json.loads(file.read_text())
+        document = read_file_json(file)
     except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read as a benchmark ({error}); make one with --json.") from error
     if not isinstance(document, dict) or document.get("schema") != 1 or "machine" not in document:

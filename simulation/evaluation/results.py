@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +15,7 @@ from jaxtyping import Bool, Float
 from pyarrow import ArrowException
 from pydantic import ValidationError
 
+from common.disk.reading import read_file, read_file_json, require_file
 from common.errors import ConfigError, DataError
 from common.forecast.entity_loss import COMPARED, entity_losses, entity_weights
 from common.forecast.metric import Forecast
@@ -87,6 +87,7 @@ class Results:
         self.require(method)
         file = self.path / "forecasts.parquet"
         try:
+            require_file(file)
             rows = pq.read_table(file, filters=[("method", "==", method)]).to_pandas()
         except FileNotFoundError as error:
             raise ConfigError(f"{file} is missing: finish the run with --resume.") from error
@@ -110,8 +111,8 @@ def read_results(path: Path) -> Results:
         A file in it is damaged, or of another version.
     """
     try:
-        plan = Plan.model_validate_json((path / "plan.json").read_text())
-        summary = {"answer": None, **json.loads((path / "summary.json").read_text())}  # older runs have no answer
+        plan = Plan.model_validate_json(read_file(path / "plan.json"))
+        summary = {"answer": None, **read_file_json(path / "summary.json")}  # older runs have no answer
     except (FileNotFoundError, NotADirectoryError) as error:
         missing = Path(error.filename).name
         raise ConfigError(

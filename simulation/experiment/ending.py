@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from client.forecast.released import forecast_demand
+from common.disk.reading import read_file_json
 from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
@@ -37,7 +37,7 @@ def conclude(folder: RunFolder, *, method: str = "", against: str = "", resample
 def read_history(folder: RunFolder) -> dict[str, Any] | None:
     """Read what `write_history` wrote; None where there is none."""
     file = folder.path / "history.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    return read_file_json(file) if file.exists() else None
 
 
 def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, seed: int, device: torch.device) -> None:

@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from common.disk.file import replace_file
+from common.disk.reading import read_file_json, require_file
 from common.errors import ConfigError, DataError
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
@@ -126,7 +127,7 @@ class RunFolder:
     def _require_same(self, identity: dict[str, Any], *, resume: bool) -> None:
         if not resume:
             raise ConfigError(f"{self.path} already holds a run; go on with --resume or choose another --out.")
-        there = json.loads((self.path / "run.json").read_text())
+        there = self._read("run.json")
         there.setdefault("schema", there.get("format"))  # as the first version of hansa called it
         differs = {key for key, value in identity.items() if there.get(key) != value}
         if differs == {"data"}:
@@ -149,7 +150,7 @@ class RunFolder:
         DataError
             It did.
         """
-        if json.loads((self.path / "run.json").read_text())["data"] != data:
+        if self._read("run.json").get("data") != data:
             raise DataError("The data changed while it was read; wait until its file is whole, and start again.")
 
     @contextmanager
@@ -172,8 +173,25 @@ class RunFolder:
 
     def read_part(self, part: Part) -> dict[str, Any] | None:
         """Scores of a finished part; None where it is not finished."""
-        path = self.path / "parts" / f"{part.name}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        name = f"parts/{part.name}.json"
+        return self._read(name) if (self.path / name).exists() else None
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """Read a file of JSON that this run wrote.
+
+        Raises
+        ------
+        DataError
+            It is damaged.
+        """
+        path = self.path / name
+        try:
+            found = read_file_json(path)
+        except (OSError, ValueError) as error:
+            raise _damaged(path) from error
+        if not isinstance(found, dict):
+            raise _damaged(path)
+        return found
 
     def write_part(self, part: Part, scores: dict[str, Any], forecast: Forecast, trial: Trial) -> None:
         """Write forecasts, then scores: a part with scores is finished."""
@@ -195,7 +213,7 @@ class RunFolder:
 
     def read_forecast(self, part: Part, num_entities: int) -> Forecast:
         """Read the forecasts of a finished part, entities in the order of its trial."""
-        table = pd.read_parquet(self.path / "parts" / f"{part.name}.parquet")
+        table = _read_parquet(self.path / "parts" / f"{part.name}.parquet")
         return read_layout(table, len(table) // num_entities)
 
     def join_forecasts(self, parts: list[Part]) -> None:
@@ -211,7 +229,22 @@ class RunFolder:
 
 def _read_rows(file: Path) -> pa.Table:
     """Read a part's rows, which an older run may have written."""
-    return pa.Table.from_pandas(rename_older(pd.read_parquet(file))[COLUMNS], preserve_index=False)
+    try:
+        return pa.Table.from_pandas(rename_older(_read_parquet(file))[COLUMNS], preserve_index=False)
+    except (KeyError, ValueError) as error:
+        raise _damaged(file) from error
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        require_file(file)
+        return pd.read_parquet(file)
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+        raise _damaged(file) from error
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path} is damaged; move it away and go on with --resume, which makes it again.")
 
 
 def forecast_table(part: Part, forecast: Forecast, trial: Trial) -> pd.DataFrame:

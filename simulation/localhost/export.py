@@ -46,6 +46,9 @@ def export_merchants(plan: Plan, data_root: Path, out: Path, *, merchants: int |
     if not plan.data.merchant:
         raise ConfigError(f"The plan {plan.name!r} names no data.merchant; its rows cannot be told apart.")
     rows = load_rows(plan, data_root)
+    for column in (plan.data.merchant, plan.data.entity):
+        if column not in rows:
+            raise DataError(f"{plan.data.path} has no column {column!r}; name the right one in the plan.")
     names = as_names(rows[plan.data.merchant])
     sizes = {name: len(np.unique(as_names(rows[plan.data.entity][names == name]))) for name in np.unique(names)}
     chosen = sorted(sizes, key=lambda name: (-sizes[name], name))[:merchants]

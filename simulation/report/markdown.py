@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.disk.reading import read_file_text
 from common.errors import ConfigError
 from simulation.evaluation.results import Results
 from simulation.evaluation.summary import HEADLINE, name_in_table, say_privacy
@@ -35,12 +36,14 @@ def put_into(text: str, file: Path) -> None:
         The file cannot be read or written, or does not hold both marks once, in order.
     """
     try:
-        before = file.read_text()
+        before = read_file_text(file)
         head, begin, rest = before.partition(BEGIN)
         _, end, tail = rest.partition(END)
         if not (begin and end) or BEGIN in tail:
             raise ConfigError(f"{file} must hold the line {BEGIN} and, below it, the line {END}, each once; add them.")
         file.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{tail}")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is no text in UTF-8; choose another --into.") from error
     except OSError as error:
         raise ConfigError(f"Cannot put the table into {file}: {error.strerror}; choose another --into.") from error
 

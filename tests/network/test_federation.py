@@ -136,6 +136,27 @@ def test_no_name_of_a_product_passes_the_gateway(federation: PastFederation) -> 
     assert b"CANARY" not in seen
 
 
+def test_tap_shows_every_answer_that_passed_the_gateway(federation: PastFederation) -> None:
+    """Two launches: their terms, ten sums each and the models' receipts; the bytes are those that passed."""
+    for name in federation.names:
+        told = federation.network.client(name, "tap", "--raw")
+        kinds = [said["kind"] for said in told]
+        assert (set(kinds), kinds.count("sum")) == ({"terms", "sum", "receipt"}, 20)
+        assert min(kinds.count("terms"), kinds.count("receipt")) >= 2
+    seen = bytes(federation.recorder.seen)
+    assert [said for said in told for sent in objects(bytes.fromhex(said["hex"])) if sent not in seen] == []
+
+
+def objects(wire: bytes) -> list[bytes]:
+    """Cut what is shown into the objects that Flower sends (docs/protocol.md §5.6)."""
+    found = []
+    while wire:
+        length = int.from_bytes(wire[:8], "big")
+        found.append(wire[8 : 8 + length])
+        wire = wire[8 + length :]
+    return found
+
+
 def test_no_name_of_a_product_is_in_a_merchants_log_or_ledger(federation: PastFederation) -> None:
     allowed = {"sales.csv", "forecasts.csv"}
     for name in federation.names:

@@ -84,6 +84,7 @@ class Ledger:
 
     def _set_up(self) -> None:
         with self._translated():
+            self._connection.execute("SELECT 1 FROM entry, message LIMIT 0")  # what is no ledger stays as it is
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.disk.file import write_whole
+from common.disk.reading import read_file_json
 from common.errors import ConfigError, HansaError
 from common.plan.schema import Plan
 from simulation.experiment.fingerprint import fingerprint_data
@@ -97,7 +98,7 @@ def _head(plan: Plan, origins: tuple[Any, ...], seed: int, with_last: bool) -> d
 def _require_own(out: Path, document: dict[str, Any], *, resume: bool) -> None:
     """Refuse to write over a sweep, unless to go on with it."""
     try:
-        there = json.loads((out / "sweep.json").read_text())
+        there = read_file_json(out / "sweep.json")
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

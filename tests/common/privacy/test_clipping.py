@@ -1,27 +1,40 @@
+import sys
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from common.errors import ConfigError
-from common.privacy.clipping import clip, clip_factors
-
-clipping_norms = st.floats(1e-9, 1e9)
-gradients32 = arrays("float32", array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(width=32))
-gradients64 = arrays("float64", array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats())
+from common.plan.schema import LARGEST_CLIPPING_NORM, SMALLEST_CLIPPING_NORM, PrivacyPlan
+from common.privacy.clipping import LARGEST_NORM, clip, clip_factors
+from gradients import clipping_norms, exact_squared_norm, gradients, gradients32
 
 
-def exact_squared_norm(row: list[float]) -> Fraction:
-    return sum((Fraction(value) ** 2 for value in row), Fraction(0))
-
-
-@given(gradients=gradients32 | gradients64, clipping_norm=clipping_norms)
+# The examples: a factor below the last normal number errs by any share of it.
+@given(gradients=gradients, clipping_norm=clipping_norms)
+@example(gradients=np.array([[1.79769299e308]]), clipping_norm=1e-9)
+@example(gradients=np.array([[1e308]]), clipping_norm=1e-9)
+@example(gradients=np.array([[1.7e308], [-1e300]]), clipping_norm=1e9)
 def test_no_entity_is_longer_than_the_clipping_norm_in_exact_arithmetic(gradients, clipping_norm: float) -> None:
     for row in clip(torch.from_numpy(gradients), clipping_norm).tolist():
-        assert exact_squared_norm(row) <= Fraction(clipping_norm) ** 2
+        assert exact_squared_norm(row) < (Fraction(clipping_norm) * (1 - Fraction(1, 2**31))) ** 2
+
+
+@pytest.mark.parametrize("clipping_norm", [SMALLEST_CLIPPING_NORM, 1.0, LARGEST_CLIPPING_NORM])
+def test_a_norm_up_to_the_limit_is_clipped_and_one_above_it_counts_as_nobody(clipping_norm: float) -> None:
+    norms = [LARGEST_NORM, float(np.nextafter(LARGEST_NORM, np.inf)), sys.float_info.max]
+    lengths = clip(torch.tensor(norms, dtype=torch.float64)[:, None], clipping_norm)[:, 0].tolist()
+    assert lengths[0] == pytest.approx(clipping_norm, rel=1e-8)
+    assert lengths[1:] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("bad", [1e-300, 9.9e-10, 1.1e9, 1e300])
+def test_a_plan_may_name_no_clipping_norm_that_nothing_is_proven_for(bad: float) -> None:
+    with pytest.raises(ValueError, match="clipping_norm"):
+        PrivacyPlan(unit="customer", clipping_norm=bad)
 
 
 @given(gradients=gradients32, clipping_norm=clipping_norms)

@@ -6,9 +6,10 @@ network fails.
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,10 @@ from rich.console import Console
 
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
+from client.account.ledger.entry import Spend
+from client.account.ledger.ledger import Ledger
 from client.daemon.handlers import Handlers, make_handler_app
+from common.errors import HansaError
 from common.message import proposal
 from common.message.proposal import PROPOSAL, Proposal
 from common.message.release import RELEASE
@@ -32,6 +36,7 @@ from common.message.signature import sign
 from common.plan.schema import Plan
 from fleet.merchant import SIZE_CLASS, open_merchant
 from server.coordinator import invitation, loop, member, session
+from server.coordinator.delivery import read_parameters
 from server.coordinator.journal import Journal
 from server.coordinator.loop import Coordinator
 from server.folder import CoordinatorFolder
@@ -156,9 +161,31 @@ class Town:
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterable[Path]:
+    """A disk of two megabytes under the coordinator's folder, really full where a test fills it."""
+    place = tmp_path / "coordinator"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may make a disk of its own")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path, *, but: int) -> None:
+    """Fill a disk up to the last byte, and give so many back."""
+    with (disk / "ballast").open("ab", buffering=0) as ballast:
+        for size in (1 << 16, 1 << 12, 1):
+            with suppress(OSError):
+                while ballast.write(bytes(size)):
+                    pass
+        ballast.truncate(max(0, ballast.tell() - but))
+
+
+@pytest.fixture
 def town(tmp_path: Path) -> Iterable[Town]:
     home = CoordinatorFolder(tmp_path / "coordinator")
-    home.folder.mkdir()
+    home.folder.mkdir(exist_ok=True)
     home.settings_file.write_text('name = "hanse"\nhosts = ["localhost"]\n')
     registry, nodes = Registry(home.registry), {}
     with ExitStack() as stack:
@@ -214,6 +241,39 @@ def test_a_restart_goes_on_where_it_was_and_ends_in_the_same_model(town: Town, p
     assert rounds == [1, 2, 3]
     assert [line["event"] for line in town.journal(number)].count("resumed") == 1
     assert {terms.num_rounds for terms in town.registry.terms(number)} == {ROUNDS}
+
+
+def test_a_disk_that_is_full_is_said_in_one_sentence_and_with_room_it_goes_on(
+    small_disk: Path, town: Town, plan: Plan
+) -> None:
+    """Filled before every step, to another byte each time: what is half written never counts."""
+    number, said = town.launch(plan, quorum=3), list[str]()
+    for spare in (0, 1 << 12, 1 << 13, 3 << 12, 1 << 14, 5 << 12, 1 << 15, 3 << 14, 1 << 16, 3 << 15, 1 << 17):
+        fill(small_disk, but=spare)
+        try:
+            town.go(turns=30)
+        except HansaError as error:
+            said.append(str(error))
+        except OSError as error:
+            said.append(str(loop.cannot_go_on(town.home, error)))
+        before = town.registry.launch(number).round_number
+        (small_disk / "ballast").unlink()
+        town.go(until=lambda: town.registry.launch(number).round_number > before or town.is_over(number))  # noqa: B023
+        town.registry.close()  # as a process that ends, and is started again
+        town.registry = Registry(town.home.registry)
+        town.connect()
+    town.finish(number)
+    assert said
+    assert all("make room" in sentence and "\n" not in sentence for sentence in said), said
+    rounds = [line["round"] for line in town.journal(number) if line["event"] == "round"]
+    assert rounds == sorted(set(rounds))
+    assert {terms.num_rounds for terms in town.registry.terms(number)} == {ROUNDS}
+    for name in NODES:
+        with closing(Ledger(town.folder / name / "ledger.sqlite")) as ledger:
+            charged = [entry for entry in ledger.entries if isinstance(entry, Spend)]
+        assert [spend.round_number for spend in charged] == [1, 2, 3]  # one for each, whatever was asked again
+    (model,) = town.registry.models()
+    assert read_parameters(town.home, model).isfinite().all()
 
 
 def test_bytes_that_flower_cannot_read_cost_only_their_own_member(
