@@ -18,7 +18,7 @@ from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request, public_pem
 from network.coordinator import PROTOBUF, Coordinator, Knocker, make_coordinator, run_cli
-from server.process.gateway import LARGEST_BODY, PASSED
+from server.process.headers import LARGEST_BODY, PASSED
 
 ACTIVATE = "/v1/fleet/activate-node"
 THROUGH = (200, 412)  # Flower's own: active now; active already
@@ -123,6 +123,22 @@ def test_one_members_certificate_does_not_open_for_anothers_node_key(alice: Knoc
     await_entry(bob)
     assert alice.with_node_key(bob).ask(ACTIVATE, activation(bob)).status_code == 403
     assert bob.ask(ACTIVATE, activation(bob)).status_code in THROUGH
+
+
+def test_with_a_stolen_node_key_a_member_does_not_act_as_another(alice: Knocker, bob: Knocker) -> None:
+    """Its own key is judged and the other's passed on, where both stand in one head and two readers differ."""
+    await_entry(bob)
+    body, own, stolen = activation(bob), alice.sign(), bob.sign()
+    fields = [("host", "gateway"), *PROTOBUF.items(), *own.items(), *stolen.items(), ("content-length", len(body))]
+    head = "\r\n".join(["POST /v1/fleet/activate-node HTTP/1.1", *(f"{name}: {value}" for name, value in fields)])
+    context = ssl.create_default_context(cafile=alice.authority)
+    context.load_cert_chain(alice.certificate, alice.tls_key)
+    with (
+        socket.create_connection(("127.0.0.1", alice.port), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        secured.sendall(head.encode() + b"\r\n\r\n" + body)
+        assert secured.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_a_message_of_another_node_is_refused_behind_the_gateway(alice: Knocker, bob: Knocker) -> None:

@@ -11,8 +11,9 @@ import pytest
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, make_request
 from common.message.protocol import HEADER
-from server.process import gateway
-from server.process.gateway import KEY_HEADER, Doorkeeper
+from server.process import doorkeeper
+from server.process.doorkeeper import Doorkeeper
+from server.process.headers import KEY_HEADER
 from server.registry.registry import Registry
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -35,7 +36,7 @@ def registry(tmp_path: Path, request_of_north: JoinRequest) -> Iterator[Registry
 
 @pytest.fixture
 def door(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorkeeper]:
-    monkeypatch.setattr(gateway, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(doorkeeper, "LOOK_SECONDS", 0.0)
     with closing(Doorkeeper(tmp_path / "registry.sqlite", requests_per_second=100)) as keeper:
         yield keeper
 
@@ -63,7 +64,7 @@ def test_what_a_member_speaks_is_noted_when_it_changes_and_not_at_every_knock(
     assert registry.members()[0].protocol == 2
     assert knock(door, request_of_north, None) == 200
     assert registry.members()[0].protocol == 2, "so soon after it is not written again"
-    monkeypatch.setattr(gateway, "NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(doorkeeper, "NOTE_SECONDS", 0.0)
     assert knock(door, request_of_north, None) == 200
     assert registry.members()[0].protocol == 1
 
