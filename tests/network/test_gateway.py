@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flwr.proto.control_pb2 import ListNodesRequest
 from flwr.proto.fleet_pb2 import ActivateNodeRequest
+from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.date import now
 
 from certs.authority import make_authority
@@ -19,6 +21,8 @@ from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request, public_pem
 from network.coordinator import PROTOBUF, Coordinator, Knocker, make_coordinator, run_cli
 from server.process.headers import LARGEST_BODY, PASSED
+from server.process.loopback import WORD_HEADER, make_word
+from server.process.superlink import open_superlink
 
 ACTIVATE = "/v1/fleet/activate-node"
 THROUGH = (200, 412)  # Flower's own: active now; active already
@@ -227,3 +231,42 @@ def test_a_second_up_and_a_taken_port_are_one_sentence(coordinator: Coordinator,
     taken = run_cli("up", "--folder", str(tmp_path / "copy"), check=False)
     assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
     assert "cannot be used" in taken.stderr
+
+
+def test_who_reaches_loopback_without_the_word_gets_nothing_of_the_superlink(coordinator: Coordinator) -> None:
+    """What any user of the machine could do: Flower's own client, which trusts no certificate and shows no word."""
+    superlink = open_superlink(coordinator.home, coordinator.home.read_settings())
+    with superlink.control() as client:
+        assert client.ListNodes(ListNodesRequest()).nodes_info is not None
+    with (
+        ControlHttpClient.from_server_address(
+            superlink.address, insecure=False, root_certificates=superlink.authority, interceptors=[]
+        ) as client,
+        pytest.raises(httpx.HTTPStatusError) as caught,
+    ):
+        client.ListNodes(ListNodesRequest())
+    assert (caught.value.response.status_code, caught.value.response.text) == (403, "refused")
+
+
+@pytest.mark.parametrize("shown", [[], ["wrong"], ["right", "right"], ["right", "wrong"], ["wrong", "right"]])
+def test_every_path_of_the_superlink_wants_the_word_once(coordinator: Coordinator, shown: list[str]) -> None:
+    word = make_word(coordinator.home.secret.read_bytes())
+    headers = [(WORD_HEADER, text.replace("right", word).replace("wrong", "0" * 64)) for text in shown]
+    trusted = ssl.create_default_context(cafile=coordinator.home.authority / "authority.pem")
+    port = coordinator.home.read_settings().superlink_port
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, headers=PROTOBUF, timeout=20) as client:
+        for path in (*HIDDEN, *sorted(PASSED), "/v1/control/stop-run", "/health", "/v1/responses"):
+            for method in ("GET", "POST"):
+                assert client.request(method, path, headers=headers).status_code == 403
+
+
+def test_what_the_coordinator_keeps_is_its_owners_alone(coordinator: Coordinator) -> None:
+    own = [coordinator.home.folder, *coordinator.home.folder.glob("*"), *coordinator.home.logs.rglob("*")]
+    own += [
+        *coordinator.home.authority.rglob("*"),
+        *coordinator.home.launches.rglob("*"),
+        *coordinator.home.flower.rglob("*"),
+    ]
+    made = [path for path in own if path.name not in ("merchants", "up.log", ".gitignore")]  # those are the test's
+    assert {"registry.sqlite", "superlink.sqlite", "gateway.log", "federation.toml"} <= {path.name for path in made}
+    assert [path for path in made if path.exists() and path.stat().st_mode & 0o077] == []
