@@ -1,7 +1,8 @@
 """How connections come in: uvicorn behind a door of our own, with the deadlines that uvicorn has no setting for.
 
-- A connection that has not shaken hands holds one of few places; a newer one takes the place of the oldest, first of
-  the same address. So who says nothing keeps nobody out, and a hundred shops behind one address all come in.
+- A connection that has not shaken hands holds one of few places, and a newer one takes the place of the oldest, first
+  of the same address and of those that have said nothing. A merchant speaks at once. So who is silent keeps nobody out,
+  costs no handshake, and a hundred shops behind one address all come in.
 - After the handshake a connection belongs to a certificate. One more than a certificate may have takes the place of the
   oldest that is idle: a merchant whose network changed comes in beside the dead connections that it left.
 - A head that has begun has to end; uvicorn ends what is idle between requests.
@@ -15,7 +16,7 @@ import logging
 import socket
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h11
@@ -24,6 +25,7 @@ from cryptography import x509
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
+from common.errors import ConfigError
 
 LOGGER = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 10.0
@@ -129,6 +131,61 @@ class Census:
             self._inside.pop(connection.certificate, None)
 
 
+class Waiting:
+    """Who has not shaken hands, in the order of coming, by address.
+
+    Parameters
+    ----------
+    most_of_one
+        Of one address.
+    """
+
+    def __init__(self, *, most_of_one: int) -> None:
+        self._most_of_one = most_of_one
+        self._silent: defaultdict[str, dict[asyncio.Task[None], None]] = defaultdict(dict)
+        self._shaking: defaultdict[str, dict[asyncio.Task[None], None]] = defaultdict(dict)
+        self._of_address: Counter[str] = Counter()
+        self._address: dict[asyncio.Task[None], str] = {}
+
+    def __iter__(self) -> Iterator[asyncio.Task[None]]:
+        return iter(list(self._address))
+
+    def enter(self, task: asyncio.Task[None], address: str) -> None:
+        """Take one in."""
+        self._silent[address][task] = None
+        self._of_address[address] += 1
+        self._address[task] = address
+
+    def note_word(self, task: asyncio.Task[None]) -> None:
+        """Note that one has said something."""
+        address = self._address.get(task)
+        if address is not None and task in self._silent[address]:
+            del self._silent[address][task]
+            self._shaking[address][task] = None
+
+    def leave(self, task: asyncio.Task[None]) -> None:
+        """Forget one; done twice, it is done once."""
+        address = self._address.pop(task, None)
+        if address is None:
+            return
+        for rooms in (self._silent, self._shaking):
+            rooms[address].pop(task, None)
+            if not rooms[address]:
+                del rooms[address]
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+
+    def make_way(self, address: str) -> asyncio.Task[None] | None:
+        """Return who has to go before one more comes in from an address, if anybody."""
+        if self._of_address[address] < self._most_of_one:
+            if len(self._address) < MOST_UNSHAKEN:
+                return None
+            address = self._of_address.most_common(1)[0][0]
+        silent = self._silent.get(address)
+        return next(iter(silent or self._shaking[address]))
+
+
 class Door:
     """Take connections from a listening socket, and shake hands with few at a time; closes like an asyncio server."""
 
@@ -141,21 +198,20 @@ class Door:
         most_of_one: int,
     ) -> None:
         self.sockets = listeners
-        self._tls, self._make_protocol, self._most_of_one = tls, make_protocol, most_of_one
-        self._unshaken: dict[asyncio.Task[None], str] = {}  # task and address, in the order of coming
-        self._of_address: Counter[str] = Counter()
+        self._tls, self._make_protocol = tls, make_protocol
+        self._waiting = Waiting(most_of_one=most_of_one)
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in listeners]
 
     def close(self) -> None:
         """Take no more, and let go of who has not shaken hands."""
-        for task in (*self._accepting, *self._unshaken):
+        for task in (*self._accepting, *self._waiting):
             task.cancel()
         for listener in self.sockets:
             listener.close()
 
     async def wait_closed(self) -> None:
         """Wait until nobody is in the door."""
-        await asyncio.gather(*self._accepting, *self._unshaken, return_exceptions=True)
+        await asyncio.gather(*self._accepting, *self._waiting, return_exceptions=True)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -166,36 +222,30 @@ class Door:
                 LOGGER.warning("No connection can be taken now: %s", error.strerror)
                 await asyncio.sleep(ACCEPT_PAUSE_SECONDS)
                 continue
-            self._make_way(address[0])
-            task = asyncio.create_task(self._shake(connection))
-            self._unshaken[task] = address[0]
-            self._of_address[address[0]] += 1
-            task.add_done_callback(self._forget)
+            if (oldest := self._waiting.make_way(address[0])) is not None:
+                self._waiting.leave(oldest)
+                oldest.cancel()
+            task = asyncio.create_task(self._welcome(connection))
+            self._waiting.enter(task, address[0])
+            task.add_done_callback(self._waiting.leave)
             await asyncio.sleep(0)  # others' turn, and the task has begun before anybody can cancel it
 
-    def _make_way(self, address: str) -> None:
-        """Let go of the oldest that has not shaken hands, where the places are taken."""
-        if self._of_address[address] >= self._most_of_one:
-            oldest = next(task for task, its in self._unshaken.items() if its == address)
-        elif len(self._unshaken) >= MOST_UNSHAKEN:
-            crowded = self._of_address.most_common(1)[0][0]
-            oldest = next(task for task, its in self._unshaken.items() if its == crowded)
-        else:
-            return
-        self._forget(oldest)
-        oldest.cancel()
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        address = self._unshaken.pop(task, None)
-        if address is not None:
-            self._of_address[address] -= 1
-            if not self._of_address[address]:
-                del self._of_address[address]
-
-    async def _shake(self, connection: socket.socket) -> None:
+    async def _welcome(self, connection: socket.socket) -> None:
+        """Wait for a word, then shake hands; who is too slow, has no certificate or speaks no TLS is let go of."""
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):  # no TLS, no certificate of the authority, or too slow: nothing to say
+        try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer is written in two pieces
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await _hear(loop, connection)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OSError):  # also a TimeoutError
+                return
+            raise
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  for mypy: this is one
+        self._waiting.note_word(task)
+        with contextlib.suppress(OSError):
             await loop.connect_accepted_socket(
                 self._make_protocol,
                 connection,
@@ -203,6 +253,16 @@ class Door:
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
+
+
+async def _hear(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+    """Wait until there is something to read, and leave it there."""
+    heard = loop.create_future()
+    loop.add_reader(connection, lambda: heard.done() or heard.set_result(None))
+    try:
+        await heard
+    finally:
+        loop.remove_reader(connection)
 
 
 class DoorServer(uvicorn.Server):
@@ -224,7 +284,13 @@ class DoorServer(uvicorn.Server):
         self._most_unshaken = most_unshaken
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; a port that is taken ends the process."""
+        """Listen.
+
+        Raises
+        ------
+        ConfigError
+            Somebody listens there already.
+        """
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             self.should_exit = True
@@ -246,11 +312,20 @@ class DoorServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that a host has."""
+    """Listen on every address that a host has.
+
+    Raises
+    ------
+    ConfigError
+        Somebody listens there already.
+    """
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners = []
     for family, _, _, _, address in dict.fromkeys(found):
-        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)  # type: ignore[arg-type]
+        try:
+            listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        except OSError as error:
+            raise ConfigError(f"Port {port} on {host} cannot be used: {error.strerror}; stop who has it.") from error
         listener.setblocking(False)
         listeners.append(listener)
     return listeners

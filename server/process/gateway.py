@@ -20,7 +20,7 @@ import asyncio
 import logging
 import resource
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
@@ -35,15 +35,16 @@ from server.process.door import MOST_UNSHAKEN, DoorServer
 from server.process.doorkeeper import Doorkeeper
 from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
 from server.process.limits import Bucket, Full, Pace, Room, Slots
-from server.process.loopback import WORD_HEADER, make_word
+from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
 
 LOGGER = logging.getLogger(__name__)
 UPSTREAM_SECONDS = 30.0
 UPSTREAM_CONNECTIONS = 256
+KEPT_SECONDS = IDLE_SECONDS / 2  # so that it is never the SuperLink that ends a connection which is just used again
 MOST_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
 OTHER_FILES = 128  # that the process opens beside connections
-IDLE_SECONDS = 60
+MEMBER_IDLE_SECONDS = 60
 PART_BYTES = 64 << 10
 COMPLAINTS_PER_SECOND = 2.0  # lines of the log that the refusals of one certificate may take
 
@@ -63,7 +64,7 @@ class Gateway:
         self._complaints: dict[str, Bucket] = {}
         self.upstream: httpx.AsyncClient | None = None
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
@@ -98,7 +99,7 @@ class Gateway:
             async with self._room.hold(member, head.num_bytes):
                 body = await read_body(receive, head.num_bytes)
                 if body is None:
-                    await self._refuse(say, 408, f"a body that is too slow from {member}")
+                    await self._refuse(say, 429, f"a body that is too slow from {member}")
                     return
                 status, reason = self._doorkeeper.look_again(state["certificate"], state["valid_until"])
                 if status != 200:
@@ -152,7 +153,7 @@ class Gateway:
 class _Answering:
     """The way back to a merchant."""
 
-    def __init__(self, scope: dict[str, Any], send: Any) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], send: Any) -> None:
         self.scope, self._send = scope, send
 
     async def whole(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes | bytearray) -> bool:
@@ -224,7 +225,9 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, settings: Settings, *, auth
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         trusted = ssl.create_default_context(cadata=authority.decode())
-        limits = httpx.Limits(max_connections=UPSTREAM_CONNECTIONS, max_keepalive_connections=64)
+        limits = httpx.Limits(
+            max_connections=UPSTREAM_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=KEPT_SECONDS
+        )
         async with httpx.AsyncClient(
             base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits, trust_env=False
         ) as gateway.upstream:
@@ -260,7 +263,7 @@ def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
         ssl_ca_certs=str(authority),
         ssl_cert_reqs=ssl.CERT_REQUIRED,
         h11_max_incomplete_event_size=LONGEST_HEAD,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=MEMBER_IDLE_SECONDS,
         timeout_graceful_shutdown=2,
         proxy_headers=False,  # an address is the socket's own, and none that a header claims
         access_log=False,
@@ -286,23 +289,24 @@ def count_connections() -> int:
     ConfigError
         They are too few for a gateway.
     """
+    needed = MOST_CONNECTIONS + MOST_UNSHAKEN + UPSTREAM_CONNECTIONS + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    connections = hard - MOST_UNSHAKEN - UPSTREAM_CONNECTIONS - OTHER_FILES
+    files = needed if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    connections = min(MOST_CONNECTIONS, files - (needed - MOST_CONNECTIONS))
     if connections < FEWEST_CONNECTIONS:
         raise ConfigError(
-            f"A process may open {hard} files here, too few for a gateway; set LimitNOFILE of the service, or "
-            f"ulimit -Hn, to {MOST_CONNECTIONS + MOST_UNSHAKEN + UPSTREAM_CONNECTIONS + OTHER_FILES}."
+            f"A process may open {files} files here, too few for a gateway; set LimitNOFILE of the service, or "
+            f"ulimit -Hn, to {needed}."
         )
     if connections < MOST_CONNECTIONS:
         LOGGER.warning(
-            "A process may open %d files here, so that the gateway takes %d connections and not %d; set LimitNOFILE "
-            "higher where more merchants come.", hard, connections, MOST_CONNECTIONS,
-        )  # fmt: skip
-    return min(connections, MOST_CONNECTIONS)
+            "A process may open %d files here, so the gateway takes %d connections and not %d; where more merchants "
+            "come, set LimitNOFILE of the service, or ulimit -Hn, to %d.",
+            *(files, connections, MOST_CONNECTIONS, needed),
+        )
+    return connections
 
 
 def serve(home: CoordinatorFolder) -> None:

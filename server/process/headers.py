@@ -2,7 +2,7 @@
 
 Where a header stands twice, two readers of one list may take different lines for the true one. So nothing of a request
 is copied: what is passed on is built from the values that were judged, each once, and a head that holds anything else
-is refused. The forms are those of Flower 1.42's fleet client, httpx, and `hansa-protocol` (docs/protocol.md §5.2).
+is refused. The forms are those of Flower 1.42's fleet client, httpx, and `hansa-protocol` (docs/protocol.md §5.1).
 """
 
 from __future__ import annotations

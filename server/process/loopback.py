@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+IDLE_SECONDS = 60  # that the SuperLink keeps a connection without a request
 WORD_HEADER = "hansa-superlink-word"
 PURPOSE = b"hansa superlink word\0"
 

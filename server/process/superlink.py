@@ -44,7 +44,7 @@ from flwr.superlink.main import create_app
 
 from common.errors import HansaError
 from server.folder import CoordinatorFolder, Settings
-from server.process.loopback import Guard, show_word
+from server.process.loopback import IDLE_SECONDS, Guard, show_word
 
 ACQUIRE_SECONDS = 30.0
 ACQUIRE_PAUSE_SECONDS = 0.1
@@ -212,5 +212,6 @@ def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
         log_config=get_uvicorn_log_config(console_handler.level),
         ssl_keyfile=config.ssl_keyfile,
         ssl_certfile=config.ssl_certfile,
+        timeout_keep_alive=IDLE_SECONDS,
         workers=1,
     )

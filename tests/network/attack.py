@@ -43,13 +43,15 @@ async def misuse(kind: str, reader: asyncio.StreamReader, writer: asyncio.Stream
         await reader.read()
     elif kind == "dripping":
         writer.write(head)
-        while not reader.at_eof():
+        while not reader.at_eof() and not writer.is_closing():
             writer.write(PART[: 36 << 10])
             await writer.drain()
             await asyncio.sleep(1.0)
     elif kind == "pouring":
         writer.write(head)
         for _ in range(BODY_BYTES // len(PART)):
+            if reader.at_eof() or writer.is_closing():
+                return
             writer.write(PART)
             await writer.drain()
         await reader.read(1)

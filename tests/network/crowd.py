@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Figures:
         ordered = sorted(self.waits) or [float("nan")]
         at = {share: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95)}
         return (
-            f"{len(self.waits):5d} answers, {len(self.failures)} failures; "
+            f"{len(self.waits):5d} answers, {len(self.failures)} failures {Counter(self.failures).most_common(2)}; "
             f"median {at[0.5]:.3f} s, 95 % {at[0.95]:.3f} s, longest {ordered[-1]:.3f} s"
         )
 
@@ -79,7 +80,8 @@ def attacking(kind: str, attacker: Knocker, folder: Path, *, amount: int) -> Ite
     head = folder / f"{kind}.head"
     head.write_bytes(write_request(headers))
     words = [kind, str(amount), str(attacker.port), str(own), str(head)]
-    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("attack.py")), *words])
+    command = [sys.executable, str(Path(__file__).with_name("attack.py")), *words]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         yield
         assert process.poll() is None, "the attack went on"

@@ -67,10 +67,24 @@ def test_of_those_who_do_not_shake_hands_the_oldest_gives_way(doorway: Doorway, 
         assert ends(more[0])
 
 
+def test_who_has_said_something_goes_after_those_who_say_nothing(doorway: Doorway, alice: Knocker) -> None:
+    with ExitStack() as stack:
+        speaking = stack.enter_context(doorway.silent(seconds=SECONDS))
+        speaking.sendall(b"\x16\x03\x01")  # a handshake begins so
+        time.sleep(0.2)
+        silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(20)]
+        assert all(ends(caller) for caller in silent[:15])
+        speaking.settimeout(0.2)
+        assert not ends(speaking)
+        assert comes_through(doorway, alice)
+
+
 def test_a_handshake_has_a_deadline(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "HANDSHAKE_SECONDS", 0.5)
-    with doorway.silent(seconds=SECONDS) as caller:
-        assert ends(caller)
+    for word in (b"", b"\x16\x03\x01"):
+        with doorway.silent(seconds=SECONDS) as caller:
+            caller.sendall(word)
+            assert ends(caller)
 
 
 def test_a_head_that_does_not_end_has_a_deadline_also_after_a_request(doorway: Doorway, alice: Knocker) -> None:
@@ -115,7 +129,7 @@ def test_of_a_members_connections_the_oldest_idle_one_gives_way_and_no_other_mem
 def test_a_body_that_stops_is_let_go_of(doorway: Doorway, alice: Knocker) -> None:
     with begin_body(doorway, alice, 1 << 20) as caller:
         caller.sendall(b"x" * 1000)
-        assert read_status(caller) == 408
+        assert read_status(caller) == 429
 
 
 def test_a_body_that_keeps_the_slowest_pace_may_take_its_time(doorway: Doorway, alice: Knocker) -> None:
@@ -191,6 +205,11 @@ def test_a_revocation_holds_for_a_body_that_is_under_way(doorway: Doorway) -> No
     assert len(doorway.recorder.seen) == seen
 
 
+def test_a_port_that_is_taken_is_one_sentence(doorway: Doorway) -> None:
+    with pytest.raises(ConfigError, match=f"Port {doorway.port} on 127.0.0.1 cannot be used"):
+        door.listen("127.0.0.1", doorway.port)
+
+
 def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (1024, 1024))
     with pytest.raises(ConfigError, match="LimitNOFILE"):
@@ -199,7 +218,9 @@ def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.
     monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(gateway.resource, "setrlimit", lambda _, both: raised.append(both))
     assert gateway.count_connections() == 4096 - 1024 - 256 - 128
-    assert raised == [(4096, 4096)]
+    monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (256, gateway.resource.RLIM_INFINITY))
+    assert gateway.count_connections() == gateway.MOST_CONNECTIONS
+    assert raised == [(4096, 4096), (5504, gateway.resource.RLIM_INFINITY)]
 
 
 def test_the_service_may_open_the_files_that_the_gateway_needs() -> None:

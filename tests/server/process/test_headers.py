@@ -165,6 +165,17 @@ def test_a_host_that_holds_a_path_changes_no_path(doorway: Doorway, alice: Knock
     assert doorway.recorder.seen == []
 
 
+def test_nothing_that_a_request_says_is_in_the_log(doorway: Doorway, caplog: pytest.LogCaptureFixture) -> None:
+    carol = doorway.member("carol")
+    forged = b"FORGED 127.0.0.2"
+    for name in (b"x-forwarded-for", b"host", b"flwr-public-key", b"forged"):
+        headers = [pair for pair in proper_headers(carol) if pair[0] != name]
+        assert knock(doorway, carol, write_request([*headers, (name, forged)])) in (400, 403)
+        assert knock(doorway, carol, write_request(headers, line=b"POST /FORGED%0aFORGED HTTP/1.1")) in (400, 404, 403)
+    assert "Refused 400 from 127.0.0.1: an unknown header" in caplog.text
+    assert "FORGED" not in caplog.text
+
+
 def test_chunks_and_a_body_of_no_stated_length_are_refused(doorway: Doorway, alice: Knocker) -> None:
     bare = [pair for pair in proper_headers(alice) if pair[0] != b"content-length"]
     assert knock(doorway, alice, write_request(bare)) == 411
