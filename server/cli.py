@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from common.message.signature import name_key, public_bytes, sign
 from common.plan.reading import read_plan
 from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
+from server.modes import OTHERS, owner_only, tighten
 from server.registry.registry import Model, Registry, State
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ def init(
         status_port=port + 2,
     )
     home = CoordinatorFolder(folder)
-    is_ignored = make_federation(home, settings)
+    with owner_only():
+        is_ignored = make_federation(home, settings)
+    tighten(home)
     key = name_key(public_bytes(read_or_make_signing_key(home.signing_key)))
     say(
         {"federation": name, "address": settings.address, "coordinator": key, "folder": str(folder)},
@@ -137,7 +141,8 @@ def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """
     home = CoordinatorFolder(folder)
     hosts = home.read_settings().hosts
-    sign_server(home, Authority(home.authority), hosts)
+    with owner_only():
+        sign_server(home, Authority(home.authority), hosts)
     say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
 
 
@@ -156,6 +161,8 @@ def up(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = CoordinatorFolder(folder)
     settings = home.read_settings()
+    os.umask(OTHERS)  # for good, and for every process that is started from here
+    _close_to_others(home)
     supervisor = Supervisor(home, settings)
     if page:
         require_free("127.0.0.1", settings.status_port)
@@ -370,8 +377,23 @@ def _watch(home: CoordinatorFolder, registry: Registry, console: Console) -> Non
 @contextmanager
 def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
     home.read_settings()
-    with closing(Registry(home.registry)) as registry:
+    with owner_only():
+        registry = Registry(home.registry)
+    with closing(registry):
         yield registry
+
+
+def _close_to_others(home: CoordinatorFolder) -> None:
+    """Close the folder to other users of the machine, and say what was open."""
+    closed, still_open = tighten(home)
+    if closed:
+        typer.echo(f"Other users of this machine could reach {closed} files and folders in {home.folder}; closed them.")
+    if still_open:
+        typer.echo(
+            f"Other users of this machine can reach {still_open[0]}, and its owner or file system keeps it so; "
+            "give it to the user who runs this, on a file system with modes.",
+            err=True,
+        )
 
 
 def main() -> None:

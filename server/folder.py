@@ -59,6 +59,12 @@ class Settings(Document):
         On loopback alone.
     requests_per_second
         Most that one merchant may ask of the gateway, on average.
+    requests_at_once, connections_per_member
+        Most that one merchant may have under way, and open.
+    unshaken_per_address
+        Connections of one address that have not shaken hands; of a newer one the oldest gives way.
+    body_megabytes
+        Memory for what merchants send and fetch, all together; one merchant takes at most 40.
     """
 
     name: Name
@@ -68,6 +74,10 @@ class Settings(Document):
     superlink_port: Port = 8444
     status_port: Port = 8445
     requests_per_second: Count = 200
+    requests_at_once: Count = 8
+    connections_per_member: Count = 16
+    unshaken_per_address: Count = 256
+    body_megabytes: Annotated[int, Field(ge=64)] = 512
 
     @property
     def address(self) -> str:
@@ -122,9 +132,19 @@ class CoordinatorFolder:
         """Released models."""
         return self.folder / "models"
 
+    @property
+    def launches(self) -> Path:
+        """A folder for each launch."""
+        return self.folder / "launches"
+
+    @property
+    def flower(self) -> Path:
+        """What Flower keeps for itself."""
+        return self.folder / "flwr"
+
     def launch(self, number: int) -> Path:
         """Checkpoint and journal of one launch."""
-        return self.folder / "launches" / f"{number:04d}"
+        return self.launches / f"{number:04d}"
 
     def read_settings(self) -> Settings:
         """Read what `init` wrote (docs/protocol.md §8.1).

@@ -24,6 +24,11 @@ gateway_port = {gateway_port}
 superlink_port = {superlink_port}                # loopback alone
 status_port = {status_port}                   # loopback alone
 requests_per_second = {requests_per_second}              # of one merchant, on average
+# What few could take from all is bounded; these are the bounds where nothing is said. Take the # away to change one.
+# requests_at_once = {requests_at_once}                   # of one merchant
+# connections_per_member = {connections_per_member}
+# unshaken_per_address = {unshaken_per_address}             # connections that have not shaken hands
+# body_megabytes = {body_megabytes}                   # memory for what merchants send and fetch, all together
 """
 IGNORED = "# Keys, and what merchants sent: none of it belongs into a repository.\n*\n"
 

@@ -1,234 +1,244 @@
 """The only door: mutual TLS in front of Flower's fleet API, and nothing else of Flower.
 
 Flower's node signatures cover a timestamp, not the body, and its control and runtime APIs trust whoever reaches them.
-So the SuperLink listens on loopback, and this passes on
+So the SuperLink listens on loopback, behind a word (`loopback.py`), and this passes on
 
 - only to the paths in `PASSED`: a daemon neither registers itself nor fetches code;
 - only from a certificate that this federation's authority signed and that is enrolled and not revoked;
 - only with the node key that was enrolled together with that certificate;
-- only so much: sizes and rates are bounded, for each merchant by itself;
+- only what was judged: of the head every header by itself, once each (`headers.py`), of the body its length;
+- only so much: sizes, rates, connections, memory and time are bounded, for each merchant by itself (`limits.py`,
+  `door.py`);
 - only in a protocol that both ends speak, which the coordinator is told of (docs/protocol.md §5.1).
 
-A refusal is one status and one word; why is in the log.
+A refusal is one status and one word; why is in the log, in words of our own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import ssl
-import time
-from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
-from cryptography import x509
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.routing import Router
 
-from certs.authority import fingerprint
 from common.disk.reading import read_file
-from common.errors import DataError
-from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
+from common.errors import ConfigError
+from common.message.protocol import HEADER, write_spoken
 from server.folder import CoordinatorFolder, Settings
-from server.registry.registry import Member, Registry
+from server.process.door import MOST_UNSHAKEN, DoorServer
+from server.process.doorkeeper import Doorkeeper
+from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
+from server.process.limits import Bucket, Full, Pace, Room, Slots
+from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
 
 LOGGER = logging.getLogger(__name__)
-PASSED = frozenset(
-    f"/v1/fleet/{name}"
-    for name in (
-        "activate-node",
-        "deactivate-node",
-        "send-node-heartbeat",
-        "pull-messages",
-        "push-messages",
-        "pull-object",
-        "push-object",
-        "confirm-message-received",
-    )
-)
-KEY_HEADER = "flwr-public-key"
-HEADERS = ("content-type", "accept")  # passed on, beside what begins with "flwr-"
-LARGEST_BODY = 40 << 20  # bytes: the largest model that privacy holds for, as a sum of 64-bit integers, and its frame
-BODY_SECONDS = 60.0
 UPSTREAM_SECONDS = 30.0
-BURST_SECONDS = 5.0  # of the allowed rate, at once
+UPSTREAM_CONNECTIONS = 256
+KEPT_SECONDS = IDLE_SECONDS / 2  # so that it is never the SuperLink that ends a connection which is just used again
 MOST_CONNECTIONS = 4096
-LOOK_SECONDS = 0.5  # how often the registry is looked at for revocations
-NOTE_SECONDS = 5.0  # how often a member may be noted to speak another protocol than before
+FEWEST_CONNECTIONS = 64
+OTHER_FILES = 128  # that the process opens beside connections
+MEMBER_IDLE_SECONDS = 60
+PART_BYTES = 64 << 10
+COMPLAINTS_PER_SECOND = 2.0  # lines of the log that the refusals of one certificate may take
 
 
-class CertificateProtocol(H11Protocol):
-    """Tell the application whose certificate a connection was opened with."""
+class Gateway:
+    """The ASGI application that judges every request and passes on what may pass.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Read the certificate that the TLS handshake has verified."""
-        super().connection_made(transport)
-        tls = transport.get_extra_info("ssl_object")
-        certificate = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))
-        self.app_state = {
-            **self.app_state,
-            "certificate": fingerprint(certificate),
-            "valid_until": certificate.not_valid_after_utc,
-        }
+    Parameters
+    ----------
+    word
+        What the SuperLink wants to be shown.
+    """
+
+    def __init__(self, doorkeeper: Doorkeeper, settings: Settings, *, word: str) -> None:
+        self._doorkeeper, self._word = doorkeeper, word
+        self._slots, self._room = Slots(settings.requests_at_once), Room(settings.body_megabytes << 20)
+        self._complaints: dict[str, Bucket] = {}
+        self.upstream: httpx.AsyncClient | None = None
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        say = _Answering(scope, send)
+        certificate, valid_until = scope["state"]["certificate"], scope["state"]["valid_until"]
+        try:
+            head = read_head(scope["headers"])
+        except Improper as error:
+            await self._refuse(say, 400, str(error))
+            return
+        status, reason = self._doorkeeper.judge(certificate, valid_until, head.said)
+        if status != 200:
+            await self._refuse(say, status, reason)
+            return
+        path, member = read_path(scope), self._doorkeeper.name(certificate)
+        if path is None:
+            await self._refuse(say, 404, "a path that is not published", goes_on=head.num_bytes == 0)
+            return
+        try:
+            with self._slots.take(member):
+                await self._pass(say, receive, path, head, member)
+        except Full:
+            await self._refuse(say, 429, f"{member}, who has too much under way")
+
+    async def _pass(self, say: _Answering, receive: Any, path: str, head: Head, member: str) -> None:
+        state = say.scope["state"]
+        if "content-length" not in head.said:
+            await self._refuse(say, 411, f"a body of no stated length from {member}")
+        elif head.num_bytes > LARGEST_BODY:
+            await self._refuse(say, 413, f"a body that is too large from {member}")
+        else:
+            async with self._room.hold(member, head.num_bytes):
+                body = await read_body(receive, head.num_bytes)
+                if body is None:
+                    await self._refuse(say, 429, f"a body that is too slow from {member}")
+                    return
+                status, reason = self._doorkeeper.look_again(state["certificate"], state["valid_until"])
+                if status != 200:
+                    await self._refuse(say, status, reason)
+                    return
+                answer = await self._ask(path, head, body)
+                del body
+            if answer is None:
+                await self._refuse(say, 503, f"{member}, since the SuperLink does not answer")
+                return
+            await self._hand_back(say, answer, member)
+
+    async def _ask(self, path: str, head: Head, body: bytearray) -> httpx.Response | None:
+        """Ask the SuperLink with what was judged and nothing else; None where it does not answer."""
+        assert self.upstream is not None  # noqa: S101  for mypy: nobody is served before the start
+        headers = [*head.passed_on(), ("content-length", str(len(body))), (WORD_HEADER, self._word)]
+        url = self.upstream.base_url.copy_with(raw_path=path.encode())
+        request = httpx.Request(  # a request of the client's own making would have headers of its own
+            "POST", url, headers=headers, content=_parts(body), extensions={"timeout": self.upstream.timeout.as_dict()}
+        )
+        try:
+            return await self.upstream.send(request, stream=True)
+        except httpx.HTTPError as error:
+            LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
+            return None
+
+    async def _hand_back(self, say: _Answering, answer: httpx.Response, member: str) -> None:
+        """Read an answer of bounded length and hand it back, at the pace that the merchant reads it."""
+        try:
+            stated = answer.headers.get("content-length", "")
+            num_bytes = int(stated) if stated.isdecimal() else LARGEST_BODY
+            async with self._room.hold(member, min(num_bytes, LARGEST_BODY)):
+                content = await _read_answer(answer) if num_bytes <= LARGEST_BODY else None
+                if content is None:
+                    await self._refuse(say, 503, f"{member}, since the SuperLink does not answer")
+                    return
+                kind = read_kind(answer.headers.get_list("content-type"))
+                if not await say.whole(answer.status_code, kind, content):
+                    LOGGER.warning("Let go of %s, who reads an answer too slowly", member)
+        finally:
+            await answer.aclose()
+
+    async def _refuse(self, say: _Answering, status: int, reason: str, *, goes_on: bool = False) -> None:
+        """Say one word, and end the connection: what comes of the body is not waited for."""
+        if self._complaints.setdefault(say.scope["state"]["certificate"], Bucket(COMPLAINTS_PER_SECOND)).take():
+            LOGGER.warning("Refused %d from %s: %s", status, (say.scope["client"] or "?")[0], reason)
+        ends = [] if goes_on else [(b"connection", b"close")]
+        await say.whole(status, [(b"content-type", b"text/plain; charset=utf-8"), *ends], b"refused")
 
 
-@dataclass
-class _Bucket:
-    """Let a merchant through at a steady rate, with a short burst."""
+class _Answering:
+    """The way back to a merchant."""
 
-    rate: float
-    filled: float = field(init=False)
-    at: float = field(default_factory=time.monotonic)
+    def __init__(self, scope: MutableMapping[str, Any], send: Any) -> None:
+        self.scope, self._send = scope, send
 
-    def __post_init__(self) -> None:
-        self.filled = self.rate * BURST_SECONDS
-
-    def take(self) -> bool:
-        """Whether one more request may pass now."""
-        now = time.monotonic()
-        self.filled = min(self.rate * BURST_SECONDS, self.filled + (now - self.at) * self.rate)
-        self.at = now
-        if self.filled < 1:
+    async def whole(self, status: int, headers: list[tuple[bytes, bytes]], content: bytes | bytearray) -> bool:
+        """Send an answer piece by piece; whoever does not take it is let go of, and then it returns False."""
+        told = [(b"content-length", str(len(content)).encode()), (HEADER.encode(), write_spoken().encode())]
+        pace = Pace()
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *told]})
+            for at in range(0, max(len(content), 1), PART_BYTES):
+                part = bytes(content[at : at + PART_BYTES])
+                async with pace.next_piece():
+                    more = at + PART_BYTES < len(content)
+                    await self._send({"type": "http.response.body", "body": part, "more_body": more})
+                pace.note(len(part))
+        except TimeoutError:
+            self.scope["state"]["abort"]()
+            await asyncio.sleep(0.1)  # until the connection knows of it
             return False
-        self.filled -= 1
         return True
 
 
-class Doorkeeper:
-    """Know who is enrolled, at most half a second late."""
-
-    def __init__(self, registry: Path, *, requests_per_second: int) -> None:
-        self._registry = Registry(registry)
-        self._rate = requests_per_second
-        self._members: Mapping[str, Member] = {}
-        self._buckets: dict[str, _Bucket] = {}
-        self._noted_at: dict[str, float] = {}
-        self._version: int | None = None
-        self._looked_at = 0.0
-
-    def close(self) -> None:
-        """Close the registry."""
-        self._registry.close()
-
-    def judge(self, certificate: str, valid_until: datetime, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Return 200, or the status and the reason of a refusal."""
-        member = self._find(certificate)
-        if member is None:
-            return 403, "a certificate that is not enrolled"
-        if not member.is_welcome:
-            return 403, f"the revoked member {member.name}"
-        if valid_until < datetime.now(UTC):
-            return 403, f"the expired certificate of {member.name}"
-        if headers.get(KEY_HEADER) != b64encode(member.node_key.encode()).decode():
-            return 403, f"{member.name} with another node key than its own"
-        if not self._buckets.setdefault(member.name, _Bucket(float(self._rate))).take():
-            return 429, f"{member.name}, who asks too often"
-        protocol = choose_protocol(read_spoken(headers.get(HEADER)))
-        if protocol is None:
-            return 426, f"{member.name}, whose version of hansa speaks no protocol of this one"
-        self._note(member, protocol)
-        return 200, ""
-
-    def _note(self, member: Member, protocol: int) -> None:
-        """Tell the coordinator what a member speaks, where that is news; seldom, for writing takes the disk."""
-        now = time.monotonic()
-        if protocol != member.protocol and now - self._noted_at.get(member.name, -NOTE_SECONDS) >= NOTE_SECONDS:
-            self._noted_at[member.name] = now
-            try:
-                self._registry.note_protocol(member.name, protocol)
-            except DataError as error:  # tried again at a later request; a full disk closes no door
-                LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
-            self._version = None  # a connection's own writes do not change its data_version
-
-    def _find(self, certificate: str) -> Member | None:
-        now = time.monotonic()
-        if self._version is None or now - self._looked_at > LOOK_SECONDS:
-            self._looked_at = now
-            version = self._registry.version
-            if version != self._version:
-                self._version = version
-                self._members = {member.certificate: member for member in self._registry.members()}
-        return self._members.get(certificate)
+async def read_body(receive: Any, num_bytes: int) -> bytearray | None:
+    """Read a body of the length that was stated; None where it stays behind the slowest pace, or breaks off."""
+    body, pace = bytearray(), Pace()
+    while True:
+        try:
+            async with pace.next_piece():
+                message = await receive()
+        except TimeoutError:
+            return None
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        pace.note(len(message.get("body", b"")))
+        if not message.get("more_body", False) or len(body) > num_bytes:
+            return body if len(body) == num_bytes else None
 
 
-def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Starlette:
-    """Make the application that judges every request and passes on what may pass.
+async def _parts(body: bytearray) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), PART_BYTES):
+        yield bytes(body[at : at + PART_BYTES])
+
+
+async def _read_answer(answer: httpx.Response) -> bytearray | None:
+    content = bytearray()
+    try:
+        async for part in answer.aiter_raw():
+            content += part
+            if len(content) > LARGEST_BODY:
+                return None
+    except httpx.HTTPError as error:
+        LOGGER.warning("The SuperLink broke off: %s", type(error).__name__)
+        return None
+    return content
+
+
+def make_app(superlink: str, doorkeeper: Doorkeeper, settings: Settings, *, authority: bytes, word: str) -> Router:
+    """Make the application, which opens its line to the SuperLink when it starts.
 
     Parameters
     ----------
     superlink
         Host and port of the SuperLink, whose certificate `authority` (PEM) has signed.
+    word
+        What the SuperLink wants to be shown.
     """
+    gateway = Gateway(doorkeeper, settings, word=word)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> Any:
+    async def lifespan(app: Any) -> AsyncIterator[None]:
         trusted = ssl.create_default_context(cadata=authority.decode())
-        limits = httpx.Limits(max_connections=256, max_keepalive_connections=64)
+        limits = httpx.Limits(
+            max_connections=UPSTREAM_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=KEPT_SECONDS
+        )
         async with httpx.AsyncClient(
-            base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits
-        ) as upstream:
-            app.state.upstream = upstream
+            base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits, trust_env=False
+        ) as gateway.upstream:
             with closing(doorkeeper):
                 yield
 
-    async def admit(request: Request) -> Response:
-        status, reason = doorkeeper.judge(request.state.certificate, request.state.valid_until, request.headers)
-        if status != 200:
-            return _refuse(request, status, reason)
-        if request.url.path not in PASSED:
-            return _refuse(request, 404, "a path that is not published")
-        body = await _read(request)
-        if body is None:
-            return _refuse(request, 413, "a body that is too large or too slow")
-        return await _pass_on(request.app.state.upstream, request, body)
-
-    return Starlette(routes=[Route("/{path:path}", admit, methods=["GET", "POST", "PUT", "DELETE"])], lifespan=lifespan)
+    return Router(default=gateway, lifespan=lifespan, redirect_slashes=False)
 
 
-async def _read(request: Request) -> bytes | None:
-    """Read a body of bounded size in bounded time."""
-    if int(request.headers.get("content-length", 0)) > LARGEST_BODY:  # h11 has seen to it that it is a number
-        return None
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                body += part
-                if len(body) > LARGEST_BODY:
-                    return None
-    except (TimeoutError, ClientDisconnect):
-        return None
-    return bytes(body)
-
-
-async def _pass_on(upstream: httpx.AsyncClient, request: Request, body: bytes) -> Response:
-    headers = {name: value for name, value in request.headers.items() if name in HEADERS or name.startswith("flwr-")}
-    try:
-        answer = await upstream.post(request.url.path, content=body, headers=headers)
-    except httpx.HTTPError as error:
-        LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
-        return Response("unavailable", status_code=503)
-    kept = {name: value for name, value in answer.headers.items() if name in HEADERS or name.startswith("flwr-")}
-    return Response(answer.content, status_code=answer.status_code, headers=kept | {HEADER: write_spoken()})
-
-
-def _refuse(request: Request, status: int, reason: str) -> Response:
-    host = request.client.host if request.client else "?"
-    LOGGER.warning("Refused %d from %s: %s", status, host, reason)
-    return Response("refused", status_code=status, headers={HEADER: write_spoken()})
-
-
-def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
+def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
     """Say how the gateway is served: no handshake without a certificate that the authority signed.
 
     Raises
@@ -237,30 +247,69 @@ def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
         A certificate or key is missing.
     """
     authority = home.authority / "authority.pem"
-    doorkeeper = Doorkeeper(home.registry, requests_per_second=settings.requests_per_second)
     config = uvicorn.Config(
-        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=read_file(authority)),
+        make_app(
+            f"127.0.0.1:{settings.superlink_port}",
+            Doorkeeper(home.registry, requests_per_second=settings.requests_per_second),
+            settings,
+            authority=read_file(authority),
+            word=make_word(read_file(home.secret)),
+        ),
         host=settings.bind,
         port=settings.gateway_port,
-        http=CertificateProtocol,
+        loop="asyncio",
         ws="none",
         ssl_certfile=home.authority / "server.pem",
         ssl_keyfile=str(home.authority / "server.key"),
         ssl_ca_certs=str(authority),
         ssl_cert_reqs=ssl.CERT_REQUIRED,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=60,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+        timeout_keep_alive=MEMBER_IDLE_SECONDS,
         timeout_graceful_shutdown=2,
+        proxy_headers=False,  # an address is the socket's own, and none that a header claims
         access_log=False,
-        log_level="warning",
+        log_level="error",  # a line for every malformed request would drive the others out of the log
         server_header=False,
     )
     config.load()
     assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
-    return config
+    return DoorServer(
+        config,
+        most=count_connections(),
+        most_of_one=settings.connections_per_member,
+        most_unshaken=settings.unshaken_per_address,
+    )
+
+
+def count_connections() -> int:
+    """Let the process open as many files as it may, and return how many connections those are good for.
+
+    Raises
+    ------
+    ConfigError
+        They are too few for a gateway.
+    """
+    needed = MOST_CONNECTIONS + MOST_UNSHAKEN + UPSTREAM_CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = needed if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    connections = min(MOST_CONNECTIONS, files - (needed - MOST_CONNECTIONS))
+    if connections < FEWEST_CONNECTIONS:
+        raise ConfigError(
+            f"A process may open {files} files here, too few for a gateway; set LimitNOFILE of the service, or "
+            f"ulimit -Hn, to {needed}."
+        )
+    if connections < MOST_CONNECTIONS:
+        LOGGER.warning(
+            "A process may open %d files here, so the gateway takes %d connections and not %d; where more merchants "
+            "come, set LimitNOFILE of the service, or ulimit -Hn, to %d.",
+            *(files, connections, MOST_CONNECTIONS, needed),
+        )
+    return connections
 
 
 def serve(home: CoordinatorFolder) -> None:
     """Serve until SIGTERM."""
-    uvicorn.Server(make_config(home, home.read_settings())).run()
+    make_server(home, home.read_settings()).run()

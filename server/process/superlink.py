@@ -1,5 +1,7 @@
 """The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.42.
 
+The SuperLink is Flower's own application, as `flower-superlink` starts it, behind the word of `loopback.py`.
+
 Flower would have a SuperLink start our code from an uploaded archive (FAB). Here nothing is ever installed from one:
 the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the coordinator
 takes its own. The FAB that a run must have holds no code and is fetched by nobody.
@@ -8,12 +10,14 @@ takes its own. The FAB that a run must have holds no code and is fetched by nobo
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import uvicorn
 from flwr.cli.build import build_fab_from_files
 from flwr.common.serde import fab_to_proto, run_from_proto
 from flwr.proto.control_pb2 import (
@@ -29,14 +33,19 @@ from flwr.supercore.constant import TaskType
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.fab import Fab
 from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+from flwr.supercore.http_logging import get_uvicorn_log_config
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
+from flwr.supercore.logger import console_handler
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
+from flwr.superlink.cli.flower_superlink import SuperLinkLifespan, _parse_superlink_lifespan_config
 from flwr.superlink.grid import HttpGrid
+from flwr.superlink.main import create_app
 
 from common.disk.reading import read_file
 from common.errors import HansaError
 from server.folder import CoordinatorFolder, Settings
+from server.process.loopback import IDLE_SECONDS, Guard, show_word
 
 ACQUIRE_SECONDS = 30.0
 ACQUIRE_PAUSE_SECONDS = 0.1
@@ -70,7 +79,7 @@ class SuperLink:
     authority
         PEM of who signed its certificate.
     secret
-        What it shares with the coordinator's process alone.
+        What it shares with the coordinator's own processes alone.
     """
 
     address: str
@@ -86,6 +95,7 @@ class SuperLink:
             root_certificates=self.authority,
             interceptors=[RuntimeVersionHttpInterceptor(component_name="flwr CLI")],
         ) as client:
+            show_word(client._client, self.secret)
             yield client
 
     def register(self, node_key: str) -> int:
@@ -116,6 +126,7 @@ class SuperLink:
         token = self._take_task(run_id)
         grid = HttpGrid(self.address, insecure=False, root_certificates=self.authority, token=token)
         runtime: RuntimeHttpClient = grid._runtime_client
+        show_word(runtime._client, self.secret)
         heart = HeartbeatSender(make_task_heartbeat_fn_http(runtime))
         heart.start()
         try:
@@ -144,7 +155,7 @@ class SuperLink:
             pass  # it is over, or the SuperLink is gone and will call it failed
 
     def _take_task(self, run_id: int) -> str:
-        """Take tasks until ours comes; another one, which some stranger on this machine submitted, is let go."""
+        """Take tasks until ours comes; another one, left over from before, is let go."""
         request = AcquireTaskRequest(supported_task_types=[TaskType.SERVER_APP])
         deadline = time.monotonic() + ACQUIRE_SECONDS
         with RuntimeHttpClient.from_server_address(
@@ -156,6 +167,7 @@ class SuperLink:
                 SuperExecAuthHttpInterceptor(master_secret=self.secret, protected_methods=PROTECTED),
             ],
         ) as client:
+            show_word(client._client, self.secret)
             while time.monotonic() < deadline:
                 answer = client.AcquireTask(request)
                 if answer.token and answer.task.run_id == run_id:
@@ -171,4 +183,36 @@ def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:
         address=f"127.0.0.1:{settings.superlink_port}",
         authority=read_file(home.authority / "authority.pem"),
         secret=read_file(home.secret),
+    )
+
+
+def superlink_words(home: CoordinatorFolder, settings: Settings) -> list[str]:
+    """Write the words that `flower-superlink` would be started with, on loopback alone."""
+    return [
+        "--host", "127.0.0.1",
+        "--port", str(settings.superlink_port),
+        "--ssl-certfile", str(home.authority / "server.pem"),
+        "--ssl-keyfile", str(home.authority / "server.key"),
+        "--ssl-ca-certfile", str(home.authority / "authority.pem"),
+        "--enable-supernode-auth",
+        "--isolation", "process",
+        "--superexec-auth-secret-file", str(home.secret),
+        "--disable-runtime-dependency-installation",
+        "--database", str(home.superlink_state),
+    ]  # fmt: skip
+
+
+def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
+    """Serve Flower's SuperLink to who shows the word, until SIGTERM."""
+    sys.argv = ["flower-superlink", *superlink_words(home, settings)]  # Flower reads its words there, and nowhere else
+    config = _parse_superlink_lifespan_config()
+    uvicorn.run(
+        Guard(create_app(config, SuperLinkLifespan), home.secret.read_bytes()),
+        host=config.host,
+        port=config.port,
+        log_config=get_uvicorn_log_config(console_handler.level),
+        ssl_keyfile=config.ssl_keyfile,
+        ssl_certfile=config.ssl_certfile,
+        timeout_keep_alive=IDLE_SECONDS,
+        workers=1,
     )

@@ -1,6 +1,6 @@
 """Keep the coordinator's processes alive, and leave none behind.
 
-    superlink   Flower's, on loopback
+    superlink   Flower's, on loopback, behind a word that only the other two know
     gateway     what merchants reach
     coordinator holds the rounds; it lives and dies with the SuperLink, whose run it holds
 
@@ -135,9 +135,9 @@ class Supervisor:
         home.logs.mkdir(exist_ok=True)
         self._settings = settings
         self._stopping = threading.Event()
-        environment = {"FLWR_HOME": str((home.folder / "flwr").resolve())}
+        environment = {"FLWR_HOME": str(home.flower.resolve())}
         own = [sys.executable, "-m", "server.process"]
-        self.superlink = Child("superlink", superlink_command(home, settings), home.logs / "superlink.log")
+        self.superlink = Child("superlink", [*own, "superlink", str(home.folder)], home.logs / "superlink.log")
         self.gateway = Child("gateway", [*own, "gateway", str(home.folder)], home.logs / "gateway.log")
         self.coordinator = Child("coordinator", [*own, "coordinator", str(home.folder)], home.logs / "coordinator.log")
         for child in self.children:
@@ -208,23 +208,6 @@ def keep_log(stream: IO[bytes], path: Path, *, most_bytes: int = MOST_LOG_BYTES)
         for line in iter(lambda: stream.readline(LONGEST_LINE), b""):
             message = line.decode(errors="replace").rstrip("\n")
             handler.handle(logging.makeLogRecord({"msg": message}))
-
-
-def superlink_command(home: CoordinatorFolder, settings: Settings) -> list[str]:
-    """Write the command line that starts the SuperLink, on loopback alone."""
-    return [
-        str(Path(sys.executable).with_name("flower-superlink")),
-        "--host", "127.0.0.1",
-        "--port", str(settings.superlink_port),
-        "--ssl-certfile", str(home.authority / "server.pem"),
-        "--ssl-keyfile", str(home.authority / "server.key"),
-        "--ssl-ca-certfile", str(home.authority / "authority.pem"),
-        "--enable-supernode-auth",
-        "--isolation", "process",
-        "--superexec-auth-secret-file", str(home.secret),
-        "--disable-runtime-dependency-installation",
-        "--database", str(home.superlink_state),
-    ]  # fmt: skip
 
 
 def require_free(host: str, port: int) -> None:

@@ -106,19 +106,24 @@ class Model:
 class Registry:
     """The coordinator's memory; several processes may hold it open, each thread with a Registry of its own.
 
+    Parameters
+    ----------
+    busy_seconds
+        How long a write waits for another process.
+
     Raises
     ------
     DataError
         The file cannot be opened or written, or a later version of hansa wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = path
         with self._translated():
             if not path.exists() and not path.is_symlink():
                 create(path, STEPS)
             require_file(path)
-            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
             self._connection.row_factory = sqlite3.Row
         try:
             self._set_up()

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from server.folder import CoordinatorFolder
-from server.process.gateway import make_config
+from server.process.gateway import make_server
 
 
 class Recorder:
@@ -46,10 +46,9 @@ def recording_gateway(home: CoordinatorFolder, port: int) -> Iterator[Recorder]:
     started: queue.Queue[tuple[Recorder, uvicorn.Server]] = queue.Queue()
 
     def serve() -> None:  # made in the thread that serves: SQLite wants it so
-        config = make_config(home, home.read_settings().model_copy(update={"gateway_port": port}))
-        recorder = Recorder(config.loaded_app)
-        config.loaded_app = recorder
-        server = uvicorn.Server(config)
+        server = make_server(home, home.read_settings().model_copy(update={"gateway_port": port}))
+        recorder = Recorder(server.config.loaded_app)
+        server.config.loaded_app = recorder
         started.put((recorder, server))
         asyncio.run(server.serve())
 

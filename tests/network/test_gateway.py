@@ -11,14 +11,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flwr.proto.control_pb2 import ListNodesRequest
 from flwr.proto.fleet_pb2 import ActivateNodeRequest
+from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.date import now
 
 from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request, public_pem
 from network.coordinator import PROTOBUF, Coordinator, Knocker, make_coordinator, run_cli
-from server.process.gateway import LARGEST_BODY, PASSED
+from server.process.headers import LARGEST_BODY, PASSED
+from server.process.loopback import WORD_HEADER, make_word
+from server.process.superlink import open_superlink
 
 ACTIVATE = "/v1/fleet/activate-node"
 THROUGH = (200, 412)  # Flower's own: active now; active already
@@ -46,6 +50,7 @@ HIDDEN = [
 def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinator]:
     made = make_coordinator(tmp_path_factory.mktemp("gateway"))
     member = made.join("alice")
+    made.home.registry.chmod(0o644)  # as an earlier version left it
     with made.running(member):
         yield made
 
@@ -123,6 +128,22 @@ def test_one_members_certificate_does_not_open_for_anothers_node_key(alice: Knoc
     await_entry(bob)
     assert alice.with_node_key(bob).ask(ACTIVATE, activation(bob)).status_code == 403
     assert bob.ask(ACTIVATE, activation(bob)).status_code in THROUGH
+
+
+def test_with_a_stolen_node_key_a_member_does_not_act_as_another(alice: Knocker, bob: Knocker) -> None:
+    """Its own key is judged and the other's passed on, where both stand in one head and two readers differ."""
+    await_entry(bob)
+    body, own, stolen = activation(bob), alice.sign(), bob.sign()
+    fields = [("host", "gateway"), *PROTOBUF.items(), *own.items(), *stolen.items(), ("content-length", len(body))]
+    head = "\r\n".join(["POST /v1/fleet/activate-node HTTP/1.1", *(f"{name}: {value}" for name, value in fields)])
+    context = ssl.create_default_context(cafile=alice.authority)
+    context.load_cert_chain(alice.certificate, alice.tls_key)
+    with (
+        socket.create_connection(("127.0.0.1", alice.port), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        secured.sendall(head.encode() + b"\r\n\r\n" + body)
+        assert secured.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_a_message_of_another_node_is_refused_behind_the_gateway(alice: Knocker, bob: Knocker) -> None:
@@ -211,3 +232,40 @@ def test_a_second_up_and_a_taken_port_are_one_sentence(coordinator: Coordinator,
     taken = run_cli("up", "--folder", str(tmp_path / "copy"), check=False)
     assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
     assert "cannot be used" in taken.stderr
+
+
+def test_who_reaches_loopback_without_the_word_gets_nothing_of_the_superlink(coordinator: Coordinator) -> None:
+    """What any user of the machine could do: Flower's own client, which trusts no certificate and shows no word."""
+    superlink = open_superlink(coordinator.home, coordinator.home.read_settings())
+    with superlink.control() as client:
+        assert client.ListNodes(ListNodesRequest()).nodes_info is not None
+    with (
+        ControlHttpClient.from_server_address(
+            superlink.address, insecure=False, root_certificates=superlink.authority, interceptors=[]
+        ) as client,
+        pytest.raises(httpx.HTTPStatusError) as caught,
+    ):
+        client.ListNodes(ListNodesRequest())
+    assert (caught.value.response.status_code, caught.value.response.text) == (403, "refused")
+
+
+@pytest.mark.parametrize("shown", [[], ["wrong"], ["right", "right"], ["right", "wrong"], ["wrong", "right"]])
+def test_every_path_of_the_superlink_wants_the_word_once(coordinator: Coordinator, shown: list[str]) -> None:
+    word = make_word(coordinator.home.secret.read_bytes())
+    headers = [(WORD_HEADER, text.replace("right", word).replace("wrong", "0" * 64)) for text in shown]
+    trusted = ssl.create_default_context(cafile=coordinator.home.authority / "authority.pem")
+    port = coordinator.home.read_settings().superlink_port
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, headers=PROTOBUF, timeout=20) as client:
+        for path in (*HIDDEN, *sorted(PASSED), "/v1/control/stop-run", "/health", "/v1/responses"):
+            for method in ("GET", "POST"):
+                assert client.request(method, path, headers=headers).status_code == 403
+
+
+def test_what_the_coordinator_keeps_is_its_owners_alone(coordinator: Coordinator) -> None:
+    home = coordinator.home
+    own = [home.folder, *home.folder.glob("*")]
+    own += [path for folder in (home.logs, home.authority, home.launches, home.flower) for path in folder.rglob("*")]
+    made = [path for path in own if path.name not in ("merchants", "up.log", ".gitignore")]  # those are the test's
+    assert {"registry.sqlite", "superlink.sqlite", "gateway.log", "federation.toml"} <= {path.name for path in made}
+    assert [path for path in made if path.exists() and path.stat().st_mode & 0o077] == []
+    assert "Other users of this machine could reach 1 files and folders" in (home.folder / "up.log").read_text()

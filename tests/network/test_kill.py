@@ -29,7 +29,7 @@ from simulation.localhost.processes import Processes, free_port
 
 KILLS, ROUNDS, MERCHANTS = 25, 40, 3
 COMMANDS = {
-    "superlink": "flower-superlink",
+    "superlink": "server.process superlink",
     "gateway": "server.process gateway",
     "rounds": "server.process coordinator",
 }
@@ -113,7 +113,6 @@ def processes_of(network: Processes, what: str) -> list[int]:
         except OSError:  # it has just ended
             continue
         line = " ".join(words)
-        ours = "server.process" in line or "flower-superlink" in line
-        if ours and str(network.coordinator) in line and what in line:
+        if "server.process" in line and str(network.coordinator) in line and what in line:
             found.append(int(folder.name))
     return found

@@ -31,7 +31,7 @@ def test_thirty_merchants_answer_twenty_rounds(tmp_path: Path) -> None:
     with coordinator.running(knockers[0]):
         for merchant in merchants:
             merchant.start()
-        superlink = process_id(tmp_path, "flower-superlink")
+        superlink = process_id(tmp_path, "server.process\0superlink")
         before, began = cpu_seconds(superlink), time.monotonic()
         launch(coordinator, merchants)
         cpu, wall = cpu_seconds(superlink) - before, time.monotonic() - began
