@@ -83,6 +83,11 @@ class Mailbox:
         for key in [key for key, question in self._questions.items() if key[0] == member and not question.message_id]:
             del self._questions[key]
 
+    def drop(self, member: str) -> None:
+        """Begin anew with a member, and look no more for an answer to what is open."""
+        for key in [key for key in self._questions if key[0] == member]:
+            del self._questions[key]
+
     def collect(self) -> list[Reply]:
         """Return what has come since the last time."""
         waiting = [(key, question) for key, question in self._questions.items() if question.message_id]
