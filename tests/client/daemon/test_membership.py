@@ -284,6 +284,26 @@ def test_forecasts_need_a_model(hansa, home: MerchantFolder, authority: Authorit
         Store(home.plans, home.models, COORDINATOR).newest_model()
 
 
+def test_an_old_welcome_does_not_roll_a_merchant_back(hansa, home: MerchantFolder, authority: Authority) -> None:
+    """Neither to an old address nor to anything else that it says: it answers a request that is not the latest."""
+    assert hansa("join", "north")[0] == 0
+    old = welcome(home, authority, address="127.0.0.1:1").read_bytes()
+    assert hansa("join", "--welcome", home.folder / "welcome.json")[0] == 0
+    join(hansa, home, authority, address="127.0.0.1:2")
+    (home.folder / "old.json").write_bytes(old)
+    code, said = hansa("join", "--welcome", home.folder / "old.json")
+    assert (code, len(said.splitlines()), "answers another request than the latest" in said) == (2, 1, True)
+    assert read_federation(home).welcome.address == "127.0.0.1:2"
+
+
+def test_a_welcome_that_was_changed_on_its_way_is_refused(hansa, home: MerchantFolder, authority: Authority) -> None:
+    assert hansa("join", "north")[0] == 0
+    file = welcome(home, authority)
+    file.write_text(file.read_text().replace("127.0.0.1:1", "127.0.0.1:3"))
+    code, said = hansa("join", "--welcome", file)
+    assert (code, "not as its coordinator signed it" in said) == (2, True)
+
+
 def test_a_welcome_with_a_strange_address_is_refused(hansa, home: MerchantFolder, authority: Authority) -> None:
     hansa("join", "north")
     with pytest.raises(DataError, match="host:port"):
