@@ -359,6 +359,38 @@ def test_absence_silence_and_refusal_are_told_apart_in_the_journal(town: Town, p
     assert refused[1] == {"alice": "the merchant is not connected (Flower error 5)", "bob": "the merchant declined"}
 
 
+def failing_app() -> ClientApp:
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        raise RuntimeError(CANARY)
+
+    return app
+
+
+def refused_in_missed(town: Town, number: int) -> list[dict[str, str]]:
+    return [line["refused"] for line in town.journal(number) if line["event"] == "missed"]
+
+
+def test_silence_absence_refusal_and_failure_are_four_things_in_the_journal(town: Town, plan: Plan) -> None:
+    number = town.launch(plan, quorum=1, round_seconds=1.0)
+    town.go(until=lambda: town.registry.launch(number).round_number == 1)
+    town.connect(carol=failing_app())
+    town.grid.away, town.grid.mute = {NODES["alice"]}, {NODES["bob"]}
+    town.go(until=lambda: "has 0 of 1 answers" in town.registry.launch(number).reason)
+    town.connect()
+    town.grid.away = {NODES["alice"], NODES["bob"]}
+    town.handlers["carol"]._agreements.clear()  # it no longer knows the plan, so it declines
+    town.go(until=lambda: len(refused_in_missed(town, number)) == 2)
+    first, second = refused_in_missed(town, number)
+    offline, failed = "the merchant is not connected (Flower error 5)", first["carol"]
+    assert failed.startswith("the merchant reported an error")
+    assert CANARY not in failed
+    assert first == {"alice": offline, "bob": "no answer before the deadline", "carol": failed}
+    assert second == {"alice": offline, "bob": offline, "carol": "the merchant declined"}
+
+
 def enroll_again(town: Town, name: str, *, size_class: int = SIZE_CLASS) -> None:
     keys = [
         read_or_make_curve_key(town.folder / name / f"{kind}.key", curve)
