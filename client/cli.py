@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,6 +76,11 @@ def consider(
     from common.plan.reading import read_plan
     from common.privacy.accounting import epsilon_of
 
+    if not re.fullmatch(r"[0-9a-f]{64}", coordinator):
+        raise ConfigError(
+            f"--coordinator {coordinator[:80]!r} is no name of a key; give the 64 hexadecimal digits that the "
+            "coordinator tells its merchants and `hansa-client join --welcome` prints."
+        )
     home = MerchantFolder(folder)
     own, plan = read_policy(home.policy), read_plan(plan_file)
     offer = Offer(plan, not without_noise, coordinator, cohort)

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ import typer
 
 from certs.authority import Authority, fingerprint, read_certificate
 from certs.key import read_or_make_signing_key
-from certs.request import JoinRequest, Welcome, read_document, write_document
+from certs.request import JoinRequest, check_date, make_welcome, read_document, write_document
 from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, make_console, print_json, say
 from common.command.program import run_program
@@ -93,24 +94,27 @@ def enroll(
 ) -> None:
     """Let a merchant in.
 
-    With the size class that it declares; one file is handed back to it.
+    With the size class that it declares; one file is handed back to it. A request is used once, within 30 days.
     """
     home = CoordinatorFolder(folder)
     settings = home.read_settings()
     request = read_document(request_file, JoinRequest)
-    pem = Authority(home.authority).sign_merchant(request)
-    with _registry(home) as registry:
-        registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
-    welcome = Welcome(
+    authority = Authority(home.authority)
+    pem = authority.sign_merchant(request)
+    check_date(request, now=datetime.now(UTC))
+    welcome = make_welcome(
+        request,
         federation=settings.name,
-        name=request.name,
         address=settings.address,
-        authority=Authority(home.authority).pem.decode(),
+        authority=authority.pem.decode(),
         certificate=pem.decode(),
-        coordinator=public_bytes(read_or_make_signing_key(home.signing_key)).hex(),
+        key=read_or_make_signing_key(home.signing_key),
     )
     target = out or Path(f"{request.name}.welcome.json")
-    write_document(welcome, target)
+    with _registry(home) as registry:
+        registry.require_enrollable(request)
+        write_document(welcome, target)  # before the request is used, since that cannot be done again
+        registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
     say(
         {"member": request.name, "size_class": request.size_class, "welcome": str(target)},
         f"Enrolled {request.name} with size class {request.size_class}; hand {target} back to it. It holds no secret.",
@@ -126,7 +130,7 @@ def revoke(
 ) -> None:
     """Close the gateway to a member.
 
-    Within a second.
+    Within a second, also in the middle of a round: what it answers does not count any more.
     """
     with _registry(CoordinatorFolder(folder)) as registry:
         registry.revoke(name)

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
+from common.command.page import HEADERS, REFUSED, is_own_host
 from common.disk.file import write_whole
 from common.disk.reading import read_file_json
 from common.errors import ConfigError
@@ -147,16 +148,42 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Page(BaseHTTPRequestHandler):
+    """Answer who asks by a name of loopback; every answer has the headers of every page, errors too."""
+
     server: _Server
 
     def do_GET(self) -> None:
         said = self.server.health.as_json()
-        content = (json.dumps(said, indent=2) + "\n").encode()
-        self.send_response(200 if said["state"] == "connected" else 503)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
+        self._answer(
+            200 if said["state"] == "connected" else 503, json.dumps(said, indent=2) + "\n", "application/json"
+        )
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; False, and answered, where it is none, or comes by a foreign name."""
+        if not super().parse_request():
+            return False
+        if not is_own_host(self.headers.get_all("Host") or []):
+            self._answer(REFUSED, "refused\n", "text/plain")
+            return False
+        return True
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Say no more than that it was refused; the library would write a page that quotes what was asked."""
+        self._answer(code, "refused\n", "text/plain")
+
+    def version_string(self) -> str:
+        """Name no version of anything."""
+        return "hansa"
+
+    def _answer(self, status: int, text: str, kind: str) -> None:
+        content = text.encode()
+        self.close_connection = True
+        self.send_response(status)
+        for name, value in {**HEADERS, "content-type": kind, "content-length": str(len(content))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  the library's name
         """Stay quiet."""

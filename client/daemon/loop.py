@@ -33,7 +33,7 @@ from client.daemon.gateway_client import (
     Unreachable,
 )
 from client.daemon.health import Health
-from client.daemon.membership import JoinedFederation
+from client.daemon.membership import JoinedFederation, read_federation, read_membership
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.transparency.sent_log import SentLog
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
+LOOK_SECONDS = 1.0  # how often a new welcome is looked for
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 
 
@@ -67,6 +68,16 @@ class JoinedMerchant:
     ledger: Ledger
     data_root: Path
     device: torch.device
+
+    def is_changed(self) -> bool:
+        """Whether a later welcome was kept than the one that this merchant speaks by, and can be used.
+
+        Where it cannot, as between its two files, the daemon goes on with what it has.
+        """
+        try:
+            return read_federation(self.home) != self.federation and read_membership(self.home) is not None
+        except HansaError:
+            return False
 
     def is_awaited(self) -> bool:
         """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
@@ -124,6 +135,7 @@ class Daemon:
         self._stop, self._forgotten = threading.Event(), threading.Event()
         self._node_id = 0
         self._latest_activity = time.monotonic()
+        self._looked_at, self._renewed = time.monotonic(), False
 
     def stop(self) -> None:
         """End the loop after the answer in hand; one that waits for data to be read is not waited for."""
@@ -132,12 +144,15 @@ class Daemon:
             self._handlers[0].deadline = -math.inf
 
     def run(self) -> bool:
-        """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
+        """Serve until stopped; return whether to go on in a fresh process.
+
+        That has not the memory of old plans, and reads a certificate and an address that were renewed meanwhile.
+        """
         if self._merchant.is_awaited():
             self._handlers = self._merchant.open_handlers()
         retry = _Backoff()
         with self._beating():
-            while not self._is_done() and not self._should_rest():
+            while not self._is_done() and not self._should_leave():
                 try:
                     self._connect()
                     retry = _Backoff()
@@ -146,8 +161,8 @@ class Daemon:
                     self._pause(retry, str(error), refused=isinstance(error, Refused))
                 except Exception as error:  # of a fault of our own: a daemon that ended would answer nobody
                     self._pause(retry, f"A fault of hansa's own ({type(error).__name__}); please report it.")
-        if self._should_rest() and not self._is_done():
-            LOGGER.info("Resting: going on in a fresh process")
+        if self._should_leave() and not self._is_done():
+            LOGGER.info("Resting, or renewed: going on in a fresh process")
             return True
         self._say_goodbye()
         return False
@@ -156,7 +171,9 @@ class Daemon:
         self._health.change_state("refused" if refused else "unreachable", error=error)
         pause = retry.longest() if refused else retry.next()
         LOGGER.warning("%s pause=%.1f", error, pause)
-        self._stop.wait(pause)
+        until = time.monotonic() + pause
+        while time.monotonic() < until and not self._stop.wait(min(pause, LOOK_SECONDS)) and not self._is_renewed():
+            pass
 
     def _connect(self) -> None:
         self._node_id = self._gateway.connect()
@@ -167,7 +184,7 @@ class Daemon:
     def _serve(self) -> None:
         """Poll often after a message, and ever more seldom without one."""
         pause = QUICKEST_POLL_SECONDS
-        while not self._is_done() and not self._should_rest():
+        while not self._is_done() and not self._should_leave():
             if self._forgotten.is_set():
                 raise Unreachable("The gateway has forgotten this merchant; connecting again.")
             envelope = self._gateway.pull()
@@ -264,6 +281,15 @@ class Daemon:
     def _is_done(self) -> bool:
         idle = time.monotonic() - self._latest_activity
         return self._stop.is_set() or (self._idle_seconds is not None and idle > self._idle_seconds)
+
+    def _should_leave(self) -> bool:
+        return self._is_renewed() or self._should_rest()
+
+    def _is_renewed(self) -> bool:
+        """Whether a later welcome was kept; looked at once a second."""
+        if time.monotonic() - self._looked_at > LOOK_SECONDS and not self._renewed:
+            self._looked_at, self._renewed = time.monotonic(), self._merchant.is_changed()
+        return self._renewed
 
     def _should_rest(self) -> bool:
         if self._handlers is None or time.monotonic() - self._latest_activity < self._rest_seconds:

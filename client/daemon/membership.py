@@ -23,7 +23,15 @@ from pydantic import ValidationError
 
 from certs.authority import read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
-from certs.request import NAME_PATTERN, JoinRequest, Welcome, make_request, read_document, write_document
+from certs.request import (
+    NAME_PATTERN,
+    JoinRequest,
+    Welcome,
+    check_answer,
+    make_request,
+    read_document,
+    write_document,
+)
 from client.account.policy import Policy
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
@@ -81,7 +89,7 @@ def ask_to_join(home: MerchantFolder, name: str, policy: Policy) -> JoinRequest:
 
 
 def accept_welcome(home: MerchantFolder, file: Path) -> JoinedFederation:
-    """Check that a welcome answers this folder's own request, and keep it.
+    """Check that a welcome answers this folder's latest request, and keep it; an earlier one is not taken up again.
 
     Raises
     ------
@@ -94,6 +102,7 @@ def accept_welcome(home: MerchantFolder, file: Path) -> JoinedFederation:
             f"{file} welcomes {welcome.name!r}, who never asked from {home.folder.resolve()}; use its folder."
         )
     request = read_document(home.request(welcome.name), JoinRequest)
+    check_answer(welcome, request)
     check_certificate(welcome, _read_key(home.tls_key, TLS_CURVE), now=datetime.now(UTC))
     if not re.fullmatch(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}", welcome.address):
         raise DataError(f"{file} has no address of the form host:port; ask the coordinator for another welcome.")

@@ -5,6 +5,10 @@ models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note 
 models/RUN_HASH.json           the same note, for people to read
 models/RUN_HASH.rehearsal.*    the same of the model after a run's rehearsal (`common.plan.leg`)
 
+Which model is the newest is not said by a coordinator's clock alone: a date that lies ahead when a model comes counts
+as the moment at which it came, so one wrong date stops no later model. Of one run the later round is the newer model,
+and one that was replaced does not come back.
+
 See docs/protocol.md §7.4.
 """
 
@@ -13,6 +17,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jaxtyping import Float32
@@ -37,6 +42,7 @@ from common.schema import SCHEMA, require_schema
 
 REHEARSAL = ".rehearsal"
 PARAMETERS, CONTENT, SIGNATURE, SCHEMA_KEY = "parameters", "content", "signature", "schema"
+ARRIVED, REPLACED = "arrived_at", "replaced"
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,25 @@ class Accepted:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model whose signature and parameters were checked."""
+    """A model whose signature and parameters were checked.
+
+    Attributes
+    ----------
+    arrived_at
+        When it came, by this merchant's clock.
+    replaced
+        The hashes of models of the same run that were here before.
+    """
 
     note: ReleaseNote
     parameters: Float32[Tensor, " parameter"]
+    arrived_at: datetime
+    replaced: tuple[str, ...] = ()
+
+    @property
+    def since(self) -> datetime:
+        """When it was released, and never later than it came."""
+        return _since(self.note, self.arrived_at)
 
 
 class _AcceptedFile(Document):
@@ -113,7 +134,7 @@ class Store:
         return (self._plans / f"{run_hash}.json").is_file()
 
     def keep_model(self, incoming: Release, note: ReleaseNote) -> None:
-        """Keep a model that was checked, unless a newer one of its run is there.
+        """Keep a model that was checked, unless a newer one of its run is there; one that is there stays as it is.
 
         Guarantee: when this returns, the model is on the disk.
 
@@ -124,11 +145,15 @@ class Store:
         """
         rehearsed = is_rehearsal(note.plan, private=note.private, round_number=note.round_number)
         path = self._models / f"{note.run_hash}{REHEARSAL if rehearsed else ''}.safetensors"
-        latest = self._try_read(path)
-        if latest is not None and latest.note.released_at > note.released_at:
+        latest, now = self._try_read(path), datetime.now(UTC)
+        if latest is not None and latest.note.model_hash == note.model_hash:
+            return
+        if latest is not None and _is_older(note, latest, now):
             raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
+        replaced = () if latest is None else (*latest.replaced, latest.note.model_hash)
         signature = base64.b64encode(incoming.signed.signature).decode()
         about = {SCHEMA_KEY: str(SCHEMA), CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
+        about |= {ARRIVED: now.isoformat()} | ({REPLACED: " ".join(replaced)} if replaced else {})
         write_whole(path, save({PARAMETERS: incoming.parameters.contiguous()}, metadata=about))
         readable = {"note": json.loads(incoming.signed.content), SIGNATURE: signature}
         write_whole(path.with_suffix(".json"), (json.dumps(readable, indent=2) + "\n").encode())
@@ -151,7 +176,7 @@ class Store:
             raise DataError(
                 f"There is no model {run_hash} in {self._models}; it comes at the end of a run, to hansa-client run."
             )
-        newest = max(models, key=lambda model: model.note.released_at)
+        newest = max(models, key=lambda model: model.since)
         require_same_warm(newest.note.plan, private=newest.note.private, warm_hash=newest.note.warm_hash)
         return newest
 
@@ -168,13 +193,14 @@ class Store:
                 about, parameters = file.metadata() or {}, file.get_tensor(PARAMETERS)
             require_schema(about.get(SCHEMA_KEY, SCHEMA), origin=path)
             signed = Signed(about[CONTENT].encode(), base64.b64decode(about[SIGNATURE], validate=True))
+            arrived_at = _read_arrival(about, path)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise _damaged(path) from error
         note = parse_note(verify(signed, self._coordinator, purpose=release.PURPOSE))
         if parameters.numel() != note.num_parameters:
             raise _damaged(path)
         check_parameters(parameters, note.model_hash)
-        return Model(note, parameters)
+        return Model(note, parameters, arrived_at, tuple(about.get(REPLACED, "").split()))
 
     def _try_read(self, path: Path) -> Model | None:
         """Read a model that a newer one may replace; a damaged one may always be replaced."""
@@ -182,6 +208,26 @@ class Store:
             return self.read_model(path)
         except (DataError, PrivacyError, MessageError):
             return None
+
+
+def _is_older(note: ReleaseNote, latest: Model, now: datetime) -> bool:
+    """Whether a model of the same run comes before the latest one: by its round, then by its date, or seen before."""
+    if note.model_hash in latest.replaced or note.round_number < latest.note.round_number:
+        return True
+    return note.round_number == latest.note.round_number and _since(note, now) < latest.since
+
+
+def _since(note: ReleaseNote, arrived_at: datetime) -> datetime:
+    dated = note.released_at
+    return min(dated if dated.tzinfo is not None else dated.replace(tzinfo=UTC), arrived_at)
+
+
+def _read_arrival(about: dict[str, str], path: Path) -> datetime:
+    """Read when a model came; an earlier version noted it only as the date of the file."""
+    if ARRIVED not in about:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    arrived_at = datetime.fromisoformat(about[ARRIVED])
+    return arrived_at if arrived_at.tzinfo is not None else arrived_at.replace(tzinfo=UTC)
 
 
 def _damaged(path: Path) -> DataError:

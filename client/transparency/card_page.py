@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from common.command.page import allow, meta
+
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem; vertical-align: top }
@@ -51,7 +53,7 @@ def write_page(signed: dict[str, Any]) -> str:
         ),
     ]
     body = "\n".join(parts)
-    head = f"<meta charset=utf-8><title>Privacy card</title><style>{STYLE}</style>"
+    head = f"{meta(allow(styles=[STYLE]))}<title>Privacy card</title><style>{STYLE}</style>"
     return f"<!doctype html>\n<html lang=en>{head}\n{body}\n"
 
 

@@ -62,7 +62,7 @@ class Invitations:
         said = {terms.member: terms for terms in self._registry.terms(launch.number)}
         for name, member in members.items():
             terms = said.get(name)
-            if terms is not None and (not is_declined(terms) or _is_recent(terms)):
+            if terms is not None and not terms.is_lapsed and (not is_declined(terms) or _is_recent(terms)):
                 continue
             if not self._members.is_online(member):
                 self._mailbox.forget(name)
@@ -75,11 +75,12 @@ class Invitations:
         return is_early and any(self._mailbox.is_open(name, _subject(launch)) for name in members)
 
     def cohort(self, launch: Launch, proposal: Proposal, members: Mapping[str, Member]) -> dict[str, Terms]:
-        """Give everyone who accepted and is still welcome."""
+        """Give everyone who accepted since it was let in, and is still welcome."""
         return {
             said.member: make_terms(proposal, said.size_class, said.noise_multiplier)
             for said in self._registry.terms(launch.number)
-            if said.member in members and said.size_class is not None and said.noise_multiplier is not None
+            if said.member in members and not said.is_lapsed
+            if said.size_class is not None and said.noise_multiplier is not None
         }
 
     def take(self, reply: Reply) -> None:
@@ -148,6 +149,9 @@ def _subject(launch: Launch) -> Subject:
 
 
 def _is_recent(terms: MemberTerms) -> bool:
-    """Whether a member answered less than a pause ago; this outlives a restart, as the mailbox does not."""
+    """Whether a member answered less than a pause ago; this outlives a restart, as the mailbox does not.
+
+    An answer of a day that is yet to come, noted when the clock was wrong, is not recent.
+    """
     since = datetime.now(UTC) - datetime.fromisoformat(terms.answered_at)
-    return since.total_seconds() < FIRST_PAUSE_SECONDS
+    return 0 <= since.total_seconds() < FIRST_PAUSE_SECONDS

@@ -54,7 +54,7 @@ class Coordinator:
 
     def turn(self) -> float:
         """Do what can be done now; return for how many seconds to do nothing, ever longer while nothing happens."""
-        members = self._members.admit()
+        members = self._admit()
         replies = self._mailbox.collect()
         for reply in replies:
             (self._invitations if reply.subject.message_type == PROPOSAL else self._deliveries).take(reply)
@@ -64,6 +64,13 @@ class Coordinator:
             return 0.0
         self._pause_seconds = BUSY_SECONDS if replies else min(IDLE_FACTOR * self._pause_seconds, IDLE_SECONDS)
         return self._pause_seconds
+
+    def _admit(self) -> dict[str, Member]:
+        """Give who is welcome now; what was asked of somebody who has left is not looked for any more."""
+        members = self._members.admit()
+        for name in self._members.take_left():
+            self._mailbox.drop(name)
+        return members
 
     def _work(self, members: Mapping[str, Member]) -> bool:
         """Go on with the first launch that can; whether anything was done.
@@ -110,15 +117,25 @@ class Coordinator:
         self._registry.note_launch(launch.number, state=State.FAILED, reason=reason)
 
     def _hold(self, session: Session, cohort: Mapping[str, Terms], members: Mapping[str, Member]) -> None:
-        """Hold a round; a plan whose model has run away is marked as failed."""
+        """Hold a round; a plan whose model has run away is marked as failed.
+
+        Who may take part is looked after in the middle of it too: an answer of somebody who is revoked does not count.
+        """
         online = [name for name in cohort if self._members.is_online(members[name])]
+
+        def withdrawn() -> set[str]:
+            now = self._admit()
+            return {name for name in cohort if name not in now or now[name].node_id != members[name].node_id}
+
         try:
-            self._rounds.hold(session, cohort, members, online=online)
+            self._rounds.hold(session, cohort, members, online=online, withdrawn=withdrawn)
         except MessageError as error:
             self._fail(session.launch, str(error))
 
     def _note_waiting(self, launch: Launch, cohort: Mapping[str, Terms]) -> None:
-        declined = [terms.member for terms in self._registry.terms(launch.number) if is_declined(terms)]
+        declined = [
+            terms.member for terms in self._registry.terms(launch.number) if is_declined(terms) and not terms.is_lapsed
+        ]
         reason = f"waits for members: {len(cohort)} of the {launch.quorum} that its quorum asks for have accepted" + (
             f"; declined: {', '.join(declined)}" if declined else ""
         )

@@ -1,4 +1,8 @@
-"""Who may take part: members are made known to the SuperLink, and looked for."""
+"""Who may take part: members are made known to the SuperLink, and looked for; who was revoked is shut out there.
+
+Whatever happened between two looks, only what the registry says now counts: revoked and enrolled again in between, a
+member has another node than before, and nothing that was asked of the one before is answered (docs/protocol.md §7.2).
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,30 @@ class Members:
         self._registry, self._superlink, self._grid = registry, superlink, grid
         self._online: frozenset[int] = frozenset()
         self._looked_at = -ONLINE_SECONDS
-        for member in registry.members():
-            registry.note_node(member.name, None)  # the SuperLink may have lost its database, so all are looked up
+        self._left: set[str] = set()
+        registry.forget_nodes()  # the SuperLink may have lost its database, so all are looked up
+        self._shut_strangers_out()
 
     def admit(self) -> dict[str, Member]:
-        """Make the SuperLink know who is enrolled and forget who was revoked; return who is welcome."""
+        """Make the SuperLink know who is enrolled, and shut out who was revoked; return who is welcome.
+
+        Cheap where nothing has changed: two questions to the registry, none to the SuperLink.
+        """
+        for node_id, name in self._registry.left().items():
+            self._superlink.unregister(node_id)
+            self._registry.note_shut_out(node_id)
+            self._left.add(name)
         known = self._registry.members()
-        changed = [member for member in known if member.is_welcome != (member.node_id is not None)]
-        for member in changed:
-            self._registry.note_node(member.name, self._change(member))
-        found = self._registry.members() if changed else known
-        return {member.name: member for member in found if member.is_welcome}
+        new = [member for member in known if member.is_welcome and member.node_id is None]
+        for member in new:
+            self._register(member)
+        found = self._registry.members() if new else known
+        return {member.name: member for member in found if member.is_welcome and member.node_id is not None}
+
+    def take_left(self) -> set[str]:
+        """Name, once, whose node was shut out since the last time, whether or not it has another one by now."""
+        left, self._left = self._left, set()
+        return left
 
     def is_online(self, member: Member) -> bool:
         """Whether a member is connected, at most two seconds late."""
@@ -38,9 +55,14 @@ class Members:
             self._looked_at = time.monotonic()
         return member.node_id in self._online
 
-    def _change(self, member: Member) -> int | None:
-        if member.is_welcome:
-            return self._superlink.register(member.node_key)
-        assert member.node_id is not None  # noqa: S101  for mypy: else nothing would have changed
-        self._superlink.unregister(member.node_id)
-        return None
+    def _register(self, member: Member) -> None:
+        node_id = self._superlink.register(member.node_key)
+        if not self._registry.note_node(member, node_id):  # revoked, or enrolled with another key, meanwhile
+            self._superlink.unregister(node_id)
+
+    def _shut_strangers_out(self) -> None:
+        """Shut out whose key is no welcome member's: revoked while no coordinator ran, or let in by somebody else."""
+        welcome = {member.node_key for member in self._registry.members() if member.is_welcome}
+        for node_id, key in self._superlink.nodes().items():
+            if key not in welcome:
+                self._superlink.unregister(node_id)

@@ -7,7 +7,7 @@ the same words, and every merchant sends the same sealed bytes again.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +105,7 @@ class Rounds:
         members: Mapping[str, Member],
         *,
         online: Collection[str],
+        withdrawn: Callable[[], Collection[str]] = tuple,
     ) -> None:
         """Ask for the next round of a launch, step where there is a quorum, write down in any case what happened.
 
@@ -114,6 +115,8 @@ class Rounds:
             Who accepted, by name.
         online
             Who of the cohort is connected.
+        withdrawn
+            Asked again and again while the round lasts: who of the cohort is no longer welcome.
 
         Raises
         ------
@@ -129,12 +132,17 @@ class Rounds:
             answered = [names[node] for node in outcome.replies]
             self._registry.note_answers(launch.number, round_number=number, members=answered)
 
+        def gone() -> set[int]:
+            left = withdrawn()
+            return {node for node, name in names.items() if name in left}
+
         held = hold_round(
             self._grid,
             federation,
             session.state,
             not_awaited=[node for node, name in names.items() if name not in awaited],
             note_answers=note_answers,
+            withdrawn=gone,
         )
         _note_lateness(session, held, names, awaited)
         self._close(session, held, names)

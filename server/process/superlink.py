@@ -10,11 +10,13 @@ takes its own. The FAB that a run must have holds no code and is fetched by nobo
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -29,7 +31,7 @@ from flwr.proto.control_pb2 import (
 )
 from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest
 from flwr.serverapp import Grid
-from flwr.supercore.constant import TaskType
+from flwr.supercore.constant import NodeStatus, TaskType
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.fab import Fab
 from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
@@ -50,6 +52,7 @@ from server.process.loopback import IDLE_SECONDS, Guard, show_word
 ACQUIRE_SECONDS = 30.0
 ACQUIRE_PAUSE_SECONDS = 0.1
 REQUEST_TIMEOUT_SECONDS = 10.0
+BUSY_SECONDS = 30.0
 PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 PYPROJECT = b"""[build-system]
 requires = ["hatchling"]
@@ -80,11 +83,14 @@ class SuperLink:
         PEM of who signed its certificate.
     secret
         What it shares with the coordinator's own processes alone.
+    database
+        Its own file.
     """
 
     address: str
     authority: bytes
     secret: bytes
+    database: Path
 
     @contextmanager
     def control(self) -> Iterator[ControlHttpClient]:
@@ -99,17 +105,36 @@ class SuperLink:
             yield client
 
     def register(self, node_key: str) -> int:
-        """Let a node in by its public key (PEM); return its id. Registering twice gives the same id."""
+        """Let a node in by its public key (PEM); return its id.
+
+        Registering twice gives the same id; registering after `unregister` gives another, so that nothing which was
+        asked of the node before is answered by it now.
+        """
+        for node_id, key in self.nodes().items():
+            if key == node_key:
+                return node_id
+        self._forget(node_key)
         with self.control() as client:
-            for node in client.ListNodes(ListNodesRequest()).nodes_info:
-                if node.public_key == node_key.encode():
-                    return int(node.node_id)
             return int(client.RegisterNode(RegisterNodeRequest(public_key=node_key.encode())).node_id)
 
     def unregister(self, node_id: int) -> None:
-        """Shut a node out."""
+        """Shut a node out: what it was asked is over. One that is out already stays out."""
+        if node_id in self.nodes():
+            with self.control() as client:
+                client.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
+
+    def nodes(self) -> dict[int, str]:
+        """Give the public key (PEM) of every node that is let in, by its id."""
         with self.control() as client:
-            client.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
+            found = client.ListNodes(ListNodesRequest()).nodes_info
+        return {int(node.node_id): node.public_key.decode() for node in found if node.status != NodeStatus.UNREGISTERED}
+
+    def _forget(self, node_key: str) -> None:
+        """Strike out who was shut out, in Flower's own file: it keeps such a node, and takes its key never again."""
+        with closing(sqlite3.connect(self.database, timeout=BUSY_SECONDS)) as database, database:
+            database.execute(
+                "DELETE FROM node WHERE public_key = ? AND status = ?", (node_key.encode(), NodeStatus.UNREGISTERED)
+            )
 
     @contextmanager
     def grid(self) -> Iterator[Grid]:
@@ -183,6 +208,7 @@ def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:
         address=f"127.0.0.1:{settings.superlink_port}",
         authority=read_file(home.authority / "authority.pem"),
         secret=read_file(home.secret),
+        database=home.superlink_state,
     )
 
 

@@ -10,6 +10,9 @@ its own process. Models themselves are files beside it (safetensors).
     model      launch, the signed note, its file
     receipt    model, member: the model is on the merchant's disk
     speaks     member: the highest protocol that both ends speak, where the gateway has heard of one
+    revocation number, member, and the node that is to be shut out, until it is
+    request    member: the date of the request that it was enrolled with last
+    lapsed     launch, member: terms from before a revocation, or of another size class, which are asked for again
 """
 
 from __future__ import annotations
@@ -18,20 +21,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
 
-from certs.request import JoinRequest
 from common.disk.database import create, migrate, roll_back, say_remedy
 from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
+from server.registry.member import Member, MemberTables, Row, now_text
 from server.registry.table import STEPS
 
 BUSY_SECONDS = 30.0
-Row = TypeVar("Row")
+__all__ = ["Launch", "Member", "MemberTerms", "Model", "Registry", "State", "now_text"]
 
 
 class State(StrEnum):
@@ -41,25 +43,6 @@ class State(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     FINISHED = "finished"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One enrolled merchant."""
-
-    name: str
-    size_class: int
-    certificate: str
-    node_key: str
-    node_id: int | None
-    enrolled_at: str
-    revoked_at: str | None
-    protocol: int
-
-    @property
-    def is_welcome(self) -> bool:
-        """Whether its certificate still opens the gateway."""
-        return self.revoked_at is None
 
 
 @dataclass(frozen=True)
@@ -82,13 +65,20 @@ class Launch:
 
 @dataclass(frozen=True)
 class MemberTerms:
-    """On what public terms a member takes part; both are None where it declined."""
+    """On what public terms a member takes part; both are None where it declined.
+
+    Attributes
+    ----------
+    is_lapsed
+        They are from before the member was revoked, or of another size class: it is asked again before it takes part.
+    """
 
     member: str
     size_class: int | None
     noise_multiplier: float | None
     num_rounds: int
     answered_at: str
+    is_lapsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class Model:
     released_at: str
 
 
-class Registry:
+class Registry(MemberTables):
     """The coordinator's memory; several processes may hold it open, each thread with a Registry of its own.
 
     Parameters
@@ -154,61 +144,6 @@ class Registry:
     def version(self) -> int:
         """Changes whenever another connection has written."""
         return int(self._rows("PRAGMA data_version")[0][0])
-
-    # members
-
-    def members(self) -> list[Member]:
-        """Everyone who was ever enrolled, in order."""
-        rows = self._rows(
-            "SELECT member.*, coalesce(speaks.protocol, 1) AS protocol FROM member "
-            "LEFT JOIN speaks ON speaks.member = member.name ORDER BY enrolled_at, name"
-        )
-        return [self._read(_member, row) for row in rows]
-
-    def enroll(self, request: JoinRequest, *, certificate: str) -> None:
-        """Add a member, or give one that is there its new certificate; its name and node key stay together.
-
-        Raises
-        ------
-        ConfigError
-            The name or the node key is another member's.
-        """
-        for member in self.members():
-            if (member.name == request.name) != (member.node_key == request.node_key):
-                raise ConfigError(
-                    f"{request.name!r} or its node key belong to the member {member.name!r} already; "
-                    "have the merchant join under a name and with keys of its own."
-                )
-        self._write(
-            "INSERT INTO member (name, size_class, certificate, node_key, enrolled_at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET size_class = excluded.size_class, certificate = excluded.certificate, "
-            "revoked_at = NULL",
-            (request.name, request.size_class, certificate, request.node_key, now_text()),
-        )
-
-    def revoke(self, name: str) -> None:
-        """Close the gateway to a member.
-
-        Raises
-        ------
-        ConfigError
-            There is no such member.
-        """
-        if not self._write("UPDATE member SET revoked_at = ? WHERE name = ?", (now_text(), name)):
-            names = ", ".join(member.name for member in self.members()) or "none"
-            raise ConfigError(f"There is no member {name!r}; enrolled are: {names}.")
-
-    def note_node(self, name: str, node_id: int | None) -> None:
-        """Remember under which number Flower knows a member."""
-        self._write("UPDATE member SET node_id = ? WHERE name = ?", (None if node_id is None else str(node_id), name))
-
-    def note_protocol(self, name: str, protocol: int) -> None:
-        """Remember the highest protocol that a member and this version both speak."""
-        self._write(
-            "INSERT INTO speaks (member, protocol) VALUES (?, ?) "
-            "ON CONFLICT (member) DO UPDATE SET protocol = excluded.protocol",
-            (name, protocol),
-        )
 
     # launches
 
@@ -278,20 +213,23 @@ class Registry:
         """Say what each member answered to a launch."""
         rows = self._rows(
             "SELECT member, size_class, noise_multiplier, answered_at, (SELECT count(*) FROM answer WHERE "
-            "answer.launch = terms.launch AND answer.member = terms.member) AS num_rounds FROM terms "
+            "answer.launch = terms.launch AND answer.member = terms.member) AS num_rounds, EXISTS (SELECT 1 FROM "
+            "lapsed WHERE lapsed.launch = terms.launch AND lapsed.member = terms.member) AS is_lapsed FROM terms "
             "WHERE launch = ? ORDER BY member",
             (launch,),
         )
-        return [MemberTerms(**row) for row in rows]
+        return [MemberTerms(**{**row, "is_lapsed": bool(row["is_lapsed"])}) for row in rows]
 
     def note_terms(self, launch: int, member: str, size_class: int | None, noise_multiplier: float | None) -> None:
         """Note a member's terms, or that it declined."""
-        self._write(
-            "INSERT INTO terms (launch, member, size_class, noise_multiplier, answered_at) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (launch, member) DO UPDATE SET size_class = excluded.size_class, "
-            "noise_multiplier = excluded.noise_multiplier, answered_at = excluded.answered_at",
-            (launch, member, size_class, noise_multiplier, now_text()),
-        )
+        with self._transaction():
+            self._write(
+                "INSERT INTO terms (launch, member, size_class, noise_multiplier, answered_at) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (launch, member) DO UPDATE SET size_class = excluded.size_class, "
+                "noise_multiplier = excluded.noise_multiplier, answered_at = excluded.answered_at",
+                (launch, member, size_class, noise_multiplier, now_text()),
+            )
+            self._write("DELETE FROM lapsed WHERE launch = ? AND member = ?", (launch, member))
 
     def note_answers(self, launch: int, *, round_number: int, members: Iterable[str]) -> None:
         """Note whose sums of a round have arrived: written before the step, so that no release is under-counted."""
@@ -303,8 +241,8 @@ class Registry:
     # models
 
     def models(self) -> list[Model]:
-        """Every released model, the oldest first."""
-        rows = self._rows("SELECT * FROM model ORDER BY released_at, model_hash")
+        """Every released model, in the order of their release, whatever the clock said."""
+        rows = self._rows("SELECT * FROM model ORDER BY rowid")
         return [self._read(_model, row) for row in rows]
 
     def add_model(
@@ -363,17 +301,6 @@ class Registry:
             ) from error
         except OSError as error:
             raise DataError(f"Cannot use the registry {self._path}: {error.strerror}; bring a copy back.") from error
-
-
-def now_text() -> str:
-    """Write the present moment, in UTC."""
-    return datetime.now(UTC).isoformat()
-
-
-def _member(row: sqlite3.Row) -> Member:
-    values = dict(row)
-    node_id = values.pop("node_id")  # as text: Flower counts to 2^64, SQLite to 2^63
-    return Member(node_id=None if node_id is None else int(node_id), **values)
 
 
 def _launch(row: sqlite3.Row) -> Launch:

@@ -54,4 +54,27 @@ SPEAKS: Step = (
     ) STRICT
     """,
 )
-STEPS = (FIRST, SPEAKS)
+RETURN: Step = (
+    """
+    CREATE TABLE revocation (
+        number INTEGER PRIMARY KEY, member TEXT NOT NULL REFERENCES member (name), revoked_at TEXT NOT NULL,
+        node_id TEXT
+    ) STRICT
+    """,
+    "INSERT INTO revocation (member, revoked_at, node_id) SELECT name, revoked_at, node_id FROM member "
+    "WHERE revoked_at IS NOT NULL",
+    "UPDATE member SET node_id = NULL WHERE revoked_at IS NOT NULL",
+    """
+    CREATE TABLE request (
+        member TEXT PRIMARY KEY REFERENCES member (name), made_at TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE lapsed (
+        launch INTEGER NOT NULL, member TEXT NOT NULL, PRIMARY KEY (launch, member),
+        FOREIGN KEY (launch, member) REFERENCES terms (launch, member)
+    ) STRICT
+    """,
+    "INSERT INTO lapsed SELECT launch, member FROM terms WHERE member IN (SELECT member FROM revocation)",
+)
+STEPS = (FIRST, SPEAKS, RETURN)

@@ -6,7 +6,7 @@ model: `server.round.federation` asks for it, and `server.round.aggregation` tur
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +32,7 @@ class Cause(StrEnum):
     FAILED = "the merchant reported an error"
     UNREADABLE = "the answer could not be read"
     STRAY = "the answer belongs to another plan or round"
+    REVOKED = "the merchant was revoked"
     IMPLAUSIBLE = "the answer is larger than the merchant's public terms allow"
 
 
@@ -68,6 +69,7 @@ def gather_answers(
     timeout_seconds: float,
     quorum: int,
     not_awaited: Collection[int] = (),
+    withdrawn: Callable[[], Collection[int]] = tuple,
 ) -> RoundOutcome:
     """Send one request to every node and gather the replies that are sound and in time.
 
@@ -90,6 +92,9 @@ def gather_answers(
         caller to say.
     not_awaited
         Nodes of `node_ids` that are asked too, but hold nobody up.
+    withdrawn
+        Asked at every look at the answers: nodes that take no part any more. What they answered does not count, and
+        nobody waits for them.
 
     Returns
     -------
@@ -103,6 +108,7 @@ def gather_answers(
         timeout_seconds=timeout_seconds,
         quorum=quorum,
         not_awaited=frozenset(not_awaited),
+        withdrawn=withdrawn,
     )
     replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
     refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
@@ -124,6 +130,7 @@ def _gather(
     timeout_seconds: float,
     quorum: int,
     not_awaited: frozenset[int],
+    withdrawn: Callable[[], Collection[int]],
 ) -> dict[int, RoundAnswer]:
     """Return the answer of every node, a Refusal where there is none that counts."""
     deadline = time.monotonic() + timeout_seconds
@@ -134,6 +141,7 @@ def _gather(
     pause_seconds = FIRST_PAUSE_SECONDS
     while True:
         _sweep(grid, request, pending=pending, answers=answers, failures=failures)
+        _leave_out(withdrawn(), pending=pending, answers=answers)
         remaining_seconds = deadline - time.monotonic()
         enough = sum(isinstance(answer, RoundReply) for answer in answers.values()) >= quorum
         legible = {node_id for message_id, node_id in pending.items() if failures[message_id] < MOST_FAILURES}
@@ -162,6 +170,13 @@ def _sweep(
         if reply is not None:
             answers[node_id] = _judge(reply, request)
             del pending[message_id]
+
+
+def _leave_out(node_ids: Collection[int], *, pending: dict[str, int], answers: dict[int, RoundAnswer]) -> None:
+    """Wait no longer for nodes that take no part any more, and let nothing count that they answered."""
+    answers |= {node_id: Refusal(Cause.REVOKED) for node_id in node_ids if node_id in answers}
+    for message_id in [message_id for message_id, node_id in pending.items() if node_id in node_ids]:
+        del pending[message_id]
 
 
 def _send(grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float) -> dict[str, int]:

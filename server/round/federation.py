@@ -111,6 +111,7 @@ def hold_round(
     *,
     not_awaited: Collection[int] = (),
     note_answers: NoteAnswers = lambda round_number, outcome: None,
+    withdrawn: Callable[[], Collection[int]] = tuple,
 ) -> HeldRound:
     """Hold the round after `state`.
 
@@ -124,6 +125,8 @@ def hold_round(
     note_answers
         Called with the round's number and who answered before anything follows from the answers, so that no crash
         makes a release count fewer answers than are in it.
+    withdrawn
+        As in `gather_answers`.
     """
     request = make_request(state, plan_hash=federation.run_hash)
     started = time.monotonic()
@@ -134,6 +137,7 @@ def hold_round(
         timeout_seconds=federation.timeout_seconds,
         quorum=federation.quorum,
         not_awaited=not_awaited,
+        withdrawn=withdrawn,
     )
     seconds = time.monotonic() - started
     outcome = _refuse_implausible(gathered, federation.cohort)

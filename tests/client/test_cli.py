@@ -259,13 +259,22 @@ def test_a_model_larger_than_the_proof_is_not_allowed(shop: Path, hansa_client, 
     assert "is proven for up to 4,194,296" in refused.json["reason"]
 
 
+@pytest.mark.parametrize("coordinator", ["the bank", "c" * 63, "c" * 65, "C" * 64, "", "c" * 64 + "\n"])
+def test_consider_takes_nothing_but_the_name_of_a_key_for_a_coordinator(
+    shop: Path, hansa_client, coordinator: str
+) -> None:
+    finished = hansa_client("consider", "nowhere.toml", "--coordinator", coordinator, "--cohort", 3)
+    assert (finished.code, finished.stderr.count("\n")) == (2, 1)
+    assert "is no name of a key; give the 64 hexadecimal digits" in finished.stderr
+
+
 def test_what_a_shell_gets_wrong_is_one_sentence_and_exit_code_two(shop: Path, hansa_client, tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("[")
     (tmp_path / "cohort.json").write_text('{"members": [], "own": 0, "weight_cap": 0.25}')
     for arguments in (
         ("card", "--check", "no.json"),
         ("card", "--check", "nowhere.json"),
-        ("consider", "nowhere.toml", "--coordinator", "c", "--cohort", 3),
+        ("consider", "nowhere.toml", "--coordinator", "c" * 64, "--cohort", 3),
         ("card", "--cohort", "cohort.json"),
         ("ledger", "show", "--out", "nowhere/budget.svg"),
     ):

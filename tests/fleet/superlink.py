@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Message, RecordDict
 from flwr.cli.build import build_fab_from_files
 from flwr.common.serde import fab_to_proto, run_from_proto
@@ -31,7 +32,7 @@ from flwr.superlink.grid import HttpGrid
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
-from certs.request import JoinRequest, Welcome, read_document, write_document
+from certs.request import JoinRequest, Welcome, make_welcome, read_document, write_document
 
 PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 PYPROJECT = b"""[project]
@@ -108,23 +109,25 @@ class SuperLink:
         ) as client:
             yield client
 
-    def enroll(self, request: JoinRequest, *, address: str = "", coordinator: str, days: int = 365) -> Welcome:
+    def enroll(
+        self, request: JoinRequest, *, address: str = "", key: Ed25519PrivateKey | None = None, days: int = 365
+    ) -> Welcome:
         """Do what a coordinator does with a request: register the node, sign the certificate."""
         with self.control() as client:
             client.RegisterNode(RegisterNodeRequest(public_key=request.node_key.encode()))
-        return Welcome(
+        return make_welcome(
+            request,
             federation="test",
-            name=request.name,
             address=address or self.address,
             authority=self.authority.pem.decode(),
             certificate=self.authority.sign_merchant(request, days=days).decode(),
-            coordinator=coordinator,
+            key=key or Ed25519PrivateKey.generate(),
         )
 
-    def enroll_file(self, request: Path, *, coordinator: str) -> Path:
+    def enroll_file(self, request: Path, *, key: Ed25519PrivateKey | None = None) -> Path:
         """Answer one file with another."""
         answer = request.with_suffix(".welcome")
-        write_document(self.enroll(read_document(request, JoinRequest), coordinator=coordinator), answer)
+        write_document(self.enroll(read_document(request, JoinRequest), key=key), answer)
         return answer
 
     @contextmanager

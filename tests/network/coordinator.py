@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
 from flwr.supercore.date import now
 
 from certs.authority import Authority
@@ -138,15 +139,30 @@ def make_coordinator(folder: Path) -> Coordinator:
 
 
 def await_gateway(coordinator: Coordinator, knocker: Knocker, *, seconds: float = 60) -> None:
-    """Wait until an enrolled merchant is let through to the SuperLink, which knows it."""
-    deadline = time.monotonic() + seconds
-    while True:
+    """Wait until an enrolled merchant is let through to the SuperLink, which knows it: it comes and goes again."""
+    node_id = await_entry(knocker, seconds=seconds, say=lambda: (coordinator.home.folder / "up.log").read_text())
+    leaving = DeactivateNodeRequest(node_id=node_id).SerializeToString()
+    assert knocker.ask("/v1/fleet/deactivate-node", leaving).status_code == 200
+
+
+def await_entry(knocker: Knocker, *, seconds: float = 60, say: Callable[[], str] = str) -> int:
+    """Wait until Flower takes a merchant in; return its node id.
+
+    Nothing but 200 will do: 412 says that Flower knows nobody by this key just as well as that it is there already.
+    """
+    deadline, found = time.monotonic() + seconds, ""
+    while time.monotonic() < deadline:
         try:
-            with knocker.client() as client:
-                if client.post("/v1/fleet/activate-node", headers=knocker.sign() | PROTOBUF).status_code != 503:
-                    return
-        except httpx.TransportError:
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError((coordinator.home.folder / "up.log").read_text())
+            answer = knocker.ask("/v1/fleet/activate-node", activation(knocker))
+            if answer.status_code == 200:
+                return int(ActivateNodeResponse.FromString(answer.content).node_id)
+            found = str(answer.status_code)
+        except httpx.TransportError as error:
+            found = type(error).__name__
         time.sleep(0.2)
+    raise AssertionError(f"still {found}: {say()}")
+
+
+def activation(knocker: Knocker) -> bytes:
+    key = public_pem(knocker.node_key.public_key())
+    return ActivateNodeRequest(public_key=key, heartbeat_interval=30).SerializeToString()

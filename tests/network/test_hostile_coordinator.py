@@ -80,7 +80,7 @@ def daemon(superlink: SuperLink, folder: Path) -> Iterator[tuple[Shop, int]]:
     """Run hansa's daemon; give its shop and its node id."""
     shop = make_shop(folder / "shop", coordinator="a" * 64)
     assert shop.command("join", "shop-1").returncode == 0
-    welcome = superlink.enroll_file(shop.folder / "shop-1.request.json", coordinator="b" * 64)
+    welcome = superlink.enroll_file(shop.folder / "shop-1.request.json")
     assert shop.command("join", "--welcome", welcome).returncode == 0
     shop.start()
     try:

@@ -7,6 +7,7 @@ import re
 import stat
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,44 @@ def test_a_merchant_is_enrolled_and_revoked(
     capsys.readouterr()
     assert run(monkeypatch, "status", "--folder", folder, "--json") == 0
     assert said(capsys)["members"][0]["revoked_at"] is not None
+
+
+def test_a_request_is_used_once_and_an_old_file_lets_nobody_back_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def enroll(request: Path, *words: object) -> tuple[int, str]:
+        capsys.readouterr()
+        code = run(monkeypatch, "enroll", request, "--folder", folder, *words)
+        return code, capsys.readouterr().err
+
+    first = request_of(folder, "alice")
+    assert "Cannot write" in enroll(first, "--out", folder / "nowhere" / "welcome.json")[1]
+    assert enroll(first) == (0, ""), "where no welcome could be written, the request was not used"
+    welcome = Path("alice.welcome.json").read_bytes()
+    code, said = enroll(first)
+    assert (code, said.count("\n"), "was used already" in said) == (2, 1, True)
+    assert Path("alice.welcome.json").read_bytes() == welcome
+    unused = request_of(folder, "alice")
+    assert run(monkeypatch, "revoke", "alice", "--folder", folder) == 0
+    code, said = enroll(unused)
+    assert (code, said.count("\n"), "is from before it was revoked" in said) == (2, 1, True)
+    assert enroll(request_of(folder, "alice")) == (0, "")
+
+
+def test_an_old_or_early_request_is_one_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tls_key = read_or_make_curve_key(folder / "alice.tls", TLS_CURVE)
+    node_key = read_or_make_curve_key(folder / "alice.node", NODE_CURVE)
+    for days, sentence in ((-31, "more than 30 days ago"), (1, "have whichever clock is wrong set right")):
+        at = datetime.now(UTC) + timedelta(days=days)
+        write_document(make_request("alice", 64, tls_key=tls_key, node_key=node_key, at=at), folder / "request.json")
+        capsys.readouterr()
+        assert run(monkeypatch, "enroll", folder / "request.json", "--folder", folder) == 2
+        said = capsys.readouterr().err
+        assert (said.count("\n"), sentence in said) == (1, True)
+    with closing(Registry(folder / "registry.sqlite")) as registry:
+        assert registry.members() == []
 
 
 def test_a_launch_is_signed_noted_stopped_and_resumed(

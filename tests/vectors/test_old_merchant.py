@@ -170,14 +170,17 @@ def test_a_gateway_that_no_longer_speaks_protocol_1_gives_it_one_sentence(code: 
 
 @dataclass
 class Mixed(Processes):
-    """A federation in which one merchant runs the first version, from the first command on."""
+    """A federation in which one merchant runs the first version; enrolled when requests were as it makes them."""
 
     old: str = ""
     code: Path = field(default_factory=Path)
 
     def client(self, merchant: str, *words: str) -> dict[str, Any]:
-        if merchant != self.old:
-            return super().client(merchant, *words)
+        if merchant != self.old or words[0] == "join":
+            said_now = super().client(merchant, *words)
+            if merchant == self.old and "--welcome" in words:
+                self._write_as_then(self.folder / merchant / "federation.json")
+            return said_now
         done = subprocess.run(
             self._words(*words, "--folder", str(self.folder / merchant), "--json"),
             capture_output=True,
@@ -188,6 +191,11 @@ class Mixed(Processes):
         )
         said: dict[str, Any] = json.loads(done.stdout)
         return said
+
+    def _write_as_then(self, file: Path) -> None:
+        joined = json.loads(file.read_text())
+        del joined["welcome"]["request"], joined["welcome"]["signature"]
+        file.write_text(json.dumps(joined))
 
     def start_merchant(self, merchant: str) -> None:
         if merchant != self.old:

@@ -68,7 +68,7 @@ def superlink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuperLink]:
 def client(superlink: SuperLink, tmp_path: Path) -> Iterator[GatewayClient]:
     """Connect one enrolled merchant."""
     caller = make_caller(tmp_path / "shop", superlink.authority)
-    superlink.enroll(caller.request, coordinator="0" * 64)
+    superlink.enroll(caller.request)
     with closing(GatewayClient(superlink.address, caller.node_key, caller.context)) as connected:
         connected.connect()
         yield connected
@@ -160,7 +160,7 @@ def test_a_node_that_is_not_registered_is_refused(superlink: SuperLink, tmp_path
 
 def test_a_merchant_that_was_killed_is_let_in_at_once_by_its_node_id(superlink: SuperLink, tmp_path: Path) -> None:
     caller = make_caller(tmp_path / "shop", superlink.authority)
-    superlink.enroll(caller.request, coordinator="0" * 64)
+    superlink.enroll(caller.request)
     with closing(GatewayClient(superlink.address, caller.node_key, caller.context)) as killed:
         node_id = killed.connect()
     with (

@@ -60,7 +60,7 @@ def shop(superlink: SuperLink, tmp_path: Path) -> Iterator[Shop]:
 
 def join(merchant: Shop, superlink: SuperLink) -> None:
     assert merchant.command("join", "shop-1").returncode == 0
-    welcome = superlink.enroll_file(merchant.folder / "shop-1.request.json", coordinator=COORDINATOR.hex())
+    welcome = superlink.enroll_file(merchant.folder / "shop-1.request.json", key=KEY)
     done = merchant.command("join", "--welcome", welcome)
     assert done.returncode == 0, done.stderr
     assert name_key(COORDINATOR) in done.stdout

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
-from certs.request import JoinRequest, Welcome, read_document, write_document
+from certs.request import JoinRequest, Welcome, make_welcome, read_document, write_document
 from client import cli
 from client.account.policy import Policy
 from client.command.run import holding
@@ -31,10 +32,11 @@ from client.diagnosis.doctor import _check_clock
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
-from common.message.signature import name_key
+from common.message.signature import name_key, public_bytes
 from fleet.superlink import free_port
 
-COORDINATOR = bytes(range(32))
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+COORDINATOR = public_bytes(KEY)
 
 
 @pytest.fixture
@@ -89,13 +91,13 @@ def as_toml(policy: Policy) -> str:
 
 def welcome(home: MerchantFolder, authority: Authority, *, days: float = 365, address: str = "127.0.0.1:1") -> Path:
     request = read_document(home.request("north"), JoinRequest)
-    answer = Welcome(
+    answer = make_welcome(
+        request,
         federation="test",
-        name="north",
         address=address,
         authority=authority.pem.decode(),
         certificate=authority.sign_merchant(request, days=days).decode(),
-        coordinator=COORDINATOR.hex(),
+        key=KEY,
     )
     write_document(answer, home.folder / "welcome.json")
     return home.folder / "welcome.json"
@@ -147,7 +149,9 @@ def test_a_welcome_of_somebody_else_is_refused(
     with pytest.raises(DataError, match="not signed for it by the authority"):
         check_certificate(Welcome.model_validate_json(json.dumps(wrong)), own_key, now=datetime.now(UTC))
     home.tls_key.unlink()
-    hansa("join", "north")  # a fresh key, which the certificate is not for
+    another = read_or_make_curve_key(home.tls_key, TLS_CURVE)  # a fresh key, which the certificate is not for
+    with pytest.raises(DataError, match=r"is not for the key in tls\.key"):
+        check_certificate(read_document(file, Welcome), another, now=datetime.now(UTC))
     code, said = hansa("join", "--welcome", file)
     assert (code, "is not for the key in tls.key" in said) == (2, True)
     home.request("north").unlink()
@@ -278,6 +282,26 @@ def test_forecasts_need_a_model(hansa, home: MerchantFolder, authority: Authorit
     (home.models / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="damaged"):
         Store(home.plans, home.models, COORDINATOR).newest_model()
+
+
+def test_an_old_welcome_does_not_roll_a_merchant_back(hansa, home: MerchantFolder, authority: Authority) -> None:
+    """Neither to an old address nor to anything else that it says: it answers a request that is not the latest."""
+    assert hansa("join", "north")[0] == 0
+    old = welcome(home, authority, address="127.0.0.1:1").read_bytes()
+    assert hansa("join", "--welcome", home.folder / "welcome.json")[0] == 0
+    join(hansa, home, authority, address="127.0.0.1:2")
+    (home.folder / "old.json").write_bytes(old)
+    code, said = hansa("join", "--welcome", home.folder / "old.json")
+    assert (code, len(said.splitlines()), "answers another request than the latest" in said) == (2, 1, True)
+    assert read_federation(home).welcome.address == "127.0.0.1:2"
+
+
+def test_a_welcome_that_was_changed_on_its_way_is_refused(hansa, home: MerchantFolder, authority: Authority) -> None:
+    assert hansa("join", "north")[0] == 0
+    file = welcome(home, authority)
+    file.write_text(file.read_text().replace("127.0.0.1:1", "127.0.0.1:3"))
+    code, said = hansa("join", "--welcome", file)
+    assert (code, "not as its coordinator signed it" in said) == (2, True)
 
 
 def test_a_welcome_with_a_strange_address_is_refused(hansa, home: MerchantFolder, authority: Authority) -> None:

@@ -45,7 +45,7 @@ def make_model() -> Callable[..., Model]:
             members=(),
             software="test",
         )
-        return Model(note, parameters)
+        return Model(note, parameters, datetime.now(UTC))
 
     return make
 

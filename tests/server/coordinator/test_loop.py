@@ -58,13 +58,16 @@ CANARY = "canary-7391"
 class KnownNodes(SuperLink):
     """A SuperLink whose nodes are known by their keys before anybody registers."""
 
-    nodes: dict[str, int] = field(default_factory=dict)
+    nodes_by_key: dict[str, int] = field(default_factory=dict)
 
     def register(self, node_key: str) -> int:
-        return self.nodes[node_key]
+        return self.nodes_by_key[node_key]
 
     def unregister(self, node_id: int) -> None:
         """Forget nothing: a revoked member is not asked."""
+
+    def nodes(self) -> dict[int, str]:
+        return {node: key for key, node in self.nodes_by_key.items()}
 
 
 class Network(InProcessGrid):
@@ -199,7 +202,7 @@ def town(tmp_path: Path) -> Iterable[Town]:
             nodes[request.node_key] = node
         apps = {name: make_handler_app(found) for name, found in handlers.items()}
         stack.enter_context(closing(registry))
-        yield Town(tmp_path, home, registry, KnownNodes("", b"", b"", nodes), handlers, apps)
+        yield Town(tmp_path, home, registry, KnownNodes("", b"", b"", Path(), nodes), handlers, apps)
 
 
 @pytest.fixture
@@ -414,6 +417,86 @@ def test_absence_silence_and_refusal_are_told_apart_in_the_journal(town: Town, p
     refused = [line["refused"] for line in town.journal(number) if line["event"] == "round"]
     assert refused[0] == {}
     assert refused[1] == {"alice": "the merchant is not connected (Flower error 5)", "bob": "the merchant declined"}
+
+
+def failing_app() -> ClientApp:
+    app = ClientApp()
+
+    @app.train()
+    def train(message: Message, context: Context) -> Message:
+        raise RuntimeError(CANARY)
+
+    return app
+
+
+def refused_in_missed(town: Town, number: int) -> list[dict[str, str]]:
+    return [line["refused"] for line in town.journal(number) if line["event"] == "missed"]
+
+
+def test_silence_absence_refusal_and_failure_are_four_things_in_the_journal(town: Town, plan: Plan) -> None:
+    number = town.launch(plan, quorum=1, round_seconds=1.0)
+    town.go(until=lambda: town.registry.launch(number).round_number == 1)
+    town.connect(carol=failing_app())
+    town.grid.away, town.grid.mute = {NODES["alice"]}, {NODES["bob"]}
+    town.go(until=lambda: "has 0 of 1 answers" in town.registry.launch(number).reason)
+    town.connect()
+    town.grid.away = {NODES["alice"], NODES["bob"]}
+    town.handlers["carol"]._agreements.clear()  # it no longer knows the plan, so it declines
+    town.go(until=lambda: len(refused_in_missed(town, number)) == 2)
+    first, second = refused_in_missed(town, number)
+    offline, failed = "the merchant is not connected (Flower error 5)", first["carol"]
+    assert failed.startswith("the merchant reported an error")
+    assert CANARY not in failed
+    assert first == {"alice": offline, "bob": "no answer before the deadline", "carol": failed}
+    assert second == {"alice": offline, "bob": offline, "carol": "the merchant declined"}
+
+
+def enroll_again(town: Town, name: str, *, size_class: int = SIZE_CLASS) -> None:
+    keys = [
+        read_or_make_curve_key(town.folder / name / f"{kind}.key", curve)
+        for kind, curve in (("tls", TLS_CURVE), ("node", NODE_CURVE))
+    ]
+    request = make_request(name, size_class, tls_key=keys[0], node_key=keys[1])
+    town.registry.enroll(request, certificate=f"{name} {request.made_at}")
+
+
+def test_what_a_member_answers_does_not_count_once_it_is_revoked_and_the_journal_says_so(
+    town: Town, plan: Plan
+) -> None:
+    """It answers a round while it is revoked; enrolled again, it is asked for terms anew and takes part again."""
+    number = town.launch(plan, quorum=2)
+    town.go(until=lambda: town.registry.launch(number).round_number == 1)
+    town.grid.watch = lambda: town.registry.revoke("alice")
+    town.go(until=lambda: town.registry.launch(number).round_number == 2)
+    town.grid.watch = lambda: None
+    enroll_again(town, "alice")
+    town.finish(number)
+    rounds = [line for line in town.journal(number) if line["event"] == "round"]
+    assert [line["refused"] for line in rounds] == [{}, {"alice": "the merchant was revoked"}, {}]
+    assert [line["answered"] for line in rounds] == [sorted(NODES), ["bob", "carol"], sorted(NODES)]
+    assert [terms.num_rounds for terms in town.registry.terms(number)] == [2, 3, 3]
+    accepted = [line["member"] for line in town.journal(number) if line["event"] == "accepted"]
+    assert sorted(accepted) == ["alice", "alice", "bob", "carol"]
+
+
+def test_a_round_does_not_wait_for_who_is_revoked_in_the_middle_of_it(town: Town, plan: Plan) -> None:
+    town.grid.mute = {NODES["carol"]}
+    number = town.launch(plan, quorum=2, round_seconds=600.0)
+    town.grid.watch = lambda: town.registry.revoke("carol")
+    town.go(until=lambda: town.registry.launch(number).round_number == 1)
+    (line,) = [line for line in town.journal(number) if line["event"] == "round"]
+    assert line["refused"] == {"carol": "the merchant was revoked"}
+    assert line["seconds"] < 300
+    assert town.registry.left() == {}, "it is shut out at once, and not after the round"
+
+
+def test_terms_of_another_size_class_than_the_enrolled_one_are_asked_for_again(town: Town, plan: Plan) -> None:
+    number = town.launch(plan, quorum=2)
+    town.go(until=lambda: town.registry.launch(number).round_number == 1)
+    enroll_again(town, "alice", size_class=2 * SIZE_CLASS)
+    town.finish(number)
+    rounds = [line for line in town.journal(number) if line["event"] == "round"]
+    assert [line["answered"] for line in rounds] == [sorted(NODES), ["bob", "carol"], ["bob", "carol"]]
 
 
 def test_an_idle_coordinator_turns_once_a_second(town: Town, plan: Plan) -> None:

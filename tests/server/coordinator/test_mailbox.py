@@ -99,6 +99,21 @@ def test_a_question_is_put_again_ever_more_seldom_and_ten_times_in_all(monkeypat
     assert box.may_ask("alice", SUBJECT)
 
 
+def test_who_comes_and_goes_is_not_asked_forty_times_in_two_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(mailbox.time, "monotonic", lambda: now)
+    box, _ = make_mailbox()
+    asked = 0
+    for second in range(120):
+        now = 1000.0 + second
+        if box.may_ask("alice", SUBJECT):
+            post(box)
+            box.collect()
+            asked += 1
+        box.forget("alice")  # it is away, and back in the next second
+    assert 2 <= asked <= 8
+
+
 def test_a_question_to_nobody_is_not_open() -> None:
     box, _ = make_mailbox()
     assert not post(box, node=99)

@@ -72,7 +72,8 @@ def address(home: CoordinatorFolder) -> Iterator[str]:
 
 def test_the_page_asks_for_nothing_from_outside(address: str) -> None:
     page = httpx.get(address)
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
     assert "http" not in page.text.replace("http-equiv", "")
 
 

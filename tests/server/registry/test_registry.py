@@ -43,14 +43,59 @@ def test_a_member_keeps_its_name_and_node_key_together(registry: Registry, tmp_p
 
 def test_a_revoked_member_is_welcome_again_when_it_is_enrolled_again(registry: Registry, tmp_path: Path) -> None:
     registry.enroll(request(tmp_path, "alice"), certificate="1")
-    registry.note_node("alice", LARGEST_NODE)
+    assert registry.note_node(registry.members()[0], LARGEST_NODE)
     registry.revoke("alice")
     (member,) = registry.members()
-    assert (member.is_welcome, member.node_id) == (False, LARGEST_NODE)
+    assert (member.is_welcome, member.node_id, registry.left()) == (False, None, {LARGEST_NODE: "alice"})
     registry.enroll(request(tmp_path, "alice"), certificate="2")
     assert registry.members()[0].is_welcome
     with pytest.raises(ConfigError, match="no member 'bob'"):
         registry.revoke("bob")
+
+
+def test_a_member_keeps_its_key_until_it_is_revoked_and_may_come_back_with_another(
+    registry: Registry, tmp_path: Path
+) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    with pytest.raises(ConfigError, match="hansa-server revoke alice"):
+        registry.enroll(request(tmp_path, "alice", keys="new"), certificate="2")
+    registry.revoke("alice")
+    registry.enroll(request(tmp_path, "alice", keys="new"), certificate="2")
+    registry.enroll(request(tmp_path, "bob"), certificate="3")
+    registry.revoke("bob")
+    with pytest.raises(ConfigError, match="belongs to the member 'alice'"):
+        registry.enroll(request(tmp_path, "bob", keys="new"), certificate="4")
+
+
+def test_a_request_is_used_once_and_an_old_one_brings_nobody_back(registry: Registry, tmp_path: Path) -> None:
+    early, first, later = (request(tmp_path, "alice") for _ in range(3))
+    registry.enroll(first, certificate="1")
+    with pytest.raises(ConfigError, match="was used already; have it make a new one with: hansa-client join alice"):
+        registry.enroll(first, certificate="2")
+    with pytest.raises(ConfigError, match="is older than the one of"):
+        registry.enroll(early, certificate="2")
+    registry.revoke("alice")
+    for lying_about in (first, later):
+        with pytest.raises(ConfigError, match=r"was used already|is from before it was revoked"):
+            registry.enroll(lying_about, certificate="2")
+    assert not registry.members()[0].is_welcome
+    registry.enroll(request(tmp_path, "alice"), certificate="2")
+    registry.revoke("alice")
+    registry.revoke("alice")
+    registry.enroll(request(tmp_path, "alice"), certificate="3")
+    for lying_about in (first, early, later):
+        with pytest.raises(ConfigError, match="is older than the one of"):
+            registry.enroll(lying_about, certificate="4")
+
+
+def test_a_node_of_somebody_who_left_meanwhile_is_not_noted(registry: Registry, tmp_path: Path) -> None:
+    registry.enroll(request(tmp_path, "alice"), certificate="1")
+    (member,) = registry.members()
+    registry.revoke("alice")
+    assert not registry.note_node(member, 7)
+    registry.enroll(request(tmp_path, "alice", keys="new"), certificate="2")
+    assert not registry.note_node(member, 7), "a node is one key's"
+    assert registry.members()[0].node_id is None
 
 
 def test_a_launch_that_was_stopped_meanwhile_is_not_finished(registry: Registry) -> None:
