@@ -31,6 +31,7 @@ dataset = "shop"
 unit = "{unit}"
 size_class = {size_class}
 
+{data}
 [budget]
 epsilon = {epsilon}
 period_epsilon = {epsilon}
@@ -104,14 +105,30 @@ class Processes:
         said: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.port + 2}/status.json", timeout=20.0).json()
         return said
 
-    def let_in(self, merchant: str, *, unit: str, size_class: int, epsilon: float, without_noise: bool = False) -> None:
-        """Write a merchant's policy, open its ledger, and have it join."""
+    def let_in(
+        self,
+        merchant: str,
+        *,
+        unit: str,
+        size_class: int,
+        epsilon: float,
+        data: str = "",
+        without_noise: bool = False,
+    ) -> None:
+        """Write a merchant's policy, open its ledger, and have it join.
+
+        Parameters
+        ----------
+        data
+            Section `[data]` of the policy: what a plan may read. Without it no plan is accepted automatically.
+        """
         folder, name = self.home(merchant), member_name(merchant)
         folder.mkdir(exist_ok=True)
         text = POLICY.format(
             unit=unit,
             size_class=size_class,
             epsilon=float(epsilon),
+            data=data,
             coordinator=self.coordinator_key,
             without_noise=str(without_noise).lower(),
         )
