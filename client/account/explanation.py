@@ -32,7 +32,7 @@ def _say_record(data: DataPlan, policy: Policy) -> str:
     named = [repr(data.entity)]
     if data.merchant:
         named.append(repr(data.merchant))
-    if data.deal is not None and data.deal.by == "group":
+    if data.deal is not None and data.deal.by == "group" and data.deal.column != data.entity:
         first = f"the first {data.deal.characters} characters of " if data.deal.characters else ""
         named.append(f"{first}{data.deal.column!r}")
     computed = [name for name in (data.entity, data.merchant) if name in data.derived]
@@ -137,7 +137,7 @@ def _say_entities(data: DataPlan) -> Iterator[str]:
             f"Only those with demand on at least {data.active.days} of the {data.active.within_days} days before the "
             "origin take part."
         )
-    if data.deal is not None and data.deal.by != "group":
+    if data.deal is not None and (data.deal.by != "group" or data.deal.column == data.entity):
         yield "It deals entities out to merchants (data.deal), which is for simulations and changes nothing here."
 
 

@@ -3,9 +3,9 @@
 The policy's `unit` is a word; its `[data]` section says which column that is, and which columns of which files a plan
 may read at all. Where there is such a section every plan is held against it, those approved by hash too.
 
-Guarantee: depends on policy and plan alone; nothing is asked of the disk. With a `[data]` section each record that a plan
-trains on is one value of its entity column (with its merchant column, where it names one), and is made of rows of that
-value alone and of files that the policy calls public.
+Guarantee: depends on policy and plan alone; nothing is asked of the disk. With a `[data]` section each record of a plan
+is one value of its entity column (and of its merchant column, where it names one), and is made of rows of that value
+alone and of files that the policy calls public.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _fault_of_unit(data: DataPlan, scope: DataScope) -> str:
     if data.merchant != scope.merchant:
         named = f"the policy's is {scope.merchant!r}" if scope.merchant else "the policy names none"
         return f"tells merchants apart by the column {data.merchant!r} (data.merchant), {named}"
-    if data.deal is not None and data.deal.by == "group":
+    if data.deal is not None and data.deal.by == "group" and data.deal.column != data.entity:
         return f"splits entities by the column {data.deal.column!r} (data.deal), which is for simulations"
     for name in data.derived:
         if name in (scope.entity, scope.merchant):

@@ -124,13 +124,13 @@ class Processes:
         """
         folder, name = self.home(merchant), member_name(merchant)
         folder.mkdir(exist_ok=True)
-        text = POLICY.format(
+        text = write_policy(
+            self.coordinator_key,
             unit=unit,
             size_class=size_class,
-            epsilon=float(epsilon),
+            epsilon=epsilon,
             data=data,
-            coordinator=self.coordinator_key,
-            without_noise=str(without_noise).lower(),
+            without_noise=without_noise,
         )
         (folder / "policy.toml").write_text(text)
         self.client(merchant, "ledger", "open")
@@ -169,6 +169,20 @@ class Processes:
             self.processes[name] = subprocess.Popen(  # noqa: S603  our own commands
                 _command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
             )
+
+
+def write_policy(
+    coordinator: str, *, unit: str, size_class: int, epsilon: float, data: str = "", without_noise: bool = False
+) -> str:
+    """Write the policy of a merchant that accepts the coordinator's plans automatically; see `Processes.let_in`."""
+    return POLICY.format(
+        unit=unit,
+        size_class=size_class,
+        epsilon=float(epsilon),
+        data=data,
+        coordinator=coordinator,
+        without_noise=str(without_noise).lower(),
+    )
 
 
 def free_port() -> int:

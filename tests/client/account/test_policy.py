@@ -117,7 +117,7 @@ never = ["email"]
         (
             'never = ["email"]',
             'lookups = { "days.csv" = "day" }',
-            "lookups names 'days.csv', which is none of data.files",
+            "lookups names 'days.csv', which is none",
         ),
         ('"sales.csv" =', "sales.csv =", 'data.files: write the name of a file in quotes, as "sales.csv"'),
         ('"sales.csv" =', '"/sales.csv" =', "it is absolute; write a file below the data root"),

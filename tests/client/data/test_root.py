@@ -91,7 +91,7 @@ def test_a_file_that_the_policy_does_not_name_is_not_looked_for(tmp_path: Path, 
     plan = make_plan(data={"path": "other.csv"}).data
     said = []
     for _ in range(2):
-        with pytest.raises(DataError, match="names no file 'other.csv'") as caught:
+        with pytest.raises(DataError, match=r"names no file 'other\.csv'") as caught:
             read(plan, allowed)
         said.append(str(caught.value))
         write_rows(tmp_path / "other.csv")

@@ -36,9 +36,7 @@ def test_a_path_that_may_lead_out_of_its_folder_on_any_system_is_refused_in_one_
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "path", ["sales.csv", "year/sales.parquet", "./sales.csv", "a..b/sales.csv", "日本/売上.csv", "~/a"]
-)
+@pytest.mark.parametrize("path", ["sales.csv", "year/sales.parquet", "./sales.csv", "a..b/sales.csv", "日本/売上.csv"])
 def test_a_path_below_the_data_root_is_one(make_plan: Callable[..., Plan], path: str) -> None:
     assert fault_of_place(path) == ""
     assert fault_of_places(make_plan(data={"path": path}).data) == ""
