@@ -117,11 +117,11 @@ def require_whole(reading: Reading) -> Reading:
 
 def read_rows(plan: DataPlan, root: Root) -> tuple[Table, tuple[str, ...]]:
     """Read the cells of the plan's table with its lookups beside them, and the lookups' keys that are there twice."""
-    root, named = as_root(root), columns_of(plan)
-    table = read_table(root.find(plan.path), root.choose(plan.path, named), rows_of(plan))
-    rows, doubled = root.cut(plan.path, table.rows, named), []
+    root, wanted = as_root(root), columns_of(plan)
+    table = read_table(root.find(plan.path), root.choose(plan.path, wanted), rows_of(plan))
+    rows, doubled = root.cut(plan.path, table.rows, wanted), []
     for lookup in plan.lookups:
-        columns = [lookup.column, *named]
+        columns = [lookup.column, *wanted]
         other = read_table(root.find(lookup.path), root.choose(lookup.path, columns), _keys_of(lookup))
         rows, twice = _join(rows, root.cut(lookup.path, other.rows, columns), lookup, plan.path)
         if len(twice):
