@@ -41,8 +41,7 @@ class DataRoot:
         if self.allowed is not None and path not in self.allowed:
             raise DataError(f"The policy names no file {path!r} in data.files; add it, or stay away from the plan.")
         try:
-            folder = self.folder.resolve()
-            place = (folder / path).resolve()
+            folder, place = self.folder.resolve(), (self.folder / path).resolve()
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that lead in a circle
             raise DataError(f"{path!r} cannot be found below {self.folder}; look where its links lead.") from error
         if not place.is_relative_to(folder):
@@ -50,7 +49,7 @@ class DataRoot:
                 f"{path!r} leads out of the data root {folder} by a link; put the file itself there, or name the "
                 "folder that it lies in with --data-root."
             )
-        return place
+        return self.folder / path
 
     def choose(self, path: str, columns: Collection[str]) -> list[str]:
         """Keep of some columns those that may be read of a file."""
