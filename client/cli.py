@@ -114,7 +114,8 @@ def consider(
                 "unit": own.unit,
             }
     sentences = explain_reading(plan.data, own)
-    words = "\n".join([*(f"- {sentence}" for sentence in sentences), list_pairs(said)])
+    shown = said | {"plan": plan.name if plan.name.isprintable() else repr(plan.name)}  # a stranger chose it
+    words = "\n".join([*(f"- {sentence}" for sentence in sentences), list_pairs(shown)])
     reads = {"entity": plan.data.entity, "files": columns_in(plan.data), "words": sentences}
     say({**said, "reads": reads}, words, as_json=as_json)
     if not said["allowed"]:

@@ -6,6 +6,7 @@ here reads nothing. A column that a plan computes (`data.derived`) is in no file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ class Use:
     Attributes
     ----------
     key
-        The key of the plan that names it.
+        The key of the plan that names it; one line, whatever the plan calls it.
     files
         Where it is looked for: in every file of the plan, since lookups stand beside its rows; the column by which a
         lookup is joined in that lookup alone.
@@ -43,7 +44,7 @@ def what_is_read(data: DataPlan) -> tuple[Use, ...]:
         found.append(Use(f"data.lookups.{number}.key", lookup.key, files))
         found.append(Use(f"data.lookups.{number}.column", lookup.column, (lookup.path,)))
     for name, factors in data.derived.items():
-        found += [Use(f"data.derived.{name}", factor, files) for factor in factors if factor not in computed]
+        found += [Use(f"data.derived.{_quoted(name)}", factor, files) for factor in factors if factor not in computed]
         computed.add(name)
     found += [Use(key, column, files) for key, column in _named(data) if column and column not in computed]
     return tuple(found)
@@ -69,7 +70,12 @@ def _named(data: DataPlan) -> Iterator[tuple[str, str]]:
         yield "data.deal", data.deal.column
     yield "data.time", data.time
     yield "data.target", data.target.column
-    yield from ((f"data.observed.{name}", measure.column) for name, measure in data.observed.items())
+    yield from ((f"data.observed.{_quoted(name)}", measure.column) for name, measure in data.observed.items())
     yield from (("data.known", attribute.column) for attribute in data.known)
     yield from (("data.static", attribute.column) for attribute in data.static)
     yield from (("data.filters", condition.column) for condition in data.filters)
+
+
+def _quoted(name: str) -> str:
+    """Write a name that a stranger chose as one plain word, or in quotes."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else repr(name)

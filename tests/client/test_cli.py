@@ -262,6 +262,9 @@ def test_consider_says_in_words_what_would_be_read_whoever_approves_it(shop: Pat
     assert reads["entity"] == "product"
     assert reads["files"]["sales.csv"][:3] == ["product", "date", "units"]
     assert said.stdout.startswith("".join(f"- {sentence}\n" for sentence in reads["words"]))
+    forged = source.read_text().replace('name = "federation"', 'name = "federation\\nallowed: True"')
+    (shop / "forged.toml").write_text(forged)
+    assert "\nallowed: True" not in hansa_client("consider", shop / "forged.toml", *words[2:]).stdout
     (shop / "policy.toml").unlink()
     assert hansa_client("policy", "--plan", source, "--out", "policy.toml").code == 0
     policy = (shop / "policy.toml").read_text().replace("coordinators = []", f'coordinators = ["{"c" * 64}"]')

@@ -55,6 +55,8 @@ def test_every_file_and_column_of_a_plan_is_named(path: Path, make_policy: Calla
         ({"static": [{"column": "kind", "categories": ["a", "b"]}]}, "of its first row: 'kind' (whether 'a' or 'b')"),
         ({"deal": {"by": "random", "merchants": 2, "smallest": 1, "largest": 2}}, "which is for simulations"),
         ({"entity": "a\nallowed: True"}, "'a\\nallowed: True'"),
+        ({"observed": {"a\nb": {"aggregate": "sum", "column": "c"}}}, "'c' (data.observed.'a\\nb')"),
+        ({"derived": {"a\nb": ["c", "d"]}}, "It computes 'a\\nb' as 'c' times 'd'."),
     ],
 )
 def test_what_decides_what_a_record_is_and_which_rows_count_is_said(
