@@ -19,7 +19,7 @@ from client.command.predict import predict
 from client.command.prove import prove
 from client.command.run import run
 from client.folder import MerchantFolder, PlaceOption, write_new
-from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
+from common.command.app import DataRootOption, JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, print_json, say
 from common.command.program import EXIT_NO, run_program
 from common.disk.reading import read_file_json
@@ -42,12 +42,29 @@ def _take_version(version: VersionOption = False) -> None:
 @app.command()
 def policy(
     out: Annotated[Path | None, typer.Option(help="File to write; the terminal if left out.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Let plans read what this one reads; a TOML file.")] = None,
+    table: Annotated[str, typer.Option(help="Let plans read this table; a path below --data-root.")] = "",
+    entity: Annotated[str, typer.Option(help="With --table: the column whose value is one unit.")] = "",
+    data_root: DataRootOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented starter policy."""
-    from importlib.resources import files
+    """Write a commented starter policy.
 
-    text = files("client.account").joinpath("starter.toml").read_text()
+    With --plan or --table its section [data] says which columns of which files a plan may read, and which column is
+    the entity.
+    """
+    from client.account.starter import start_from_plan, start_from_table, write_starter  # heavy, as is what follows
+    from client.data.root import DataRoot
+    from common.plan.reading import read_plan
+
+    if bool(table) != bool(entity) or (table and plan is not None):
+        raise ConfigError("Give --plan FILE, or --table FILE with --entity COLUMN, or none of them.")
+    if plan is not None:
+        text = start_from_plan(read_plan(plan), DataRoot(data_root))
+    elif table:
+        text = start_from_table(table, entity, DataRoot(data_root))
+    else:
+        text = write_starter()
     if out is not None:
         write_new(out, text)
     words = f"Wrote {out}; read every line of it, then: hansa-client ledger open" if out else text.rstrip("\n")
@@ -67,13 +84,16 @@ def consider(
 ) -> None:
     """Say whether the policy allows PLAN.
 
-    With which noise, and at what price. Nothing is sent or spent; exit code 1 says that it is not allowed.
+    What it would read, with which noise, and at what price. Nothing is sent or spent; exit code 1 says that it is not
+    allowed.
     """
     from client.account.agreement import Offer, agree  # heavy, as is what follows
+    from client.account.explanation import explain_reading
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
     from client.daemon.handlers import count_parameters
     from common.plan.reading import read_plan
+    from common.plan.reads import columns_in
     from common.privacy.accounting import epsilon_of
 
     if not re.fullmatch(r"[0-9a-f]{64}", coordinator):
@@ -100,7 +120,11 @@ def consider(
                 "epsilon": None if without_noise else epsilon_of(mu, own.budget.delta),
                 "unit": own.unit,
             }
-    say(said, list_pairs(said), as_json=as_json)
+    sentences = explain_reading(plan.data, own)
+    shown = said | {"plan": plan.name if plan.name.isprintable() else repr(plan.name)}  # a stranger chose it
+    words = "\n".join([*(f"- {sentence}" for sentence in sentences), list_pairs(shown)])
+    reads = {"entity": plan.data.entity, "files": columns_in(plan.data), "words": sentences}
+    say({**said, "reads": reads}, words, as_json=as_json)
     if not said["allowed"]:
         raise typer.Exit(EXIT_NO)
 

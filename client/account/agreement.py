@@ -16,6 +16,7 @@ from flwr.app import RecordDict
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Policy, is_within_hours
+from client.account.scope import require_named, require_within
 from common.errors import PrivacyError
 from common.message.round import RoundRequest
 from common.message.wire import from_wire, to_wire
@@ -137,16 +138,19 @@ def require_approved(policy: Policy, offer: Offer) -> None:
     Raises
     ------
     PrivacyError
-        Neither the plan nor its coordinator is approved, or it is beyond the automatic limits.
+        Neither the plan nor its coordinator is approved, it would read what the policy's `[data]` does not allow or
+        counts something else as one entity, or it is beyond the automatic limits.
     """
     approval, name = policy.approval, f"The plan {offer.plan.name!r}"
     if offer.coordinator not in approval.coordinators:
         raise PrivacyError(f"{name} comes from a coordinator that approval.coordinators does not list; add its key.")
+    require_within(policy, offer.plan)
     if offer.plan.hash in approval.plans:
         return
     automatic = approval.automatic
     if automatic is None:
         raise PrivacyError(f"{name} is not approved; add its hash {offer.plan.hash} to approval.plans.")
+    require_named(policy, offer.plan)
     _check_rounds(offer, automatic.largest_num_rounds, "approval.automatic.largest_num_rounds")
     _check_cohort(offer, automatic.smallest_cohort, "approval.automatic.smallest_cohort")
 

@@ -11,10 +11,11 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from common.disk.reading import read_file_text
 from common.errors import ConfigError, PrivacyError
+from common.plan.place import fault_of_place
 from common.plan.reading import parse_toml
 from common.plan.schema import Count, Document, Section, Unit
 from common.privacy.accounting import delta_for
@@ -35,10 +36,19 @@ def _check_span(value: str) -> str:
     return value
 
 
+def _check_place(value: str) -> str:
+    fault = fault_of_place(value)
+    if fault:
+        raise ValueError(f"{fault}; write a file below the data root, as sales.csv or year/sales.csv")
+    return value
+
+
 Hash = Annotated[str, AfterValidator(_check_hash)]
 Hours = Annotated[str, AfterValidator(_check_span)]
 Epsilon = Annotated[float, Field(gt=0, le=LARGEST_EPSILON)]
 Delta = Annotated[float, Field(gt=0, lt=0.01)]
+Column = Annotated[str, Field(min_length=1)]
+DataFile = Annotated[str, AfterValidator(_check_place)]  # below the data root, as a plan writes it
 
 
 class Budget(Section):
@@ -88,12 +98,67 @@ class Approval(Section):
     automatic: AutomaticLimits | None = None
 
 
+class DataScope(Section):
+    """What the data set is: its files, what a plan may read of them, and which column says what one unit is.
+
+    What a plan may do with it is decided in `client.account.scope`.
+
+    Attributes
+    ----------
+    entity
+        The column that names one unit.
+    merchant
+        The column that names it together with `entity`, where one file holds several shops; "" where none does.
+    files
+        The columns that a plan may read, by file.
+    lookups
+        The column by which a file may be joined to the rows, each to its own unit's; by `entity` where none is said.
+    public
+        Files that hold nothing of any one unit (a calendar, a table of kinds): they may be joined by any column.
+    never
+        Columns that no plan reads, of no file, whoever approved it.
+    """
+
+    entity: Column
+    merchant: str = ""
+    files: Annotated[dict[DataFile, tuple[Column, ...]], Field(min_length=1)]
+    lookups: dict[DataFile, Column] = Field({})
+    public: tuple[DataFile, ...] = ()
+    never: tuple[Column, ...] = ()
+
+    @field_validator("files", "lookups", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        """Explain what TOML makes of a file's name without quotes."""
+        if not isinstance(value, dict):
+            return value
+        if any(isinstance(inner, dict) for inner in value.values()):
+            raise ValueError('write the name of a file in quotes, as "sales.csv" = …')
+        return {file: tuple(inner) if isinstance(inner, list) else inner for file, inner in value.items()}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DataScope:
+        listed = {column for columns in self.files.values() for column in columns}
+        for key, column in (("entity", self.entity), ("merchant", self.merchant)):
+            if column and column not in listed:
+                raise ValueError(f"{key} {column!r} is a column of none of data.files; list it where it is")
+        forbidden = sorted(listed & set(self.never))
+        if forbidden:
+            raise ValueError(f"never names {forbidden[0]!r}, and data.files lists it; take it out of one of them")
+        for key, names in (("lookups", self.lookups), ("public", self.public)):
+            unknown = sorted(set(names) - set(self.files))
+            if unknown:
+                raise ValueError(f"{key} names {unknown[0]!r}, which is none of data.files; list its columns there")
+        return self
+
+
 class Policy(Document):
     """Everything that a merchant allows to be done with one data set."""
 
     dataset: Annotated[str, Field(min_length=1, max_length=100)]
     unit: Unit
     size_class: Count
+    data: DataScope | None = None
     budget: Budget
     customer: CustomerBudget | None = None
     plan: PlanLimits
@@ -115,6 +180,11 @@ class Policy(Document):
     def budgets(self) -> dict[Unit, Budget]:
         """The budget of every unit that this policy promises something to."""
         return {self.unit: self.budget} | ({"customer": self.customer} if self.customer else {})
+
+    @property
+    def readable(self) -> dict[str, tuple[str, ...]] | None:
+        """The columns that a plan may read, by file; None where the policy does not say."""
+        return None if self.data is None else self.data.files
 
     @property
     def units_per_customer(self) -> int | None:

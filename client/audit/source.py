@@ -10,7 +10,6 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool
 
-from client.data.rows import columns_of, rows_of
+from client.data.root import Root, as_root
+from client.data.rows import rows_of
 from client.data.table import read_table, scan_csv
 from common.data.cells import as_names
 from common.disk.reading import read_file
+from common.plan.reads import columns_of
 from common.plan.schema import DataPlan
 
 MOST_UNREADABLE = 20  # lines that are no rows, kept as they are
@@ -97,7 +98,7 @@ class Source:
         return _write_parquet(pd.concat([part for part in parts if isinstance(part, pd.DataFrame)], ignore_index=True))
 
 
-def read_source(plan: DataPlan, root: Path) -> Source:
+def read_source(plan: DataPlan, root: Root) -> Source:
     """Copy the bytes of a plan's files.
 
     Raises
@@ -105,10 +106,11 @@ def read_source(plan: DataPlan, root: Path) -> Source:
     DataError
         As `client.data.rows.read` does.
     """
-    path, wanted, is_row = root / plan.path, columns_of(plan), rows_of(plan)
+    root, is_row = as_root(root), rows_of(plan)
+    path, wanted = root.find(plan.path), root.choose(plan.path, columns_of(plan))
     table = read_table(path, wanted, is_row)
     source = Source(
-        plan.path, table.rows, lookups={lookup.path: read_file(root / lookup.path) for lookup in plan.lookups}
+        plan.path, table.rows, lookups={lookup.path: read_file(root.find(lookup.path)) for lookup in plan.lookups}
     )
     if not source.is_text:
         return source

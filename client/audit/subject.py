@@ -7,7 +7,7 @@ would find its own faults. What the coordinator would send (parameters, round nu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,8 +20,10 @@ from torch import Tensor
 
 from client.account.agreement import Offer, choose_mechanism
 from client.account.policy import Policy
+from client.account.scope import require_within
 from client.audit.source import Source, read_source
 from client.data import rows
+from client.data.root import DataRoot
 from client.round.answers import Answers, Merchant
 from client.round.leg import Legs, read_legs
 from common.errors import DataError, PrivacyError
@@ -52,6 +54,8 @@ class AuditSubject:
         The rounds that are paid for.
     epsilon, delta
         What all rounds together are claimed to cost.
+    allowed
+        The columns that a round may read, by file; None: all.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class AuditSubject:
     num_rounds: int
     epsilon: float
     delta: float
+    allowed: Mapping[str, Collection[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.mechanism.clipping_norm is None or self.mechanism.noise_multiplier == 0:
@@ -101,10 +106,12 @@ class AuditSubject:
         """
         files = {**self.source.lookups, **(lookups or {}), self.source.path: content}
         names = {path: f"{place}{Path(path).suffix}" for place, path in enumerate(files)}
+        allowed = None if self.allowed is None else {names[path]: self.allowed.get(path, ()) for path in files}
         with tempfile.TemporaryDirectory() as folder:
             for path, copy in files.items():
                 (Path(folder) / names[path]).write_bytes(copy)
-            return read_legs(self.plan.model_copy(update={"data": _renamed(self.plan.data, names)}), Path(folder))
+            renamed = self.plan.model_copy(update={"data": _renamed(self.plan.data, names)})
+            return read_legs(renamed, DataRoot(Path(folder), allowed))
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
@@ -209,7 +216,14 @@ def sample_entities(source: Source, plan: Plan, entities: np.ndarray) -> Source:
 
 
 def make_subject(plan: Plan, data_root: Path, policy: Policy) -> AuditSubject:
-    """Copy the merchant's files, and take the noise that its policy would choose for a round of this plan."""
+    """Copy the merchant's files, and take the noise that its policy would choose for a round of this plan.
+
+    Raises
+    ------
+    HansaError
+        The policy lets no plan read this, the noise is not allowed, or a file cannot be read.
+    """
+    require_within(policy, plan)
     offer = Offer(plan, private=True, coordinator="", cohort_size=policy.plan.smallest_cohort)
     mechanism = choose_mechanism(
         policy,
@@ -217,12 +231,14 @@ def make_subject(plan: Plan, data_root: Path, policy: Policy) -> AuditSubject:
         policy.budget.delta,
         num_coordinates=len(get_vector(start_without_data(plan, private=True))),
     )
-    panel = rows.read(plan.data, data_root).panel
+    root = DataRoot(data_root, policy.readable)
+    panel = rows.read(plan.data, root).panel
     return AuditSubject(
         plan,
-        sample_entities(read_source(plan.data, data_root), plan, panel.entities),
+        sample_entities(read_source(plan.data, root), plan, panel.entities),
         mechanism,
         plan.privacy.training.num_rounds,
         policy.plan.epsilon,
         policy.budget.delta,
+        allowed=policy.readable,
     )

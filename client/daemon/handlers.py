@@ -26,6 +26,7 @@ from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
 from client.daemon.reading import BackgroundReading
 from client.daemon.store import Accepted, Store
+from client.data.root import DataRoot
 from client.folder import MerchantFolder
 from client.round.answers import Answers, Merchant, make_client_app
 from client.round.leg import read_legs
@@ -60,7 +61,7 @@ class Handlers:
     home
         The merchant's folder; its policy is read anew for every proposal.
     data_root
-        Folder that a plan's data.path starts from.
+        Folder that a plan's paths start from and stay below; of its files only those of the policy's `[data]` are read.
     device
         Where gradients are computed.
 
@@ -190,7 +191,7 @@ class Handlers:
 
     def _read(self, agreement: Agreement) -> Answers:
         offer, began = agreement.offer, time.monotonic()
-        series, rehearsal = read_legs(offer.plan, self._data_root)
+        series, rehearsal = read_legs(offer.plan, DataRoot(self._data_root, agreement.policy.readable))
         merchant = Merchant(
             plan=offer.plan,
             num_rounds=offer.training.num_rounds,

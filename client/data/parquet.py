@@ -42,6 +42,20 @@ def read_parquet(path: Path) -> pd.DataFrame:
     return rows
 
 
+def read_names(path: Path) -> list[str]:
+    """Read the names of the columns alone.
+
+    Raises
+    ------
+    ValueError, OSError
+        It is no whole Parquet file.
+    """
+    try:
+        return list(map(str, pq.read_schema(path).names))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
+
+
 def _read_column(column: pa.ChunkedArray) -> pd.Series:
     """Read a column, value by value where that cannot be done at once."""
     if pa.types.is_dictionary(column.type):

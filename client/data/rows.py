@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import pandas as pd
 
+from client.data.root import Root, as_root
 from client.data.table import IsRow, Table, read_table
 from common.data.cells import as_names, canonical_name, parse_day
 from common.data.panel import Panel, find_active, lay_out
 from common.data.usable import LeftOut, UsableRows, choose_rows, name_columns
 from common.errors import DataError
 from common.model.features import Series, build_series
+from common.plan.reads import columns_of
 from common.plan.schema import DataPlan, Lookup, Plan
 
 SHOWN = 5  # line numbers named in a sentence
@@ -55,7 +56,7 @@ class Reading:
         return (*(each.say(self.num_rows) for each in self.left_out if each.is_fault), *self.doubled)
 
 
-def read(plan: DataPlan, root: Path, *, ahead_from: date | None = None) -> Reading:
+def read(plan: DataPlan, root: Root, *, ahead_from: date | None = None) -> Reading:
     """Read the rows that can be used, and lay them out by day; it may be the panel of nobody.
 
     Parameters
@@ -83,7 +84,7 @@ def read_frame(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None = 
     return Reading(lay_out(usable, plan), usable, len(rows), usable.left_out)
 
 
-def read_present(plan: Plan, root: Path) -> tuple[Panel, int]:
+def read_present(plan: Plan, root: Root) -> tuple[Panel, int]:
     """Read the entities that take part at the plan's last origin, and give that day."""
     origin = plan.evaluation.origins[-1]
     panel = read(plan.data, root, ahead_from=origin).panel
@@ -91,7 +92,7 @@ def read_present(plan: Plan, root: Path) -> tuple[Panel, int]:
     return panel.select(find_active(panel, plan.data, day)), day
 
 
-def read_series(plan: Plan, root: Path) -> Series:
+def read_series(plan: Plan, root: Root) -> Series:
     """Read what a plan's rounds are computed from, up to its last origin; for the rehearsal see `client.round.leg`."""
     present, day = read_present(plan, root)
     return build_series(present, plan.model, day)
@@ -114,13 +115,15 @@ def require_whole(reading: Reading) -> Reading:
     return reading
 
 
-def read_rows(plan: DataPlan, root: Path) -> tuple[Table, tuple[str, ...]]:
+def read_rows(plan: DataPlan, root: Root) -> tuple[Table, tuple[str, ...]]:
     """Read the cells of the plan's table with its lookups beside them, and the lookups' keys that are there twice."""
-    table = read_table(root / plan.path, columns_of(plan), rows_of(plan))
-    rows, doubled = table.rows, []
+    root, wanted = as_root(root), columns_of(plan)
+    table = read_table(root.find(plan.path), root.choose(plan.path, wanted), rows_of(plan))
+    rows, doubled = root.cut(plan.path, table.rows, wanted), []
     for lookup in plan.lookups:
-        other = read_table(root / lookup.path, [lookup.column, *columns_of(plan)], _keys_of(lookup))
-        rows, twice = _join(rows, other.rows, lookup, plan.path)
+        columns = [lookup.column, *wanted]
+        other = read_table(root.find(lookup.path), root.choose(lookup.path, columns), _keys_of(lookup))
+        rows, twice = _join(rows, root.cut(lookup.path, other.rows, columns), lookup, plan.path)
         if len(twice):
             named = ", ".join(repr(key) for key in twice[:SHOWN])
             doubled.append(
@@ -151,16 +154,6 @@ def _join(rows: pd.DataFrame, table: pd.DataFrame, lookup: Lookup, path: str) ->
     found = table[first].astype(object).reset_index(drop=True)
     beside = found.reindex(place).set_index(rows.index)  # -1 is nobody's place
     return pd.concat([rows, beside], axis=1), list(dict.fromkeys(keys[again & named]))
-
-
-def columns_of(plan: DataPlan) -> list[str]:
-    """Every column that the plan may look for in its own file or in a lookup."""
-    measures = [measure.column for measure in (plan.target, *plan.observed.values()) if measure.column]
-    attributes = [attribute.column for attribute in (*plan.known, *plan.static)]
-    filtered = [condition.column for condition in plan.filters]
-    factors = [factor for pair in plan.derived.values() for factor in pair]
-    keys = [lookup.key for lookup in plan.lookups]
-    return list(dict.fromkeys([*name_columns(plan), plan.time, *measures, *attributes, *filtered, *factors, *keys]))
 
 
 def rows_of(plan: DataPlan) -> IsRow:

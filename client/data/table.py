@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from client.data.lines import Cells, Header, Row, read_header, read_lines, split_lines
-from client.data.parquet import read_parquet
+from client.data.parquet import read_names, read_parquet
 from common.disk.reading import read_file
 from common.errors import DataError
 
@@ -50,10 +50,7 @@ def read_table(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:
         The file is missing, of another kind, or holds a wanted column twice; a Parquet file is damaged. Nothing
         that depends on what a row says.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataError(f"{path} is neither .csv nor .parquet; convert it to one of them.")
-    if not path.is_file():
-        raise DataError(f"There is no file {path}; check data.path and --data-root.")
+    _require_file(path)
     try:
         table = _read_csv(path, wanted, is_row) if path.suffix == ".csv" else Table(read_parquet(path))
     except (OSError, ValueError, LookupError) as error:  # LookupError: a Parquet file with other metadata
@@ -63,6 +60,31 @@ def read_table(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:
     if twice:
         raise DataError(f"{path} has the column {twice[0]!r} twice; rename one of them.")
     return table
+
+
+def read_columns(path: Path, wanted: Collection[str]) -> list[str]:
+    """Read the names of a file's columns, and nothing else of it.
+
+    Raises
+    ------
+    DataError
+        As `read_table` does.
+    """
+    _require_file(path)
+    try:
+        if path.suffix == ".parquet":
+            return read_names(path)
+        return list(read_header(split_lines(read_file(path)), wanted, origin=str(path)).columns)
+    except (OSError, ValueError, LookupError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"Cannot read {path}: {reason}. Is it a whole {path.suffix} file?") from error
+
+
+def _require_file(path: Path) -> None:
+    if path.suffix not in (".csv", ".parquet"):
+        raise DataError(f"{path} is neither .csv nor .parquet; convert it to one of them.")
+    if not path.is_file():
+        raise DataError(f"There is no file {path}; check data.path and --data-root.")
 
 
 def _read_csv(path: Path, wanted: Collection[str], is_row: IsRow) -> Table:

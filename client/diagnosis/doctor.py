@@ -22,12 +22,14 @@ from client.account.agreement import agree
 from client.account.ledger.ledger import Ledger
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import read_policy
+from client.account.scope import ADVICE
 from client.command.run import holding
 from client.daemon.gateway_client import GatewayClient, read_clock
 from client.daemon.handlers import count_parameters
 from client.daemon.health import read_node_id
 from client.daemon.membership import Membership, read_federation, read_membership, require_size_class
 from client.data.check.inspection import inspect_reading
+from client.data.root import DataRoot
 from client.data.rows import read
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
@@ -78,6 +80,11 @@ def _look(name: str, check: Callable[[], str]) -> Diagnosis:
 
 def _check_policy(home: MerchantFolder) -> str:
     policy = read_policy(home.policy)
+    if policy.approval.automatic is not None and policy.data is None:
+        raise PrivacyError(
+            "The policy has [approval.automatic] and no [data], so no plan is accepted automatically; add what may be "
+            f"read and which column is the entity ({ADVICE})."
+        )
     return f"allows epsilon {policy.plan.epsilon} a plan and {policy.budget.epsilon} for life, per {policy.unit}"
 
 
@@ -197,9 +204,10 @@ def _check_plan(home: MerchantFolder, plan: Plan) -> str:
 def _look_at_data(home: MerchantFolder, plan: Plan, data_root: Path) -> Iterator[Diagnosis]:
     """Check the data against the plan as `hansa-sim check` does, and that a round can be cut from it."""
     try:
-        reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
+        root = _root_of(home, data_root)
+        reading = read(plan.data, root, ahead_from=plan.evaluation.origins[-1])
         report = inspect_reading(reading, plan)
-        for series in filter(None, read_legs(plan, data_root)):
+        for series in filter(None, read_legs(plan, root)):
             count_trainable(series)
     except DataError as error:
         yield Diagnosis("data", True, str(error))
@@ -209,6 +217,14 @@ def _look_at_data(home: MerchantFolder, plan: Plan, data_root: Path) -> Iterator
     for finding in report.findings:
         yield Diagnosis(f"data: {finding.severity}", finding.severity == "fault", finding.sentence)
     yield _look("data: size class", lambda: _check_fits(home, plan, len(reading.panel.entities)))
+
+
+def _root_of(home: MerchantFolder, data_root: Path) -> DataRoot:
+    """Let the data be read as a round would; all of it where there is no policy that can be read."""
+    try:
+        return DataRoot(data_root, read_policy(home.policy).readable)
+    except HansaError:
+        return DataRoot(data_root)
 
 
 def _check_fits(home: MerchantFolder, plan: Plan, num_entities: int) -> str:

@@ -13,6 +13,7 @@ from client.account.ledger.ledger import Ledger
 from client.account.policy import Policy, read_policy
 from client.daemon.handlers import count_parameters
 from client.daemon.membership import read_membership
+from client.data.root import DataRoot
 from client.data.rows import read_series
 from client.folder import MerchantFolder
 from client.round.training import train_round
@@ -78,7 +79,7 @@ def make_offer(home: MerchantFolder, policy: Policy, plan: Plan) -> Offer:
 
 def _compute(plan: Plan, agreement: Agreement, data_root: Path) -> tuple[float, int]:
     """Time one round at the start model; its sum goes nowhere."""
-    series = read_series(plan, data_root)
+    series = read_series(plan, DataRoot(data_root, agreement.policy.readable))
     count_trainable(series)
     model = start_training(plan, series, seed=0, private=agreement.offer.private)
     started = time.perf_counter()

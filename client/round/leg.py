@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from client.data.root import Root
 from client.data.rows import read_present
 from common.data.rehearsal import step_back
 from common.model.features import Series, build_series
@@ -12,7 +11,7 @@ from common.plan.schema import Plan
 Legs = tuple[Series, Series | None]  # up to the last origin, and where the plan rehearses up to one horizon before it
 
 
-def read_legs(plan: Plan, root: Path) -> Legs:
+def read_legs(plan: Plan, root: Root) -> Legs:
     """Read the series up to the plan's last origin, and where the plan rehearses those up to one horizon before it.
 
     Guarantee: an entity's series, in either, depends on its own raw rows alone.

@@ -165,7 +165,7 @@ def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
         if missing:
             raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {columns_there(rows)}.")
         product = as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])
-        rows = rows.copy(deep=False)
+        rows = rows.drop(columns=[name]) if name in rows else rows.copy(deep=False)
         rows[name] = product
     return rows
 

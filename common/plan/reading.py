@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
+from common.plan.place import fault_of_places
 from common.plan.schema import NEWER, Document, Plan
 from common.schema import newer_file
 
@@ -24,7 +25,7 @@ def read_plan(path: Path) -> Plan:
     Raises
     ------
     ConfigError
-        The file is missing, is no TOML, or a key or value is not legal.
+        The file is missing, is no TOML, a key or value is not legal, or a path leads out of the data root.
     """
     try:
         text = read_file_text(path)
@@ -36,8 +37,12 @@ def read_plan(path: Path) -> Plan:
 
 
 def parse_plan(text: str, *, origin: str = "plan") -> Plan:
-    """Check the text of a plan; `origin` names it in errors."""
-    return parse_toml(text, Plan, origin=origin)
+    """Check the text of a plan, and that its paths stay below the data root; `origin` names it in errors."""
+    plan = parse_toml(text, Plan, origin=origin)
+    fault = fault_of_places(plan.data)
+    if fault:
+        raise ConfigError(f"{origin}: {fault}")
+    return plan
 
 
 def parse_toml(text: str, form: type[Form], *, origin: str) -> Form:

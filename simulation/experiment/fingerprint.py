@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from client.data.root import DataRoot
 from common.errors import DataError
 from common.plan.schema import Plan
 
@@ -19,11 +20,13 @@ def fingerprint_data(plan: Plan, data_root: Path) -> str:
     Raises
     ------
     DataError
-        A file cannot be read.
+        A file cannot be read, or lies outside the data root.
     """
     if plan.data.source == "synthetic":
         return INVENTED
-    digests = [_digest(data_root / name) for name in (plan.data.path, *(lookup.path for lookup in plan.data.lookups))]
+    root = DataRoot(data_root)
+    names = (plan.data.path, *(lookup.path for lookup in plan.data.lookups))
+    digests = [_digest(root.find(name)) for name in names]
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from client.account.starter import write_section
 from common.errors import ConfigError, HansaError
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
@@ -38,7 +39,8 @@ def run_localhost_federation(
     Parameters
     ----------
     plan_file
-        The plan that is launched; its data.path is a file that every merchant has.
+        The plan that is launched; its data.path is a file that every merchant has, and every merchant's policy names
+        the columns that it reads.
     source_file
         The plan whose merchants are exported.
     epsilon
@@ -60,12 +62,12 @@ def run_localhost_federation(
         raise ConfigError(f"{out} holds something already; choose another --out, or remove it.")
     out.mkdir(parents=True, exist_ok=True)
     plan, source = read_plan(plan_file), read_plan(source_file)
-    sizes = export_merchants(source, Path(), out, merchants=merchants)
+    sizes, readable = export_merchants(source, Path(), out, merchants=merchants), write_section(plan.data)
     began = time.monotonic()
     with Processes(out, free_port()) as network:
         for merchant, size in sizes.items():
             size_class = next(found for found in sorted(plan.privacy.size_classes) if found >= size)
-            network.let_in(merchant, unit=plan.privacy.unit, size_class=size_class, epsilon=epsilon)
+            network.let_in(merchant, unit=plan.privacy.unit, size_class=size_class, epsilon=epsilon, data=readable)
             console.print(f"{merchant} joined with size class {size_class}.")
         network.start_coordinator()
         for merchant in sizes:

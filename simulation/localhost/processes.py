@@ -31,6 +31,7 @@ dataset = "shop"
 unit = "{unit}"
 size_class = {size_class}
 
+{data}
 [budget]
 epsilon = {epsilon}
 period_epsilon = {epsilon}
@@ -104,16 +105,32 @@ class Processes:
         said: dict[str, Any] = httpx.get(f"http://127.0.0.1:{self.port + 2}/status.json", timeout=20.0).json()
         return said
 
-    def let_in(self, merchant: str, *, unit: str, size_class: int, epsilon: float, without_noise: bool = False) -> None:
-        """Write a merchant's policy, open its ledger, and have it join."""
+    def let_in(
+        self,
+        merchant: str,
+        *,
+        unit: str,
+        size_class: int,
+        epsilon: float,
+        data: str = "",
+        without_noise: bool = False,
+    ) -> None:
+        """Write a merchant's policy, open its ledger, and have it join.
+
+        Parameters
+        ----------
+        data
+            Section `[data]` of the policy: what a plan may read. Without it no plan is accepted automatically.
+        """
         folder, name = self.home(merchant), member_name(merchant)
         folder.mkdir(exist_ok=True)
-        text = POLICY.format(
+        text = write_policy(
+            self.coordinator_key,
             unit=unit,
             size_class=size_class,
-            epsilon=float(epsilon),
-            coordinator=self.coordinator_key,
-            without_noise=str(without_noise).lower(),
+            epsilon=epsilon,
+            data=data,
+            without_noise=without_noise,
         )
         (folder / "policy.toml").write_text(text)
         self.client(merchant, "ledger", "open")
@@ -152,6 +169,20 @@ class Processes:
             self.processes[name] = subprocess.Popen(  # noqa: S603  our own commands
                 _command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
             )
+
+
+def write_policy(
+    coordinator: str, *, unit: str, size_class: int, epsilon: float, data: str = "", without_noise: bool = False
+) -> str:
+    """Write the policy of a merchant that accepts the coordinator's plans automatically; see `Processes.let_in`."""
+    return POLICY.format(
+        unit=unit,
+        size_class=size_class,
+        epsilon=float(epsilon),
+        data=data,
+        coordinator=coordinator,
+        without_noise=str(without_noise).lower(),
+    )
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ POLICY: dict[str, Any] = {
     "dataset": "shop",
     "unit": "customer",
     "size_class": 32,
+    "data": {"entity": "customer", "files": {"rows.csv": ["customer", "time"]}},
     "budget": {"epsilon": 4.0, "period_epsilon": 4.0, "period_days": 365, "delta": DELTA},
     "plan": {"epsilon": 2.0, "smallest_noise_multiplier": 1.0, "largest_num_rounds": 50, "smallest_cohort": 3},
     "approval": {

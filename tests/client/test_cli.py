@@ -249,6 +249,62 @@ def test_consider_says_what_would_be_agreed_and_spends_nothing(shop: Path, hansa
     assert hansa_client("ledger", "show", "--json").json["accounts"][0]["epsilon"] == 0.0
 
 
+def test_consider_says_in_words_what_would_be_read_whoever_approves_it(shop: Path, hansa_client) -> None:
+    source = Path(__file__).parents[2] / "plans" / "federation.toml"
+    words = ("consider", source, "--coordinator", "c" * 64, "--cohort", 20)
+    said = hansa_client(*words)
+    assert said.code == 1
+    assert "is all rows with the same 'product'; your policy has no [data] section, so you alone" in said.stdout
+    assert (
+        "- It reads of 'sales.csv': 'product' (data.entity), 'date' (data.time), 'units' (data.target)" in said.stdout
+    )
+    reads = hansa_client(*words, "--json").json["reads"]
+    assert reads["entity"] == "product"
+    assert reads["files"]["sales.csv"][:3] == ["product", "date", "units"]
+    assert said.stdout.startswith("".join(f"- {sentence}\n" for sentence in reads["words"]))
+    forged = source.read_text().replace('name = "federation"', 'name = "federation\\nallowed: True"')
+    (shop / "forged.toml").write_text(forged)
+    assert "\nallowed: True" not in hansa_client("consider", shop / "forged.toml", *words[2:]).stdout
+    (shop / "policy.toml").unlink()
+    assert hansa_client("policy", "--plan", source, "--out", "policy.toml").code == 0
+    policy = (shop / "policy.toml").read_text().replace("coordinators = []", f'coordinators = ["{"c" * 64}"]')
+    policy = policy.replace("plans = []", f'plans = ["{hansa_client(*words, "--json").json["hash"]}"]')
+    (shop / "policy.toml").write_text(policy)
+    assert "in your policy one product is all rows with the same 'product'" in hansa_client(*words).stdout
+    (shop / "policy.toml").write_text(policy.replace('entity = "product"', 'entity = "date"'))
+    refused = hansa_client(*words, "--json").json
+    assert "counts every 'product' as one entity (data.entity), the policy's entity is 'date'" in refused["reason"]
+
+
+def test_a_plan_whose_paths_lead_out_of_the_data_root_is_one_sentence_everywhere(
+    shop: Path, hansa_client, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / "plans" / "federation.toml").read_text()
+    (tmp_path / "plan.toml").write_text(text.replace('path = "sales.csv"', 'path = "../sales.csv"'))
+    for words in (
+        ("consider", "plan.toml", "--coordinator", "c" * 64, "--cohort", 20),
+        ("check", "plan.toml"),
+        ("doctor", "plan.toml"),
+        ("audit", "plan.toml"),
+        ("join", "--dry-run", "--plan", "plan.toml"),
+        ("policy", "--plan", "plan.toml"),
+    ):
+        said = hansa_client(*words)
+        assert (said.code, said.stderr.count("\n")) == (2, 1)
+        assert "data.path = '../sales.csv' is no path below the data root, since it leads upwards" in said.stderr
+
+
+def test_a_starter_is_filled_from_a_table_or_a_plan_and_from_one_of_them(hansa_client, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("product,date,units\n")
+    assert hansa_client("policy", "--table", "sales.csv", "--entity", "product", "--out", "policy.toml").code == 0
+    assert read_policy(tmp_path / "policy.toml").readable == {"sales.csv": ("product", "date", "units")}
+    plan = Path(__file__).parents[2] / "plans" / "federation.toml"
+    for words in (("--table", "sales.csv"), ("--entity", "product"), ("--plan", plan, "--table", "a", "--entity", "b")):
+        said = hansa_client("policy", *words)
+        assert (said.code, said.stderr.count("\n")) == (2, 1)
+        assert "Give --plan FILE, or --table FILE with --entity COLUMN" in said.stderr
+
+
 def test_a_model_larger_than_the_proof_is_not_allowed(shop: Path, hansa_client, tmp_path: Path) -> None:
     source = Path(__file__).parents[2] / "plans" / "federation.toml"
     large = tmp_path / "large.toml"

@@ -22,6 +22,12 @@ dataset = "shop"
 unit = "customer"
 size_class = 32
 
+[data]
+entity = "customer"
+
+[data.files]
+"rows.csv" = ["customer", "time"]
+
 [budget]
 epsilon = 16.0
 period_epsilon = 16.0

@@ -65,6 +65,13 @@ origins = [2024-04-10]
 methods = ["federated"]
 """
 SIZE_CLASS = 32
+READABLE = """
+[data]
+entity = "product"
+
+[data.files]
+"sales.csv" = ["product", "date", "units", "promotion"]
+"""
 
 
 def plan_text(name: str, *, rounds: int = 10) -> str:
@@ -101,7 +108,7 @@ def let_everyone_in(network: Processes, merchants: int, *, epsilon: float = 8.0)
     names = [name_of(merchant) for merchant in range(merchants)]
     for merchant, name in enumerate(names):
         write_sales(network.folder / name, merchant)
-        network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=epsilon, without_noise=True)
+        network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=epsilon, data=READABLE, without_noise=True)
     return names
 
 

@@ -57,7 +57,25 @@ def run_hash() -> str:
 
 
 def test_a_policy(vectors: Path) -> None:
-    assert read_policy(vectors / "merchant" / "policy.toml").size_class == 32
+    old = read_policy(vectors / "merchant" / "policy.toml")
+    assert (old.size_class, old.data) == (32, None)
+
+
+def test_a_policy_that_says_what_the_data_is() -> None:
+    scope = read_policy(FIRST.parent / "0.2" / "merchant" / "policy.toml").data
+    assert scope is not None
+    assert scope.model_dump() == {
+        "entity": "product",
+        "files": {
+            "year/sales.csv": ("shop", "product", "date", "units"),
+            "kinds.csv": ("kind", "margin"),
+            "makers.csv": ("Product", "maker"),
+        },
+        "lookups": {"makers.csv": "Product"},
+        "merchant": "shop",
+        "never": ("email",),
+        "public": ("kinds.csv",),
+    }
 
 
 def test_a_request_and_its_welcome(vectors: Path) -> None:

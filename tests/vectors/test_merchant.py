@@ -17,7 +17,7 @@ from client.account.ledger.ledger import Ledger
 from client.daemon.handlers import Handlers
 from client.daemon.membership import read_federation
 from client.folder import MerchantFolder
-from common.errors import ConfigError, MessageError
+from common.errors import ConfigError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import Proposal, decode_terms, encode_signed
 from common.message.record import hash_vector
@@ -34,9 +34,21 @@ from common.plan.schema import Plan
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
+READABLE = """
+[data]
+entity = "customer"
+
+[data.files]
+"rows.csv" = ["customer", "time"]
+"""
+
+
 @pytest.fixture
 def home(copied: Path) -> MerchantFolder:
-    return MerchantFolder(copied / "merchant")
+    """Give the first version's folder, its policy with the section that this version asks a merchant for."""
+    home = MerchantFolder(copied / "merchant")
+    home.policy.write_text(home.policy.read_text() + READABLE)
+    return home
 
 
 @pytest.fixture
@@ -81,6 +93,22 @@ def test_a_round_that_was_charged_and_never_sealed_is_computed_at_no_further_cos
     first = handlers.answer(read(copied, "second_request"))
     assert to_wire(handlers.answer(read(copied, "second_request"))) == to_wire(first)
     assert spent(ledger) == before
+
+
+def test_a_policy_of_the_first_version_accepts_nothing_automatically_and_takes_a_plan_by_its_hash(
+    copied: Path, home: MerchantFolder, open_handlers: Callable[[], Handlers], caplog: pytest.LogCaptureFixture
+) -> None:
+    old = home.policy.read_text().removesuffix(READABLE)
+    home.policy.write_text(old)
+    handlers = open_handlers()
+    assert (
+        "Not taken up again: The plan 'vector' is not approved, since the policy has no [data] section" in caplog.text
+    )
+    with pytest.raises(PrivacyError, match=r"no \[data\] section .* add one .* or the plan's hash"):
+        handlers.consider(read(copied, "proposal"))
+    plan_hash = read_plan(copied / "plans" / "vector.toml").hash
+    home.policy.write_text(old.replace("[approval.automatic]", f'plans = ["{plan_hash}"]\n\n[approval.automatic]'))
+    assert to_wire(handlers.consider(read(copied, "proposal"))) == (copied / "messages" / "terms.bin").read_bytes()
 
 
 def test_the_next_round_is_charged_like_those_before(

@@ -29,7 +29,7 @@ from common.model.demand_gru import get_vector
 from common.model.warm.start import hash_warm, start_without_data
 from common.plan.reading import parse_plan
 from common.plan.schema import Plan
-from network.federation import await_launch, journal, launch, name_of, plan_text, write_sales
+from network.federation import READABLE, await_launch, journal, launch, name_of, plan_text, write_sales
 from server.registry.registry import Registry
 from simulation.localhost.processes import Processes, free_port
 
@@ -221,7 +221,8 @@ def test_it_holds_rounds_over_the_network_beside_a_merchant_of_this_version(code
     with Mixed(tmp_path, free_port(), old=names[0], code=code) as network:
         for number, name in enumerate(names):
             write_sales(network.folder / name, number)
-            network.let_in(name, unit="product", size_class=32, epsilon=8.0)
+            readable = "" if name == network.old else READABLE  # a section that the first version does not know
+            network.let_in(name, unit="product", size_class=32, epsilon=8.0, data=readable)
         network.start_coordinator()
         for name in names:
             network.start_merchant(name)

@@ -33,7 +33,7 @@ def test_the_sections_that_the_starter_only_mentions_are_legal(tmp_path: Path) -
     text = STARTER.replace('unit = "customer"', 'unit = "product"')
     lines = [
         line.removeprefix("# ")
-        if line.startswith(("# [", "# units", "# eps", "# per", "# del", "# lar", "# sma"))
+        if line.startswith(("# [", "# units", "# eps", "# per", "# del", "# lar", "# sma", "# ent", "# nev", '# "'))
         else line
         for line in text.splitlines()
     ]
@@ -41,6 +41,9 @@ def test_the_sections_that_the_starter_only_mentions_are_legal(tmp_path: Path) -
     assert policy.units_per_customer == 5
     assert set(policy.budgets) == {"product", "customer"}
     assert policy.approval.automatic is not None
+    assert policy.data is not None
+    assert policy.readable == {"sales.csv": ("customer", "date", "units")}
+    assert (policy.data.entity, policy.data.never) == ("customer", ("email",))
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,41 @@ def test_a_customer_plan_needs_no_second_budget_for_customers(make_policy: Calla
 )
 def test_hours_may_pass_midnight_and_end_before_their_end(hours: tuple[str, ...], clock: str, within: bool) -> None:
     assert is_within_hours(hours, datetime.fromisoformat(f"2025-06-01T{clock}")) == within
+
+
+DATA = """
+[data]
+entity = "customer"
+never = ["email"]
+
+[data.files]
+"sales.csv" = ["customer", "units"]
+
+[budget]"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('entity = "customer"', 'entity = "row_id"', "entity 'row_id' is a column of none of data.files"),
+        ('entity = "customer"', "", "key data.entity is missing"),
+        ('never = ["email"]', 'never = ["units"]', "never names 'units', and data.files lists it"),
+        ("never", "newer", r"unknown key data.newer \(did you mean never\?\)"),
+        ('never = ["email"]', 'merchant = "shop"', "merchant 'shop' is a column of none of data.files"),
+        ('never = ["email"]', 'public = ["days.csv"]', "public names 'days.csv', which is none of data.files"),
+        (
+            'never = ["email"]',
+            'lookups = { "days.csv" = "day" }',
+            "lookups names 'days.csv', which is none",
+        ),
+        ('"sales.csv" =', "sales.csv =", 'data.files: write the name of a file in quotes, as "sales.csv"'),
+        ('"sales.csv" =', '"/sales.csv" =', "it is absolute; write a file below the data root"),
+        ('"sales.csv" =', '"../sales.csv" =', "it leads upwards; write a file below the data root"),
+        ('"sales.csv" = ["customer", "units"]', "", "data.files: "),
+    ],
+)
+def test_a_data_section_that_is_not_legal_is_named_with_its_key(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = STARTER.replace("\n[budget]", DATA, 1)
+    assert read_policy(write(tmp_path, text)).readable == {"sales.csv": ("customer", "units")}
+    with pytest.raises(ConfigError, match=said):
+        read_policy(write(tmp_path, text.replace(DATA, DATA.replace(old, new))))

@@ -11,6 +11,7 @@ from client.account.policy import read_policy
 from client.audit import subject as subjects
 from client.audit.subject import AuditSubject
 from client.daemon.handlers import count_parameters
+from client.data.root import DataRoot
 from client.round.leg import read_legs
 from common.plan.reading import parse_plan, read_plan
 from common.privacy.accounting import epsilon_of
@@ -90,6 +91,24 @@ def test_the_last_origin_is_audited_as_a_round_reads_up_to_it(shop: Path) -> Non
     own, (round_reads, _) = subject.own_series(), read_legs(subject.plan, shop)
     assert torch.equal(own.cutoffs, round_reads.cutoffs)
     assert torch.equal(own.inputs, round_reads.inputs)
+
+
+def test_an_audit_reads_what_the_policy_lets_a_round_read_and_no_plan_beyond_it(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop / "policy.toml").unlink()
+    assert run(monkeypatch, "policy", "--plan", "plan.toml", "--out", "policy.toml") == 0
+    policy = read_policy(shop / "policy.toml")
+    subject = subjects.make_subject(read_plan(shop / "plan.toml"), shop, policy)
+    assert subject.allowed == {"rows.csv": ("customer", "time", "units")}
+    (round_reads, _) = read_legs(subject.plan, DataRoot(shop, policy.readable))
+    assert torch.equal(subject.own_series().inputs, round_reads.inputs)
+    (shop / "policy.toml").write_text((shop / "policy.toml").read_text().replace('"time", "units"', '"time"'))
+    capsys.readouterr()
+    assert run(monkeypatch, "audit", "plan.toml", "--level", "l0") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "would read the column 'units' (data.target), which data.files does not list" in said
 
 
 def test_a_violation_ends_with_1_and_a_mistake_with_2(

@@ -160,7 +160,8 @@ def make_run(
     def make(noise: SecureNoise) -> Run:
         folder = tmp_path / "own"
         folder.mkdir()
-        run = Run(plan, series, make_policy(), folder, noise)
+        readable = {"rows.csv": ["customer", "time", "amount", "product"]}
+        run = Run(plan, series, make_policy(data={"files": readable}), folder, noise)
         opened.callback(run.ledger.close)
         return run
 

@@ -85,7 +85,10 @@ def as_toml(policy: Policy) -> str:
             lines += [f"{key} = {json.dumps(one)}" for key, one in value.items() if not isinstance(one, dict)]
             for key, one in value.items():
                 if isinstance(one, dict):
-                    lines += [f"[{name}.{key}]", *(f"{inner} = {json.dumps(it)}" for inner, it in one.items())]
+                    lines += [
+                        f"[{name}.{key}]",
+                        *(f"{json.dumps(inner)} = {json.dumps(it)}" for inner, it in one.items()),
+                    ]
     return "\n".join(lines)
 
 

@@ -116,3 +116,13 @@ def test_a_mistake_is_one_sentence(hansa_prove):
     for origin in ("2024-02-01", "yesterday", "2024-06-01", "9999-12-30"):
         code, said = hansa_prove("--origin", origin)
         assert (code, len(said.splitlines())) == (2, 1), said
+
+
+@pytest.mark.parametrize("words", [("predict", "--out", "forecast.csv"), ("prove", "--origin", "2024-03-10")])
+def test_rows_outside_the_data_root_are_not_forecast_from(hansa, tmp_path, words):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.csv").symlink_to(tmp_path / "rows.csv")
+    assert hansa(*words)[0] == 0
+    code, said = hansa(*words, "--data-root", "data")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "'rows.csv' leads out of the data root" in said

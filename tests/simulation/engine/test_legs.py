@@ -141,6 +141,11 @@ def test_every_round_of_either_leg_is_charged_the_same(plan, root, tmp_path):
                 "dataset": "shop",
                 "unit": "customer",
                 "size_class": 32,
+                "data": {
+                    "entity": "customer",
+                    "merchant": "shop",
+                    "files": {"rows.csv": ["shop", "customer", "time"]},
+                },
                 "budget": {"epsilon": 8.0, "period_epsilon": 8.0, "period_days": 365, "delta": 1e-5},
                 "plan": {
                     "epsilon": 8.0,
