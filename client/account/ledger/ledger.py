@@ -147,12 +147,24 @@ class Ledger:
                 )
             self._append(opening)
 
-    def reserve(self, spend: Spend, budgets: Mapping[Unit, Budget], *, allow_without_noise: bool = False) -> int:
+    def reserve(
+        self,
+        spend: Spend,
+        budgets: Mapping[Unit, Budget],
+        *,
+        allow_without_noise: bool = False,
+        num_rounds: int = 1,
+    ) -> int:
         """Charge a spend to every account of its data set that it concerns; return its number.
 
         Asked for again in the same words, a round that is charged is not charged again.
 
         Guarantee: when this returns, the spend is on the disk; when it raises, nothing is.
+
+        Parameters
+        ----------
+        num_rounds
+            Rounds that there must be room for, this one and those that follow it; one is charged.
 
         Raises
         ------
@@ -165,7 +177,7 @@ class Ledger:
             number = self._find(spend)
             if number is not None:
                 return number
-            self.require_allowed(spend, budgets, allow_without_noise=allow_without_noise)
+            self.require_allowed(spend, budgets, allow_without_noise=allow_without_noise, num_rounds=num_rounds)
             return self._append(spend)
 
     def require_allowed(
