@@ -1,8 +1,8 @@
 """Whether the policy still allows what was agreed to: the file is read anew before every round.
 
-An agreement stands for as long as the policy says so. A merchant that deletes the file, takes an approval back or asks for
-other noise means the round that is asked for next, not the next start of its daemon. Once the file allows the same terms
-again, rounds go on.
+An agreement stands for as long as the policy says so. A merchant that deletes the file, takes an approval back or
+asks for other noise means the round that is asked for next, not the next start of its daemon. Once the file allows the
+same terms again, rounds go on.
 
 A sealed answer stays too while the policy does not allow its plan. It costs nothing more, and may have left before; but
 whoever takes a policy away wants nothing to leave, and what is sealed is not lost: it has the same bytes later.

@@ -133,7 +133,7 @@ def verify(
     except PrivacyError as error:
         said: dict[str, Any] = {"true": False, "reason": str(error)}
     else:
-        with closing(Ledger(home.ledger)) as ledger:
+        with closing(Ledger(home.ledger, trusts_head=False)) as ledger:
             reason = f"All {len(ledger.entries)} lines and {ledger.num_messages} messages are as they were written."
             said = {"true": True, "reason": reason, "head": ledger.heads[-1]}
     say(said, said["reason"], as_json=as_json)
