@@ -300,5 +300,3 @@ class LedgerFile:
             raise PrivacyError(
                 f"{self.path} has a line that this version of hansa cannot read; use the one that wrote it."
             ) from error
-
-

@@ -1,11 +1,12 @@
 """The head of the ledger in another place, by which an older copy of the ledger shows (docs/protocol.md §6.1).
 
-`ledger.head.json` stands beside the ledger, and says how many lines it has, its head, and what its accounts hold. Where
-the merchant names a second file in another place, that one says the same. The ledger must have passed through every head
-that is noted: one that lags behind is nothing, one that the ledger never had means an older copy, or another ledger.
+`ledger.head.json` stands beside the ledger, and says how many lines it has, its head, and what its accounts hold.
+Where the merchant names a second file in another place, that one says the same. The ledger must have passed through
+every head that is noted: one that lags behind is nothing, one that the ledger never had means an older copy, or another
+ledger.
 
-A line is committed first and noted then, and nothing is computed or sent for it before both. So every spend that anything
-can have left for is in the noted accounts, and a ledger that lost lines can be charged for them (`recovery`).
+A line is committed first and noted then, and nothing is computed or sent for it before both. So every spend that
+anything can have left for is in the noted accounts, and a ledger that lost lines can be charged for them (`recovery`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from common.errors import ConfigError, HansaError, PrivacyError
 from common.plan.reading import refuse_newer
 from common.plan.schema import Document, Section, Unit
 
+OWNER_ALONE = 0o600
 WAY_OUT = "bring the newest ledger back; where it is lost, see: hansa-client ledger recover"
 
 
@@ -85,9 +87,9 @@ class HeadFiles:
         return noted if also is None else noted | {Path(also): read_noted(Path(also))}
 
     def second_place(self, *, strict: bool) -> str | None:
-        """Say which second place was named; where not `strict`, a file that cannot be read names none."""
+        """Say which second place was named; where not `strict`, one whose files cannot be read is given up."""
         try:
-            return read_noted(self.beside).also
+            return self.read()[self.beside].also
         except HansaError:
             if strict:
                 raise
@@ -135,9 +137,9 @@ class HeadFiles:
         accounts = tuple(NotedAccount.of(account) for account in accounts_of(entries))
         noted = Noted(num_lines=len(entries), head=head, accounts=accounts)
         if also is not None:
-            replace_file(Path(also), noted.model_dump_json(indent=2).encode())
+            replace_file(Path(also), noted.model_dump_json(indent=2).encode(), mode=OWNER_ALONE)
             noted = noted.model_copy(update={"also": also})
-        replace_file(self.beside, noted.model_dump_json(indent=2).encode())
+        replace_file(self.beside, noted.model_dump_json(indent=2).encode(), mode=OWNER_ALONE)
 
 
 def read_noted(file: Path) -> Noted:

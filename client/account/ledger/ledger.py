@@ -19,7 +19,7 @@ from client.account.ledger.entry import Entry, Opening, Seal, Spend
 from client.account.ledger.file import NOTED, SCHEMA, LedgerFile
 from client.account.ledger.head_file import HeadFiles, read_noted
 from client.account.ledger.open_files import SUFFIXES
-from client.account.ledger.trouble import NOTING, OPENING_ACCOUNT, RECOVERING, RESERVING, SEALING
+from client.account.ledger.trouble import CHARGED, NOTING, OPENING_ACCOUNT, RECOVERING, RESERVING, SEALING
 from client.account.policy import Budget
 from common.disk.file import sync_folder
 from common.errors import PrivacyError
@@ -97,7 +97,7 @@ class Ledger(LedgerFile):
         BudgetExhausted, PrivacyError
             An account has no room, no budget, or does not exist.
         """
-        with self._writing(RESERVING):
+        with self._writing(CHARGED if self._knows(spend) else RESERVING):
             self._require_durable()
             number = self._find(spend)
             if number is not None:
@@ -193,6 +193,15 @@ class Ledger(LedgerFile):
     def _spends(self) -> list[Entry]:
         return [entry for entry in self._entries if isinstance(entry, Spend)]
 
+    def _knows(self, spend: Spend) -> bool:
+        """Whether a spend of the same request was read already."""
+        words = spend.dataset, spend.plan_hash, spend.round_number, spend.model_hash
+        return words in {
+            (entry.dataset, entry.plan_hash, entry.round_number, entry.model_hash)
+            for entry in self._entries
+            if isinstance(entry, Spend)
+        }
+
     def _find(self, spend: Spend) -> int | None:
         """Look for the spend of the same request; raise where its round is over."""
         same_plan = [
@@ -212,6 +221,7 @@ class Ledger(LedgerFile):
         if spend.round_number <= latest:
             raise round_is_over(spend.round_number, latest)
         return None
+
 
 def create_ledger(path: Path) -> None:
     """Make an empty ledger, readable by its owner alone, and note its head.

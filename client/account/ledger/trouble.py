@@ -1,7 +1,7 @@
 """What is said when the ledger's disk fails: whether the round is spent, in every case as it is.
 
-A sentence belongs to a moment. Before a transaction is committed nothing of it is; a commit that fails is looked up; and
-what is committed stays, whatever fails after it.
+A sentence belongs to a moment. Before a transaction is committed nothing of it is; a commit that fails is looked up;
+and what is committed stays, whatever fails after it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ RESERVING = Outcome(
     unclear=f"whether the round is spent shows when the ledger is opened again; {_ASKED_AGAIN} than once",
     after=f"the round is spent, and was not answered; {_ASKED_AGAIN}",
 )
+_SINCE_BEFORE = f"the round is spent since before, and nothing more was; {_ASKED_AGAIN}"
+CHARGED = Outcome(before=_SINCE_BEFORE, unclear=_SINCE_BEFORE, after=_SINCE_BEFORE)
 SEALING = Outcome(
     before=_STAYS,
     unclear=f"the round is spent, and its answer has not left; {_ASKED_AGAIN}",
@@ -55,7 +57,7 @@ RECOVERING = Outcome(
 def explain(error: sqlite3.Error, outcome: str) -> str:
     """Say what failed, what is so now, and what to do where room is what lacks."""
     name = getattr(error, "sqlite_errorname", "")
-    remedy = "; make room on its disk" if name in NO_ROOM else ""
+    remedy = "; make room on its disk, or make its folder writable" if name in NO_ROOM else ""
     return f"{error}; {outcome}{remedy}."
 
 

@@ -115,6 +115,11 @@ def test_a_head_that_lags_behind_is_nothing_and_is_brought_forward(
         assert (noted.num_lines, noted.head) == (2, again.heads[-1]), "noted before anything is computed for it"
 
 
+def test_a_head_file_is_its_owner_s_alone(ledger: Ledger, make_spend: Callable[..., Spend]) -> None:
+    ledger.reserve(make_spend(), BUDGETS)
+    assert ledger.head_files.beside.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_head_says_what_the_accounts_hold(ledger: Ledger, make_spend: Callable[..., Spend]) -> None:
     answer(ledger, make_spend())
     (account,) = read_noted(ledger.head_files.beside).accounts
@@ -174,7 +179,7 @@ def test_an_older_copy_written_over_the_open_ledger_stops_everything(
     with ledger.path.open("r+b") as stream:
         stream.write(older.read_bytes())
         stream.truncate()
-    with pytest.raises(PrivacyError, match="written over the ledger|Cannot use the ledger"):
+    with pytest.raises(PrivacyError, match=r"written over the ledger|Cannot use the ledger"):
         ledger.reserve(make_spend(round_number=2), BUDGETS)
 
 
@@ -223,7 +228,7 @@ def test_a_second_place_is_another_place_and_missed_when_it_is_gone(
     elsewhere.mkdir()
     ledger.note_also(elsewhere / "head.json")
     (elsewhere / "head.json").rename(elsewhere / "away.json")
-    with pytest.raises(PrivacyError, match="There is no .*elsewhere/head.json"):
+    with pytest.raises(PrivacyError, match=r"There is no .*elsewhere/head\.json"):
         ledger.reserve(make_spend(), BUDGETS)
     (elsewhere / "away.json").rename(elsewhere / "head.json")
     ledger.reserve(make_spend(), BUDGETS)
@@ -241,7 +246,7 @@ def test_a_connection_that_is_not_safe_answers_no_round(ledger: Ledger, make_spe
     for level in ("OFF", "NORMAL"):
         ledger._connection.execute(f"PRAGMA synchronous = {level}")
         assert not ledger.durability.is_full
-        with pytest.raises(PrivacyError, match="would not write .* through to the disk"):
+        with pytest.raises(PrivacyError, match=r"would not write .* through to the disk"):
             ledger.reserve(make_spend(), BUDGETS)
     ledger._connection.execute("PRAGMA synchronous = EXTRA")
     ledger.reserve(make_spend(), BUDGETS)
