@@ -21,6 +21,8 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.daemon import handlers as module
 from client.daemon.handlers import Handlers, count_parameters
+from client.daemon.loop import JoinedMerchant
+from client.folder import MerchantFolder
 from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.proposal import Proposal, decode_terms, encode_signed
@@ -233,3 +235,19 @@ def test_why_a_round_was_refused_is_kept_for_the_health_file_and_forgotten_with_
     policy.write_text(text)
     answer(ask_round(plan))
     assert merchant.refusal is None
+
+
+def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
+    """A fresh process ends without a policy or with an older ledger; this one waits until both are back."""
+    home = MerchantFolder(tmp_path / "shop")
+    joined = JoinedMerchant(home, merchant._federation, merchant._ledger, tmp_path, torch.device("cpu"))
+    merchant.consider(propose(plan))
+    assert joined.is_awaited()
+    assert joined.can_start_anew()
+    for file in (home.policy, home.ledger):
+        file.rename(tmp_path / "away")
+        assert not joined.can_start_anew()
+        (tmp_path / "away").rename(file)
+        assert joined.can_start_anew()
+    home.ledger.rename(tmp_path / "away")
+    assert not joined.is_awaited(), "asked and answered, and no error"
