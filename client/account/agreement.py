@@ -87,7 +87,9 @@ class Agreement:
         )
 
 
-def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int) -> Agreement:
+def agree(
+    policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int, rounds_to_fit: int | None = None
+) -> Agreement:
     """Hold an offer against the policy and what the ledger has left for its remaining rounds.
 
     Guarantee: depends on policy, offer and ledger alone, never on data; charges nothing.
@@ -96,6 +98,8 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     ----------
     num_coordinates
         Parameters of the plan's model.
+    rounds_to_fit
+        Rounds that the budget must have room for; all that are not charged yet if left out.
 
     Returns
     -------
@@ -116,12 +120,7 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
     delta = ledger.account(policy.dataset, policy.unit).delta
     mechanism = choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
     agreement = Agreement(policy, offer, mechanism, num_coordinates)
-    charged = {
-        entry.round_number
-        for entry in ledger.entries
-        if isinstance(entry, Spend) and (entry.dataset, entry.plan_hash) == (policy.dataset, offer.run_hash)
-    }
-    remaining = offer.training.num_rounds - max(charged, default=0)
+    remaining = _count_uncharged(agreement, ledger) if rounds_to_fit is None else rounds_to_fit
     if remaining > 0:
         ledger.require_allowed(
             agreement.spend(round_number=1, model_hash=offer.run_hash, at=now_utc()),
@@ -130,6 +129,16 @@ def agree(policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int)
             num_rounds=remaining,
         )
     return agreement
+
+
+def _count_uncharged(agreement: Agreement, ledger: Ledger) -> int:
+    dataset, offer = agreement.policy.dataset, agreement.offer
+    charged = (
+        entry.round_number
+        for entry in ledger.entries
+        if isinstance(entry, Spend) and (entry.dataset, entry.plan_hash) == (dataset, offer.run_hash)
+    )
+    return offer.training.num_rounds - max(charged, default=0)
 
 
 def require_approved(policy: Policy, offer: Offer) -> None:
@@ -222,10 +231,25 @@ class LedgerAnswerLog:
       further cost: what the first computation gave was never sealed, so it never left.
     - For one spend there is at most one sealed message, also when several processes answer at once; whoever seals
       second sends what was sealed first.
+    - `renew` is asked before anything is charged and before anything is sent: what it refuses is neither.
+
+    Parameters
+    ----------
+    renew
+        Holds the agreement against the policy as it is now: `client.account.standing.Standing.renew` where data is
+        real. Left out, the policy stays as it was.
     """
 
-    def __init__(self, ledger: Ledger, agreement: Agreement, *, clock: Callable[[], datetime] = now_utc) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        agreement: Agreement,
+        *,
+        renew: Callable[[Agreement], Agreement] | None = None,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
         self._ledger, self._agreement, self._clock = ledger, agreement, clock
+        self._renew = renew or (lambda agreed: agreed)
 
     def reserve(self, request: RoundRequest, mechanism: Mechanism) -> RecordDict | None:
         """Charge the round, unless it is charged; return its sealed answer where there is one.
@@ -233,8 +257,10 @@ class LedgerAnswerLog:
         Raises
         ------
         HansaError
-            The mechanism is not the one agreed on, it is outside the policy's hours, or the ledger refuses.
+            The policy does not allow the plan any more, the mechanism is not the one agreed on, it is outside the
+            policy's hours, or the ledger refuses.
         """
+        self._agreement = self._renew(self._agreement)
         self._check(request, mechanism)
         if mechanism.noise_multiplier == 0:
             LOGGER.warning(
@@ -246,16 +272,29 @@ class LedgerAnswerLog:
         return None if sealed is None else from_wire(sealed)
 
     def seal(self, request: RoundRequest, answer: RecordDict) -> RecordDict:
-        """Seal the answer for the round's spend; return what may be sent."""
-        return from_wire(self._ledger.seal(self._charge(request), to_wire(answer), at=self._clock()))
+        """Seal the answer for the round's spend; return what may be sent.
+
+        Raises
+        ------
+        HansaError
+            The policy was taken back meanwhile; the answer is sealed, and leaves once it is allowed again.
+        """
+        sealed = self._ledger.seal(self._charge(request), to_wire(answer), at=self._clock())
+        self._renew(self._agreement)
+        return from_wire(sealed)
 
     def _charge(self, request: RoundRequest) -> int:
         """Return the number of the round's spend, which is written now if it was not before."""
-        policy = self._agreement.policy
+        policy, offer = self._agreement.policy, self._agreement.offer
         spend = self._agreement.spend(
             round_number=request.round_number, model_hash=request.model_hash, at=self._clock()
         )
-        return self._ledger.reserve(spend, policy.budgets, allow_without_noise=policy.plan.allow_training_without_noise)
+        return self._ledger.reserve(
+            spend,
+            policy.budgets,
+            allow_without_noise=policy.plan.allow_training_without_noise,
+            num_rounds=max(1, offer.training.num_rounds - request.round_number + 1),
+        )
 
     def _check(self, request: RoundRequest, mechanism: Mechanism) -> None:
         agreement = self._agreement

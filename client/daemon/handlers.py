@@ -22,15 +22,16 @@ from flwr.clientapp import ClientApp
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
+from client.account.standing import Standing, require_same_noise
 from client.daemon.health import LatestRound
 from client.daemon.membership import JoinedFederation, require_size_class
 from client.daemon.reading import BackgroundReading
 from client.daemon.store import Accepted, Store
 from client.data.root import DataRoot
 from client.folder import MerchantFolder
-from client.round.answers import Answers, Merchant, make_client_app
+from client.round.answers import Answer, Answers, Merchant, make_client_app
 from client.round.leg import read_legs
-from common.errors import HansaError, MessageError, PrivacyError
+from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
 from common.message.record import read_text, unpack
@@ -59,7 +60,7 @@ class Handlers:
     Parameters
     ----------
     home
-        The merchant's folder; its policy is read anew for every proposal.
+        The merchant's folder; its policy is read anew for every proposal and every round.
     data_root
         Folder that a plan's paths start from and stay below; of its files only those of the policy's `[data]` are read.
     device
@@ -69,6 +70,9 @@ class Handlers:
     ----------
     latest_round
         For whoever watches.
+    refusal
+        The sentence with which the latest message was refused, which quotes no data; None where it was answered, or
+        failed.
     deadline
         Until when, by the wall clock, somebody waits for the answer in hand.
 
@@ -89,27 +93,33 @@ class Handlers:
         self._home, self._federation, self._ledger = home, federation, ledger
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, federation.coordinator)
+        self._standing = Standing(home.policy, ledger)
         self._agreements: dict[str, Agreement] = {}
         self._open: tuple[str, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
+        self.refusal: str | None = None
 
     def resume(self) -> None:
-        """Take up the plans that were accepted before a restart, as far as the policy still allows them."""
+        """Take up the plans that were accepted before a restart, as far as the policy still allows them.
+
+        One that it does not allow now is looked at again when a round of it is asked for.
+        """
         for path in self._archive.proposals:
             try:
-                accepted = self._archive.read_proposal(path)
-                self._agreements[accepted.proposal.run_hash] = self._agree_again(accepted)
+                self._take_up(path)
             except HansaError as error:
                 LOGGER.warning("Not taken up again: %s file=%s", error, path.name)
+
+    def _take_up(self, path: Path) -> None:
+        accepted = self._archive.read_proposal(path)
+        self._agreements[accepted.proposal.run_hash] = self._agree_again(accepted)
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""
         about, _ = unpack(content, fields=REQUEST_FIELDS)
         run_hash = read_text(about, "plan_hash")
-        agreement = self._agreements.get(run_hash)
-        if agreement is None:
-            raise MessageError("A round is of a plan that was not accepted here; propose it first.")
+        agreement = self._standing.renew(self._find_agreement(run_hash))  # and again once the data is there
         sealed = self._answers(run_hash, agreement).answer(content)
         self._note_round(agreement, int(str(about["round_number"])))
         return sealed
@@ -140,6 +150,29 @@ class Handlers:
         LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
         return encode_receipt(note.model_hash)
 
+    def remembering(self, answer: Answer) -> Answer:
+        """Keep the sentence of a refusal, of the kinds that quote no data, for the health file."""
+
+        def handle(content: RecordDict) -> RecordDict:
+            self.refusal = None
+            try:
+                return answer(content)
+            except (MessageError, PrivacyError, ConfigError) as refusal:
+                self.refusal = str(refusal)
+                raise
+
+        return handle
+
+    def _find_agreement(self, run_hash: str) -> Agreement:
+        """Find a plan that was accepted, also one that the policy did not allow when the daemon started."""
+        if run_hash not in self._agreements:
+            for path in self._archive.proposals:  # a stranger's word never becomes a path
+                if path.stem == run_hash:
+                    self._take_up(path)
+        if run_hash not in self._agreements:
+            raise MessageError("A round is of a plan that was not accepted here; propose it first.")
+        return self._agreements[run_hash]
+
     def _look_at_data(self, proposed: Proposal, agreement: Agreement) -> None:
         """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
         reading = self._start_reading(proposed.run_hash, agreement)
@@ -159,11 +192,7 @@ class Handlers:
 
     def _agree_again(self, accepted: Accepted) -> Agreement:
         agreement = self._agree(accepted.proposal)
-        if agreement.mechanism.noise_multiplier != accepted.noise_multiplier:
-            raise PrivacyError(
-                f"The plan {accepted.proposal.plan.name!r} was accepted with other noise than the policy asks for now; "
-                "it waits to be proposed again."
-            )
+        require_same_noise(agreement, accepted.noise_multiplier)
         return agreement
 
     def _require_wanted(self, note: ReleaseNote) -> None:
@@ -199,7 +228,7 @@ class Handlers:
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
-            answer_log=LedgerAnswerLog(self._ledger, agreement),
+            answer_log=LedgerAnswerLog(self._ledger, agreement, renew=self._standing.renew),
             rehearsal=rehearsal,
         )
         answers = Answers(merchant)
@@ -214,7 +243,9 @@ class Handlers:
 
 def make_handler_app(handlers: Handlers) -> ClientApp:
     """Make the app that answers every kind of message."""
-    return make_client_app(handlers.answer, queries={"proposal": handlers.consider, "release": handlers.keep})
+    remembering = handlers.remembering
+    queries = {"proposal": remembering(handlers.consider), "release": remembering(handlers.keep)}
+    return make_client_app(remembering(handlers.answer), queries=queries)
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

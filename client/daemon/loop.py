@@ -23,6 +23,7 @@ from flwr.app import Context, Message, RecordDict
 
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
+from client.account.policy import read_policy
 from client.daemon.gateway_client import (
     HEARTBEAT_SECONDS,
     Envelope,
@@ -33,7 +34,7 @@ from client.daemon.gateway_client import (
     Unreachable,
 )
 from client.daemon.health import Health
-from client.daemon.membership import JoinedFederation, read_federation, read_membership
+from client.daemon.membership import JoinedFederation, read_federation, read_membership, require_size_class
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.transparency.sent_log import SentLog
@@ -86,15 +87,22 @@ class JoinedMerchant:
 
     def _has_rounds_left(self, archive: Store, path: Path) -> bool:
         try:
-            proposed = archive.read_proposal(path).proposal
+            proposed, entries = archive.read_proposal(path).proposal, self.ledger.entries
         except HansaError:
             return False  # the handlers say what is wrong with it
         charged = [
-            entry.round_number
-            for entry in self.ledger.entries
-            if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
+            entry.round_number for entry in entries if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
         ]
         return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
+
+    def can_start_anew(self) -> bool:
+        """Whether a fresh process would find policy and ledger in order; else it would end instead of waiting."""
+        try:
+            require_size_class(read_policy(self.home.policy), self.federation)
+            Ledger(self.home.ledger).close()
+        except HansaError:
+            return False
+        return True
 
     def open_handlers(self) -> tuple[Handlers, ClientApp]:
         """Make what answers. What it imports takes 200 MB and seconds: no daemon has it before it must."""
@@ -203,7 +211,7 @@ class Daemon:
         try:
             message = self._retried(envelope, until)
             reply = self._answer(message)
-            error = None if reply.has_content() else "A message was declined; the log says why."
+            error = None if reply.has_content() else self._why_declined()
         except MessageError as refusal:
             LOGGER.warning("Refused: %s", refusal)
             reply, error = decline(envelope.message), str(refusal)
@@ -224,6 +232,7 @@ class Daemon:
         if self._handlers is None:
             self._handlers = self._merchant.open_handlers()
         handlers, app = self._handlers
+        handlers.refusal = None
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:
             return app(message, context)
@@ -232,6 +241,10 @@ class Daemon:
         except Exception as error:  # of Flower, for a type of message that nobody answers
             LOGGER.warning("Refused: a message of a type that is not answered (%s).", type(error).__name__)
             return decline(message)
+
+    def _why_declined(self) -> str:
+        refusal = self._handlers[0].refusal if self._handlers else None
+        return refusal or "A message was declined; the log says why."
 
     def _retried(self, envelope: Envelope, until: float) -> Message:
         retry = _Backoff()
@@ -296,7 +309,7 @@ class Daemon:
             return False
         if self._is_awaited is None:
             self._is_awaited = self._merchant.is_awaited()
-        return not self._is_awaited
+        return not self._is_awaited and self._merchant.can_start_anew()
 
     def _say_goodbye(self) -> None:
         try:

@@ -24,11 +24,14 @@ def write_whole(path: Path, content: bytes) -> None:
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in a folder that is there, for a caller that says itself what an OSError means to its user."""
+def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a file in a folder that is there, for a caller that says itself what an OSError means to its user.
+
+    `mode` is what the umask leaves bits of.
+    """
     fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
     try:
-        with fresh.open("wb") as stream:
+        with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -175,6 +175,80 @@ def test_verify_ends_with_one_where_the_ledger_is_not_as_it_was_written(shop: Pa
     assert "Line 2" in bad.json["reason"]
 
 
+def test_every_command_that_opens_the_ledger_misses_what_it_lost(
+    shop: Path, hansa_client, make_spend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spend_rounds(shop, make_spend, rounds=1)
+    older = (shop / "ledger.sqlite").read_bytes()
+    spend_rounds(shop, make_spend, rounds=2)
+    assert hansa_client("card", "--out", "card.html").code == 0
+    newest = (shop / "ledger.sqlite").read_bytes()
+    (shop / "ledger.sqlite").write_bytes(older)
+    plan = Path(__file__).parents[2] / "plans" / "online-retail-customers.toml"
+    for words in (
+        ("ledger", "show"),
+        ("ledger", "open"),
+        ("ledger", "forecast"),
+        ("ledger", "export"),
+        ("ledger", "witness"),
+        ("tap",),
+        ("card",),
+        ("consider", plan, "--coordinator", "c" * 64, "--cohort", 20),
+    ):
+        finished = hansa_client(*words)
+        assert (finished.code, finished.stdout) == (2, ""), words
+        assert finished.stderr.count("\n") == 1
+        assert "it is an older copy" in finished.stderr
+    for words in (("ledger", "verify"), ("ledger", "verify", "--head", "0" * 64), ("card", "--check", "card.json")):
+        finished = hansa_client(*words)
+        assert (finished.code, finished.stderr) == (1, ""), words
+        assert "it is an older copy" in finished.stdout
+    (shop / "ledger.sqlite").write_bytes(newest)
+    assert hansa_client("ledger", "verify").code == 0
+
+
+def test_a_copy_elsewhere_is_verified_against_a_head_that_was_noted(shop: Path, hansa_client, make_spend) -> None:
+    spend_rounds(shop, make_spend)
+    head = hansa_client("ledger", "verify", "--json").json["head"]
+    (shop / "copy").mkdir()
+    (shop / "copy" / "ledger.sqlite").write_bytes((shop / "ledger.sqlite").read_bytes())
+    assert hansa_client("ledger", "verify", "--folder", "copy", "--head", head).code == 0
+    alone = hansa_client("ledger", "verify", "--folder", "copy")
+    assert alone.code == 1
+    assert "There is no copy/ledger.head.json" in alone.stdout
+    assert [file.name for file in (shop / "copy").iterdir()] == ["ledger.sqlite"], "looking changes nothing"
+
+
+def test_recover_says_what_it_costs_and_charges_it_when_told_to(shop: Path, hansa_client, make_spend) -> None:
+    spend_rounds(shop, make_spend, rounds=1)
+    older = (shop / "ledger.sqlite").read_bytes()
+    spend_rounds(shop, make_spend, rounds=2)
+    (before,) = hansa_client("ledger", "show", "--json").json["accounts"]
+    assert "Nothing is lost" in hansa_client("ledger", "recover").stdout
+    (shop / "ledger.sqlite").write_bytes(older)
+    looked = hansa_client("ledger", "recover")
+    assert looked.code == 1
+    assert "would be charged to" in looked.stdout
+    assert "--accept" in looked.stdout
+    assert (shop / "ledger.sqlite").read_bytes() == older
+    done = hansa_client("ledger", "recover", "--accept", "--json")
+    assert (done.code, done.json["known"], done.json["charged"]) == (0, True, True)
+    (after,) = hansa_client("ledger", "show", "--json").json["accounts"]
+    assert before["epsilon"] <= after["epsilon"] == pytest.approx(before["epsilon"], rel=1e-6)
+    assert hansa_client("ledger", "verify").code == 0
+
+
+def test_a_head_may_be_noted_in_another_place(shop: Path, hansa_client, make_spend) -> None:
+    (shop / "stick").mkdir()
+    assert hansa_client("ledger", "witness", "--json").json["also"] is None
+    assert "stick/head.json" in hansa_client("ledger", "witness", "stick/head.json").stdout
+    spend_rounds(shop, make_spend, rounds=1)
+    assert json.loads((shop / "stick" / "head.json").read_text())["num_lines"] == 3
+    assert hansa_client("ledger", "witness", "--none", "--json").json["also"] is None
+    for wrong in (("nowhere/head.json",), ("here.json",), ("stick/head.json", "--none")):
+        assert hansa_client("ledger", "witness", *wrong).code == 2
+
+
 def test_export_writes_every_line_with_its_head(shop: Path, hansa_client, make_spend) -> None:
     spend_rounds(shop, make_spend, rounds=2)
     lines = [json.loads(line) for line in hansa_client("ledger", "export").stdout.splitlines()]
@@ -227,6 +301,50 @@ def test_a_card_of_another_ledger_does_not_check(shop: Path, hansa_client, make_
     (other / "policy.toml").write_text((shop / "policy.toml").read_text())
     assert hansa_client("ledger", "open", "--folder", other).code == 0
     assert "never had the head" in hansa_client("card", "--check", "card.json", "--folder", other).stdout
+
+
+def test_a_card_is_checked_by_whoever_was_handed_it(
+    shop: Path, hansa_client, make_spend, tmp_path_factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A customer or a coordinator: no folder, no policy, no ledger."""
+    spend_rounds(shop, make_spend)
+    assert hansa_client("card", "--out", "card.html").code == 0
+    signed = json.loads((shop / "card.json").read_text())
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    (elsewhere / "card.json").write_text(json.dumps(signed))
+    key, other = signed["public_key"], "0" * 64
+    believed = hansa_client("card", "--check", "card.json", "--key", key)
+    assert (believed.code, believed.stdout.count("\n")) == (0, 1)
+    assert "signed as it stands" in believed.stdout
+    assert "no ledger is here" in believed.stdout
+    said = hansa_client("card", "--check", "card.json", "--json").json
+    assert (said["true"], said["outcome"], said["public_key"], said["ledger"]) == (True, "true", key, "none here")
+    strange = hansa_client("card", "--check", "card.json", "--key", other, "--json")
+    assert (strange.code, strange.json["outcome"]) == (1, "other key")
+    signed["card"]["unit"] = "customer and family"
+    (elsewhere / "card.json").write_text(json.dumps(signed))
+    changed = hansa_client("card", "--check", "card.json")
+    assert (changed.code, changed.stdout.count("\n")) == (1, 1)
+    assert "was changed after it was signed" in changed.stdout
+    assert [file.name for file in elsewhere.iterdir()] == ["card.json"], "checking makes nothing"
+    for wrong in (("--check", "card.json", "--key", "abc"), ("--key", key), ("--check", "nowhere.json")):
+        finished = hansa_client("card", *wrong)
+        assert (finished.code, finished.stderr.count("\n")) == (2, 1)
+
+
+def test_a_merchant_checks_another_merchant_s_card_without_its_own_ledger(
+    shop: Path, hansa_client, make_spend, tmp_path_factory
+) -> None:
+    spend_rounds(shop, make_spend)
+    assert hansa_client("card", "--out", "card.html").code == 0
+    other = tmp_path_factory.mktemp("other")
+    (other / "policy.toml").write_text((shop / "policy.toml").read_text())
+    assert hansa_client("ledger", "open", "--folder", other).code == 0
+    spend_rounds(other, make_spend, plan_hash="d" * 64)
+    assert hansa_client("card", "--folder", other).code == 0  # makes its key
+    checked = hansa_client("card", "--check", "card.json", "--folder", other, "--json")
+    assert (checked.code, checked.json["ledger"]) == (0, "another merchant's")
 
 
 def test_consider_says_what_would_be_agreed_and_spends_nothing(shop: Path, hansa_client, make_plan) -> None:

@@ -27,6 +27,15 @@ def open_merchant(folder: Path, name: str, *, key: Ed25519PrivateKey, seed: int 
     (folder / "policy.toml").write_text(POLICY.replace("{coordinators}", f'"{name_key(public_bytes(key))}"'))
     write_rows(folder / "rows.csv", seed=seed, num_customers=6)
     create_ledger(folder / "ledger.sqlite")
+    with closing(Ledger(folder / "ledger.sqlite")) as ledger:
+        ledger.open_account("shop", "customer", delta=1e-5, at=now_utc())
+    with open_again(folder, name, key=key) as handlers:
+        yield handlers
+
+
+@contextmanager
+def open_again(folder: Path, name: str = "shop", *, key: Ed25519PrivateKey) -> Iterator[Handlers]:
+    """Open what decides in a merchant's folder, as another start of its daemon would."""
     welcome = Welcome(
         federation="hanse",
         name=name,
@@ -37,5 +46,4 @@ def open_merchant(folder: Path, name: str, *, key: Ed25519PrivateKey, seed: int 
     )
     federation = JoinedFederation(welcome=welcome, size_class=SIZE_CLASS)
     with closing(Ledger(folder / "ledger.sqlite")) as ledger:
-        ledger.open_account("shop", "customer", delta=1e-5, at=now_utc())
         yield Handlers(MerchantFolder(folder), federation, ledger, data_root=folder, device=torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""hansa-client ledger: open accounts, look at them, look ahead, look for tampering, take a copy away."""
+"""hansa-client ledger: open accounts, look at them, look ahead, look for tampering, take a copy away, go on."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import JsonOption, make_app
 from common.command.output import make_console, print_json, print_table, say
 from common.command.program import EXIT_NO
-from common.errors import PrivacyError
+from common.errors import ConfigError, PrivacyError
 
 if TYPE_CHECKING:
     from client.account.ledger.balance import Account
+    from client.account.ledger.recovery import Charge, Loss
     from client.account.policy import Budget, Policy
 
 ledger_app = make_app("The account of all that left.")
@@ -133,7 +134,7 @@ def verify(
     except PrivacyError as error:
         said: dict[str, Any] = {"true": False, "reason": str(error)}
     else:
-        with closing(Ledger(home.ledger)) as ledger:
+        with closing(Ledger(home.ledger, trusts_head=False)) as ledger:
             reason = f"All {len(ledger.entries)} lines and {ledger.num_messages} messages are as they were written."
             said = {"true": True, "reason": reason, "head": ledger.heads[-1]}
     say(said, said["reason"], as_json=as_json)
@@ -164,6 +165,97 @@ def export(
     if out is not None:
         write_new(out, text)
     say(lines, text.rstrip("\n") if out is None else f"Wrote {len(lines)} lines to {out}.", as_json=as_json)
+
+
+@ledger_app.command()
+def witness(
+    file: Annotated[
+        Path | None, typer.Argument(help="File in another place, as on another disk; shown if left out.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Note the head beside the ledger alone from now on.")] = False,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Note the head in another place too.
+
+    So that a whole folder that was put back from a backup is noticed.
+    """
+    from client.account.ledger.head_file import require_place
+    from client.account.ledger.ledger import Ledger
+
+    if file is not None and none:
+        raise ConfigError("Give a FILE to note the head in, or --none to note it nowhere else.")
+    home = MerchantFolder(folder)
+    with closing(Ledger(home.ledger)) as ledger:
+        if file is not None or none:
+            ledger.note_also(None if file is None else require_place(file, home.ledger.absolute()))
+        place = ledger.head_files.second_place(strict=True)
+    words = f"The head is noted beside the ledger and in {place}." if place else "The head is noted beside the ledger."
+    say({"beside": str(ledger.head_files.beside), "also": place}, words, as_json=as_json)
+
+
+@ledger_app.command()
+def recover(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The newest ledger is gone: charge what is lost, and go on with this one.")
+    ] = False,
+    folder: PlaceOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a ledger that lost lines.
+
+    Says what that costs, and charges it with --accept; exit code 1 says that something is lost and nothing was done.
+    """
+    from client.account.ledger.ledger import now_utc
+    from client.account.ledger.recovery import assess_loss, recover_ledger
+    from client.account.policy import read_policy
+    from client.command.run import holding
+
+    home = MerchantFolder(folder)
+    policy = read_policy(home.policy)
+    budgets = {(policy.dataset, unit): budget for unit, budget in policy.budgets.items()}
+    with holding(home):
+        loss = recover_ledger(home.ledger, budgets, at=now_utc()) if accept else assess_loss(home.ledger, budgets)
+    is_done = accept or loss.reason is None
+    said = {
+        "lost": loss.reason is not None,
+        "reason": loss.reason,
+        "known": loss.is_known,
+        "charged": accept and loss.reason is not None,
+        "accounts": [_describe_charge(charge) for charge in loss.charges],
+    }
+    say(said, _say_loss(loss, accept=accept), as_json=as_json)
+    if not is_done:
+        raise typer.Exit(EXIT_NO)
+
+
+def _describe_charge(charge: Charge) -> dict[str, Any]:
+    return {
+        "dataset": charge.dataset,
+        "unit": charge.unit,
+        "epsilon_before": charge.epsilon(charge.before),
+        "epsilon_after": charge.epsilon(charge.after),
+    }
+
+
+def _say_loss(loss: Loss, *, accept: bool) -> str:
+    if loss.reason is None:
+        return "Nothing is lost: the ledger has passed through every head that was noted."
+    lines = [loss.reason]
+    if loss.is_known:
+        lines.append("What it lacks follows from the heads that were noted; messages that are lost stay lost.")
+    else:
+        lines.append(
+            "A head file is missing too, so what was spent after this copy is unknown: every account is charged up to "
+            "its budget for life, and without bound where the policy has no budget for it."
+        )
+    did = "was" if accept else "would be"
+    for charge in loss.charges:
+        before, after = (f"{charge.epsilon(spent):.4g}" for spent in (charge.before, charge.after))
+        lines.append(f"{charge.dataset} per {charge.unit}: epsilon {before} {did} charged to {after}.")
+    if not accept:
+        lines.append("Look for the newest ledger first. If it is gone for good: hansa-client ledger recover --accept")
+    return "\n".join(lines)
 
 
 def _describe(account: Account) -> dict[str, Any]:

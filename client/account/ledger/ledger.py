@@ -1,13 +1,6 @@
-"""The ledger on disk: append-only, chained, and written through to the disk before anything follows from it.
+"""The ledger: accounts that are opened once, rounds that are charged once, and messages that are sealed once.
 
-SQLite in WAL mode with synchronous=FULL: a transaction that has returned survives kill -9 and power loss, and one
-that has not leaves no trace. The standard sqlite3 module, not an ORM: there are five statements, and what they lock
-and sync is the point. The sealed message stands in the same transaction as the line that names its hash.
-
-    entry    number, line, head    every line that was ever written; see `client.account.ledger.entry`
-    message  spend, content        the bytes that were sealed for a spend, at most one message each
-
-See docs/protocol.md §6.
+How its lines reach the disk, and what is looked at before each of them, is in `client.account.ledger.file`.
 """
 
 from __future__ import annotations
@@ -15,97 +8,26 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import RLock
-
-from pydantic import ValidationError
 
 from client.account.answer_log import round_is_over
 from client.account.ledger.balance import Account, accounts_of, require_room
-from client.account.ledger.entry import START, Entry, Opening, Seal, Spend, chain, read_entry, write_entry
+from client.account.ledger.entry import Entry, Opening, Seal, Spend
+from client.account.ledger.file import NOTED, SCHEMA, LedgerFile
+from client.account.ledger.head_file import HeadFiles, read_noted
+from client.account.ledger.open_files import SUFFIXES
+from client.account.ledger.trouble import CHARGED, NOTING, OPENING_ACCOUNT, RECOVERING, RESERVING, SEALING
 from client.account.policy import Budget
-from common.disk.database import Step, migrate
 from common.disk.file import sync_folder
 from common.errors import PrivacyError
 from common.plan.schema import Unit
 
-BUSY_SECONDS = 30.0
-SCHEMA = """
-CREATE TABLE entry (number INTEGER PRIMARY KEY, line TEXT NOT NULL, head TEXT NOT NULL) STRICT;
-CREATE TABLE message (spend INTEGER PRIMARY KEY REFERENCES entry (number), content BLOB NOT NULL) STRICT;
-CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE (ABORT, 'append-only'); END;
-CREATE TRIGGER entry_remains BEFORE DELETE ON entry BEGIN SELECT RAISE (ABORT, 'append-only'); END;
-CREATE TRIGGER message_stays BEFORE UPDATE ON message BEGIN SELECT RAISE (ABORT, 'append-only'); END;
-CREATE TRIGGER message_remains BEFORE DELETE ON message BEGIN SELECT RAISE (ABORT, 'append-only'); END;
-"""
-# A ledger of version 0 is one of version 1 that does not say so. Looking for a line keeps a file that holds no ledger
-# from becoming an empty one: a migration never makes a table, since that would forget what was spent.
-STEPS: tuple[Step, ...] = (("SELECT number FROM entry LIMIT 1", "SELECT spend FROM message LIMIT 1"),)
 
-
-class Ledger:
-    """One merchant's ledger; several threads and processes may hold it open.
-
-    Parameters
-    ----------
-    path
-        A file that `create_ledger` made.
-
-    Raises
-    ------
-    PrivacyError
-        There is no such file, or a line in it was changed: nothing may be spent then.
-    DataError
-        A later version of hansa wrote it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise PrivacyError(
-                f"There is no ledger {path}; bring it back from where it is kept. Only for data from which nothing "
-                "was ever released make one, with: hansa-client ledger open"
-            )
-        self.path = path
-        self._lock = RLock()
-        self._entries: list[Entry] = []
-        self._heads = [START]
-        with self._translated():
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        try:
-            self._set_up()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _set_up(self) -> None:
-        with self._translated():
-            self._connection.execute("SELECT 1 FROM entry, message LIMIT 0")  # what is no ledger stays as it is
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            migrate(self._connection, STEPS, path=self.path)
-        self._catch_up()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """Every line so far, in order; the first has number 1."""
-        self._catch_up()
-        return tuple(self._entries)
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The head after every number of lines, from none on."""
-        self._catch_up()
-        return tuple(self._heads)
+class Ledger(LedgerFile):
+    """One merchant's ledger; several threads and processes may hold it open."""
 
     @property
     def accounts(self) -> list[Account]:
@@ -137,7 +59,7 @@ class Ledger:
             It is open, or releases that nothing bounds were made of its data set before.
         """
         opening = Opening(at=at, dataset=dataset, unit=unit, delta=delta)
-        with self._writing():
+        with self._writing(OPENING_ACCOUNT):
             (fresh,) = accounts_of([*self._spends(), opening])
             if (dataset, unit) in {(account.dataset, account.unit) for account in accounts_of(self._entries)}:
                 raise PrivacyError(f"The account for data set {dataset!r} and unit {unit} is open already; use it.")
@@ -148,12 +70,25 @@ class Ledger:
                 )
             self._append(opening)
 
-    def reserve(self, spend: Spend, budgets: Mapping[Unit, Budget], *, allow_without_noise: bool = False) -> int:
+    def reserve(
+        self,
+        spend: Spend,
+        budgets: Mapping[Unit, Budget],
+        *,
+        allow_without_noise: bool = False,
+        num_rounds: int = 1,
+    ) -> int:
         """Charge a spend to every account of its data set that it concerns; return its number.
 
         Asked for again in the same words, a round that is charged is not charged again.
 
-        Guarantee: when this returns, the spend is on the disk; when it raises, nothing is.
+        Guarantee: when this returns, the spend is on the disk and its head is noted. When it raises, nothing is spent,
+        or the sentence says that it is.
+
+        Parameters
+        ----------
+        num_rounds
+            Rounds that there must be room for, this one and those that follow it; one is charged.
 
         Raises
         ------
@@ -162,11 +97,12 @@ class Ledger:
         BudgetExhausted, PrivacyError
             An account has no room, no budget, or does not exist.
         """
-        with self._writing():
+        with self._writing(CHARGED if self._knows(spend) else RESERVING):
+            self._require_durable()
             number = self._find(spend)
             if number is not None:
                 return number
-            self.require_allowed(spend, budgets, allow_without_noise=allow_without_noise)
+            self.require_allowed(spend, budgets, allow_without_noise=allow_without_noise, num_rounds=num_rounds)
             return self._append(spend)
 
     def require_allowed(
@@ -201,7 +137,8 @@ class Ledger:
 
         Guarantee: when this returns, the message is on the disk, and no other can ever be sealed for the spend.
         """
-        with self._writing():
+        with self._writing(SEALING):
+            self._require_durable()
             sealed = self.message(number)
             if sealed is not None:
                 return sealed
@@ -233,8 +170,37 @@ class Ledger:
         with self._lock, self._translated():
             return int(self._connection.execute("SELECT count(*) FROM message").fetchone()[0])
 
+    def note_also(self, file: Path | None) -> None:
+        """Note the head in a second place from now on; None gives the second place up.
+
+        Raises
+        ------
+        PrivacyError
+            The file notes a head that this ledger never had, or cannot be written.
+        """
+        with self._writing(NOTING):
+            if file is not None and file.exists():
+                self._head_files.require_passed({file: read_noted(file)}, self._heads)
+            self._note(also=None if file is None else str(file))
+
+    def recover(self, entries: Sequence[Entry]) -> None:
+        """Append lines for what was lost, and note the head, whatever was noted before; see `recovery`."""
+        with self._writing(RECOVERING):
+            for entry in entries:
+                self._append(entry)
+        self._trusts_head = True
+
     def _spends(self) -> list[Entry]:
         return [entry for entry in self._entries if isinstance(entry, Spend)]
+
+    def _knows(self, spend: Spend) -> bool:
+        """Whether a spend of the same request was read already."""
+        words = spend.dataset, spend.plan_hash, spend.round_number, spend.model_hash
+        return words in {
+            (entry.dataset, entry.plan_hash, entry.round_number, entry.model_hash)
+            for entry in self._entries
+            if isinstance(entry, Spend)
+        }
 
     def _find(self, spend: Spend) -> int | None:
         """Look for the spend of the same request; raise where its round is over."""
@@ -256,88 +222,58 @@ class Ledger:
             raise round_is_over(spend.round_number, latest)
         return None
 
-    def _append(self, entry: Entry) -> int:
-        """Write a line inside a transaction; it is read back, hence counted, once that is on the disk."""
-        number, line = len(self._entries) + 1, write_entry(entry)
-        head = chain(self._heads[-1], line)
-        self._connection.execute("INSERT INTO entry (number, line, head) VALUES (?, ?, ?)", (number, line, head))
-        return number
-
-    def _catch_up(self) -> None:
-        """Read the lines that this or another process has written since, and check that they hang together."""
-        with self._lock, self._translated():
-            known = len(self._entries)
-            rows = self._connection.execute(
-                "SELECT number, line, head FROM entry WHERE number > ? ORDER BY number", (known,)
-            ).fetchall()
-            for place, (number, line, head) in enumerate(rows, start=known + 1):
-                if number != place or head != chain(self._heads[-1], line):
-                    raise PrivacyError(
-                        f"Line {place} of {self.path} was changed, dropped or moved; nothing may be spent on this "
-                        "ledger: restore it from a copy."
-                    )
-                self._entries.append(read_entry(line))
-                self._heads.append(head)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Read one state of the file inside, whatever another process writes meanwhile."""
-        with self._lock, self._translated():
-            if self._connection.in_transaction:
-                yield
-                return
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Hold the only pen: nobody else writes between what is read inside and what is written."""
-        with self._lock, self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._catch_up()
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Make one sentence of a full, broken or foreign file."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise PrivacyError(f"Cannot use the ledger {self.path}: {error}; nothing was spent.") from error
-        except ValidationError as error:
-            raise PrivacyError(
-                f"{self.path} has a line that this version of hansa cannot read; use the one that wrote it."
-            ) from error
-
 
 def create_ledger(path: Path) -> None:
-    """Make an empty ledger, readable by its owner alone.
+    """Make an empty ledger, readable by its owner alone, and note its head.
 
     Raises
     ------
     PrivacyError
-        There is a file already, or it cannot be made.
+        There is a file already, or it cannot be made; then nothing is left of it.
     """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError as error:
+        raise PrivacyError(f"There is a ledger {path} already; what was spent stays spent.") from error
+    except OSError as error:
+        raise PrivacyError(f"Cannot make the ledger {path}: {error}; choose another folder.") from error
+    try:
+        _require_unnoted(path)
+        make_tables(path)
+        Ledger(path).close()  # notes its head
+    except BaseException:
+        for suffix in SUFFIXES:  # an empty file would be taken for a ledger that lost its tables
+            with suppress(OSError):
+                os.unlink(f"{path}{suffix}")
+        raise
+
+
+def make_tables(path: Path) -> None:
+    """Make the tables of a ledger whose head is not noted yet.
+
+    Raises
+    ------
+    PrivacyError
+        They cannot be made.
+    """
+    try:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {len(STEPS)}; COMMIT;")
+            connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {NOTED - 1}; COMMIT;")
         sync_folder(path.parent)
-    except FileExistsError as error:
-        raise PrivacyError(f"There is a ledger {path} already; what was spent stays spent.") from error
     except (OSError, sqlite3.Error) as error:
-        raise PrivacyError(f"Cannot make the ledger {path}: {error}; choose another folder.") from error
+        raise PrivacyError(f"Cannot make the ledger {path}: {error}; make room, or choose another folder.") from error
+
+
+def _require_unnoted(path: Path) -> None:
+    """Refuse to begin anew beside the head of a ledger that is gone."""
+    files = HeadFiles(path)
+    if files.is_begun():
+        raise PrivacyError(
+            f"{files.beside} notes the head of a ledger that is not here, and what was spent stays spent; bring {path} "
+            "back, and where it is lost see: hansa-client ledger recover"
+        )
 
 
 def now_utc() -> datetime:

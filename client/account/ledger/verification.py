@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from client.account.ledger.entry import Seal, Spend
+from client.account.ledger.head_file import HeadFiles
 from client.account.ledger.ledger import Ledger
 from common.errors import PrivacyError
 
@@ -13,8 +14,8 @@ from common.errors import PrivacyError
 def verify_ledger(path: Path, *, head: str | None = None) -> None:
     """Check that every line and message is the one that was written.
 
-    Whoever can write the file can write a whole new chain; only a head that was noted elsewhere, on a privacy card
-    say, tells.
+    Whoever can write the file can write a whole new chain; only a head that was noted elsewhere tells: in the head
+    files, or on a privacy card.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ def verify_ledger(path: Path, *, head: str | None = None) -> None:
     PrivacyError
         Something was changed, dropped, added or moved, or the ledger is older than `head`.
     """
-    with closing(Ledger(path)) as ledger, ledger.snapshot():  # opening it checks the chain
+    trusts_head = head is None or HeadFiles(path).is_begun()  # a copy that is looked at has no file beside it
+    with closing(Ledger(path, trusts_head=trusts_head)) as ledger, ledger.snapshot():  # opening it checks the chain
         entries, heads = ledger.entries, ledger.heads
         for number, entry in enumerate(entries, start=1):
             if isinstance(entry, Spend):

@@ -1,12 +1,15 @@
-"""What is asked of a merchant while it reads its data, which may take minutes."""
+"""What is asked of a merchant while it reads its data, which may take minutes, or while its policy changes."""
 
 from __future__ import annotations
 
 import math
+import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,15 +21,18 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.daemon import handlers as module
 from client.daemon.handlers import Handlers, count_parameters
-from common.errors import DataError, MessageError
+from client.daemon.loop import JoinedMerchant
+from client.folder import MerchantFolder
+from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.proposal import Proposal, decode_terms, encode_signed
 from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import sign
+from common.message.wire import to_wire
 from common.model.features import Series
 from common.plan.schema import Plan
-from fleet.merchant import open_merchant
+from fleet.merchant import open_again, open_merchant
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -141,3 +147,107 @@ def test_whoever_stops_the_daemon_does_not_wait_for_the_data(
         merchant.answer(ask_round(plan))
     assert time.monotonic() - began < 10
     gate.set()
+
+
+CHANGED: dict[str, Callable[[str], str | None]] = {
+    "deleted": lambda _: None,
+    "no TOML": lambda text: text + "\n[",
+    "without its coordinator": lambda text: re.sub(r'coordinators = \["\w+"\]', "coordinators = []", text),
+    "without its approval": lambda text: text.split("[approval.automatic]")[0],
+    "of other noise": lambda text: text.replace("epsilon = 4.0", "epsilon = 2.0"),
+    "of fewer rounds": lambda text: text.replace("largest_num_rounds = 50", "largest_num_rounds = 2"),
+    "of another size class": lambda text: text.replace("size_class = 32", "size_class = 64"),
+    "of other hours": lambda text: text.replace(
+        "[plan]", f'[plan]\nhours = ["{hours_from_now(2)}-{hours_from_now(3)}"]'
+    ),
+}
+
+
+def hours_from_now(hours: int) -> str:
+    return f"{datetime.now() + timedelta(hours=hours):%H:%M}"
+
+
+def put(policy: Path, text: str | None) -> None:
+    if text is None:
+        policy.unlink()
+    else:
+        policy.write_text(text)
+
+
+@pytest.mark.parametrize("how", CHANGED)
+def test_a_round_follows_the_policy_as_it_is_and_goes_on_when_it_is_as_it_was(
+    how: str, merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    policy = tmp_path / "shop" / "policy.toml"
+    text = policy.read_text()
+    merchant.consider(propose(plan))
+    first = to_wire(merchant.answer(ask_round(plan, 1)))
+    put(policy, CHANGED[how](text))
+    for number in (1, 2):  # what is sealed stays, too
+        with pytest.raises(HansaError):
+            merchant.answer(ask_round(plan, number))
+    assert charged_rounds(tmp_path / "shop") == [1]
+    put(policy, text)
+    assert to_wire(merchant.answer(ask_round(plan, 1))) == first
+    merchant.answer(ask_round(plan, 2))
+    assert charged_rounds(tmp_path / "shop") == [1, 2]
+
+
+def test_a_policy_that_is_away_when_the_daemon_starts_may_come_back(
+    merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    policy = tmp_path / "shop" / "policy.toml"
+    text = policy.read_text()
+    merchant.consider(propose(plan))
+    with open_again(tmp_path / "shop", key=KEY) as restarted:
+        policy.unlink()
+        restarted.resume()
+        with pytest.raises(PrivacyError, match="There is no policy"):
+            restarted.answer(ask_round(plan))
+        policy.write_text(text)
+        restarted.answer(ask_round(plan))
+    assert charged_rounds(tmp_path / "shop") == [1]
+
+
+def test_a_plan_hash_that_is_a_path_finds_no_plan(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
+    merchant.consider(propose(plan))
+    shutil.copytree(tmp_path / "shop" / "plans", tmp_path / "shop" / "other")
+    run_hash = plan.run_hash(private=True)
+    with open_again(tmp_path / "shop", key=KEY) as restarted:
+        content = ask_round(plan)
+        content["about"]["plan_hash"] = f"../other/{run_hash}"
+        with pytest.raises(MessageError, match="not accepted here"):
+            restarted.answer(content)
+
+
+def test_why_a_round_was_refused_is_kept_for_the_health_file_and_forgotten_with_the_next(
+    merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    answer = merchant.remembering(merchant.answer)
+    merchant.consider(propose(plan))
+    policy = tmp_path / "shop" / "policy.toml"
+    text = policy.read_text()
+    policy.unlink()
+    with pytest.raises(PrivacyError):
+        answer(ask_round(plan))
+    assert merchant.refusal is not None
+    assert "There is no policy" in merchant.refusal
+    policy.write_text(text)
+    answer(ask_round(plan))
+    assert merchant.refusal is None
+
+
+def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
+    """A fresh process ends without a policy or with an older ledger; this one waits until both are back."""
+    home = MerchantFolder(tmp_path / "shop")
+    joined = JoinedMerchant(home, merchant._federation, merchant._ledger, tmp_path, torch.device("cpu"))
+    merchant.consider(propose(plan))
+    assert joined.is_awaited()
+    assert joined.can_start_anew()
+    for file in (home.policy, home.ledger):
+        file.rename(tmp_path / "away")
+        assert not joined.can_start_anew()
+        (tmp_path / "away").rename(file)
+        assert joined.can_start_anew()
+    home.ledger.rename(tmp_path / "away")
+    assert not joined.is_awaited(), "asked and answered, and no error"

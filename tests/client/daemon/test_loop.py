@@ -347,6 +347,66 @@ def test_a_daemon_without_a_plan_under_way_gives_its_memory_back(superlink: Supe
     assert shop.stop() == 0
 
 
+def test_a_running_daemon_follows_its_policy_and_says_why_it_declines(
+    superlink: SuperLink, shop: Shop, plan: Plan
+) -> None:
+    shop.start()
+    policy = shop.folder / "policy.toml"
+    text = policy.read_text()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        first = coordinator.ask(node, "train", ask_round(plan, 1)).content
+        for changed, why in (
+            (None, "There is no policy"),
+            (text.replace("epsilon = 4.0", "epsilon = 3.0"), "other noise than the policy asks for now"),
+            (text.replace("largest_num_rounds = 50", "largest_num_rounds = 3"), "largest_num_rounds is 3"),
+        ):
+            policy.unlink() if changed is None else policy.write_text(changed)
+            for number in (1, 2):
+                assert is_declined(coordinator.ask(node, "train", ask_round(plan, number)))
+            shop.wait_until(lambda said=why: said in (shop.health["latest_error"] or ""))  # type: ignore[misc]
+            assert why in shop.log
+            policy.write_text(text)
+        assert to_wire(coordinator.ask(node, "train", ask_round(plan, 1)).content) == to_wire(first)
+        assert coordinator.ask(node, "train", ask_round(plan, 2)).has_content()
+    assert shop.stop() == 0
+    assert "Traceback" not in shop.log
+    assert len(json.loads(shop.command("tap", "--json").stdout)) == 2
+
+
+def test_a_ledger_that_is_deleted_or_put_back_under_a_running_daemon_answers_nothing(
+    superlink: SuperLink, shop: Shop, plan: Plan
+) -> None:
+    shop.start()
+    path = shop.folder / "ledger.sqlite"
+    older = path.read_bytes()
+    with superlink.run() as coordinator:
+        node = reach(superlink, coordinator, shop)
+        coordinator.ask(node, PROPOSAL, propose(plan))
+        assert coordinator.ask(node, "train", ask_round(plan, 1)).has_content()
+        path.rename(shop.folder / "away.sqlite")
+        for _ in range(2):
+            assert is_declined(coordinator.ask(node, "train", ask_round(plan, 2)))
+            assert is_declined(coordinator.ask(node, "train", ask_round(plan, 1)))
+            path.write_bytes(older)
+        shop.wait_until(lambda: "was replaced while this process uses it" in (shop.health["latest_error"] or ""))
+        assert "was deleted while this process uses it" in shop.log
+        assert shop.stop() == 0
+        for file in shop.folder.glob("ledger.sqlite*"):
+            file.unlink()
+        path.write_bytes(older)
+        refused = shop.command("run")
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert "an older copy" in refused.stderr
+        assert shop.command("ledger", "recover", "--accept").returncode == 0
+        shop.start()
+        coordinator.wait_for(node)
+        assert coordinator.ask(node, "train", ask_round(plan, 2)).has_content()
+    assert shop.stop() == 0
+    assert "Traceback" not in shop.log
+
+
 def test_a_disk_that_is_full_for_a_while_costs_nothing_but_the_while(
     superlink: SuperLink, shop: Shop, plan: Plan
 ) -> None:
