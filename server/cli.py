@@ -201,7 +201,7 @@ def launch(
             raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
         private = not without_noise
         warm_hash = hash_warm(plan, private=private)
-        proposal = Proposal(plan=plan, private=private, cohort_size=members, warm_hash=warm_hash)
+        proposal = Proposal(plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash)
         require_runnable(proposal, size_classes, quorum=chosen)
         number = registry.add_launch(
             sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
@@ -214,6 +214,7 @@ def launch(
     say(
         {"launch": number, "plan_hash": plan.hash, "run_hash": proposal.run_hash, "quorum": chosen},
         f"Launched {plan.name} as number {number}; quorum {chosen} of {members}. "
+        f"Who asks for a smallest_cohort above {chosen} declines.\n"
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
         as_json=as_json,
     )

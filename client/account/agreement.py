@@ -13,6 +13,7 @@ from datetime import datetime
 
 from flwr.app import RecordDict
 
+from client.account.company import CallReader, Company, require_company
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Policy, is_within_hours
@@ -68,14 +69,14 @@ class Agreement:
     mechanism: Mechanism
     num_coordinates: int
 
-    def spend(self, *, round_number: int, model_hash: str, at: datetime) -> Spend:
-        """Write down what one round costs."""
+    def spend(self, *, round_number: int, model_hash: str, at: datetime, company: Company | None = None) -> Spend:
+        """Write down what one round costs, who called it, and in whose company."""
         return Spend(
             at=at,
             dataset=self.policy.dataset,
             unit=self.policy.unit,
             units_per_customer=self.policy.units_per_customer,
-            coordinator=self.offer.coordinator,
+            coordinator=self.offer.coordinator if company is None else company.coordinator,
             plan=self.offer.plan.name,
             plan_hash=self.offer.run_hash,
             round_number=round_number,
@@ -83,6 +84,9 @@ class Agreement:
             clipping_norm=self.mechanism.clipping_norm,
             noise_multiplier=self.mechanism.noise_multiplier,
             num_coordinates=self.num_coordinates,
+            asked=None if company is None else company.asked,
+            quorum=None if company is None else company.quorum,
+            call=None if company is None else company.digest,
         )
 
 
@@ -218,10 +222,23 @@ class LedgerAnswerLog:
       further cost: what the first computation gave was never sealed, so it never left.
     - For one spend there is at most one sealed message, also when several processes answer at once; whoever seals
       second sends what was sealed first.
+    - A round in smaller company than the policy's smallest_cohort is not answered, and nothing is charged for it.
+
+    Parameters
+    ----------
+    calls
+        Reads who is asked in a round; None reads no call, so that the merchant counts as alone in every round.
     """
 
-    def __init__(self, ledger: Ledger, agreement: Agreement, *, clock: Callable[[], datetime] = now_utc) -> None:
-        self._ledger, self._agreement, self._clock = ledger, agreement, clock
+    def __init__(
+        self,
+        ledger: Ledger,
+        agreement: Agreement,
+        *,
+        calls: CallReader | None = None,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._ledger, self._agreement, self._calls, self._clock = ledger, agreement, calls, clock
 
     def reserve(self, request: RoundRequest, mechanism: Mechanism) -> RecordDict | None:
         """Charge the round, unless it is charged; return its sealed answer where there is one.
@@ -229,9 +246,11 @@ class LedgerAnswerLog:
         Raises
         ------
         HansaError
-            The mechanism is not the one agreed on, it is outside the policy's hours, or the ledger refuses.
+            The mechanism is not the one agreed on, it is outside the policy's hours, too few are asked, or the ledger
+            refuses.
         """
         self._check(request, mechanism)
+        require_company(self._agreement.policy, self._agreement.offer.plan, self._company(request))
         if mechanism.noise_multiplier == 0:
             LOGGER.warning(
                 "Round %d of plan %s leaves WITHOUT NOISE: whoever sees it can learn about single entities.",
@@ -249,9 +268,15 @@ class LedgerAnswerLog:
         """Return the number of the round's spend, which is written now if it was not before."""
         policy = self._agreement.policy
         spend = self._agreement.spend(
-            round_number=request.round_number, model_hash=request.model_hash, at=self._clock()
+            round_number=request.round_number,
+            model_hash=request.model_hash,
+            at=self._clock(),
+            company=self._company(request),
         )
         return self._ledger.reserve(spend, policy.budgets, allow_without_noise=policy.plan.allow_training_without_noise)
+
+    def _company(self, request: RoundRequest) -> Company | None:
+        return None if self._calls is None else self._calls.read_of(request)
 
     def _check(self, request: RoundRequest, mechanism: Mechanism) -> None:
         agreement = self._agreement

@@ -20,10 +20,11 @@ from flwr.app import RecordDict
 from flwr.clientapp import ClientApp
 
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
+from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.daemon.health import LatestRound
-from client.daemon.membership import JoinedFederation, require_size_class
+from client.daemon.membership import JoinedFederation, read_node_key, require_size_class
 from client.daemon.reading import BackgroundReading
 from client.daemon.store import Accepted, Store
 from client.folder import MerchantFolder
@@ -32,7 +33,7 @@ from client.round.leg import read_legs
 from common.errors import HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
-from common.message.record import read_text, unpack
+from common.message.record import read_text, read_whole
 from common.message.release import (
     Release,
     ReleaseNote,
@@ -41,7 +42,7 @@ from common.message.release import (
     encode_receipt,
     parse_note,
 )
-from common.message.round import REQUEST_FIELDS
+from common.message.round import read_signed_call, unpack_request
 from common.message.signature import verify
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
@@ -89,6 +90,9 @@ class Handlers:
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, federation.coordinator)
         self._agreements: dict[str, Agreement] = {}
+        self._calls = CallReader(
+            coordinators=lambda: (self._federation.coordinator,), node_key=lambda: read_node_key(home)
+        )
         self._open: tuple[str, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
@@ -104,13 +108,20 @@ class Handlers:
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""
-        about, _ = unpack(content, fields=REQUEST_FIELDS)
-        run_hash = read_text(about, "plan_hash")
+        about, _ = unpack_request(content)
+        run_hash, round_number = read_text(about, "plan_hash"), read_whole(about, "round_number")
         agreement = self._agreements.get(run_hash)
         if agreement is None:
             raise MessageError("A round is of a plan that was not accepted here; propose it first.")
+        company = self._calls.read(
+            read_signed_call(about),
+            run_hash=run_hash,
+            round_number=round_number,
+            model_hash=read_text(about, "model_hash"),
+        )
+        require_company(read_policy(self._home.policy), agreement.offer.plan, company)  # before data is waited for
         sealed = self._answers(run_hash, agreement).answer(content)
-        self._note_round(agreement, int(str(about["round_number"])))
+        self._note_round(agreement, round_number, company)
         return sealed
 
     def consider(self, content: RecordDict) -> RecordDict:
@@ -118,6 +129,7 @@ class Handlers:
         signed = decode_signed(content)
         proposed = parse_proposal(verify(signed, self._federation.coordinator, purpose=proposal.PURPOSE))
         agreement = self._agree(proposed)
+        require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
         self._look_at_data(proposed, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
@@ -198,17 +210,23 @@ class Handlers:
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
-            answer_log=LedgerAnswerLog(self._ledger, agreement),
+            answer_log=LedgerAnswerLog(self._ledger, agreement, calls=self._calls),
             rehearsal=rehearsal,
         )
         answers = Answers(merchant)
         LOGGER.info("Read the data of plan=%s seconds=%.1f", _word(offer.plan), time.monotonic() - began)
         return answers
 
-    def _note_round(self, agreement: Agreement, round_number: int) -> None:
-        offer = agreement.offer
-        self.latest_round = LatestRound(offer.plan.name, offer.run_hash, round_number, offer.training.num_rounds)
-        LOGGER.info("Answered plan=%s run=%s round=%d", _word(offer.plan), offer.run_hash[:12], round_number)
+    def _note_round(self, agreement: Agreement, round_number: int, company: Company | None) -> None:
+        offer, asked = agreement.offer, None if company is None else company.asked
+        quorum, call = (None, "-") if company is None else (company.quorum, company.digest[:12])
+        self.latest_round = LatestRound(
+            offer.plan.name, offer.run_hash, round_number, offer.training.num_rounds, asked, quorum
+        )
+        LOGGER.info(
+            "Answered plan=%s run=%s round=%d asked=%s quorum=%s call=%s",
+            *(_word(offer.plan), offer.run_hash[:12], round_number, asked or "unsigned", quorum or "unsigned", call),
+        )
 
 
 def make_handler_app(handlers: Handlers) -> ClientApp:

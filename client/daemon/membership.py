@@ -23,7 +23,15 @@ from pydantic import ValidationError
 
 from certs.authority import read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
-from certs.request import NAME_PATTERN, JoinRequest, Welcome, make_request, read_document, write_document
+from certs.request import (
+    NAME_PATTERN,
+    JoinRequest,
+    Welcome,
+    make_request,
+    public_pem,
+    read_document,
+    write_document,
+)
 from client.account.policy import Policy
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
@@ -141,6 +149,17 @@ def read_membership(home: MerchantFolder) -> Membership:
     federation = read_federation(home)
     check_certificate(federation.welcome, _read_key(home.tls_key, TLS_CURVE), now=datetime.now(UTC))
     return Membership(federation, _read_key(home.node_key, NODE_CURVE), _make_context(home, federation.welcome))
+
+
+def read_node_key(home: MerchantFolder) -> str:
+    """Read this merchant's public node key (PEM), as the coordinator has it.
+
+    Raises
+    ------
+    DataError
+        The key is missing or damaged.
+    """
+    return public_pem(_read_key(home.node_key, NODE_CURVE).public_key()).decode()
 
 
 def require_size_class(policy: Policy, federation: JoinedFederation) -> None:

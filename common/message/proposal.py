@@ -31,7 +31,7 @@ PURPOSE = "proposal"
 SIGNED_FIELDS = frozenset({"content", "signature"})
 TERMS_FIELDS = frozenset({"plan_hash", "size_class", "noise_multiplier"})
 MOST_BYTES = 1 << 20
-NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model
+NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model, and proposals the quorum
 FileHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -45,11 +45,15 @@ class Proposal(Document):
     warm_hash
         SHA-256 of the file of the public model that this training starts from; None where it starts cold, and in
         protocol 1.
+    quorum
+        The fewest answers that make a round; None in protocol 1. How many are really asked is signed anew for every
+        round (`common.message.call`).
     """
 
     plan: Plan
     private: bool
     cohort_size: Count
+    quorum: Count | None = None
     warm_hash: FileHash | None = None
 
     @property
@@ -110,9 +114,10 @@ def unreadable(what: str, error: ValidationError) -> MessageError:
 def proposal_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
     """Say a signed proposal in the words of a protocol, signed anew where these are other words."""
     proposed = parse_proposal(signed.content)
-    if protocol >= NAMES_WARM or proposed.warm_hash is None:
+    if protocol >= NAMES_WARM or (proposed.warm_hash is None and proposed.quorum is None):
         return signed
-    return sign(proposed.model_copy(update={"warm_hash": None}).to_bytes(), key, purpose=PURPOSE)
+    first = proposed.model_copy(update={"warm_hash": None, "quorum": None})
+    return sign(first.to_bytes(), key, purpose=PURPOSE)
 
 
 def encode_signed(signed: Signed) -> RecordDict:

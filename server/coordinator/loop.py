@@ -38,7 +38,7 @@ class Coordinator:
     Parameters
     ----------
     key
-        Signs released models.
+        Signs rounds and released models.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Coordinator:
         self._home, self._registry = home, registry
         self._mailbox, self._members = Mailbox(grid), Members(registry, superlink, grid)
         self._invitations = Invitations(home, registry, self._mailbox, self._members, key=key)
-        self._rounds = Rounds(registry, grid)
+        self._rounds = Rounds(registry, grid, key=key)
         self._deliveries = Deliveries(home, registry, self._mailbox, self._members, key=key)
         self._sessions: dict[int, Session] = {}
         self._pause_seconds = BUSY_SECONDS

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from certs.key import NODE_CURVE, read_or_make_curve_key
 from certs.request import Welcome
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.daemon.handlers import Handlers
@@ -27,6 +28,7 @@ def open_merchant(folder: Path, name: str, *, key: Ed25519PrivateKey, seed: int 
     (folder / "policy.toml").write_text(POLICY.replace("{coordinators}", f'"{name_key(public_bytes(key))}"'))
     write_rows(folder / "rows.csv", seed=seed, num_customers=6)
     create_ledger(folder / "ledger.sqlite")
+    read_or_make_curve_key(folder / "node.key", NODE_CURVE)
     welcome = Welcome(
         federation="hanse",
         name=name,
