@@ -28,6 +28,7 @@ from common.plan.reading import read_plan
 from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
 from server.registry.registry import Model, Registry, State
+from server.rotate import rotate_app
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,6 +37,7 @@ LIVE_SECONDS = 1.0
 app = make_app("Make a federation, let merchants in, hold rounds, hand models out.", completion=True)
 models_app = make_app("List, show and copy released models.")
 app.add_typer(models_app, name="models")
+app.add_typer(rotate_app, name="rotate")
 
 
 @app.callback()
@@ -95,7 +97,8 @@ def enroll(
     request = read_document(request_file, JoinRequest)
     pem = Authority(home.authority).sign_merchant(request)
     with _registry(home) as registry:
-        registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
+        name = fingerprint(read_certificate(pem, origin="the new certificate"))
+        registry.enroll(request, certificate=name, pem=pem.decode())
     welcome = Welcome(
         federation=settings.name,
         name=request.name,
@@ -132,12 +135,16 @@ def revoke(
 def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """Sign the server's certificate anew.
 
-    For two years and for the hosts of federation.toml; start up again then.
+    For two years and for the hosts of federation.toml; what runs is started anew with it.
     """
     home = CoordinatorFolder(folder)
     hosts = home.read_settings().hosts
     sign_server(home, Authority(home.authority), hosts)
-    say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
+    say(
+        {"renewed": list(hosts)},
+        f"Renewed the certificate for {', '.join(hosts)}; what runs takes it up.",
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flwr.app import RecordDict
@@ -42,12 +42,15 @@ class Offer:
         SHA-256 of its signing key.
     cohort_size
         How many merchants take part.
+    vouched_by
+        The same of every key that it followed: each was named by the one before (`common.message.succession`).
     """
 
     plan: Plan
     private: bool
     coordinator: str
     cohort_size: int
+    vouched_by: tuple[str, ...] = ()
 
     @property
     def training(self) -> TrainingPlan:
@@ -68,6 +71,10 @@ class Agreement:
     offer: Offer
     mechanism: Mechanism
     num_coordinates: int
+
+    def said_by(self, coordinator: str, vouched_by: tuple[str, ...]) -> Agreement:
+        """Give the same agreement with a coordinator whose key was followed by another."""
+        return replace(self, offer=replace(self.offer, coordinator=coordinator, vouched_by=vouched_by))
 
     def spend(self, *, round_number: int, model_hash: str, at: datetime, company: Company | None = None) -> Spend:
         """Write down what one round costs, who called it, and in whose company."""
@@ -144,7 +151,7 @@ def require_approved(policy: Policy, offer: Offer) -> None:
         Neither the plan nor its coordinator is approved, or it is beyond the automatic limits.
     """
     approval, name = policy.approval, f"The plan {offer.plan.name!r}"
-    if offer.coordinator not in approval.coordinators:
+    if not {offer.coordinator, *offer.vouched_by} & set(approval.coordinators):
         raise PrivacyError(f"{name} comes from a coordinator that approval.coordinators does not list; add its key.")
     if offer.plan.hash in approval.plans:
         return
@@ -239,6 +246,10 @@ class LedgerAnswerLog:
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
         self._ledger, self._agreement, self._calls, self._clock = ledger, agreement, calls, clock
+
+    def follow(self, agreement: Agreement) -> None:
+        """Go on under the same agreement with a coordinator whose key was followed by another."""
+        self._agreement = agreement
 
     def reserve(self, request: RoundRequest, mechanism: Mechanism) -> RecordDict | None:
         """Charge the round, unless it is charged; return its sealed answer where there is one.

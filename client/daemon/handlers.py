@@ -1,8 +1,9 @@
-"""What may be asked of a merchant over the network, and what it answers: three kinds of message, and no other.
+"""What may be asked of a merchant over the network, and what it answers: four kinds of message, and no other.
 
     train            a round of an accepted plan     → its noised sum       `client.round.answers.Answers`
     query.proposal   a signed plan                   → public terms
     query.release    a signed model                  → receipt
+    query.welcome    a signed new welcome            → receipt               `client.daemon.renewal`
 
 Everything else, and everything that the policy does not allow, is answered with the one word "declined". Terms,
 receipts and refusals depend on message, policy and ledger, never on what the data says of any entity.
@@ -13,6 +14,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -24,8 +27,15 @@ from client.account.company import CallReader, Company, require_company, require
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.daemon.health import LatestRound
-from client.daemon.membership import JoinedFederation, read_node_key, require_size_class
+from client.daemon.membership import (
+    JoinedFederation,
+    keep_federation,
+    read_node_key,
+    read_tls_key,
+    require_size_class,
+)
 from client.daemon.reading import BackgroundReading
+from client.daemon.renewal import take_welcome
 from client.daemon.store import Accepted, Store
 from client.folder import MerchantFolder
 from client.round.answers import Answers, Merchant, make_client_app
@@ -43,7 +53,8 @@ from common.message.release import (
     parse_note,
 )
 from common.message.round import read_signed_call, unpack_request
-from common.message.signature import verify
+from common.message.signature import verify_any
+from common.message.welcome import decode_welcome, encode_welcome_receipt, hash_welcome
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
@@ -71,6 +82,10 @@ class Handlers:
         For whoever watches.
     deadline
         Until when, by the wall clock, somebody waits for the answer in hand.
+    federation
+        As it is known now; a new welcome changes it.
+    try_line
+        Called with the federation as a new welcome has it, before that is kept; what it raises refuses the welcome.
 
     Notes
     -----
@@ -86,13 +101,13 @@ class Handlers:
         data_root: Path,
         device: torch.device,
     ) -> None:
-        self._home, self._federation, self._ledger = home, federation, ledger
+        self._home, self.federation, self._ledger = home, federation, ledger
         self._data_root, self._device = data_root, device
-        self._archive = Store(home.plans, home.models, federation.coordinator)
+        self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._agreements: dict[str, Agreement] = {}
-        self._calls = CallReader(
-            coordinators=lambda: (self._federation.coordinator,), node_key=lambda: read_node_key(home)
-        )
+        self._logs: dict[str, LedgerAnswerLog] = {}
+        self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
+        self.try_line: Callable[[JoinedFederation], None] = lambda federation: None
         self._open: tuple[str, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
@@ -127,7 +142,7 @@ class Handlers:
     def consider(self, content: RecordDict) -> RecordDict:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
         signed = decode_signed(content)
-        proposed = parse_proposal(verify(signed, self._federation.coordinator, purpose=proposal.PURPOSE))
+        proposed = parse_proposal(verify_any(signed, self.federation.signers, purpose=proposal.PURPOSE))
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
@@ -142,7 +157,7 @@ class Handlers:
     def keep(self, content: RecordDict) -> RecordDict:
         """Keep a signed model and give its receipt, or refuse it with a HansaError."""
         signed = decode_signature(content)
-        note = parse_note(verify(signed, self._federation.coordinator, purpose=release.PURPOSE))
+        note = parse_note(verify_any(signed, self.federation.signers, purpose=release.PURPOSE))
         self._require_wanted(note)
         require_same_warm(note.plan, private=note.private, warm_hash=note.warm_hash)
         if note.num_parameters != count_parameters(note.plan, private=note.private):
@@ -150,6 +165,29 @@ class Handlers:
         self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
         LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
         return encode_receipt(note.model_hash)
+
+    def renew(self, content: RecordDict) -> RecordDict:
+        """Keep a new welcome, use it from now on, and give its receipt, or refuse it with a HansaError."""
+        signed, successions = decode_welcome(content)
+        key, now = read_tls_key(self._home), datetime.now(UTC)
+        renewed = take_welcome(self.federation, signed, successions, tls_key=key, now=now)
+        if renewed != self.federation:
+            self.try_line(renewed)
+            keep_federation(self._home, renewed)
+            self.adopt(renewed)
+            LOGGER.info(
+                "Took a new welcome of %s coordinator=%s", renewed.welcome.federation, renewed.coordinator_name[:12]
+            )
+        return encode_welcome_receipt(hash_welcome(signed.content))
+
+    def adopt(self, federation: JoinedFederation) -> None:
+        """Go on with a federation whose keys, address or certificate are others; plans and data stay as they are."""
+        self.federation = federation
+        self._archive = Store(self._home.plans, self._home.models, *federation.lineage.keys)
+        for run_hash, agreement in self._agreements.items():
+            self._agreements[run_hash] = agreement.said_by(federation.coordinator_name, federation.vouched_by)
+            if run_hash in self._logs:
+                self._logs[run_hash].follow(self._agreements[run_hash])
 
     def _look_at_data(self, proposed: Proposal, agreement: Agreement) -> None:
         """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
@@ -161,9 +199,10 @@ class Handlers:
 
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
-        require_size_class(policy, self._federation)
+        require_size_class(policy, self.federation)
         require_same_warm(proposed.plan, private=proposed.private, warm_hash=proposed.warm_hash)
-        offer = Offer(proposed.plan, proposed.private, self._federation.coordinator_name, proposed.cohort_size)
+        name, vouched_by = self.federation.coordinator_name, self.federation.vouched_by
+        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by)
         return agree(
             policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
         )
@@ -181,8 +220,9 @@ class Handlers:
         """Refuse a model of a plan that was neither accepted earlier nor is approved."""
         if self._archive.has_proposal(note.run_hash):
             return
-        name, policy = self._federation.coordinator_name, read_policy(self._home.policy)
-        require_approved(policy, Offer(note.plan, note.private, name, max(len(note.members), 1)))
+        name, policy = self.federation.coordinator_name, read_policy(self._home.policy)
+        cohort_size, vouched_by = max(len(note.members), 1), self.federation.vouched_by
+        require_approved(policy, Offer(note.plan, note.private, name, cohort_size, vouched_by))
 
     def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
         """Wait for the data of a plan, for as long as somebody waits for the answer."""
@@ -196,11 +236,12 @@ class Handlers:
         before = None if self._open is None else self._open[1]
         if before is not None:
             before.cancel()
-        reading = BackgroundReading(lambda: self._read(agreement), after=before)
+        log = self._logs[run_hash] = LedgerAnswerLog(self._ledger, agreement, calls=self._calls)
+        reading = BackgroundReading(lambda: self._read(agreement, log), after=before)
         self._open = run_hash, reading
         return reading
 
-    def _read(self, agreement: Agreement) -> Answers:
+    def _read(self, agreement: Agreement, log: LedgerAnswerLog) -> Answers:
         offer, began = agreement.offer, time.monotonic()
         series, rehearsal = read_legs(offer.plan, self._data_root)
         merchant = Merchant(
@@ -210,7 +251,7 @@ class Handlers:
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
-            answer_log=LedgerAnswerLog(self._ledger, agreement, calls=self._calls),
+            answer_log=log,
             rehearsal=rehearsal,
         )
         answers = Answers(merchant)
@@ -231,7 +272,9 @@ class Handlers:
 
 def make_handler_app(handlers: Handlers) -> ClientApp:
     """Make the app that answers every kind of message."""
-    return make_client_app(handlers.answer, queries={"proposal": handlers.consider, "release": handlers.keep})
+    return make_client_app(
+        handlers.answer, queries={"proposal": handlers.consider, "release": handlers.keep, "welcome": handlers.renew}
+    )
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from client.daemon.gateway_client import (
     Unreachable,
 )
 from client.daemon.health import Health
-from client.daemon.membership import JoinedFederation
+from client.daemon.membership import JoinedFederation, make_context, read_membership
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from common.errors import HansaError, MessageError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+LINE_TRIES = 20  # a second apart: a gateway that has just been told of an authority is started anew
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class JoinedMerchant:
 
     def is_awaited(self) -> bool:
         """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
-        archive = Store(self.home.plans, self.home.models, self.federation.coordinator)
+        archive = Store(self.home.plans, self.home.models, *self.federation.lineage.keys)
         return any(self._has_rounds_left(archive, path) for path in archive.proposals)
 
     def _has_rounds_left(self, archive: Store, path: Path) -> bool:
@@ -129,10 +131,49 @@ class Daemon:
         if self._handlers is not None:
             self._handlers[0].deadline = -math.inf
 
+    def _open(self) -> tuple[Handlers, ClientApp]:
+        opened = self._merchant.open_handlers()
+        opened[0].try_line = self._try_line
+        return opened
+
+    def _try_line(self, federation: JoinedFederation) -> None:
+        """Go over to the line of a new welcome, once it has shown that it works; else stay on the old one.
+
+        Raises
+        ------
+        MessageError, DataError
+            It does not work.
+        """
+        with tempfile.NamedTemporaryFile(suffix=".pem") as certificate:  # Python's ssl reads files alone
+            certificate.write(federation.welcome.certificate.encode())
+            certificate.flush()
+            context = make_context(self._merchant.home, federation, certificate=Path(certificate.name))
+        try:
+            self._gateway.switch(federation.welcome.address, context, tries=LINE_TRIES)
+        except GatewayError as error:
+            raise MessageError(f"A new welcome is not taken, since its line does not work. {error}") from error
+        self._merchant = replace(self._merchant, federation=federation)
+
+    def _look_for_welcome(self) -> bool:
+        """Take up a welcome file that was kept while this daemon ran, where the gateway refuses the one in use."""
+        try:
+            membership = read_membership(self._merchant.home)
+            if membership.federation == self._merchant.federation:
+                return False
+            self._gateway.switch(membership.federation.welcome.address, membership.context, tries=1)
+        except HansaError as error:
+            LOGGER.info("No other welcome is of use: %s", error)
+            return False
+        self._merchant = replace(self._merchant, federation=membership.federation)
+        if self._handlers is not None:
+            self._handlers[0].adopt(membership.federation)
+        LOGGER.info("Took up the welcome file of %s", membership.federation.welcome.federation)
+        return True
+
     def run(self) -> bool:
         """Serve until stopped; return whether to go on in a fresh process, which has not the memory of old plans."""
         if self._merchant.is_awaited():
-            self._handlers = self._merchant.open_handlers()
+            self._handlers = self._open()
         retry = _Backoff()
         with self._beating():
             while not self._is_done() and not self._should_rest():
@@ -154,7 +195,8 @@ class Daemon:
         self._health.change_state("refused" if refused else "unreachable", error=error)
         pause = retry.longest() if refused else retry.next()
         LOGGER.warning("%s pause=%.1f", error, pause)
-        self._stop.wait(pause)
+        if not (refused and self._look_for_welcome()):
+            self._stop.wait(pause)
 
     def _connect(self) -> None:
         self._node_id = self._gateway.connect()
@@ -198,7 +240,7 @@ class Daemon:
         """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
         if self._handlers is None:
-            self._handlers = self._merchant.open_handlers()
+            self._handlers = self._open()
         handlers, app = self._handlers
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:

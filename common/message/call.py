@@ -21,7 +21,8 @@ from collections.abc import Collection
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError, model_validator
 
-from common.message.proposal import FileHash, unreadable
+from common.message.proposal import FileHash
+from common.message.reading import unreadable
 from common.message.signature import Signed, sign
 from common.plan.schema import Count, Document
 

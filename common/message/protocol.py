@@ -15,6 +15,7 @@ import re
 HEADER = "hansa-protocol"
 FIRST = range(1, 2)
 SPOKEN = range(1, 3)
+WELCOMES = 2  # the first protocol in which a welcome may come as a message
 
 
 def write_spoken(spoken: range = SPOKEN) -> str:

@@ -18,11 +18,13 @@ from flwr.serverapp import Grid
 from certs.key import read_or_make_signing_key
 from common.errors import HansaError, MessageError
 from common.message.proposal import PROPOSAL
+from common.message.welcome import WELCOME
 from server.coordinator.delivery import Deliveries
 from server.coordinator.invitation import Invitations, is_declined
 from server.coordinator.mailbox import Mailbox
 from server.coordinator.member import Members
 from server.coordinator.session import Rounds, Session, begin
+from server.coordinator.welcoming import Welcomes
 from server.folder import CoordinatorFolder
 from server.process.superlink import SuperLink, open_superlink
 from server.registry.registry import Launch, Member, Registry, State
@@ -49,6 +51,7 @@ class Coordinator:
         self._invitations = Invitations(home, registry, self._mailbox, self._members, key=key)
         self._rounds = Rounds(registry, grid, key=key)
         self._deliveries = Deliveries(home, registry, self._mailbox, self._members, key=key)
+        self._welcomes = Welcomes(home, registry, self._mailbox, self._members, key=key)
         self._sessions: dict[int, Session] = {}
         self._pause_seconds = BUSY_SECONDS
 
@@ -57,7 +60,9 @@ class Coordinator:
         members = self._members.admit()
         replies = self._mailbox.collect()
         for reply in replies:
-            (self._invitations if reply.subject.message_type == PROPOSAL else self._deliveries).take(reply)
+            takers = {PROPOSAL: self._invitations, WELCOME: self._welcomes}
+            takers.get(reply.subject.message_type, self._deliveries).take(reply)
+        self._welcomes.welcome(members)
         self._deliveries.deliver(members)
         if self._work(members):
             self._pause_seconds = BUSY_SECONDS

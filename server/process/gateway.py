@@ -4,7 +4,8 @@ Flower's node signatures cover a timestamp, not the body, and its control and ru
 So the SuperLink listens on loopback, and this passes on
 
 - only to the paths in `PASSED`: a daemon neither registers itself nor fetches code;
-- only from a certificate that this federation's authority signed and that is enrolled and not revoked;
+- only from a certificate that this federation's authority signed, or the one that is to follow it, and that was handed
+  to a member that is enrolled and not revoked;
 - only with the node key that was enrolled together with that certificate;
 - only so much: sizes and rates are bounded, for each merchant by itself;
 - only in a protocol that both ends speak, which the coordinator is told of (docs/protocol.md §5.1).
@@ -29,6 +30,7 @@ from typing import Any
 import httpx
 import uvicorn
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -39,6 +41,7 @@ from certs.authority import fingerprint
 from common.errors import DataError
 from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
 from server.folder import CoordinatorFolder, Settings
+from server.process.trust import find_members, read_authorities
 from server.registry.registry import Member, Registry
 
 LOGGER = logging.getLogger(__name__)
@@ -77,6 +80,7 @@ class CertificateProtocol(H11Protocol):
         self.app_state = {
             **self.app_state,
             "certificate": fingerprint(certificate),
+            "pem": certificate.public_bytes(Encoding.PEM).decode(),
             "valid_until": certificate.not_valid_after_utc,
         }
 
@@ -112,6 +116,7 @@ class Doorkeeper:
         self._members: Mapping[str, Member] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._noted_at: dict[str, float] = {}
+        self._noted: set[str] = set()
         self._version: int | None = None
         self._looked_at = 0.0
 
@@ -149,14 +154,27 @@ class Doorkeeper:
                 LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
             self._version = None  # a connection's own writes do not change its data_version
 
+    def note_certificate(self, certificate: str, pem: str) -> None:
+        """Remember the certificate of a member that was let in, where an older version enrolled it without."""
+        member = self._members.get(certificate)
+        if member is None or certificate in self._noted:
+            return
+        self._noted.add(certificate)
+        try:
+            if all(found.fingerprint != certificate for found in self._registry.certificates()[member.name]):
+                self._registry.note_certificate(certificate, member=member.name, pem=pem)
+        except DataError as error:
+            LOGGER.warning("The certificate of %s is not noted: %s", member.name, error)
+
     def _find(self, certificate: str) -> Member | None:
         now = time.monotonic()
-        if self._version is None or now - self._looked_at > LOOK_SECONDS:
+        is_new = certificate not in self._members  # a certificate that was handed out just now
+        if self._version is None or is_new or now - self._looked_at > LOOK_SECONDS:
             self._looked_at = now
             version = self._registry.version
             if version != self._version:
                 self._version = version
-                self._members = {member.certificate: member for member in self._registry.members()}
+                self._members = find_members(self._registry)
         return self._members.get(certificate)
 
 
@@ -186,6 +204,7 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Sta
             return _refuse(request, status, reason)
         if request.url.path not in PASSED:
             return _refuse(request, 404, "a path that is not published")
+        doorkeeper.note_certificate(request.state.certificate, request.state.pem)
         body = await _read(request)
         if body is None:
             return _refuse(request, 413, "a body that is too large or too slow")
@@ -238,7 +257,7 @@ def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
     authority = home.authority / "authority.pem"
     doorkeeper = Doorkeeper(home.registry, requests_per_second=settings.requests_per_second)
     config = uvicorn.Config(
-        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=authority.read_bytes()),
+        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=read_authorities(home)),
         host=settings.bind,
         port=settings.gateway_port,
         http=CertificateProtocol,
@@ -257,6 +276,7 @@ def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
     config.load()
     assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+    config.ssl.load_verify_locations(cadata=read_authorities(home).decode())  # two while one follows the other
     return config
 
 

@@ -10,6 +10,7 @@ its own process. Models themselves are files beside it (safetensors).
     model      launch, the signed note, its file
     receipt    model, member: the model is on the merchant's disk
     speaks     member: the highest protocol that both ends speak, where the gateway has heard of one
+    certificate, welcome, succession, rotation    see `server.registry.renewal`
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from certs.request import JoinRequest
 from common.disk.database import migrate
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
+from server.registry.renewal import Renewals
 from server.registry.table import STEPS
 
 BUSY_SECONDS = 30.0
@@ -100,7 +102,7 @@ class Model:
     released_at: str
 
 
-class Registry:
+class Registry(Renewals):
     """The coordinator's memory; several processes may hold it open, each thread with a Registry of its own.
 
     Raises
@@ -146,8 +148,10 @@ class Registry:
         )
         return [_member(row) for row in rows]
 
-    def enroll(self, request: JoinRequest, *, certificate: str) -> None:
+    def enroll(self, request: JoinRequest, *, certificate: str, pem: str = "") -> None:
         """Add a member, or give one that is there its new certificate; its name and node key stay together.
+
+        Its older certificates, and the welcome that was handed to it live, are forgotten.
 
         Raises
         ------
@@ -166,6 +170,9 @@ class Registry:
             "revoked_at = NULL",
             (request.name, request.size_class, certificate, request.node_key, now_text()),
         )
+        self.forget_certificates(request.name)
+        if pem:
+            self.note_certificate(certificate, member=request.name, pem=pem)
 
     def revoke(self, name: str) -> None:
         """Close the gateway to a member.

@@ -109,7 +109,7 @@ def test_a_registry_of_the_first_version_opens_with_everything_and_goes_on(copie
         registry.note_answers(1, round_number=2, members=["north"])
         registry.note_launch(1, round_number=2)
         registry.note_protocol("north", 2)
-    assert version_of(path) == 2
+    assert version_of(path) == 3
     with closing(Registry(path)) as registry:
         assert registry.terms(1)[0].num_rounds == 2
         assert registry.members()[0].protocol == 2
@@ -127,7 +127,7 @@ def test_a_new_ledger_and_a_new_registry_have_the_present_version(tmp_path: Path
     assert version_of(tmp_path / "ledger.sqlite") == 1
     Ledger(tmp_path / "ledger.sqlite").close()
     Registry(tmp_path / "registry.sqlite").close()
-    assert (version_of(tmp_path / "ledger.sqlite"), version_of(tmp_path / "registry.sqlite")) == (1, 2)
+    assert (version_of(tmp_path / "ledger.sqlite"), version_of(tmp_path / "registry.sqlite")) == (1, 3)
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
