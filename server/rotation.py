@@ -14,6 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.authority import Authority, make_authority
 from certs.key import read_or_make_signing_key
-from common.disk.file import replace_file, sync_folder
+from common.disk.file import sync_folder
 from common.errors import ConfigError
 from common.message.protocol import WELCOMES
 from common.message.signature import name_key, public_bytes
@@ -83,7 +85,7 @@ def read_trust(home: CoordinatorFolder, registry: Registry) -> Trust:
     HansaError
         A key or certificate cannot be read.
     """
-    folders = [home.authority, *([home.next_authority] if home.next_authority.is_dir() else [])]
+    folders = [home.authority, *([home.next_authority] if (home.next_authority / "authority.pem").is_file() else [])]
     authorities = tuple(_read(folder / "authority.pem") for folder in folders)
     links = tuple(map(link_of, registry.successions()))
     return Trust(
@@ -154,8 +156,9 @@ def finish_signing_key(home: CoordinatorFolder, registry: Registry) -> str:
     new = public_bytes(read_or_make_signing_key(home.next_signing_key)) if home.next_signing_key.is_file() else b""
     if not links or parse_succession(links[-1].content).successor != new.hex():
         raise ConfigError("No signing key is being rotated; begin with: hansa-server rotate signing-key")
-    home.next_signing_key.replace(home.signing_key)
-    sync_folder(home.folder)
+    with _writing(home):
+        home.next_signing_key.replace(home.signing_key)
+        sync_folder(home.folder)
     return name_key(new)
 
 
@@ -170,12 +173,13 @@ def begin_authority(home: CoordinatorFolder, registry: Registry) -> None:
     if home.next_authority.exists():
         raise ConfigError("The authority is being rotated already; end it with: hansa-server rotate authority --finish")
     fresh = home.next_authority.with_name(".next.new")
-    shutil.rmtree(fresh, ignore_errors=True)  # of a command that was killed here
-    fresh.mkdir(mode=0o700)
-    make_authority(fresh, home.read_settings().name)
-    registry.note_rotation(AUTHORITY)
-    fresh.replace(home.next_authority)
-    sync_folder(home.authority)
+    with _writing(home):
+        shutil.rmtree(fresh, ignore_errors=True)  # of a command that was killed here
+        fresh.mkdir(mode=0o700)
+        make_authority(fresh, home.read_settings().name)
+        registry.note_rotation(AUTHORITY)
+        fresh.replace(home.next_authority)
+        sync_folder(home.authority)
 
 
 def finish_authority(home: CoordinatorFolder, registry: Registry) -> None:
@@ -189,13 +193,13 @@ def finish_authority(home: CoordinatorFolder, registry: Registry) -> None:
     following = home.next_authority
     if not following.is_dir():
         raise ConfigError("No authority is being rotated; begin with: hansa-server rotate authority")
-    for name, mode in (("authority.key", 0o600), ("authority.pem", 0o644)):
-        content = (following / name).read_bytes()
-        replace_file(home.authority / name, content)
-        (home.authority / name).chmod(mode)
-    sign_server(home, Authority(home.authority), home.read_settings().hosts)
-    shutil.rmtree(following)
-    sync_folder(home.authority)
+    with _writing(home):
+        for name in ("authority.key", "authority.pem"):
+            if (following / name).is_file():  # else it was moved before a kill
+                (following / name).replace(home.authority / name)
+        sign_server(home, Authority(home.authority), home.read_settings().hosts)
+        following.rmdir()
+        sync_folder(home.authority)
 
 
 def find_locked_out(what: str, waiting: list[Member]) -> list[Member]:
@@ -205,6 +209,17 @@ def find_locked_out(what: str, waiting: list[Member]) -> list[Member]:
     nobody can be told anything through a gateway whose authority it does not trust.
     """
     return [member for member in waiting if what == AUTHORITY or member.protocol < WELCOMES]
+
+
+@contextmanager
+def _writing(home: CoordinatorFolder) -> Iterator[None]:
+    """Make one sentence of a folder that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write in {home.folder}: {error.strerror}; make room or make it writable, and do it again."
+        ) from error
 
 
 def _read_signing_key(home: CoordinatorFolder) -> Ed25519PrivateKey:

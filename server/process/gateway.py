@@ -20,7 +20,7 @@ import logging
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,10 +41,11 @@ from certs.authority import fingerprint
 from common.errors import DataError
 from common.message.protocol import HEADER, choose_protocol, read_spoken, write_spoken
 from server.folder import CoordinatorFolder, Settings
-from server.process.trust import find_members, read_authorities
+from server.process.trust import find_members, read_authorities, trust_followers
 from server.registry.registry import Member, Registry
 
 LOGGER = logging.getLogger(__name__)
+Meanwhile = Callable[[], Coroutine[Any, Any, None]]
 PASSED = frozenset(
     f"/v1/fleet/{name}"
     for name in (
@@ -178,13 +179,17 @@ class Doorkeeper:
         return self._members.get(certificate)
 
 
-def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Starlette:
+def make_app(
+    superlink: str, doorkeeper: Doorkeeper, *, authority: bytes, meanwhile: Meanwhile | None = None
+) -> Starlette:
     """Make the application that judges every request and passes on what may pass.
 
     Parameters
     ----------
     superlink
         Host and port of the SuperLink, whose certificate `authority` (PEM) has signed.
+    meanwhile
+        What goes on beside the requests, until the end.
     """
 
     @asynccontextmanager
@@ -195,8 +200,11 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, *, authority: bytes) -> Sta
             base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits
         ) as upstream:
             app.state.upstream = upstream
+            task = asyncio.create_task(meanwhile()) if meanwhile is not None else None
             with closing(doorkeeper):
                 yield
+            if task is not None:
+                task.cancel()
 
     async def admit(request: Request) -> Response:
         status, reason = doorkeeper.judge(request.state.certificate, request.state.valid_until, request.headers)
@@ -256,8 +264,14 @@ def make_config(home: CoordinatorFolder, settings: Settings) -> uvicorn.Config:
     """
     authority = home.authority / "authority.pem"
     doorkeeper = Doorkeeper(home.registry, requests_per_second=settings.requests_per_second)
+
+    async def meanwhile() -> None:
+        assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
+        await trust_followers(home, config.ssl)
+
+    superlink = f"127.0.0.1:{settings.superlink_port}"
     config = uvicorn.Config(
-        make_app(f"127.0.0.1:{settings.superlink_port}", doorkeeper, authority=read_authorities(home)),
+        make_app(superlink, doorkeeper, authority=read_authorities(home), meanwhile=meanwhile),
         host=settings.bind,
         port=settings.gateway_port,
         http=CertificateProtocol,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
 from server.folder import CoordinatorFolder
 from server.registry.registry import Member, Registry
 
+LOGGER = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5
 Stamp = tuple[int, int, int] | None
 
 
@@ -31,6 +36,21 @@ def find_members(registry: Registry) -> dict[str, Member]:
     return known | {member.certificate: member for member in members.values()}
 
 
+async def trust_followers(home: CoordinatorFolder, context: ssl.SSLContext) -> None:
+    """Trust an authority that is to follow as soon as it is there, on connections that are opened from then on.
+
+    Started anew a gateway could lose an answer that is being handed in. Who is not to be trusted any more is forgotten
+    by a start, which `Watch` sees to.
+    """
+    path, seen = home.next_authority / "authority.pem", _stamp(home.next_authority / "authority.pem")
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if (now := _stamp(path)) != seen and now is not None:
+            seen = now
+            context.load_verify_locations(cadata=path.read_text())
+            LOGGER.info("An authority that is to follow is trusted too.")
+
+
 class Watch:
     """Notice that files of keys and certificates were replaced.
 
@@ -45,7 +65,6 @@ class Watch:
         self.names: Mapping[Path, frozenset[str]] = {
             home.authority / "server.pem": everything,
             home.authority / "authority.pem": everything,
-            home.next_authority / "authority.pem": frozenset({"gateway"}),
             home.signing_key: frozenset({"coordinator"}),
         }
         self._seen = {path: _stamp(path) for path in self.names}
