@@ -246,6 +246,14 @@ def read_tls_key(home: MerchantFolder) -> EllipticCurvePrivateKey:
     return _read_key(home.tls_key, TLS_CURVE)
 
 
+def read_vouchers(home: MerchantFolder, coordinator: str) -> tuple[str, ...]:
+    """Name the keys that vouch for a coordinator's, where it is that of the federation that was joined; else none."""
+    if not home.federation.is_file():
+        return ()
+    federation = read_federation(home)
+    return federation.vouched_by if federation.coordinator_name == coordinator else ()
+
+
 def read_node_key(home: MerchantFolder) -> str:
     """Read this merchant's public node key (PEM), as the coordinator has it.
 

@@ -21,7 +21,7 @@ from common.message.proposal import PROPOSAL
 from common.message.welcome import WELCOME
 from server.coordinator.delivery import Deliveries
 from server.coordinator.invitation import Invitations, is_declined
-from server.coordinator.mailbox import Mailbox
+from server.coordinator.mailbox import Mailbox, Reply
 from server.coordinator.member import Members
 from server.coordinator.session import Rounds, Session, begin
 from server.coordinator.welcoming import Welcomes
@@ -60,8 +60,7 @@ class Coordinator:
         members = self._members.admit()
         replies = self._mailbox.collect()
         for reply in replies:
-            takers = {PROPOSAL: self._invitations, WELCOME: self._welcomes}
-            takers.get(reply.subject.message_type, self._deliveries).take(reply)
+            self._take(reply)
         self._welcomes.welcome(members)
         self._deliveries.deliver(members)
         if self._work(members):
@@ -69,6 +68,15 @@ class Coordinator:
             return 0.0
         self._pause_seconds = BUSY_SECONDS if replies else min(IDLE_FACTOR * self._pause_seconds, IDLE_SECONDS)
         return self._pause_seconds
+
+    def _take(self, reply: Reply) -> None:
+        """Pass a reply on to whoever asked."""
+        if reply.subject.message_type == PROPOSAL:
+            self._invitations.take(reply)
+        elif reply.subject.message_type == WELCOME:
+            self._welcomes.take(reply)
+        else:
+            self._deliveries.take(reply)
 
     def _work(self, members: Mapping[str, Member]) -> bool:
         """Go on with the first launch that can; whether anything was done.

@@ -144,10 +144,10 @@ class Welcomes:
                 f"{trust.issuing / 'authority.key'} is not there, so {member.name} cannot be handed a new certificate; "
                 "bring it back, or hand it a new welcome file."
             )
-        pem = Authority(trust.issuing).sign_again(pems[-1].encode())
-        name = fingerprint(read_certificate(pem, origin="the new certificate"))
-        self._registry.note_certificate(name, member=member.name, pem=pem.decode())
-        return pem.decode()
+        fresh = Authority(trust.issuing).sign_again(pems[-1].encode())
+        name = fingerprint(read_certificate(fresh, origin="the new certificate"))
+        self._registry.note_certificate(name, member=member.name, pem=fresh.decode())
+        return fresh.decode()
 
     def _send(self, member: Member, content: bytes, trust: Trust) -> None:
         subject = Subject(WELCOME, hash_welcome(content))

@@ -21,8 +21,9 @@ from client.account.agreement import Offer, require_approved
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import read_policy
 from client.daemon.handlers import Handlers
-from client.daemon.membership import accept_welcome, ask_to_join, read_federation, read_membership
+from client.daemon.membership import accept_welcome, ask_to_join, read_federation, read_membership, read_vouchers
 from client.daemon.store import Store
+from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
 from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
@@ -153,6 +154,9 @@ def test_a_successor_that_the_trusted_key_names_is_trusted_and_listed_where_that
     store = Store(town.home.plans, town.home.models, *federation.lineage.keys)
     assert [store.read_proposal(path).proposal.plan for path in store.proposals] == [plan]
     policy = read_policy(town.home.policy)
+    require_approved(policy, make_offer(town.home, policy, plan))
+    assert read_vouchers(town.home, name_key(public_bytes(NEW))) == federation.vouched_by
+    assert read_vouchers(town.home, name_key(public_bytes(STRANGER))) == ()
     with pytest.raises(PrivacyError, match="does not list"):
         require_approved(policy, Offer(plan, True, name_key(public_bytes(NEW)), 3))
 
