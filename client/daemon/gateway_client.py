@@ -139,8 +139,8 @@ class GatewayClient:
             self._node = Node(node_id=self._call(self._client.ActivateNode, asked).node_id)
         return self._node.node_id
 
-    def switch(self, address: str, context: ssl.SSLContext, *, tries: int) -> None:
-        """Go over to another line, once a heartbeat has passed it; try for about as many seconds as `tries` says.
+    def switch(self, address: str, context: ssl.SSLContext, *, patience_seconds: float) -> None:
+        """Go over to another line, once a heartbeat has passed it; it is tried again for so many seconds.
 
         The line before stays open until the next switch or the end: a heartbeat of another thread may be on it.
 
@@ -151,7 +151,8 @@ class GatewayClient:
         """
         fresh = _Client(address, self._key, context)
         try:
-            self._try_out(fresh, address, tries=tries)
+            if self._node.node_id:  # else this merchant was never let in, and the line before is worth nothing
+                self._try_out(fresh, address, until=time.monotonic() + patience_seconds)
         except BaseException:
             fresh.close()
             raise
@@ -160,13 +161,13 @@ class GatewayClient:
         self._retired.append(self._client)
         self._client, self._address = fresh, address
 
-    def _try_out(self, fresh: _Client, address: str, *, tries: int) -> None:
+    def _try_out(self, fresh: _Client, address: str, *, until: float) -> None:
         asked = SendNodeHeartbeatRequest(node=self._node, heartbeat_interval=HEARTBEAT_SECONDS)
-        for left in reversed(range(tries)):
+        while True:
             try:
                 self._call(fresh.SendNodeHeartbeat, asked, address=address)
             except (Unreachable, Refused):
-                if not left:
+                if time.monotonic() > until:
                     raise
                 time.sleep(1.0)
             else:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
-LINE_TRIES = 20  # a second apart: a gateway that has just been told of an authority is started anew
+LINE_SECONDS = 20.0  # a gateway that has just been told of an authority trusts it within a second
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Daemon:
             certificate.flush()
             context = make_context(self._merchant.home, federation, certificate=Path(certificate.name))
         try:
-            self._gateway.switch(federation.welcome.address, context, tries=LINE_TRIES)
+            self._gateway.switch(federation.welcome.address, context, patience_seconds=LINE_SECONDS)
         except GatewayError as error:
             raise MessageError(f"A new welcome is not taken, since its line does not work. {error}") from error
         self._merchant = replace(self._merchant, federation=federation)
@@ -160,7 +160,7 @@ class Daemon:
             membership = read_membership(self._merchant.home)
             if membership.federation == self._merchant.federation:
                 return False
-            self._gateway.switch(membership.federation.welcome.address, membership.context, tries=1)
+            self._gateway.switch(membership.federation.welcome.address, membership.context, patience_seconds=0.0)
         except HansaError as error:
             LOGGER.info("No other welcome is of use: %s", error)
             return False
