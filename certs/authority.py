@@ -1,5 +1,6 @@
 """The federation's certificate authority: signs the gateway's certificate, and those of enrolled merchants.
 
+next/                             the same of the authority that is to follow, while it is being rotated
 authority.key, authority.pem      ten years; the key signs, and is best kept away from the network
 server.key, server.pem            two years; what merchants dial, and the loopback endpoint of the SuperLink
 """
@@ -58,6 +59,22 @@ class Authority:
         key = check_request(request).public_key()
         assert isinstance(key, EllipticCurvePublicKey)  # noqa: S101  for mypy: just checked
         return self._sign(_name(request.name), key, days, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
+
+    def sign_again(self, pem: bytes, *, days: float = MERCHANT_DAYS) -> bytes:
+        """Sign a certificate for the key and the name of one that a merchant has shown; returns PEM.
+
+        Raises
+        ------
+        DataError
+            It is no certificate of a merchant.
+        """
+        shown = read_certificate(pem, origin="A member's certificate")
+        names = [attribute.value for attribute in shown.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        key = shown.public_key()
+        if len(names) != 1 or not isinstance(key, EllipticCurvePublicKey):
+            raise DataError("A member's certificate is for no name, or for a key of another kind; enroll it anew.")
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        return self._sign(_name(str(names[0])), key, days, usage)
 
     def _sign(
         self, subject: x509.Name, key: EllipticCurvePublicKey, days: float, *extensions: x509.ExtensionType

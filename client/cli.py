@@ -92,6 +92,7 @@ def consider(
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
     from client.daemon.handlers import count_parameters
+    from client.daemon.membership import read_vouchers
     from common.plan.reading import read_plan
     from common.plan.reads import columns_in
     from common.privacy.accounting import epsilon_of
@@ -103,7 +104,7 @@ def consider(
         )
     home = MerchantFolder(folder)
     own, plan = read_policy(home.policy), read_plan(plan_file)
-    offer = Offer(plan, not without_noise, coordinator, cohort)
+    offer = Offer(plan, not without_noise, coordinator, cohort, read_vouchers(home, coordinator))
     said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
     with closing(Ledger(home.ledger)) as ledger:
         try:

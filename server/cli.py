@@ -32,6 +32,7 @@ from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
 from server.modes import OTHERS, owner_only, tighten
 from server.registry.registry import Model, Registry, State
+from server.rotate import rotate_app
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +41,7 @@ LIVE_SECONDS = 1.0
 app = make_app("Make a federation, let merchants in, hold rounds, hand models out.", completion=True)
 models_app = make_app("List, show and copy released models.")
 app.add_typer(models_app, name="models")
+app.add_typer(rotate_app, name="rotate")
 
 
 @app.callback()
@@ -114,7 +116,8 @@ def enroll(
     with _registry(home) as registry:
         registry.require_enrollable(request)
         write_document(welcome, target)  # before the request is used, since that cannot be done again
-        registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="the new certificate")))
+        name = fingerprint(read_certificate(pem, origin="the new certificate"))
+        registry.enroll(request, certificate=name, pem=pem.decode())
     say(
         {"member": request.name, "size_class": request.size_class, "welcome": str(target)},
         f"Enrolled {request.name} with size class {request.size_class}; hand {target} back to it. It holds no secret.",
@@ -141,13 +144,17 @@ def revoke(
 def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
     """Sign the server's certificate anew.
 
-    For two years and for the hosts of federation.toml; start up again then.
+    For two years and for the hosts of federation.toml; what runs is started anew with it.
     """
     home = CoordinatorFolder(folder)
     hosts = home.read_settings().hosts
     with owner_only():
         sign_server(home, Authority(home.authority), hosts)
-    say({"renewed": list(hosts)}, f"Renewed the certificate for {', '.join(hosts)}; start up again.", as_json=as_json)
+    say(
+        {"renewed": list(hosts)},
+        f"Renewed the certificate for {', '.join(hosts)}; what runs takes it up.",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -213,7 +220,7 @@ def launch(
             raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
         private = not without_noise
         warm_hash = hash_warm(plan, private=private)
-        proposal = Proposal(plan=plan, private=private, cohort_size=members, warm_hash=warm_hash)
+        proposal = Proposal(plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash)
         require_runnable(proposal, size_classes, quorum=chosen)
         number = registry.add_launch(
             sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
@@ -226,6 +233,7 @@ def launch(
     say(
         {"launch": number, "plan_hash": plan.hash, "run_hash": proposal.run_hash, "quorum": chosen},
         f"Launched {plan.name} as number {number}; quorum {chosen} of {members}. "
+        f"Who asks for a smallest_cohort above {chosen} declines.\n"
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
         as_json=as_json,
     )

@@ -108,6 +108,16 @@ class CoordinatorFolder:
         return self.folder / "signing.key"
 
     @property
+    def next_signing_key(self) -> Path:
+        """What is to follow the signing key, while it is being rotated."""
+        return self.folder / "signing.next.key"
+
+    @property
+    def next_authority(self) -> Path:
+        """Folder of the authority that is to follow, while it is being rotated."""
+        return self.authority / "next"
+
+    @property
     def secret(self) -> Path:
         """What our process shows the SuperLink before it may take a task."""
         return self.folder / "superexec.secret"

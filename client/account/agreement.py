@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flwr.app import RecordDict
 
+from client.account.company import CallReader, Company, require_company
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Policy, is_within_hours
@@ -42,12 +43,15 @@ class Offer:
         SHA-256 of its signing key.
     cohort_size
         How many merchants take part.
+    vouched_by
+        The same of every key that it followed: each was named by the one before (`common.message.succession`).
     """
 
     plan: Plan
     private: bool
     coordinator: str
     cohort_size: int
+    vouched_by: tuple[str, ...] = ()
 
     @property
     def training(self) -> TrainingPlan:
@@ -69,14 +73,18 @@ class Agreement:
     mechanism: Mechanism
     num_coordinates: int
 
-    def spend(self, *, round_number: int, model_hash: str, at: datetime) -> Spend:
-        """Write down what one round costs."""
+    def said_by(self, coordinator: str, vouched_by: tuple[str, ...]) -> Agreement:
+        """Give the same agreement with a coordinator whose key was followed by another."""
+        return replace(self, offer=replace(self.offer, coordinator=coordinator, vouched_by=vouched_by))
+
+    def spend(self, *, round_number: int, model_hash: str, at: datetime, company: Company | None = None) -> Spend:
+        """Write down what one round costs, who called it, and in whose company."""
         return Spend(
             at=at,
             dataset=self.policy.dataset,
             unit=self.policy.unit,
             units_per_customer=self.policy.units_per_customer,
-            coordinator=self.offer.coordinator,
+            coordinator=self.offer.coordinator if company is None else company.coordinator,
             plan=self.offer.plan.name,
             plan_hash=self.offer.run_hash,
             round_number=round_number,
@@ -84,6 +92,9 @@ class Agreement:
             clipping_norm=self.mechanism.clipping_norm,
             noise_multiplier=self.mechanism.noise_multiplier,
             num_coordinates=self.num_coordinates,
+            asked=None if company is None else company.asked,
+            quorum=None if company is None else company.quorum,
+            call=None if company is None else company.digest,
         )
 
 
@@ -151,7 +162,7 @@ def require_approved(policy: Policy, offer: Offer) -> None:
         counts something else as one entity, or it is beyond the automatic limits.
     """
     approval, name = policy.approval, f"The plan {offer.plan.name!r}"
-    if offer.coordinator not in approval.coordinators:
+    if not {offer.coordinator, *offer.vouched_by} & set(approval.coordinators):
         raise PrivacyError(f"{name} comes from a coordinator that approval.coordinators does not list; add its key.")
     require_within(policy, offer.plan)
     if offer.plan.hash in approval.plans:
@@ -232,12 +243,15 @@ class LedgerAnswerLog:
     - For one spend there is at most one sealed message, also when several processes answer at once; whoever seals
       second sends what was sealed first.
     - `renew` is asked before anything is charged and before anything is sent: what it refuses is neither.
+    - A round in smaller company than the policy's smallest_cohort is not answered, and nothing is charged for it.
 
     Parameters
     ----------
     renew
         Holds the agreement against the policy as it is now: `client.account.standing.Standing.renew` where data is
         real. Left out, the policy stays as it was.
+    calls
+        Reads who is asked in a round; None reads no call, so that the merchant counts as alone in every round.
     """
 
     def __init__(
@@ -246,10 +260,15 @@ class LedgerAnswerLog:
         agreement: Agreement,
         *,
         renew: Callable[[Agreement], Agreement] | None = None,
+        calls: CallReader | None = None,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._ledger, self._agreement, self._clock = ledger, agreement, clock
+        self._ledger, self._agreement, self._calls, self._clock = ledger, agreement, calls, clock
         self._renew = renew or (lambda agreed: agreed)
+
+    def follow(self, agreement: Agreement) -> None:
+        """Go on under the same agreement with a coordinator whose key was followed by another."""
+        self._agreement = agreement
 
     def reserve(self, request: RoundRequest, mechanism: Mechanism) -> RecordDict | None:
         """Charge the round, unless it is charged; return its sealed answer where there is one.
@@ -258,10 +277,11 @@ class LedgerAnswerLog:
         ------
         HansaError
             The policy does not allow the plan any more, the mechanism is not the one agreed on, it is outside the
-            policy's hours, or the ledger refuses.
+            policy's hours, too few are asked, or the ledger refuses.
         """
         self._agreement = self._renew(self._agreement)
         self._check(request, mechanism)
+        require_company(self._agreement.policy, self._agreement.offer.plan, self._company(request))
         if mechanism.noise_multiplier == 0:
             LOGGER.warning(
                 "Round %d of plan %s leaves WITHOUT NOISE: whoever sees it can learn about single entities.",
@@ -287,7 +307,10 @@ class LedgerAnswerLog:
         """Return the number of the round's spend, which is written now if it was not before."""
         policy, offer = self._agreement.policy, self._agreement.offer
         spend = self._agreement.spend(
-            round_number=request.round_number, model_hash=request.model_hash, at=self._clock()
+            round_number=request.round_number,
+            model_hash=request.model_hash,
+            at=self._clock(),
+            company=self._company(request),
         )
         return self._ledger.reserve(
             spend,
@@ -295,6 +318,9 @@ class LedgerAnswerLog:
             allow_without_noise=policy.plan.allow_training_without_noise,
             num_rounds=max(1, offer.training.num_rounds - request.round_number + 1),
         )
+
+    def _company(self, request: RoundRequest) -> Company | None:
+        return None if self._calls is None else self._calls.read_of(request)
 
     def _check(self, request: RoundRequest, mechanism: Mechanism) -> None:
         agreement = self._agreement

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,8 +123,9 @@ class GatewayClient:
     def __init__(
         self, address: str, key: EllipticCurvePrivateKey, context: ssl.SSLContext, *, node_id: int | None = None
     ) -> None:
-        self._address, self._public = address, public_pem(key.public_key())
+        self._address, self._key, self._public = address, key, public_pem(key.public_key())
         self._client = _Client(address, key, context)
+        self._retired: list[_Client] = []
         self._node = Node(node_id=node_id or 0)
 
     def connect(self) -> int:
@@ -136,6 +138,40 @@ class GatewayClient:
             asked = ActivateNodeRequest(public_key=self._public, heartbeat_interval=HEARTBEAT_SECONDS)
             self._node = Node(node_id=self._call(self._client.ActivateNode, asked).node_id)
         return self._node.node_id
+
+    def switch(self, address: str, context: ssl.SSLContext, *, patience_seconds: float) -> None:
+        """Go over to another line, once a heartbeat has passed it; it is tried again for so many seconds.
+
+        The line before stays open until the next switch or the end: a heartbeat of another thread may be on it.
+
+        Raises
+        ------
+        GatewayError
+            Nothing passes; the line is the one before.
+        """
+        fresh = _Client(address, self._key, context)
+        try:
+            if self._node.node_id:  # else this merchant was never let in, and the line before is worth nothing
+                self._try_out(fresh, address, until=time.monotonic() + patience_seconds)
+        except BaseException:
+            fresh.close()
+            raise
+        while self._retired:
+            self._retired.pop().close()
+        self._retired.append(self._client)
+        self._client, self._address = fresh, address
+
+    def _try_out(self, fresh: _Client, address: str, *, until: float) -> None:
+        asked = SendNodeHeartbeatRequest(node=self._node, heartbeat_interval=HEARTBEAT_SECONDS)
+        while True:
+            try:
+                self._call(fresh.SendNodeHeartbeat, asked, address=address)
+            except (Unreachable, Refused):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1.0)
+            else:
+                return
 
     def heartbeat(self) -> bool:
         """Say that this merchant is still there; False where the gateway has forgotten it."""
@@ -206,7 +242,8 @@ class GatewayClient:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._client.close()
+        for client in (*self._retired, self._client):
+            client.close()
 
     def _is_known(self) -> bool:
         try:
@@ -232,16 +269,17 @@ class GatewayClient:
         if not self._call(self._client.PushObject, asked).stored:
             raise Unreachable("The gateway did not keep a part of a reply; handed in again.")
 
-    def _call(self, method: Callable[[Asked], Answer], asked: Asked) -> Answer:
+    def _call(self, method: Callable[[Asked], Answer], asked: Asked, *, address: str = "") -> Answer:
         """Call the API; every error of the layers below becomes one of this file's here."""
+        address = address or self._address
         try:
             return method(asked)
         except httpx.HTTPStatusError as error:
             raise _explain_status(error.response) from error
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
-            raise _explain_failure(error, self._address) from error
+            raise _explain_failure(error, address) from error
         except ValueError as error:  # no protobuf in a response of status 200
-            raise Unreachable(f"What answers at {self._address} is no gateway; check the address.") from error
+            raise Unreachable(f"What answers at {address} is no gateway; check the address.") from error
 
 
 def read_clock(address: str, context: ssl.SSLContext) -> datetime | None:
@@ -416,7 +454,8 @@ def _explain_failure(error: Exception, address: str) -> GatewayError:
         why = str(error).partition("verify failed: ")[2].partition(" (_ssl")[0] or "not trusted"
         return Refused(
             f"What answers at {address} has no valid certificate of this federation ({why}); nothing is sent to it: "
-            "check address and clock, or ask the coordinator."
+            "check address and clock; if the coordinator has changed its authority meanwhile, keep the new welcome "
+            "that it gives you: hansa-client join --welcome FILE"
         )
     if "alert" in reason and ("certificate" in reason or "unknown ca" in reason or "access denied" in reason):
         return Refused(

@@ -1,8 +1,9 @@
-"""What may be asked of a merchant over the network, and what it answers: three kinds of message, and no other.
+"""What may be asked of a merchant over the network, and what it answers: four kinds of message, and no other.
 
     train            a round of an accepted plan     → its noised sum       `client.round.answers.Answers`
     query.proposal   a signed plan                   → public terms
     query.release    a signed model                  → receipt
+    query.welcome    a signed new welcome            → receipt               `client.daemon.renewal`
 
 Everything else, and everything that the policy does not allow, is answered with the one word "declined". Terms,
 receipts and refusals depend on message, policy and ledger, never on what the data says of any entity.
@@ -13,6 +14,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -20,12 +23,20 @@ from flwr.app import RecordDict
 from flwr.clientapp import ClientApp
 
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
+from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
 from client.account.standing import Standing, require_same_noise
 from client.daemon.health import LatestRound
-from client.daemon.membership import JoinedFederation, require_size_class
+from client.daemon.membership import (
+    JoinedFederation,
+    keep_federation,
+    read_node_key,
+    read_tls_key,
+    require_size_class,
+)
 from client.daemon.reading import BackgroundReading
+from client.daemon.renewal import take_welcome
 from client.daemon.store import Accepted, Store
 from client.data.root import DataRoot
 from client.folder import MerchantFolder
@@ -34,7 +45,7 @@ from client.round.leg import read_legs
 from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
-from common.message.record import read_text, unpack
+from common.message.record import read_text, read_whole
 from common.message.release import (
     Release,
     ReleaseNote,
@@ -43,8 +54,9 @@ from common.message.release import (
     encode_receipt,
     parse_note,
 )
-from common.message.round import REQUEST_FIELDS
-from common.message.signature import verify
+from common.message.round import read_signed_call, unpack_request
+from common.message.signature import verify_any
+from common.message.welcome import decode_welcome, encode_welcome_receipt, hash_welcome
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
@@ -75,6 +87,10 @@ class Handlers:
         failed.
     deadline
         Until when, by the wall clock, somebody waits for the answer in hand.
+    federation
+        As it is known now; a new welcome changes it.
+    try_line
+        Called with the federation as a new welcome has it, before that is kept; what it raises refuses the welcome.
 
     Notes
     -----
@@ -90,11 +106,14 @@ class Handlers:
         data_root: Path,
         device: torch.device,
     ) -> None:
-        self._home, self._federation, self._ledger = home, federation, ledger
+        self._home, self.federation, self._ledger = home, federation, ledger
         self._data_root, self._device = data_root, device
-        self._archive = Store(home.plans, home.models, federation.coordinator)
+        self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._standing = Standing(home.policy, ledger)
         self._agreements: dict[str, Agreement] = {}
+        self._logs: dict[str, LedgerAnswerLog] = {}
+        self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
+        self.try_line: Callable[[JoinedFederation], None] = lambda federation: None
         self._open: tuple[str, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
@@ -117,18 +136,26 @@ class Handlers:
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""
-        about, _ = unpack(content, fields=REQUEST_FIELDS)
-        run_hash = read_text(about, "plan_hash")
+        about, _ = unpack_request(content)
+        run_hash, round_number = read_text(about, "plan_hash"), read_whole(about, "round_number")
         agreement = self._standing.renew(self._find_agreement(run_hash))  # and again once the data is there
+        company = self._calls.read(
+            read_signed_call(about),
+            run_hash=run_hash,
+            round_number=round_number,
+            model_hash=read_text(about, "model_hash"),
+        )
+        require_company(agreement.policy, agreement.offer.plan, company)  # before data is waited for
         sealed = self._answers(run_hash, agreement).answer(content)
-        self._note_round(agreement, int(str(about["round_number"])))
+        self._note_round(agreement, round_number, company)
         return sealed
 
     def consider(self, content: RecordDict) -> RecordDict:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
         signed = decode_signed(content)
-        proposed = parse_proposal(verify(signed, self._federation.coordinator, purpose=proposal.PURPOSE))
+        proposed = parse_proposal(verify_any(signed, self.federation.signers, purpose=proposal.PURPOSE))
         agreement = self._agree(proposed)
+        require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
         self._look_at_data(proposed, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
@@ -141,7 +168,7 @@ class Handlers:
     def keep(self, content: RecordDict) -> RecordDict:
         """Keep a signed model and give its receipt, or refuse it with a HansaError."""
         signed = decode_signature(content)
-        note = parse_note(verify(signed, self._federation.coordinator, purpose=release.PURPOSE))
+        note = parse_note(verify_any(signed, self.federation.signers, purpose=release.PURPOSE))
         self._require_wanted(note)
         require_same_warm(note.plan, private=note.private, warm_hash=note.warm_hash)
         if note.num_parameters != count_parameters(note.plan, private=note.private):
@@ -173,6 +200,29 @@ class Handlers:
             raise MessageError("A round is of a plan that was not accepted here; propose it first.")
         return self._agreements[run_hash]
 
+    def renew(self, content: RecordDict) -> RecordDict:
+        """Keep a new welcome, use it from now on, and give its receipt, or refuse it with a HansaError."""
+        signed, successions = decode_welcome(content)
+        key, now = read_tls_key(self._home), datetime.now(UTC)
+        renewed = take_welcome(self.federation, signed, successions, tls_key=key, now=now)
+        if renewed != self.federation:
+            self.try_line(renewed)
+            keep_federation(self._home, renewed)
+            self.adopt(renewed)
+            LOGGER.info(
+                "Took a new welcome of %s coordinator=%s", renewed.welcome.federation, renewed.coordinator_name[:12]
+            )
+        return encode_welcome_receipt(hash_welcome(signed.content))
+
+    def adopt(self, federation: JoinedFederation) -> None:
+        """Go on with a federation whose keys, address or certificate are others; plans and data stay as they are."""
+        self.federation = federation
+        self._archive = Store(self._home.plans, self._home.models, *federation.lineage.keys)
+        for run_hash, agreement in self._agreements.items():
+            self._agreements[run_hash] = agreement.said_by(federation.coordinator_name, federation.vouched_by)
+            if run_hash in self._logs:
+                self._logs[run_hash].follow(self._agreements[run_hash])
+
     def _look_at_data(self, proposed: Proposal, agreement: Agreement) -> None:
         """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
         reading = self._start_reading(proposed.run_hash, agreement)
@@ -183,9 +233,10 @@ class Handlers:
 
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
-        require_size_class(policy, self._federation)
+        require_size_class(policy, self.federation)
         require_same_warm(proposed.plan, private=proposed.private, warm_hash=proposed.warm_hash)
-        offer = Offer(proposed.plan, proposed.private, self._federation.coordinator_name, proposed.cohort_size)
+        name, vouched_by = self.federation.coordinator_name, self.federation.vouched_by
+        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by)
         return agree(
             policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
         )
@@ -199,8 +250,9 @@ class Handlers:
         """Refuse a model of a plan that was neither accepted earlier nor is approved."""
         if self._archive.has_proposal(note.run_hash):
             return
-        name, policy = self._federation.coordinator_name, read_policy(self._home.policy)
-        require_approved(policy, Offer(note.plan, note.private, name, max(len(note.members), 1)))
+        name, policy = self.federation.coordinator_name, read_policy(self._home.policy)
+        cohort_size, vouched_by = max(len(note.members), 1), self.federation.vouched_by
+        require_approved(policy, Offer(note.plan, note.private, name, cohort_size, vouched_by))
 
     def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
         """Wait for the data of a plan, for as long as somebody waits for the answer."""
@@ -214,11 +266,12 @@ class Handlers:
         before = None if self._open is None else self._open[1]
         if before is not None:
             before.cancel()
-        reading = BackgroundReading(lambda: self._read(agreement), after=before)
+        log = self._logs[run_hash] = LedgerAnswerLog(self._ledger, agreement, calls=self._calls)
+        reading = BackgroundReading(lambda: self._read(agreement, log), after=before)
         self._open = run_hash, reading
         return reading
 
-    def _read(self, agreement: Agreement) -> Answers:
+    def _read(self, agreement: Agreement, log: LedgerAnswerLog) -> Answers:
         offer, began = agreement.offer, time.monotonic()
         series, rehearsal = read_legs(offer.plan, DataRoot(self._data_root, agreement.policy.readable))
         merchant = Merchant(
@@ -228,24 +281,32 @@ class Handlers:
             mechanism=agreement.mechanism,
             noise=SecureNoise(),
             device=self._device,
-            answer_log=LedgerAnswerLog(self._ledger, agreement, renew=self._standing.renew),
+            answer_log=log,
             rehearsal=rehearsal,
         )
         answers = Answers(merchant)
         LOGGER.info("Read the data of plan=%s seconds=%.1f", _word(offer.plan), time.monotonic() - began)
         return answers
 
-    def _note_round(self, agreement: Agreement, round_number: int) -> None:
-        offer = agreement.offer
-        self.latest_round = LatestRound(offer.plan.name, offer.run_hash, round_number, offer.training.num_rounds)
-        LOGGER.info("Answered plan=%s run=%s round=%d", _word(offer.plan), offer.run_hash[:12], round_number)
+    def _note_round(self, agreement: Agreement, round_number: int, company: Company | None) -> None:
+        offer, asked = agreement.offer, None if company is None else company.asked
+        quorum, call = (None, "-") if company is None else (company.quorum, company.digest[:12])
+        self.latest_round = LatestRound(
+            offer.plan.name, offer.run_hash, round_number, offer.training.num_rounds, asked, quorum
+        )
+        LOGGER.info(
+            "Answered plan=%s run=%s round=%d asked=%s quorum=%s call=%s",
+            *(_word(offer.plan), offer.run_hash[:12], round_number, asked or "unsigned", quorum or "unsigned", call),
+        )
 
 
 def make_handler_app(handlers: Handlers) -> ClientApp:
     """Make the app that answers every kind of message."""
     remembering = handlers.remembering
-    queries = {"proposal": remembering(handlers.consider), "release": remembering(handlers.keep)}
-    return make_client_app(remembering(handlers.answer), queries=queries)
+    queries = {"proposal": handlers.consider, "release": handlers.keep, "welcome": handlers.renew}
+    return make_client_app(
+        remembering(handlers.answer), queries={name: remembering(answer) for name, answer in queries.items()}
+    )
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

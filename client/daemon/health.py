@@ -29,12 +29,14 @@ State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
 
 @dataclass(frozen=True)
 class LatestRound:
-    """The round that was answered last."""
+    """The round that was answered last; who was asked in it is None where nobody signed that."""
 
     plan: str
     run_hash: str
     round_number: int
     num_rounds: int
+    asked: int | None = None
+    quorum: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import math
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,13 @@ from client.daemon.gateway_client import (
     Unreachable,
 )
 from client.daemon.health import Health
-from client.daemon.membership import JoinedFederation, read_federation, read_membership, require_size_class
+from client.daemon.membership import (
+    JoinedFederation,
+    make_context,
+    read_federation,
+    read_membership,
+    require_size_class,
+)
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.transparency.sent_log import SentLog
@@ -50,6 +57,7 @@ LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 LOOK_SECONDS = 1.0  # how often a new welcome is looked for
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
+LINE_SECONDS = 20.0  # a gateway that has just been told of an authority trusts it within a second
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class JoinedMerchant:
 
     def is_awaited(self) -> bool:
         """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
-        archive = Store(self.home.plans, self.home.models, self.federation.coordinator)
+        archive = Store(self.home.plans, self.home.models, *self.federation.lineage.keys)
         return any(self._has_rounds_left(archive, path) for path in archive.proposals)
 
     def _has_rounds_left(self, archive: Store, path: Path) -> bool:
@@ -151,13 +159,36 @@ class Daemon:
         if self._handlers is not None:
             self._handlers[0].deadline = -math.inf
 
+    def _open(self) -> tuple[Handlers, ClientApp]:
+        opened = self._merchant.open_handlers()
+        opened[0].try_line = self._try_line
+        return opened
+
+    def _try_line(self, federation: JoinedFederation) -> None:
+        """Go over to the line of a new welcome, once it has shown that it works; else stay on the old one.
+
+        Raises
+        ------
+        MessageError, DataError
+            It does not work.
+        """
+        with tempfile.NamedTemporaryFile(suffix=".pem") as certificate:  # Python's ssl reads files alone
+            certificate.write(federation.welcome.certificate.encode())
+            certificate.flush()
+            context = make_context(self._merchant.home, federation, certificate=Path(certificate.name))
+        try:
+            self._gateway.switch(federation.welcome.address, context, patience_seconds=LINE_SECONDS)
+        except GatewayError as error:
+            raise MessageError(f"A new welcome is not taken, since its line does not work. {error}") from error
+        self._merchant = replace(self._merchant, federation=federation)
+
     def run(self) -> bool:
         """Serve until stopped; return whether to go on in a fresh process.
 
         That has not the memory of old plans, and reads a certificate and an address that were renewed meanwhile.
         """
         if self._merchant.is_awaited():
-            self._handlers = self._merchant.open_handlers()
+            self._handlers = self._open()
         retry = _Backoff()
         with self._beating():
             while not self._is_done() and not self._should_leave():
@@ -230,7 +261,7 @@ class Daemon:
         """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
         if self._handlers is None:
-            self._handlers = self._merchant.open_handlers()
+            self._handlers = self._open()
         handlers, app = self._handlers
         handlers.refusal = None
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl

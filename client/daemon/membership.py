@@ -3,7 +3,7 @@
 tls.key, node.key    made here, mode 0600, never sent
 NAME.request.json    what was asked with
 tls.pem              the certificate that came back, for tls.key
-federation.json      the federation: address, authority, the coordinator's signing key, the size class enrolled
+federation.json      the federation: address, authorities, the coordinator's signing keys, the size class enrolled
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.x509.oid import NameOID
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from certs.authority import read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
@@ -29,6 +30,7 @@ from certs.request import (
     Welcome,
     check_answer,
     make_request,
+    public_pem,
     read_document,
     write_document,
 )
@@ -36,22 +38,71 @@ from client.account.policy import Policy
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
 from common.disk.reading import read_file, require_file
-from common.errors import ConfigError, DataError, PrivacyError
+from common.errors import ConfigError, DataError, MessageError, PrivacyError
 from common.message.signature import name_key
+from common.message.succession import Lineage, Link, read_lineage
 from common.plan.reading import refuse_newer
 from common.plan.schema import Count, Document
 
 
 class JoinedFederation(Document):
-    """What `federation.json` holds (docs/protocol.md §7.3)."""
+    """What `federation.json` holds (docs/protocol.md §7.3).
+
+    Attributes
+    ----------
+    welcome
+        The one in use; its certificate, address and coordinator's key are those of the latest live welcome.
+    authorities
+        PEM of everyone who may have signed the gateway's certificate; empty where that is `welcome.authority` alone.
+    first_coordinator, successions
+        The coordinator's first key that was known here, and how others followed it; empty where there is no other.
+    issued_at
+        When the latest live welcome was issued; None where none has come.
+    """
 
     welcome: Welcome
     size_class: Count
+    authorities: tuple[str, ...] = ()
+    first_coordinator: str = ""
+    successions: tuple[Link, ...] = ()
+    issued_at: AwareDatetime | None = None
 
     @property
     def coordinator(self) -> bytes:
         """The 32 bytes of the key that signs plans and models."""
         return bytes.fromhex(self.welcome.coordinator)
+
+    @property
+    def lineage(self) -> Lineage:
+        """All keys of the coordinator that were ever known here, each vouched for by the one before.
+
+        Raises
+        ------
+        PrivacyError, MessageError
+            They are not.
+        """
+        lineage = read_lineage(bytes.fromhex(self.first_coordinator or self.welcome.coordinator), self.successions)
+        if self.coordinator not in lineage.keys:
+            raise PrivacyError("The coordinator's key is not one of those that followed each other.")
+        return lineage
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """The keys whose signature counts on a message: the one that signs now, and what follows it already."""
+        trusted = self.lineage.after(self.coordinator)
+        assert trusted is not None  # noqa: S101  for mypy: just looked at
+        return trusted.keys
+
+    @property
+    def vouched_by(self) -> tuple[str, ...]:
+        """The names of the keys before the one that signs now."""
+        keys = self.lineage.keys
+        return tuple(name_key(key) for key in keys[: keys.index(self.coordinator)])
+
+    @property
+    def trusted(self) -> str:
+        """PEM of everyone who may have signed the gateway's certificate."""
+        return "\n".join(self.authorities or (self.welcome.authority,))
 
     @property
     def coordinator_name(self) -> str:
@@ -104,12 +155,43 @@ def accept_welcome(home: MerchantFolder, file: Path) -> JoinedFederation:
     request = read_document(home.request(welcome.name), JoinRequest)
     check_answer(welcome, request)
     check_certificate(welcome, _read_key(home.tls_key, TLS_CURVE), now=datetime.now(UTC))
-    if not re.fullmatch(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}", welcome.address):
-        raise DataError(f"{file} has no address of the form host:port; ask the coordinator for another welcome.")
-    federation = JoinedFederation(welcome=welcome, size_class=request.size_class)
-    write_whole(home.certificate, welcome.certificate.encode())
-    write_whole(home.federation, (json.dumps(federation.model_dump(mode="json"), indent=2) + "\n").encode())
+    check_address(welcome.address, origin=str(file))
+    federation = JoinedFederation(welcome=welcome, size_class=request.size_class, **_chain_to(home, welcome))
+    keep_federation(home, federation)
     return federation
+
+
+def keep_federation(home: MerchantFolder, federation: JoinedFederation) -> None:
+    """Write down which federation was joined, and how.
+
+    Guarantee: killed in between, what is there still opens the gateway: both certificates are for the same key, and
+    the second file says what counts.
+    """
+    write_whole(home.certificate, federation.welcome.certificate.encode())
+    write_whole(home.federation, (json.dumps(federation.model_dump(mode="json"), indent=2) + "\n").encode())
+
+
+def check_address(address: str, *, origin: str) -> None:
+    """Refuse what cannot be dialled.
+
+    Raises
+    ------
+    DataError
+        It is not of the form host:port.
+    """
+    if not re.fullmatch(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}", address):
+        raise DataError(f"{origin} has no address of the form host:port; ask the coordinator for another welcome.")
+
+
+def _chain_to(home: MerchantFolder, welcome: Welcome) -> dict[str, Any]:
+    """Keep the chain of the coordinator's keys where a welcome file names one of them: older models are read by it."""
+    try:
+        known = read_federation(home)
+    except (ConfigError, DataError):
+        return {}
+    is_known = known.welcome.federation == welcome.federation and bytes.fromhex(welcome.coordinator) in known.signers
+    kept = {"first_coordinator", "successions", "issued_at"}
+    return {name: getattr(known, name) for name in kept} if is_known else {}
 
 
 def read_federation(home: MerchantFolder) -> JoinedFederation:
@@ -123,7 +205,9 @@ def read_federation(home: MerchantFolder) -> JoinedFederation:
         The file is damaged, or a later version wrote it.
     """
     try:
-        return JoinedFederation.model_validate_json(read_file(home.federation))
+        federation = JoinedFederation.model_validate_json(read_file(home.federation))
+        federation.lineage  # noqa: B018  every link is checked each time
+        return federation
     except FileNotFoundError as error:
         raise ConfigError(
             f"There is no {home.federation}: no federation was joined; ask with: hansa-client join NAME, and then "
@@ -132,7 +216,7 @@ def read_federation(home: MerchantFolder) -> JoinedFederation:
     except ValidationError as error:
         refuse_newer(error, home.federation)
         raise _no_federation(home) from error
-    except OSError as error:
+    except (OSError, ValueError, PrivacyError, MessageError) as error:
         raise _no_federation(home) from error
 
 
@@ -150,7 +234,38 @@ def read_membership(home: MerchantFolder) -> Membership:
     """
     federation = read_federation(home)
     check_certificate(federation.welcome, _read_key(home.tls_key, TLS_CURVE), now=datetime.now(UTC))
-    return Membership(federation, _read_key(home.node_key, NODE_CURVE), _make_context(home, federation.welcome))
+    context = make_context(home, federation, certificate=home.certificate)
+    return Membership(federation, _read_key(home.node_key, NODE_CURVE), context)
+
+
+def read_tls_key(home: MerchantFolder) -> EllipticCurvePrivateKey:
+    """Read the key that this merchant's certificate is for.
+
+    Raises
+    ------
+    DataError
+        It is missing or damaged.
+    """
+    return _read_key(home.tls_key, TLS_CURVE)
+
+
+def read_vouchers(home: MerchantFolder, coordinator: str) -> tuple[str, ...]:
+    """Name the keys that vouch for a coordinator's, where it is that of the federation that was joined; else none."""
+    if not home.federation.is_file():
+        return ()
+    federation = read_federation(home)
+    return federation.vouched_by if federation.coordinator_name == coordinator else ()
+
+
+def read_node_key(home: MerchantFolder) -> str:
+    """Read this merchant's public node key (PEM), as the coordinator has it.
+
+    Raises
+    ------
+    DataError
+        The key is missing or damaged.
+    """
+    return public_pem(_read_key(home.node_key, NODE_CURVE).public_key()).decode()
 
 
 def require_size_class(policy: Policy, federation: JoinedFederation) -> None:
@@ -214,16 +329,22 @@ def _read_key(path: Path, curve: object) -> EllipticCurvePrivateKey:
     return read_or_make_curve_key(path, curve)  # type: ignore[arg-type]
 
 
-def _make_context(home: MerchantFolder, welcome: Welcome) -> ssl.SSLContext:
-    """Trust the federation's authority and nobody else, and show this merchant's certificate."""
+def make_context(home: MerchantFolder, federation: JoinedFederation, *, certificate: Path) -> ssl.SSLContext:
+    """Trust the federation's authorities and nobody else, and show the certificate that is in a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be used.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
-        require_file(home.certificate)
-        context.load_verify_locations(cadata=welcome.authority)
-        context.load_cert_chain(home.certificate, home.tls_key)
+        require_file(Path(certificate))
+        context.load_verify_locations(cadata=federation.trusted)
+        context.load_cert_chain(certificate, home.tls_key)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise DataError(
-            f"Cannot use {home.certificate} with {home.tls_key}; write it anew with: hansa-client join --welcome FILE"
+            f"Cannot use {certificate} with {home.tls_key}; write it anew with: hansa-client join --welcome FILE"
         ) from error
     return context

@@ -33,7 +33,7 @@ from common.message import proposal, release
 from common.message.proposal import Proposal, parse_proposal
 from common.message.record import check_parameters
 from common.message.release import Release, ReleaseNote, parse_note
-from common.message.signature import Signed, verify
+from common.message.signature import Signed, verify_any
 from common.model.warm.start import require_same_warm
 from common.plan.leg import is_rehearsal
 from common.plan.reading import refuse_newer
@@ -89,12 +89,13 @@ class Store:
     ----------
     plans, models
         Folders, made when something is kept.
-    coordinator
-        The 32 bytes of its public key; every file is held against it when it is read.
+    coordinators
+        The 32 bytes of every public key that it signs or has signed with; each file is held against them when it is
+        read.
     """
 
-    def __init__(self, plans: Path, models: Path, coordinator: bytes) -> None:
-        self._plans, self._models, self._coordinator = plans, models, coordinator
+    def __init__(self, plans: Path, models: Path, *coordinators: bytes) -> None:
+        self._plans, self._models, self._coordinators = plans, models, coordinators
 
     def keep_proposal(self, signed: Signed, run_hash: str, noise_multiplier: float) -> None:
         """Keep an accepted proposal."""
@@ -126,7 +127,7 @@ class Store:
             raise _damaged(path) from error
         except (OSError, ValueError) as error:
             raise _damaged(path) from error
-        proposed = parse_proposal(verify(signed, self._coordinator, purpose=proposal.PURPOSE))
+        proposed = parse_proposal(verify_any(signed, self._coordinators, purpose=proposal.PURPOSE))
         return Accepted(proposed, kept.noise_multiplier)
 
     def has_proposal(self, run_hash: str) -> bool:
@@ -196,7 +197,7 @@ class Store:
             arrived_at = _read_arrival(about, path)
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise _damaged(path) from error
-        note = parse_note(verify(signed, self._coordinator, purpose=release.PURPOSE))
+        note = parse_note(verify_any(signed, self._coordinators, purpose=release.PURPOSE))
         if parameters.numel() != note.num_parameters:
             raise _damaged(path)
         check_parameters(parameters, note.model_hash)

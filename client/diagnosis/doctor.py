@@ -90,7 +90,7 @@ def _check_policy(home: MerchantFolder) -> str:
 
 def _check_approval(home: MerchantFolder) -> str:
     federation, approval = read_federation(home), read_policy(home.policy).approval
-    if federation.coordinator_name not in approval.coordinators:
+    if not {federation.coordinator_name, *federation.vouched_by} & set(approval.coordinators):
         raise PrivacyError(
             f"The policy does not approve the coordinator of {federation.welcome.federation!r}, so it declines every "
             f"plan; compare its hash {federation.coordinator_name} and put it into approval.coordinators."

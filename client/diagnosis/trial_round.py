@@ -67,14 +67,15 @@ def make_offer(home: MerchantFolder, policy: Policy, plan: Plan) -> Offer:
         The policy approves no coordinator.
     """
     if home.federation.is_file():
-        coordinator = read_membership(home).federation.coordinator_name
+        federation = read_membership(home).federation
+        coordinator, vouched_by = federation.coordinator_name, federation.vouched_by
     elif policy.approval.coordinators:
-        coordinator = policy.approval.coordinators[0]
+        coordinator, vouched_by = policy.approval.coordinators[0], ()
     else:
         raise PrivacyError("The policy approves no coordinator; put the SHA-256 of its key into approval.coordinators.")
     automatic = policy.approval.automatic
     cohort = max(policy.plan.smallest_cohort, automatic.smallest_cohort if automatic else 1)
-    return Offer(plan, private=True, coordinator=coordinator, cohort_size=cohort)
+    return Offer(plan, private=True, coordinator=coordinator, cohort_size=cohort, vouched_by=vouched_by)
 
 
 def _compute(plan: Plan, agreement: Agreement, data_root: Path) -> tuple[float, int]:

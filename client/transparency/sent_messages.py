@@ -60,6 +60,9 @@ def describe(departure: SentMessage) -> dict[str, Any]:
         "line": departure.line,
         "sealed_at": departure.seal.at.isoformat(),
         "plan": spend.plan,
+        "asked": spend.asked,
+        "quorum": spend.quorum,
+        "call": spend.call,
         "num_bytes": departure.seal.num_bytes,
         "sha256": departure.seal.digest,
         "fields": {
@@ -89,10 +92,21 @@ def explain(departure: SentMessage) -> str:
     lines = [
         f"Line {departure.line}, sealed {local(departure.seal.at)}: {told['num_bytes']} bytes, plan {told['plan']!r}",
         *(f"  {name}: {values[name]}\n    {meaning}" for name, meaning in MEANINGS.items()),
+        f"  {_company(departure.spend)}",
         "  and nothing else: no count, no loss, no name, no date of yours.",
         f"  SHA-256 {told['sha256']}",
     ]
     return "\n".join(lines)
+
+
+def _company(spend: Spend) -> str:
+    """Say in whose company it left; what was asked is no part of the message."""
+    if spend.asked is None:
+        return "in answer to a round that nobody signed: who else was asked is not known"
+    return (
+        f"in answer to a round that was asked of {spend.asked} merchants, with a quorum of {spend.quorum}, as the "
+        f"coordinator signed; call {(spend.call or '')[:12]}: the others that were asked have the same"
+    )
 
 
 def hex_lines(content: bytes) -> str:

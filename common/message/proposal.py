@@ -20,9 +20,9 @@ from flwr.app import ConfigRecord, RecordDict
 from pydantic import Field, ValidationError
 
 from common.errors import MessageError
+from common.message.reading import unreadable
 from common.message.record import check_hash, pack, read_bytes, read_number, read_text, read_whole, unpack_about
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
-from common.plan.reading import is_newer
 from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 
@@ -31,7 +31,7 @@ PURPOSE = "proposal"
 SIGNED_FIELDS = frozenset({"content", "signature"})
 TERMS_FIELDS = frozenset({"plan_hash", "size_class", "noise_multiplier"})
 MOST_BYTES = 1 << 20
-NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model
+NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model, and proposals the quorum
 FileHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -45,11 +45,15 @@ class Proposal(Document):
     warm_hash
         SHA-256 of the file of the public model that this training starts from; None where it starts cold, and in
         protocol 1.
+    quorum
+        The fewest answers that make a round; None in protocol 1. How many are really asked is signed anew for every
+        round (`common.message.call`).
     """
 
     plan: Plan
     private: bool
     cohort_size: Count
+    quorum: Count | None = None
     warm_hash: FileHash | None = None
 
     @property
@@ -98,21 +102,12 @@ def parse_proposal(content: bytes) -> Proposal:
         raise unreadable("A signed proposal", error) from error
 
 
-def unreadable(what: str, error: ValidationError) -> MessageError:
-    """Say why a signed document cannot be read, and quote nothing of it."""
-    if is_newer(error):
-        return MessageError(
-            f"{what} says something that this version of hansa does not know; install the coordinator's version."
-        )
-    return MessageError(f"{what} cannot be read; use the same version of hansa at both ends.")
-
-
 def proposal_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
-    """Say a signed proposal in the words of a protocol, signed anew where these are other words."""
+    """Say a signed proposal in the words of a protocol, signed by the key that signs now."""
     proposed = parse_proposal(signed.content)
-    if protocol >= NAMES_WARM or proposed.warm_hash is None:
-        return signed
-    return sign(proposed.model_copy(update={"warm_hash": None}).to_bytes(), key, purpose=PURPOSE)
+    first = proposed.model_copy(update={"warm_hash": None, "quorum": None})
+    said = signed.content if protocol >= NAMES_WARM or first == proposed else first.to_bytes()
+    return sign(said, key, purpose=PURPOSE)  # the same key gives the same signature
 
 
 def encode_signed(signed: Signed) -> RecordDict:

@@ -4,7 +4,8 @@ The numbers travel as a header of every request to the gateway and of every answ
 were numbers neither sends the header nor looks at it; it speaks protocol 1.
 
     1    as first released
-    2    a proposal and a release name the public model that training starts from
+    2    a proposal and a release name the public model that training starts from, a proposal names its quorum, every
+         round is called with who is asked, signed, and a welcome may come as a message
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 HEADER = "hansa-protocol"
 FIRST = range(1, 2)
 SPOKEN = range(1, 3)
+WELCOMES = 2  # the first protocol in which a welcome may come as a message
 
 
 def write_spoken(spoken: range = SPOKEN) -> str:

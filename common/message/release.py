@@ -21,7 +21,8 @@ from jaxtyping import Float32
 from pydantic import ValidationError
 from torch import Tensor
 
-from common.message.proposal import NAMES_WARM, SIGNED_FIELDS, FileHash, read_signed, unreadable
+from common.message.proposal import NAMES_WARM, SIGNED_FIELDS, FileHash, read_signed
+from common.message.reading import unreadable
 from common.message.record import (
     PARAMETER_DTYPE,
     check_hash,
@@ -104,11 +105,11 @@ def parse_note(content: bytes) -> ReleaseNote:
 
 
 def note_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
-    """Say a signed note in the words of a protocol, signed anew where these are other words."""
+    """Say a signed note in the words of a protocol, signed by the key that signs now."""
     note = parse_note(signed.content)
-    if protocol >= NAMES_WARM or note.warm_hash is None:
-        return signed
-    return sign(note.model_copy(update={"warm_hash": None}).to_bytes(), key, purpose=PURPOSE)
+    first = note.model_copy(update={"warm_hash": None})
+    said = signed.content if protocol >= NAMES_WARM or first == note else first.to_bytes()
+    return sign(said, key, purpose=PURPOSE)
 
 
 def encode_release(release: Release) -> RecordDict:

@@ -6,38 +6,51 @@
 | `round_number` | about, int         | about, int           | 1 for the first round                            |
 | `model_hash`   | about, str         | absent               | SHA-256 of the parameters' bytes                 |
 | `parameters`   | vector, float32    | absent               | the global model, flat                           |
+| `call`, `call_signature` | about, bytes | absent           | who is asked, signed (`common.message.call`)     |
 | `total`        | absent             | vector, int64        | the merchant's noised lattice sum, flat          |
 
-A reply says nothing of counts, losses or durations, and its size follows from the model's size alone. See
+`call` and its signature travel over a network from protocol 2 on; in one process there is nobody who could sign. A
+reply says nothing of counts, losses or durations, and its size follows from the model's size alone. See
 docs/protocol.md §5.4.
 """
 
 from dataclasses import dataclass
 
-from flwr.app import ConfigRecord, RecordDict
+from flwr.app import Array, ConfigRecord, RecordDict
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from common.errors import MessageError
 from common.message.record import (
+    ABOUT,
     PARAMETER_DTYPE,
     TOTAL_DTYPE,
     check_hash,
     check_parameters,
     pack,
+    read_bytes,
     read_text,
     read_vector,
     read_whole,
     unpack,
 )
+from common.message.signature import SIGNATURE_BYTES, Signed
 
 REQUEST_FIELDS = frozenset({"plan_hash", "round_number", "model_hash"})
+CALL_FIELDS = frozenset({"call", "call_signature"})
+MOST_CALL_BYTES = 1 << 20
 REPLY_FIELDS = frozenset({"plan_hash", "round_number"})
 
 
 @dataclass(frozen=True, eq=False)
 class RoundRequest:
     """Ask a merchant for its noised sum at these parameters.
+
+    Attributes
+    ----------
+    call
+        Who is asked, signed; the signature is for whoever knows the coordinator's key to check. None in protocol 1
+        and in one process. It is no part of what makes two requests the same.
 
     Raises
     ------
@@ -50,6 +63,7 @@ class RoundRequest:
     round_number: int
     model_hash: str
     parameters: Float32[Tensor, " parameter"]
+    call: Signed | None = None
 
     def __post_init__(self) -> None:
         _check_round(self.plan_hash, self.round_number)
@@ -94,6 +108,8 @@ def encode_request(request: RoundRequest) -> RecordDict:
             "model_hash": request.model_hash,
         }
     )
+    if request.call is not None:
+        about["call"], about["call_signature"] = request.call.content, request.call.signature
     return pack(about, request.parameters, dtype=PARAMETER_DTYPE)
 
 
@@ -118,13 +134,35 @@ def decode_request(record: RecordDict, *, size: int) -> RoundRequest:
         If anything is missing, additional, of another type, dtype or size, not finite, or does not match
         its hash.
     """
-    about, array = unpack(record, fields=REQUEST_FIELDS)
+    about, array = unpack_request(record)
     return RoundRequest(
         plan_hash=read_text(about, "plan_hash"),
         round_number=read_whole(about, "round_number"),
         model_hash=read_text(about, "model_hash"),
         parameters=read_vector(array, dtype=PARAMETER_DTYPE, size=size),
+        call=read_signed_call(about),
     )
+
+
+def unpack_request(record: RecordDict) -> tuple[ConfigRecord, Array]:
+    """Take a request apart, in either protocol.
+
+    Raises
+    ------
+    MessageError
+        If a record or a field is missing or additional; a call without its signature is a field too few.
+    """
+    about = record.get(ABOUT)
+    is_called = isinstance(about, ConfigRecord) and not CALL_FIELDS.isdisjoint(about)
+    return unpack(record, fields=REQUEST_FIELDS | CALL_FIELDS if is_called else REQUEST_FIELDS)
+
+
+def read_signed_call(about: ConfigRecord) -> Signed | None:
+    """Read who is asked, as it was signed; None in protocol 1."""
+    if "call" not in about:
+        return None
+    content = read_bytes(about, "call", most=MOST_CALL_BYTES)
+    return Signed(content, read_bytes(about, "call_signature", most=SIGNATURE_BYTES))
 
 
 def encode_reply(reply: RoundReply) -> RecordDict:

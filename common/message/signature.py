@@ -6,6 +6,7 @@ See docs/protocol.md §3. A key is named by the SHA-256 of its 32 public bytes, 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -43,11 +44,23 @@ def verify(signed: Signed, public: bytes, *, purpose: str) -> bytes:
     PrivacyError
         Somebody else signed, for another purpose, or the bytes were changed.
     """
-    if not is_signed(signed, public, purpose=purpose):
-        raise PrivacyError(
-            f"A {purpose} is not signed by this federation's coordinator as it stands; nothing of it is used."
-        )
-    return signed.content
+    return verify_any(signed, [public], purpose=purpose)
+
+
+def verify_any(signed: Signed, publics: Iterable[bytes], *, purpose: str) -> bytes:
+    """Check that one of several keys of one coordinator has signed, and return what the signature covers.
+
+    Raises
+    ------
+    PrivacyError
+        None has.
+    """
+    for public in publics:
+        if is_signed(signed, public, purpose=purpose):
+            return signed.content
+    raise PrivacyError(
+        f"A {purpose} is not signed by this federation's coordinator as it stands; nothing of it is used."
+    )
 
 
 def is_signed(signed: Signed, public: bytes, *, purpose: str | None) -> bool:

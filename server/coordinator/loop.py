@@ -18,11 +18,13 @@ from flwr.serverapp import Grid
 from certs.key import read_or_make_signing_key
 from common.errors import HansaError, MessageError
 from common.message.proposal import PROPOSAL
+from common.message.welcome import WELCOME
 from server.coordinator.delivery import Deliveries
 from server.coordinator.invitation import Invitations, is_declined
-from server.coordinator.mailbox import Mailbox
+from server.coordinator.mailbox import Mailbox, Reply
 from server.coordinator.member import Members
 from server.coordinator.session import Rounds, Session, begin
+from server.coordinator.welcoming import Welcomes
 from server.folder import CoordinatorFolder
 from server.process.superlink import SuperLink, open_superlink
 from server.registry.registry import Launch, Member, Registry, State
@@ -38,7 +40,7 @@ class Coordinator:
     Parameters
     ----------
     key
-        Signs released models.
+        Signs rounds and released models.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Coordinator:
         self._home, self._registry = home, registry
         self._mailbox, self._members = Mailbox(grid), Members(registry, superlink, grid)
         self._invitations = Invitations(home, registry, self._mailbox, self._members, key=key)
-        self._rounds = Rounds(registry, grid)
+        self._rounds = Rounds(registry, grid, key=key)
         self._deliveries = Deliveries(home, registry, self._mailbox, self._members, key=key)
+        self._welcomes = Welcomes(home, registry, self._mailbox, self._members, key=key)
         self._sessions: dict[int, Session] = {}
         self._pause_seconds = BUSY_SECONDS
 
@@ -57,7 +60,8 @@ class Coordinator:
         members = self._admit()
         replies = self._mailbox.collect()
         for reply in replies:
-            (self._invitations if reply.subject.message_type == PROPOSAL else self._deliveries).take(reply)
+            self._take(reply)
+        self._welcomes.welcome(members)
         self._deliveries.deliver(members)
         if self._work(members):
             self._pause_seconds = BUSY_SECONDS
@@ -71,6 +75,15 @@ class Coordinator:
         for name in self._members.take_left():
             self._mailbox.drop(name)
         return members
+
+    def _take(self, reply: Reply) -> None:
+        """Pass a reply on to whoever asked."""
+        if reply.subject.message_type == PROPOSAL:
+            self._invitations.take(reply)
+        elif reply.subject.message_type == WELCOME:
+            self._welcomes.take(reply)
+        else:
+            self._deliveries.take(reply)
 
     def _work(self, members: Mapping[str, Member]) -> bool:
         """Go on with the first launch that can; whether anything was done.

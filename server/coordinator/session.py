@@ -11,11 +11,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.serverapp import Grid
 
 from common.message.proposal import Proposal, parse_proposal
 from common.model.warm.start import require_same_warm
 from common.plan.leg import Leg, legs_of
+from server.coordinator.calling import calling
 from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, Member, Registry
@@ -93,10 +95,16 @@ def begin(home: CoordinatorFolder, launch: Launch) -> Session:
 
 
 class Rounds:
-    """Hold rounds over one Grid."""
+    """Hold rounds over one Grid.
 
-    def __init__(self, registry: Registry, grid: Grid) -> None:
-        self._registry, self._grid = registry, grid
+    Parameters
+    ----------
+    key
+        Signs who is asked in a round.
+    """
+
+    def __init__(self, registry: Registry, grid: Grid, *, key: Ed25519PrivateKey) -> None:
+        self._registry, self._grid, self._key = registry, grid, key
 
     def hold(
         self,
@@ -143,6 +151,7 @@ class Rounds:
             not_awaited=[node for node, name in names.items() if name not in awaited],
             note_answers=note_answers,
             withdrawn=gone,
+            word=calling([members[name] for name in names.values()], quorum=launch.quorum, key=self._key),
         )
         _note_lateness(session, held, names, awaited)
         self._close(session, held, names)

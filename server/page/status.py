@@ -15,6 +15,7 @@ from common.privacy.accounting import delta_for, epsilon_of
 from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, MemberTerms, Model, Registry
+from server.rotation import describe_rotation
 
 LAST_ROUNDS = 5
 
@@ -34,6 +35,7 @@ def gather_status(home: CoordinatorFolder, registry: Registry) -> dict[str, Any]
             }
             for member in registry.members()
         ],
+        "rotation": describe_rotation(home, registry),
         "launches": [_describe_launch(home, registry, launch) for launch in registry.launches()],
         "models": [describe_model(registry, model) for model in registry.models()],
     }
@@ -68,7 +70,16 @@ def draw_status(status: dict[str, Any]) -> Group:
     """Draw the status for a terminal."""
     launches: list[Table | Text] = [_draw_launch(launch) for launch in status["launches"]]
     parts = launches or [Text("Nothing was launched yet.")]
-    return Group(_draw_members(status), *parts, _draw_models(status))
+    return Group(_draw_members(status), *_draw_rotation(status["rotation"]), *parts, _draw_models(status))
+
+
+def _draw_rotation(rotation: dict[str, Any]) -> list[Text]:
+    """Say what is being rotated and whom it waits for; nothing where nothing is."""
+    if not rotation["under_way"] and not rotation["waiting_for"]:
+        return []
+    what = ", ".join(rotation["under_way"]) or "nothing, the last one is finished"
+    names = ", ".join(rotation["waiting_for"]) or "nobody"
+    return [Text(f"being rotated: {what}; without the new welcome yet: {names}")]
 
 
 def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 import h11
 import uvicorn
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
@@ -61,6 +62,7 @@ class MemberProtocol(H11Protocol):
         self.app_state = {
             **self.app_state,
             "certificate": self.certificate,
+            "pem": certificate.public_bytes(Encoding.PEM).decode(),
             "valid_until": certificate.not_valid_after_utc,
             "abort": transport.abort,
         }

@@ -16,6 +16,7 @@ from common.errors import DataError
 from common.message.protocol import HEADER, choose_protocol, read_spoken
 from server.process.headers import KEY_HEADER
 from server.process.limits import Bucket
+from server.process.trust import find_members
 from server.registry.registry import Member, Registry
 
 LOGGER = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Doorkeeper:
         self._members: Mapping[str, Member] = {}
         self._buckets: dict[str, Bucket] = {}
         self._noted_at: dict[str, float] = {}
+        self._noted: set[str] = set()
         self._version: int | None = None
         self._looked_at = 0.0
 
@@ -87,9 +89,22 @@ class Doorkeeper:
                 LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
             self._version = None  # a connection's own writes do not change its data_version
 
+    def note_certificate(self, certificate: str, pem: str) -> None:
+        """Remember the certificate of a member that was let in, where an older version enrolled it without."""
+        member = self._members.get(certificate)
+        if member is None or certificate in self._noted:
+            return
+        self._noted.add(certificate)
+        try:
+            if all(found.fingerprint != certificate for found in self._registry.certificates()[member.name]):
+                self._registry.note_certificate(certificate, member=member.name, pem=pem)
+        except DataError as error:
+            LOGGER.warning("The certificate of %s is not noted: %s", member.name, error)
+
     def _find(self, certificate: str) -> Member | None:
         now = time.monotonic()
-        if self._version is None or now - self._looked_at > LOOK_SECONDS:
+        is_new = certificate not in self._members  # a certificate that was handed out just now
+        if self._version is None or is_new or now - self._looked_at > LOOK_SECONDS:
             self._looked_at = now
             if _identify(self._path) != self._file:  # put back from a copy, say: what is open is no longer it
                 self.close()
@@ -98,7 +113,7 @@ class Doorkeeper:
             version = self._registry.version
             if version != self._version:
                 self._version = version
-                self._members = {member.certificate: member for member in self._registry.members()}
+                self._members = find_members(self._registry)
         return self._members.get(certificate)
 
 

@@ -4,7 +4,8 @@ Flower's node signatures cover a timestamp, not the body, and its control and ru
 So the SuperLink listens on loopback, behind a word (`loopback.py`), and this passes on
 
 - only to the paths in `PASSED`: a daemon neither registers itself nor fetches code;
-- only from a certificate that this federation's authority signed and that is enrolled and not revoked;
+- only from a certificate that this federation's authority signed, or the one that is to follow it, and that was handed
+  to a member that is enrolled and not revoked;
 - only with the node key that was enrolled together with that certificate;
 - only what was judged: of the head every header by itself, once each (`headers.py`), of the body its length;
 - only so much: sizes, rates, connections, memory and time are bounded, for each merchant by itself (`limits.py`,
@@ -20,7 +21,7 @@ import asyncio
 import logging
 import resource
 import ssl
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
@@ -37,7 +38,9 @@ from server.process.doorkeeper import Doorkeeper
 from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
 from server.process.limits import Bucket, Full, Pace, Room, Slots
 from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
+from server.process.trust import read_authorities, trust_followers
 
+Meanwhile = Callable[[], Coroutine[Any, Any, None]]
 LOGGER = logging.getLogger(__name__)
 UPSTREAM_SECONDS = 30.0
 UPSTREAM_CONNECTIONS = 256
@@ -80,6 +83,7 @@ class Gateway:
         if status != 200:
             await self._refuse(say, status, reason)
             return
+        self._doorkeeper.note_certificate(certificate, scope["state"]["pem"])
         path, member = read_path(scope), self._doorkeeper.name(certificate)
         if path is None:
             await self._refuse(say, 404, "a path that is not published", goes_on=head.num_bytes == 0)
@@ -211,7 +215,15 @@ async def _read_answer(answer: httpx.Response) -> bytearray | None:
     return content
 
 
-def make_app(superlink: str, doorkeeper: Doorkeeper, settings: Settings, *, authority: bytes, word: str) -> Router:
+def make_app(
+    superlink: str,
+    doorkeeper: Doorkeeper,
+    settings: Settings,
+    *,
+    authority: bytes,
+    word: str,
+    meanwhile: Meanwhile | None = None,
+) -> Router:
     """Make the application, which opens its line to the SuperLink when it starts.
 
     Parameters
@@ -220,6 +232,8 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, settings: Settings, *, auth
         Host and port of the SuperLink, whose certificate `authority` (PEM) has signed.
     word
         What the SuperLink wants to be shown.
+    meanwhile
+        What goes on beside the requests, until the end.
     """
     gateway = Gateway(doorkeeper, settings, word=word)
 
@@ -232,8 +246,11 @@ def make_app(superlink: str, doorkeeper: Doorkeeper, settings: Settings, *, auth
         async with httpx.AsyncClient(
             base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits, trust_env=False
         ) as gateway.upstream:
+            task = asyncio.create_task(meanwhile()) if meanwhile is not None else None
             with closing(doorkeeper):
                 yield
+            if task is not None:
+                task.cancel()
 
     return Router(default=gateway, lifespan=lifespan, redirect_slashes=False)
 
@@ -247,13 +264,20 @@ def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
         A certificate or key is missing.
     """
     authority = home.authority / "authority.pem"
+    doorkeeper = Doorkeeper(home.registry, requests_per_second=settings.requests_per_second)
+
+    async def meanwhile() -> None:
+        assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
+        await trust_followers(home, config.ssl)
+
     config = uvicorn.Config(
         make_app(
             f"127.0.0.1:{settings.superlink_port}",
-            Doorkeeper(home.registry, requests_per_second=settings.requests_per_second),
+            doorkeeper,
             settings,
-            authority=read_file(authority),
+            authority=read_authorities(home),
             word=make_word(read_file(home.secret)),
+            meanwhile=meanwhile,
         ),
         host=settings.bind,
         port=settings.gateway_port,
@@ -274,6 +298,7 @@ def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
     config.load()
     assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+    config.ssl.load_verify_locations(cadata=read_authorities(home).decode())  # two while one follows the other
     return DoorServer(
         config,
         most=count_connections(),

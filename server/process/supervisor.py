@@ -32,6 +32,7 @@ from common.disk.lock import hold
 from common.disk.reading import read_file
 from common.errors import ConfigError, HansaError
 from server.folder import CoordinatorFolder, Settings
+from server.process.trust import Watch
 
 LOGGER = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2
@@ -133,7 +134,7 @@ class Supervisor:
         for port, host in ((settings.superlink_port, "127.0.0.1"), (settings.gateway_port, settings.bind)):
             require_free(host, port)
         home.logs.mkdir(exist_ok=True)
-        self._settings = settings
+        self._settings, self._watch = settings, Watch(home)
         self._stopping = threading.Event()
         environment = {"FLWR_HOME": str(home.flower.resolve())}
         own = [sys.executable, "-m", "server.process"]
@@ -170,6 +171,7 @@ class Supervisor:
         self._stopping.set()
 
     def _look(self) -> None:
+        self._take_up(self._watch.look())
         if not self.superlink.is_alive and self.superlink.may_start():
             LOGGER.warning("The SuperLink ended; it is started again, and the coordinator with it.")
             self.coordinator.stop()
@@ -181,6 +183,19 @@ class Supervisor:
                     said = (child.name, child.process.returncode, child.last_words)
                     LOGGER.warning("The %s ended with %s and is started again; it said last: %s", *said)
                 child.start()
+
+    def _take_up(self, stale: frozenset[str]) -> None:
+        """Start anew what has read keys or certificates that are others now; whoever asks meanwhile asks again."""
+        if not stale:
+            return
+        LOGGER.info("Keys or certificates are others; started anew: %s", ", ".join(sorted(stale)))
+        for child in reversed(self.children):
+            if child.name in stale and child.process is not None:
+                child.stop()
+                child.process, child.pause_seconds = None, 0.0
+        if "superlink" in stale:
+            self.superlink.start()
+            self._await_superlink()
 
     def _await_superlink(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

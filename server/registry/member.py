@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from certs.request import JoinRequest
 from common.errors import ConfigError
+from server.registry.renewal import Renewals
 
 Row = TypeVar("Row")
 
@@ -39,7 +40,7 @@ class Member:
         return self.revoked_at is None
 
 
-class MemberTables(ABC):
+class MemberTables(Renewals, ABC):
     """The part of a registry that is about members."""
 
     def members(self) -> list[Member]:
@@ -50,8 +51,10 @@ class MemberTables(ABC):
         )
         return [self._read(_member, row) for row in rows]
 
-    def enroll(self, request: JoinRequest, *, certificate: str) -> None:
+    def enroll(self, request: JoinRequest, *, certificate: str, pem: str = "") -> None:
         """Add a member, or give one that is there its new certificate.
+
+        Its older certificates, and the welcome that was handed to it live, are forgotten.
 
         Raises
         ------
@@ -75,6 +78,9 @@ class MemberTables(ABC):
                 "INSERT INTO request VALUES (?, ?) ON CONFLICT (member) DO UPDATE SET made_at = excluded.made_at",
                 (request.name, request.made_at),
             )
+            self.forget_certificates(request.name)
+            if pem:
+                self.note_certificate(certificate, member=request.name, pem=pem)
 
     def require_enrollable(self, request: JoinRequest) -> None:
         """Refuse a request that is not the latest of its member, dates from before it was revoked, or has others' keys.

@@ -13,6 +13,7 @@ its own process. Models themselves are files beside it (safetensors).
     revocation number, member, and the node that is to be shut out, until it is
     request    member: the date of the request that it was enrolled with last
     lapsed     launch, member: terms from before a revocation, or of another size class, which are asked for again
+    certificate, welcome, succession, rotation    see `server.registry.renewal`
 """
 
 from __future__ import annotations

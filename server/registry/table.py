@@ -77,4 +77,23 @@ RETURN: Step = (
     """,
     "INSERT INTO lapsed SELECT launch, member FROM terms WHERE member IN (SELECT member FROM revocation)",
 )
-STEPS = (FIRST, SPEAKS, RETURN)
+RENEWS: Step = (
+    """
+    CREATE TABLE certificate (
+        fingerprint TEXT PRIMARY KEY, member TEXT NOT NULL REFERENCES member (name), pem TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE welcome (
+        member TEXT PRIMARY KEY REFERENCES member (name), content BLOB NOT NULL, welcome_hash TEXT NOT NULL,
+        digest TEXT NOT NULL, taken_at TEXT
+    ) STRICT
+    """,
+    """
+    CREATE TABLE succession (number INTEGER PRIMARY KEY, content BLOB NOT NULL, signature BLOB NOT NULL) STRICT
+    """,
+    """
+    CREATE TABLE rotation (number INTEGER PRIMARY KEY, what TEXT NOT NULL, at TEXT NOT NULL) STRICT
+    """,
+)
+STEPS = (FIRST, SPEAKS, RETURN, RENEWS)

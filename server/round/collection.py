@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flwr.app import Error, Message, MessageType
+from flwr.app import Error, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from common.errors import MessageError
@@ -51,6 +51,7 @@ class Refusal:
 
 
 RoundAnswer = RoundReply | Refusal
+Word = Callable[[RoundRequest, Collection[int]], Mapping[int, RecordDict]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class RoundOutcome:
 
     replies: Mapping[int, RoundReply]
     refusals: Mapping[int, Refusal]
+
+
+def say_the_same(request: RoundRequest, node_ids: Collection[int]) -> Mapping[int, RecordDict]:
+    """Say a request to every node in the same words."""
+    return dict.fromkeys(node_ids, encode_request(request))
 
 
 def gather_answers(
@@ -70,6 +76,7 @@ def gather_answers(
     quorum: int,
     not_awaited: Collection[int] = (),
     withdrawn: Callable[[], Collection[int]] = tuple,
+    word: Word = say_the_same,
 ) -> RoundOutcome:
     """Send one request to every node and gather the replies that are sound and in time.
 
@@ -95,6 +102,8 @@ def gather_answers(
     withdrawn
         Asked at every look at the answers: nodes that take no part any more. What they answered does not count, and
         nobody waits for them.
+    word
+        Says the request to each node; over a network it is signed with who is asked.
 
     Returns
     -------
@@ -109,6 +118,7 @@ def gather_answers(
         quorum=quorum,
         not_awaited=frozenset(not_awaited),
         withdrawn=withdrawn,
+        word=word,
     )
     replies = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, RoundReply)}
     refusals = {node_id: answer for node_id, answer in answers.items() if isinstance(answer, Refusal)}
@@ -131,11 +141,12 @@ def _gather(
     quorum: int,
     not_awaited: frozenset[int],
     withdrawn: Callable[[], Collection[int]],
+    word: Word,
 ) -> dict[int, RoundAnswer]:
     """Return the answer of every node, a Refusal where there is none that counts."""
     deadline = time.monotonic() + timeout_seconds
     answers: dict[int, RoundAnswer] = dict.fromkeys(node_ids, Refusal(Cause.UNSENT))
-    pending = _send(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds)
+    pending = _send(grid, request, node_ids=node_ids, timeout_seconds=timeout_seconds, word=word)
     answers |= dict.fromkeys(pending.values(), Refusal(Cause.LATE))
     failures: Counter[str] = Counter()
     pause_seconds = FIRST_PAUSE_SECONDS
@@ -179,14 +190,16 @@ def _leave_out(node_ids: Collection[int], *, pending: dict[str, int], answers: d
         del pending[message_id]
 
 
-def _send(grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float) -> dict[str, int]:
+def _send(
+    grid: Grid, request: RoundRequest, *, node_ids: Collection[int], timeout_seconds: float, word: Word
+) -> dict[str, int]:
     """Return the node of every message that was accepted, by message id.
 
     An error reply made by the SuperLink names the SuperLink as its source, so only this map tells who it is.
     """
-    content = encode_request(request)
+    contents = word(request, node_ids)
     messages = [
-        Message(content, node_id, MessageType.TRAIN, ttl=timeout_seconds, group_id=str(request.round_number))
+        Message(contents[node_id], node_id, MessageType.TRAIN, ttl=timeout_seconds, group_id=str(request.round_number))
         for node_id in node_ids
     ]
     # The ids come in the order of the messages, empty where one was refused; none at all where all were.

@@ -22,7 +22,7 @@ from common.plan.leg import Leg, leg_of
 from common.plan.schema import Plan, TrainingPlan
 from server.round.aggregation import Terms, check_norm, combine
 from server.round.checkpoint import load_checkpoint, save_checkpoint
-from server.round.collection import Cause, Refusal, RoundOutcome, gather_answers
+from server.round.collection import Cause, Refusal, RoundOutcome, Word, gather_answers, say_the_same
 from server.round.optimizer import ServerState, advance, restart
 
 NoteAnswers = Callable[[int, RoundOutcome], None]
@@ -112,6 +112,7 @@ def hold_round(
     not_awaited: Collection[int] = (),
     note_answers: NoteAnswers = lambda round_number, outcome: None,
     withdrawn: Callable[[], Collection[int]] = tuple,
+    word: Word = say_the_same,
 ) -> HeldRound:
     """Hold the round after `state`.
 
@@ -127,6 +128,9 @@ def hold_round(
         makes a release count fewer answers than are in it.
     withdrawn
         As in `gather_answers`.
+    word
+        Says the request to each node: what a network adds to a round, which is its coordinator's signature, stands
+        there alone.
     """
     request = make_request(state, plan_hash=federation.run_hash)
     started = time.monotonic()
@@ -138,6 +142,7 @@ def hold_round(
         quorum=federation.quorum,
         not_awaited=not_awaited,
         withdrawn=withdrawn,
+        word=word,
     )
     seconds = time.monotonic() - started
     outcome = _refuse_implausible(gathered, federation.cohort)

@@ -11,6 +11,7 @@ from client.transparency.sent_messages import MEANINGS
 from common.message.proposal import TERMS_FIELDS
 from common.message.release import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply
+from common.message.welcome import RECEIPT_FIELDS as WELCOME_RECEIPT_FIELDS
 from planted.fault import Severity
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def test_every_field_that_may_leave_has_its_row() -> None:
 
 def test_every_other_field_that_may_leave_is_named() -> None:
     said = PAGE.split("\n## What leaves\n")[1].split("\n## ")[0]
-    for name in TERMS_FIELDS | RECEIPT_FIELDS:
+    for name in TERMS_FIELDS | RECEIPT_FIELDS | WELCOME_RECEIPT_FIELDS:
         assert f"`{name}`" in said
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from certs.key import NODE_CURVE, read_or_make_curve_key
 from certs.request import Welcome
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.daemon.handlers import Handlers
@@ -29,6 +30,7 @@ def open_merchant(folder: Path, name: str, *, key: Ed25519PrivateKey, seed: int 
     create_ledger(folder / "ledger.sqlite")
     with closing(Ledger(folder / "ledger.sqlite")) as ledger:
         ledger.open_account("shop", "customer", delta=1e-5, at=now_utc())
+    read_or_make_curve_key(folder / "node.key", NODE_CURVE)
     with open_again(folder, name, key=key) as handlers:
         yield handlers
 

@@ -14,9 +14,9 @@ from client.daemon.gateway_client import Envelope, GatewayClient, GatewayError, 
 from client.daemon.loop import POLL_FACTOR, QUICKEST_POLL_SECONDS
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
-from common.message.record import read_text, read_whole, unpack
+from common.message.record import read_text, read_whole
 from common.message.release import decode_signature, encode_receipt, parse_note
-from common.message.round import REQUEST_FIELDS, RoundReply, encode_reply
+from common.message.round import RoundReply, encode_reply, unpack_request
 from network.coordinator import Knocker
 
 SIZE_CLASS = 64
@@ -95,7 +95,7 @@ class ScriptedMerchant(threading.Thread):
             model_hash = parse_note(decode_signature(message.content).content).model_hash
             self.models.append(model_hash)
             return Message(encode_receipt(model_hash), reply_to=message)
-        about, array = unpack(message.content, fields=REQUEST_FIELDS)
+        about, array = unpack_request(message.content)
         number = read_whole(about, "round_number")
         self.kept[number] = message
         self.rounds.append(number)

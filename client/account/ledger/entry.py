@@ -41,6 +41,9 @@ class Spend(Section):
         Zero is a round without noise, which costs everything.
     num_coordinates
         Numbers in the sum.
+    asked, quorum, call
+        How many merchants were asked in the round, how few answers make it, and the SHA-256 of the call that says so,
+        as the coordinator signed it; None where it was not signed.
     """
 
     kind: Literal["spend"] = "spend"
@@ -56,6 +59,9 @@ class Spend(Section):
     clipping_norm: float | None
     noise_multiplier: Annotated[float, Field(ge=0)]
     num_coordinates: Count
+    asked: Count | None = None
+    quorum: Count | None = None
+    call: Hash | None = None
 
     @property
     def terms(self) -> tuple[object, ...]:

@@ -196,7 +196,10 @@ def make_merchant(
     ) -> Merchant:
         offer = make_offer(private=private)
         series = build_series(make_panel(num_entities=num_entities), offer.plan.model, 60)
-        policy = make_policy(plan={"hours": list(hours), "allow_training_without_noise": not private})
+        policy = make_policy(
+            plan={"hours": list(hours), "allow_training_without_noise": not private, "smallest_cohort": 1},
+            approval={"automatic": {"smallest_cohort": 1}},  # nobody signs calls in one process
+        )
         agreement = agree(policy, offer, ledger, num_coordinates=len(make_vector(series)))
         guarded = LedgerAnswerLog(opened.enter_context(closing(Ledger(ledger.path))), agreement, **answer_log)
         num_rounds, noise, device = offer.training.num_rounds, CountedNoise(), torch.device("cpu")

@@ -144,7 +144,9 @@ def siege(tmp_path: Path, make_policy: Callable[..., Policy], make_offer: Callab
     create_ledger(path)
     num_rounds = 5000
     limits = {"largest_num_rounds": num_rounds}
-    policy = make_policy(plan=limits, approval={"automatic": {**limits, "smallest_cohort": 3}})
+    policy = make_policy(
+        plan={**limits, "smallest_cohort": 1}, approval={"automatic": {**limits, "smallest_cohort": 1}}
+    )
     with closing(Ledger(path)) as ledger:
         ledger.open_account("shop", "customer", delta=1e-5, at=now_utc())
         agreement = agree(policy, make_offer(num_rounds=num_rounds), ledger, num_coordinates=SIZE)

@@ -60,6 +60,8 @@ DATA = {
     "static": [{"column": "product", "categories": ["tea", "ink"]}],
 }
 
+ALONE = {"plan": {"smallest_cohort": 1}, "approval": {"automatic": {"smallest_cohort": 1}}}  # nobody signs a call here
+
 
 def found_in(everything: Iterable[bytes]) -> list[bytes]:
     return [needle for place in everything for needle in NEEDLES if needle in place]
@@ -161,7 +163,7 @@ def make_run(
         folder = tmp_path / "own"
         folder.mkdir()
         readable = {"rows.csv": ["customer", "time", "amount", "product"]}
-        run = Run(plan, series, make_policy(data={"files": readable}), folder, noise)
+        run = Run(plan, series, make_policy(**ALONE | {"data": {"files": readable}}), folder, noise)
         opened.callback(run.ledger.close)
         return run
 

@@ -176,6 +176,23 @@ def test_a_merchant_that_was_killed_is_let_in_at_once_by_its_node_id(superlink: 
             restarted.deactivate()
 
 
+def test_another_line_is_gone_over_to_once_something_passes_it_and_not_before(
+    superlink: SuperLink, client: GatewayClient, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = make_authority(tmp_path / "other", "test")
+    deaf = make_caller(tmp_path / "shop", superlink.authority, trusts=other)
+    with pytest.raises(Refused, match="no valid certificate of this federation"):
+        client.switch(superlink.address, deaf.context, patience_seconds=0.0)
+    assert client.heartbeat(), "it stays on the line before"
+    fresh = make_caller(tmp_path / "shop", superlink.authority)
+    before = client._client
+    client.switch(superlink.address, fresh.context, patience_seconds=0.0)
+    assert client._client is not before
+    assert client.heartbeat()
+    assert not before._client.is_closed, "a heartbeat of another thread may be on it"
+
+
 def test_nobody_is_there(tmp_path: Path) -> None:
     caller = make_caller(tmp_path / "shop", make_authority(tmp_path, "test"))
     with (

@@ -74,6 +74,25 @@ def test_what_a_member_speaks_is_noted_when_it_changes_and_not_at_every_knock(
     assert registry.members()[0].protocol == 1
 
 
+def test_the_certificate_of_a_member_that_an_older_version_enrolled_is_noted_when_it_comes_in(
+    door: Doorkeeper, registry: Registry, request_of_north: JoinRequest
+) -> None:
+    assert knock(door, request_of_north, "1-2") == 200
+    door.note_certificate("c" * 64, "pem")
+    door.note_certificate("d" * 64, "of a stranger")
+    assert [(found.fingerprint, found.pem) for found in registry.certificates()["north"]] == [("c" * 64, "pem")]
+
+
+def test_a_certificate_that_was_handed_out_just_now_opens_at_once(
+    door: Doorkeeper, registry: Registry, request_of_north: JoinRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "LOOK_SECONDS", 3600.0)
+    assert knock(door, request_of_north, "1-2") == 200
+    registry.note_certificate("e" * 64, member="north", pem="newer")
+    assert door.judge("e" * 64, TOMORROW, headers(request_of_north, "1-2"))[0] == 200
+    assert door.judge("f" * 64, TOMORROW, headers(request_of_north, "1-2"))[0] == 403
+
+
 def test_a_member_with_whom_nothing_is_spoken_is_refused_and_not_noted(
     door: Doorkeeper, registry: Registry, request_of_north: JoinRequest
 ) -> None:

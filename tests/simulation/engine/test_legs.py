@@ -151,11 +151,11 @@ def test_every_round_of_either_leg_is_charged_the_same(plan, root, tmp_path):
                     "epsilon": 8.0,
                     "smallest_noise_multiplier": 0.5,
                     "largest_num_rounds": 50,
-                    "smallest_cohort": 3,
+                    "smallest_cohort": 1,
                 },
                 "approval": {
                     "coordinators": [COORDINATOR],
-                    "automatic": {"largest_num_rounds": 50, "smallest_cohort": 3},
+                    "automatic": {"largest_num_rounds": 50, "smallest_cohort": 1},
                 },
             }
         )

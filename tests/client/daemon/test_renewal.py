@@ -1,0 +1,268 @@
+"""A new welcome that comes as a message: what is taken, and what is refused with a sentence and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.app import RecordDict
+
+from certs.authority import Authority, make_authority
+from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
+from certs.request import JoinRequest, Welcome, make_request, write_document
+from client.account.agreement import Offer, require_approved
+from client.account.ledger.ledger import Ledger, create_ledger, now_utc
+from client.account.policy import read_policy
+from client.daemon.handlers import Handlers
+from client.daemon.membership import accept_welcome, ask_to_join, read_federation, read_membership, read_vouchers
+from client.daemon.store import Store
+from client.diagnosis.trial_round import make_offer
+from client.folder import MerchantFolder
+from common.errors import DataError, HansaError, MessageError, PrivacyError
+from common.message import proposal
+from common.message.proposal import Proposal, encode_signed
+from common.message.signature import name_key, public_bytes, sign
+from common.message.succession import Link, succeed
+from common.message.welcome import (
+    PURPOSE,
+    LiveWelcome,
+    decode_welcome_receipt,
+    encode_welcome,
+    hash_welcome,
+)
+from common.plan.schema import Plan
+from fleet.shop import POLICY, write_rows
+
+OLD, NEW, NEWEST, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([number] * 32)) for number in (1, 2, 3, 4))
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Town:
+    """A coordinator that hands welcomes out, and one merchant."""
+
+    folder: Path
+    home: MerchantFolder
+    request: JoinRequest
+    old: Authority
+    new: Authority
+    handlers: Handlers
+
+    def welcome(
+        self,
+        *,
+        key: Ed25519PrivateKey = OLD,
+        links: tuple[Link, ...] = (),
+        request: JoinRequest | None = None,
+        issuer: Authority | None = None,
+        **said: Any,
+    ) -> RecordDict:
+        issuer = issuer or self.new
+        usual = {
+            "federation": "hanse",
+            "name": "shop",
+            "address": "localhost:1",
+            "certificate": issuer.sign_merchant(request or self.request).decode(),
+            "authority": self.new.pem.decode(),
+            "authorities": (self.old.pem.decode(), self.new.pem.decode()),
+            "coordinator": public_bytes(OLD).hex(),
+            "issued_at": NOW,
+        }
+        content = LiveWelcome(**(usual | said)).to_bytes()
+        return encode_welcome(sign(content, key, purpose=PURPOSE), links)
+
+    @property
+    def files(self) -> tuple[bytes, bytes]:
+        return self.home.federation.read_bytes(), self.home.certificate.read_bytes()
+
+
+def link(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> Link:
+    return succeed(old, public_bytes(new), NOW)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "policy.toml").write_text(POLICY.replace("{coordinators}", f'"{name_key(public_bytes(OLD))}"'))
+    write_rows(folder / "rows.csv", num_customers=6)
+    create_ledger(folder / "ledger.sqlite")
+    authorities = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        authorities.append(make_authority(tmp_path / name, "hanse"))
+    home = MerchantFolder(folder)
+    request = ask_to_join(home, "shop", read_policy(home.policy))
+    welcome = Welcome(
+        federation="hanse",
+        name="shop",
+        address="localhost:1",
+        authority=authorities[0].pem.decode(),
+        certificate=authorities[0].sign_merchant(request).decode(),
+        coordinator=public_bytes(OLD).hex(),
+    )
+    write_document(welcome, tmp_path / "welcome.json")
+    federation = accept_welcome(home, tmp_path / "welcome.json")
+    with closing(Ledger(home.ledger)) as ledger:
+        ledger.open_account("shop", "customer", delta=1e-5, at=now_utc())
+        handlers = Handlers(home, federation, ledger, data_root=folder, device=torch.device("cpu"))
+        yield Town(tmp_path, home, request, *authorities, handlers)
+
+
+def propose(plan: Plan, key: Ed25519PrivateKey) -> RecordDict:
+    offered = Proposal(plan=plan, private=True, cohort_size=3, quorum=1)
+    return encode_signed(sign(offered.to_bytes(), key, purpose=proposal.PURPOSE))
+
+
+def test_a_new_authority_and_certificate_are_kept_and_used(town: Town) -> None:
+    record = town.welcome()
+    receipt = town.handlers.renew(record)
+    assert decode_welcome_receipt(receipt) == hash_welcome(record["about"]["content"])
+    membership = read_membership(town.home)
+    assert membership.federation == town.handlers.federation
+    assert membership.federation.welcome.authority == town.new.pem.decode()
+    assert membership.federation.authorities == (town.old.pem.decode(), town.new.pem.decode())
+    assert len(membership.context.get_ca_certs()) == 2
+    assert town.handlers.renew(record) == receipt, "said again it changes nothing"
+
+
+def test_a_successor_that_the_trusted_key_names_is_trusted_and_listed_where_that_key_is(
+    town: Town, make_plan: Any
+) -> None:
+    """During the overlap both keys count; after it the first one does not, and what it signed is still read."""
+    plan = make_plan(privacy={"unit": "customer", "training": {"num_rounds": 3}})
+    town.handlers.consider(propose(plan, OLD))
+    links = (link(OLD, NEW),)
+    town.handlers.renew(town.welcome(links=links))
+    for key in (OLD, NEW):
+        town.handlers.consider(propose(plan, key))
+    later = {"coordinator": public_bytes(NEW).hex(), "issued_at": NOW + timedelta(seconds=1)}
+    town.handlers.renew(town.welcome(key=NEW, links=links, **later))
+    with pytest.raises(PrivacyError, match="not signed by this federation's coordinator"):
+        town.handlers.consider(propose(plan, OLD))
+    town.handlers.consider(propose(plan, NEW))
+    federation = read_federation(town.home)
+    assert federation.coordinator_name == name_key(public_bytes(NEW))
+    assert federation.vouched_by == (name_key(public_bytes(OLD)),)
+    store = Store(town.home.plans, town.home.models, *federation.lineage.keys)
+    assert [store.read_proposal(path).proposal.plan for path in store.proposals] == [plan]
+    policy = read_policy(town.home.policy)
+    require_approved(policy, make_offer(town.home, policy, plan))
+    assert read_vouchers(town.home, name_key(public_bytes(NEW))) == federation.vouched_by
+    assert read_vouchers(town.home, name_key(public_bytes(STRANGER))) == ()
+    with pytest.raises(PrivacyError, match="does not list"):
+        require_approved(policy, Offer(plan, True, name_key(public_bytes(NEW)), 3))
+
+
+def test_who_was_away_for_two_rotations_takes_both_at_once(town: Town) -> None:
+    links = (link(OLD, NEW), link(NEW, NEWEST))
+    town.handlers.renew(town.welcome(key=NEWEST, links=links, coordinator=public_bytes(NEWEST).hex()))
+    assert town.handlers.federation.vouched_by == (name_key(public_bytes(OLD)), name_key(public_bytes(NEW)))
+
+
+def test_who_joined_after_a_rotation_learns_which_key_came_before(town: Town) -> None:
+    """Its policy may name the first key: nobody but its owner could have named the second."""
+    town.handlers.renew(town.welcome(links=(link(STRANGER, OLD), link(OLD, NEW))))
+    assert town.handlers.federation.vouched_by == (name_key(public_bytes(STRANGER)),)
+    assert town.handlers.federation.signers == (public_bytes(OLD), public_bytes(NEW))
+
+
+def other_request(town: Town) -> JoinRequest:
+    tls_key = read_or_make_curve_key(town.folder / "other.key", TLS_CURVE)
+    return make_request("shop", 32, tls_key=tls_key, node_key=read_or_make_curve_key(town.home.node_key, NODE_CURVE))
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "sentence"),
+    [
+        (lambda town: {"key": STRANGER}, PrivacyError, "A welcome is not signed by this federation's coordinator"),
+        (
+            lambda town: {"key": NEW, "links": (link(STRANGER, NEW),)},
+            PrivacyError,
+            "follows from another key than the coordinator's",
+        ),
+        (
+            lambda town: {
+                "key": NEW,
+                "links": (Link(content=link(OLD, NEW).content, signature=link(STRANGER, NEW).signature),),
+            },
+            PrivacyError,
+            "not vouched for by the one before it",
+        ),
+        (lambda town: {"request": other_request(town)}, DataError, "is not for the key in tls.key"),
+        (lambda town: {"issuer": town.old}, DataError, "not signed for it by the authority"),
+        (lambda town: {"name": "north"}, MessageError, "for another merchant or federation"),
+        (lambda town: {"federation": "other"}, MessageError, "for another merchant or federation"),
+        (lambda town: {"address": "nowhere"}, DataError, "no address of the form host:port"),
+        (lambda town: {"authorities": (town.old.pem.decode(),)}, DataError, "does not trust the authority"),
+        (lambda town: {"issued_at": NOW + timedelta(days=2)}, MessageError, "dated more than a day ahead"),
+        (
+            lambda town: {"coordinator": public_bytes(STRANGER).hex()},
+            PrivacyError,
+            "names a key of the coordinator that",
+        ),
+    ],
+)
+def test_a_welcome_that_is_not_sound_is_refused_and_nothing_changes(
+    town: Town, how: Any, error: type[HansaError], sentence: str
+) -> None:
+    before = town.files, town.handlers.federation
+    with pytest.raises(error, match=sentence):
+        town.handlers.renew(town.welcome(**how(town)))
+    assert (town.files, town.handlers.federation) == before
+
+
+def test_an_older_welcome_cannot_roll_a_later_one_back(town: Town) -> None:
+    links, first = (link(OLD, NEW),), town.welcome(issued_at=NOW - timedelta(hours=1))
+    town.handlers.renew(first)
+    town.handlers.renew(town.welcome(links=links))
+    with pytest.raises(PrivacyError, match="older than the one that is in use"):
+        town.handlers.renew(first)
+    assert town.handlers.federation.signers == (public_bytes(OLD), public_bytes(NEW))
+
+
+def test_after_the_overlap_the_old_key_names_no_other_successor(town: Town) -> None:
+    """Whoever stole the old key may name a key of its own; who took the first successor up does not follow."""
+    town.handlers.renew(town.welcome(key=NEW, links=(link(OLD, NEW),), coordinator=public_bytes(NEW).hex()))
+    for links in ((link(OLD, STRANGER),), (link(OLD, NEW), link(NEW, STRANGER))):
+        forged = town.welcome(
+            key=OLD, links=links, coordinator=public_bytes(NEW).hex(), issued_at=NOW + timedelta(seconds=1)
+        )
+        with pytest.raises(PrivacyError):
+            town.handlers.renew(forged)
+
+
+def test_a_line_that_does_not_work_is_not_gone_over_to(town: Town) -> None:
+    def fail(federation: object) -> None:
+        raise MessageError("A new welcome is not taken, since its line does not work.")
+
+    town.handlers.try_line = fail
+    before = town.files
+    with pytest.raises(MessageError, match="its line does not work"):
+        town.handlers.renew(town.welcome())
+    assert town.files == before
+
+
+def test_a_chain_that_was_changed_on_the_disk_is_noticed(town: Town) -> None:
+    town.handlers.renew(town.welcome(links=(link(OLD, NEW),)))
+    text = town.home.federation.read_text()
+    town.home.federation.write_text(text.replace(public_bytes(NEW).hex(), public_bytes(STRANGER).hex()))
+    with pytest.raises(DataError, match="make it anew: hansa-client join --welcome FILE"):
+        read_federation(town.home)
+
+
+def test_a_welcome_file_keeps_the_chain_where_it_names_a_key_of_it(town: Town, tmp_path: Path) -> None:
+    town.handlers.renew(town.welcome(links=(link(OLD, NEW),)))
+    welcome = read_federation(town.home).welcome.model_copy(update={"coordinator": public_bytes(NEW).hex()})
+    write_document(welcome, tmp_path / "again.json")
+    assert accept_welcome(town.home, tmp_path / "again.json").vouched_by == (name_key(public_bytes(OLD)),)
+    other = welcome.model_copy(update={"coordinator": public_bytes(STRANGER).hex()})
+    write_document(other, tmp_path / "other.json")
+    assert accept_welcome(town.home, tmp_path / "other.json").vouched_by == ()
