@@ -86,7 +86,7 @@ def test_the_certificate_of_a_member_that_an_older_version_enrolled_is_noted_whe
 def test_a_certificate_that_was_handed_out_just_now_opens_at_once(
     door: Doorkeeper, registry: Registry, request_of_north: JoinRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(doorkeeper, "LOOK_SECONDS", 3600.0)
     assert knock(door, request_of_north, "1-2") == 200
     registry.note_certificate("e" * 64, member="north", pem="newer")
     assert door.judge("e" * 64, TOMORROW, headers(request_of_north, "1-2"))[0] == 200
