@@ -122,7 +122,6 @@ def test_a_mistake_is_one_sentence(hansa_prove):
 def test_rows_outside_the_data_root_are_not_forecast_from(hansa, tmp_path, words):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "rows.csv").symlink_to(tmp_path / "rows.csv")
-    assert hansa(*words)[0] == 0
     code, said = hansa(*words, "--data-root", "data")
     assert (code, said.count("\n")) == (2, 1)
     assert "'rows.csv' leads out of the data root" in said
