@@ -22,7 +22,7 @@ from client.account.ledger.balance import Account, accounts_of
 from client.account.ledger.entry import Entry
 from client.account.policy import Delta, Hash
 from common.disk.file import replace_file
-from common.errors import ConfigError, HansaError, PrivacyError
+from common.errors import ConfigError, PrivacyError
 from common.plan.reading import refuse_newer
 from common.plan.schema import Document, Section, Unit
 
@@ -90,7 +90,7 @@ class HeadFiles:
         """Say which second place was named; where not `strict`, one whose files cannot be read is given up."""
         try:
             return self.read()[self.beside].also
-        except HansaError:
+        except PrivacyError:
             if strict:
                 raise
             return None

@@ -231,6 +231,26 @@ def create_ledger(path: Path) -> None:
     PrivacyError
         There is a file already, or it cannot be made; then nothing is left of it.
     """
+    if path.exists():
+        raise PrivacyError(f"There is a ledger {path} already; what was spent stays spent.")
+    _require_unnoted(path)
+    make_file(path)
+    try:
+        Ledger(path).close()  # notes its head
+    except BaseException:
+        _unmake(path)
+        HeadFiles(path).beside.unlink(missing_ok=True)  # there was none before
+        raise
+
+
+def make_file(path: Path) -> None:
+    """Make the file of a ledger without a line, whose head is not noted yet.
+
+    Raises
+    ------
+    PrivacyError
+        There is a file already, or it cannot be made; then nothing is left of it.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError as error:
@@ -238,32 +258,21 @@ def create_ledger(path: Path) -> None:
     except OSError as error:
         raise PrivacyError(f"Cannot make the ledger {path}: {error}; choose another folder.") from error
     try:
-        _require_unnoted(path)
-        make_tables(path)
-        Ledger(path).close()  # notes its head
-    except BaseException:
-        for suffix in SUFFIXES:  # an empty file would be taken for a ledger that lost its tables
-            with suppress(OSError):
-                os.unlink(f"{path}{suffix}")
-        raise
-
-
-def make_tables(path: Path) -> None:
-    """Make the tables of a ledger whose head is not noted yet.
-
-    Raises
-    ------
-    PrivacyError
-        They cannot be made.
-    """
-    try:
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {NOTED - 1}; COMMIT;")
         sync_folder(path.parent)
     except (OSError, sqlite3.Error) as error:
+        _unmake(path)
         raise PrivacyError(f"Cannot make the ledger {path}: {error}; make room, or choose another folder.") from error
+
+
+def _unmake(path: Path) -> None:
+    """Take an unfinished file away: it would be taken for a ledger that lost its tables."""
+    for suffix in SUFFIXES:
+        with suppress(OSError):
+            os.unlink(f"{path}{suffix}")
 
 
 def _require_unnoted(path: Path) -> None:

@@ -22,9 +22,9 @@ from pathlib import Path
 from client.account.ledger.balance import Account, accounts_of
 from client.account.ledger.entry import START, Entry, Opening, Seal, Spend
 from client.account.ledger.head_file import HeadFiles, Noted, read_noted
-from client.account.ledger.ledger import Ledger, make_tables
+from client.account.ledger.ledger import Ledger, make_file
 from client.account.policy import Budget
-from common.errors import HansaError, PrivacyError
+from common.errors import PrivacyError
 from common.plan.schema import Unit
 from common.privacy.guarantee import mu_within, state_guarantee
 
@@ -87,6 +87,8 @@ def assess_loss(path: Path, budgets: Mapping[Key, Budget]) -> Loss:
     ------
     PrivacyError
         Neither the ledger nor its head is there, or a line in the middle of it was changed.
+    DataError
+        A later version of hansa wrote one of the files.
     """
     files = HeadFiles(path)
     noted, is_known = _read_what_is_there(files)
@@ -112,8 +114,7 @@ def recover_ledger(path: Path, budgets: Mapping[Key, Budget], *, at: datetime) -
     if loss.reason is None:
         return loss
     if not path.exists():
-        path.touch(mode=0o600)
-        make_tables(path)
+        make_file(path)
     with closing(Ledger(path, trusts_head=False)) as ledger:
         ledger.recover(list(_lines(loss.charges, ledger.heads[-1], at)))
     return loss
@@ -123,11 +124,11 @@ def _read_what_is_there(files: HeadFiles) -> tuple[dict[Path, Noted], bool]:
     """Read every head file that can be read; say whether that is all of them."""
     try:
         return files.read(), True
-    except HansaError:
+    except PrivacyError:
         pass
     try:
         return {files.beside: read_noted(files.beside)}, False
-    except HansaError:
+    except PrivacyError:
         return {}, False
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from client.account.ledger.entry import Seal, Spend
 from client.account.ledger.ledger import Ledger, create_ledger
+from client.account.ledger.recovery import recover_ledger
 from client.account.ledger.trouble import RESERVING, outcome_of_commit
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Budget
@@ -168,6 +169,19 @@ def test_opening_and_making_a_ledger_on_a_full_disk_spends_nothing_and_leaves_no
         said = refusal(lambda: Ledger(path))
         assert "; nothing was spent" in said
     Ledger(path).close()
+
+
+def test_a_recovery_on_a_full_disk_may_be_tried_again(small_disk: Path, make_spend: Callable[..., Spend]) -> None:
+    path = small_disk / "ledger.sqlite"
+    ledger = make(path)
+    ledger.seal(ledger.reserve(make_spend(), BUDGETS), b"message", at=NOON)
+    ledger.close()
+    path.unlink()
+    with full_disk(small_disk):
+        refusal(lambda: recover_ledger(path, {}, at=NOON))
+    recover_ledger(path, {}, at=NOON)
+    with closing(Ledger(path)) as again:
+        assert again.account("shop", "customer").mu_squared() == pytest.approx(1 / 16)
 
 
 def test_an_account_that_could_not_be_opened_is_not_said_to_be(tmp_path: Path) -> None:

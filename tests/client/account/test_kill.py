@@ -22,6 +22,7 @@ from flwr.app import RecordDict
 
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree
 from client.account.ledger.entry import Seal, Spend
+from client.account.ledger.head_file import HeadFiles, read_noted
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Policy
@@ -53,6 +54,9 @@ class Siege:
         """Note what a child said before its end; whether its message arrived whole."""
         if heard.startswith(RESERVED):
             self.reserved.add(round_number)
+            (account,) = read_noted(HeadFiles(self.path).beside).accounts
+            least = len(self.reserved) * self.agreement.mechanism.mu_squared
+            assert (account.mu_squared or 0.0) >= least * (1 - 1e-12), "noted before anything was computed"
         message = heard[2:]
         if heard[1:2] == SENT and len(message) == 64:
             self.arrived[round_number].add(message.decode())

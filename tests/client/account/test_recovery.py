@@ -15,7 +15,7 @@ from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.ledger.recovery import assess_loss, recover_ledger
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Budget, CustomerBudget
-from common.errors import BudgetExhausted, PrivacyError
+from common.errors import BudgetExhausted, DataError, PrivacyError
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 NOW = datetime(2025, 7, 1, 12, tzinfo=UTC)
@@ -196,6 +196,14 @@ def test_a_line_in_the_middle_that_was_changed_is_no_loss_to_recover_from(ledger
     assert content.count(b'"noise_multiplier":4.0') == 1
     ledger.path.write_bytes(content.replace(b'"noise_multiplier":4.0', b'"noise_multiplier":9.0'))
     with pytest.raises(PrivacyError, match="was changed, dropped or moved"):
+        recover_ledger(ledger.path, BY_KEY, at=NOW)
+
+
+def test_a_head_of_a_later_version_is_no_missing_head(ledger: Ledger, older: Path) -> None:
+    put_back(older, ledger)
+    beside = ledger.head_files.beside
+    beside.write_text('{"schema": 2,' + beside.read_text()[1:])
+    with pytest.raises(DataError, match="newer version of hansa"):
         recover_ledger(ledger.path, BY_KEY, at=NOW)
 
 
