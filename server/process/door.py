@@ -257,10 +257,10 @@ class Door:
 
 async def _hear(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
     """Wait until there is something to read, and leave it there."""
-    heard = loop.create_future()
-    loop.add_reader(connection, lambda: heard.done() or heard.set_result(None))
+    heard = asyncio.Event()
+    loop.add_reader(connection, heard.set)
     try:
-        await heard
+        await heard.wait()
     finally:
         loop.remove_reader(connection)
 
