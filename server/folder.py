@@ -76,7 +76,7 @@ class Settings(Document):
     requests_per_second: Count = 200
     requests_at_once: Count = 8
     connections_per_member: Count = 16
-    unshaken_per_address: Count = 256
+    unshaken_per_address: Count = 1024
     body_megabytes: Annotated[int, Field(ge=64)] = 512
 
     @property

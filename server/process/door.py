@@ -1,8 +1,9 @@
 """How connections come in: uvicorn behind a door of our own, with the deadlines that uvicorn has no setting for.
 
-- A connection that has not shaken hands holds one of few places, and a newer one takes the place of the oldest, first
-  of the same address and of those that have said nothing. A merchant speaks at once. So who is silent keeps nobody out,
-  costs no handshake, and a hundred shops behind one address all come in.
+- A connection that has not shaken hands holds one of few places, and a newer one takes the place of the oldest: first
+  of the same address, and there of those that have said nothing or of those that have, whichever are more. So who is
+  silent, or begins a handshake and stops, crowds out its own kind; silence costs no handshake; and a hundred shops
+  behind one address all come in.
 - After the handshake a connection belongs to a certificate. One more than a certificate may have takes the place of the
   oldest that is idle: a merchant whose network changed comes in beside the dead connections that it left.
 - A head that has begun has to end; uvicorn ends what is idle between requests.
@@ -33,7 +34,7 @@ HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 10.0
 SHUTDOWN_SECONDS = 5.0
 ACCEPT_PAUSE_SECONDS = 0.5
-MOST_UNSHAKEN = 1024  # of all addresses
+MOST_UNSHAKEN = 2048  # of all addresses
 WRITE_BUFFER = 64 << 10  # bytes of an answer that a slow reader leaves with us, beside the counted ones
 BACKLOG = 2048
 
@@ -179,13 +180,13 @@ class Waiting:
             del self._of_address[address]
 
     def make_way(self, address: str) -> asyncio.Task[None] | None:
-        """Return who has to go before one more comes in from an address, if anybody."""
+        """Return who has to go before one more comes in from an address, if anybody: of the kind that crowds it."""
         if self._of_address[address] < self._most_of_one:
             if len(self._address) < MOST_UNSHAKEN:
                 return None
             address = self._of_address.most_common(1)[0][0]
-        silent = self._silent.get(address)
-        return next(iter(silent or self._shaking[address]))
+        silent, shaking = self._silent.get(address, {}), self._shaking.get(address, {})
+        return next(iter(silent if len(silent) >= len(shaking) else shaking))
 
 
 class Door:

@@ -25,9 +25,10 @@ BODY_BYTES = 39 << 20
 
 @dataclass
 class Figures:
-    """How long members waited for an answer, and how often they got none."""
+    """How long members waited for an answer, who got one, and how often there was none and they asked again."""
 
     waits: list[float] = field(default_factory=list)
+    answered: set[Path] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -58,6 +59,7 @@ def go_on(
                     if answer.status_code not in welcome:
                         figures.failures.append(f"{answer.status_code} {answer.text[:80]}")
                     figures.waits.append(time.monotonic() - began)
+                    figures.answered.add(knocker.tls_key)
                 except httpx.HTTPError as error:
                     figures.failures.append(repr(error))
                 await asyncio.sleep(pause)

@@ -79,6 +79,18 @@ def test_who_has_said_something_goes_after_those_who_say_nothing(doorway: Doorwa
         assert comes_through(doorway, alice)
 
 
+def test_who_begins_a_handshake_and_stops_crowds_out_its_own_kind(doorway: Doorway, alice: Knocker) -> None:
+    with ExitStack() as stack:
+        silent = stack.enter_context(doorway.silent(seconds=0.2))
+        begun = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(5)]
+        for caller in begun:
+            caller.sendall(b"\x16\x03\x01")
+        time.sleep(0.2)
+        assert comes_through(doorway, alice)
+        assert ends(begun[0])
+        assert not ends(silent)
+
+
 def test_a_handshake_has_a_deadline(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "HANDSHAKE_SECONDS", 0.5)
     for word in (b"", b"\x16\x03\x01"):
@@ -215,12 +227,13 @@ def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.
     with pytest.raises(ConfigError, match="LimitNOFILE"):
         gateway.count_connections()
     raised: list[tuple[int, int]] = []
+    others = door.MOST_UNSHAKEN + gateway.UPSTREAM_CONNECTIONS + gateway.OTHER_FILES
     monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(gateway.resource, "setrlimit", lambda _, both: raised.append(both))
-    assert gateway.count_connections() == 4096 - 1024 - 256 - 128
+    assert gateway.count_connections() == 4096 - others
     monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (256, gateway.resource.RLIM_INFINITY))
     assert gateway.count_connections() == gateway.MOST_CONNECTIONS
-    assert raised == [(4096, 4096), (5504, gateway.resource.RLIM_INFINITY)]
+    assert raised == [(4096, 4096), (gateway.MOST_CONNECTIONS + others, gateway.resource.RLIM_INFINITY)]
 
 
 def test_the_service_may_open_the_files_that_the_gateway_needs() -> None:
