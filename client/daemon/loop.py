@@ -81,12 +81,16 @@ class JoinedMerchant:
     def is_changed(self) -> bool:
         """Whether a later welcome was kept than the one that this merchant speaks by, and can be used.
 
-        Where it cannot, as between its two files, the daemon goes on with what it has.
+        Where it cannot, as between its two files, or with another size class than the policy's, the daemon goes on with
+        what it has.
         """
         try:
-            return read_federation(self.home) != self.federation and read_membership(self.home) is not None
+            if read_federation(self.home) == self.federation:
+                return False
+            require_size_class(read_policy(self.home.policy), read_membership(self.home).federation)
         except HansaError:
             return False
+        return True
 
     def is_awaited(self) -> bool:
         """Whether an accepted plan has rounds left, so that a message is to be expected soon."""

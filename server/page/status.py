@@ -85,6 +85,7 @@ def _draw_rotation(rotation: dict[str, Any]) -> list[Text]:
 def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch) -> dict[str, Any]:
     proposal = parse_proposal(launch.signed.content)
     terms = registry.terms(launch.number)
+    current = [found for found in terms if not found.is_lapsed]
     lines = Journal(home.launch(launch.number) / "journal.jsonl").read()
     return {
         "number": launch.number,
@@ -97,11 +98,15 @@ def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch
         "round": launch.round_number,
         "num_rounds": launch.num_rounds,
         "quorum": launch.quorum,
-        "accepted": [vars(found) for found in terms if found.size_class is not None],
+        "accepted": [_describe_terms(found) for found in current if found.size_class is not None],
         "epsilon_by_size_class": _epsilons(terms),
-        "declined": [found.member for found in terms if found.size_class is None],
+        "declined": [found.member for found in current if found.size_class is None],
         "last_rounds": [line for line in lines if _is_round(line)][-LAST_ROUNDS:],
     }
+
+
+def _describe_terms(terms: MemberTerms) -> dict[str, Any]:
+    return {name: value for name, value in vars(terms).items() if name != "is_lapsed"}
 
 
 def _is_round(line: dict[str, Any]) -> bool:

@@ -29,7 +29,7 @@ from common.message.proposal import Proposal
 from common.message.signature import name_key, public_bytes, sign
 from common.plan.schema import Plan
 from fleet.shop import POLICY, write_rows
-from network.coordinator import Coordinator, Knocker, await_entry, make_coordinator
+from network.coordinator import Coordinator, Knocker, activation, await_entry, make_coordinator
 from server.coordinator.journal import Journal
 from server.process.superlink import open_superlink
 from server.registry.registry import Registry
@@ -130,6 +130,27 @@ def test_a_member_comes_back_in_every_order(coordinator: Coordinator, registry: 
     known = open_superlink(coordinator.home, coordinator.home.read_settings()).nodes()
     key = public_pem(visitor.node_key.public_key()).decode()
     assert [node for node, found in known.items() if found == key] == [node_id]
+
+
+@pytest.mark.slow
+def test_who_is_revoked_while_nothing_runs_stays_out_or_comes_back(
+    coordinator: Coordinator, registry: Registry
+) -> None:
+    out, back = (Visitor(coordinator, registry, name) for name in ("stays-out", "comes-back"))
+    nodes = []
+    for visitor in (out, back):
+        visitor.enroll()
+        nodes.append(await_entry(visitor.knocker))
+    coordinator.stop()
+    for visitor in (out, back):
+        visitor.revoke()
+    back.enroll()
+    coordinator.start()
+    nodes.append(await_entry(back.knocker))
+    await_true(lambda: not registry.left(), say=registry.left)
+    known = open_superlink(coordinator.home, coordinator.home.read_settings()).nodes()
+    assert [node in known for node in nodes] == [False, False, True]
+    assert out.knocker.ask("/v1/fleet/activate-node", activation(out.knocker)).status_code == 403
 
 
 # While rounds are held

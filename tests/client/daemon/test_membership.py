@@ -6,20 +6,26 @@ import json
 import resource
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_welcome, read_document, write_document
 from client import cli
+from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import Policy
 from client.command.run import holding
+from client.daemon.gateway_client import GatewayClient
+from client.daemon.health import Health
+from client.daemon.loop import Daemon, JoinedMerchant
 from client.daemon.membership import (
     accept_welcome,
     check_certificate,
@@ -202,6 +208,34 @@ def test_a_daemon_that_reaches_nobody_stops_when_it_is_idle(hansa, home: Merchan
     assert all(json.loads(line)["level"] for line in said.splitlines())
     assert "Nobody answers" in said
     assert json.loads(home.health.read_text())["state"] == "stopped"
+
+
+def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
+    hansa, home: MerchantFolder, authority: Authority
+) -> None:
+    join(hansa, home, authority, address="127.0.0.1:1")
+    create_ledger(home.ledger)
+    membership, ended = read_membership(home), []
+
+    def run() -> None:
+        with closing(Ledger(home.ledger)) as ledger:
+            merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, torch.device("cpu"))
+            gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
+            with closing(gateway):
+                ended.append(
+                    Daemon(gateway, merchant, Health(home.health), idle_seconds=90.0, rest_seconds=600.0).run()
+                )
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    kept = home.federation.read_bytes()
+    home.federation.write_bytes(b"{}")
+    thread.join(3.0)
+    assert thread.is_alive(), "what cannot be read is not taken up"
+    home.federation.write_bytes(kept)
+    join(hansa, home, authority, address="127.0.0.1:2")
+    thread.join(60.0)
+    assert ended == [True], "it goes on in a fresh process, which reads the later one"
 
 
 def test_a_health_port_that_is_taken_is_a_sentence(hansa, home: MerchantFolder, authority: Authority) -> None:

@@ -59,12 +59,14 @@ class KnownNodes(SuperLink):
     """A SuperLink whose nodes are known by their keys before anybody registers."""
 
     nodes_by_key: dict[str, int] = field(default_factory=dict)
+    out: list[int] = field(default_factory=list)
 
     def register(self, node_key: str) -> int:
         return self.nodes_by_key[node_key]
 
     def unregister(self, node_id: int) -> None:
-        """Forget nothing: a revoked member is not asked."""
+        """Note who is shut out."""
+        self.out.append(node_id)
 
     def nodes(self) -> dict[int, str]:
         return {node: key for key, node in self.nodes_by_key.items()}
@@ -488,6 +490,18 @@ def test_a_round_does_not_wait_for_who_is_revoked_in_the_middle_of_it(town: Town
     assert line["refused"] == {"carol": "the merchant was revoked"}
     assert line["seconds"] < 300
     assert town.registry.left() == {}, "it is shut out at once, and not after the round"
+
+
+def test_who_is_revoked_while_no_coordinator_runs_is_shut_out_when_one_starts(town: Town) -> None:
+    town.coordinator.turn()
+    town.registry.revoke("alice")
+    town.registry.revoke("bob")
+    enroll_again(town, "bob")
+    town.connect()
+    town.coordinator.turn()
+    assert set(town.superlink.out) == {NODES["alice"], NODES["bob"]}
+    members = {member.name: member.node_id for member in town.registry.members()}
+    assert members == {"alice": None, "bob": NODES["bob"], "carol": NODES["carol"]}
 
 
 def test_terms_of_another_size_class_than_the_enrolled_one_are_asked_for_again(town: Town, plan: Plan) -> None:
