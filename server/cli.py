@@ -156,6 +156,8 @@ def up(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = CoordinatorFolder(folder)
     settings = home.read_settings()
+    with _registry(home):  # what is damaged is said now, and not by processes that are started again and again
+        read_or_make_signing_key(home.signing_key)
     supervisor = Supervisor(home, settings)
     if page:
         require_free("127.0.0.1", settings.status_port)
