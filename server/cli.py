@@ -174,6 +174,8 @@ def up(
     settings = home.read_settings()
     os.umask(OTHERS)  # for good, and for every process that is started from here
     _close_to_others(home)
+    with _registry(home):  # what is damaged is said now, and not by processes that are started again and again
+        read_or_make_signing_key(home.signing_key)
     supervisor = Supervisor(home, settings)
     if page:
         require_free("127.0.0.1", settings.status_port)

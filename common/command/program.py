@@ -47,6 +47,10 @@ def run_program(name: str, module: str) -> None:
         except BrokenPipeError:
             _forget_output()
             code = EXIT_UNREAD
+        except OSError as error:  # of a disk or an output, where no command knew better
+            _forget_output()
+            _complain(f"{name}: {_explain_system(error)}")
+            code = EXIT_MISTAKE
         except SystemExit as stop:  # typer and rich make 1 of a broken pipe, which is "no" here
             if not isinstance(stop.__context__, BrokenPipeError):
                 raise
@@ -89,11 +93,16 @@ def _explain(name: str, error: ClickException) -> None:
     _complain(f"{name}: {error.format_message()} See: {path} --help")
 
 
+def _explain_system(error: OSError) -> str:
+    what = "write what it has to say" if error.filename is None else f"use {error.filename}"
+    return f"Cannot {what}: {error.strerror or error}; make room, or see who may read and write there."
+
+
 def _complain(sentence: str) -> None:
     try:
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         _forget_output()
 
 
@@ -103,6 +112,6 @@ def _forget_output() -> None:
     for stream in filter(None, (sys.__stdout__, sys.__stderr__)):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

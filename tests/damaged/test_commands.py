@@ -7,6 +7,7 @@ files, needed or not.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -22,10 +23,28 @@ import client.cli
 import server.cli
 import simulation.cli
 from client.account.ledger import ledger as ledger_module
+from common.command.program import EXIT_MISTAKE, EXIT_NO, EXIT_UNREAD
+from common.command.signals import EXIT_INTERRUPTED, EXIT_TERMINATED
 from damaged.homes import Finished, run
-from damaged.ways import WAYS, Way, cut, half_noise, other, pipe, shapes, state_of
+from damaged.ways import (
+    WAYS,
+    Way,
+    cut,
+    folder,
+    half_noise,
+    loop,
+    make_database,
+    noise,
+    other,
+    pipe,
+    shapes,
+    state_of,
+    words,
+    zeros,
+)
 from server.registry import registry as registry_module
 
+ROOT = Path(__file__).parents[2]
 PLACES = {"hansa-client": "shop", "hansa-server": "fed", "hansa-sim": "study"}
 APPS = {"hansa-client": client.cli.app, "hansa-server": server.cli.app, "hansa-sim": simulation.cli.app}
 
@@ -252,3 +271,27 @@ def test_a_database_that_another_process_holds_is_one_sentence(
         ended = type_in(case, place)
     assert judge(case, ended) == []
     assert (ended.code, "locked" in ended.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("way", [zeros, noise, words, folder, pipe, loop], ids=lambda way: way.__name__)
+def test_up_does_not_begin_with_a_file_that_its_processes_would_fall_over(
+    homes: Path, tmp_path: Path, way: Way
+) -> None:
+    case = next(case for case in CASES if case.words == "up --no-page")
+    for name in ("superlink.sqlite", "registry.sqlite", "signing.key"):
+        with in_copy(homes, case, tmp_path) as place:
+            make_database(place / "superlink.sqlite", "CREATE TABLE node (id TEXT)")
+            way(place / name)
+            before = state_of(place / name)
+            ended = type_in(case, place)
+            assert (judge(case, ended), ended.code, state_of(place / name)) == ([], 2, before), name
+            assert name in ended.stderr
+
+
+def test_exit_codes_are_on_the_page_of_each_program() -> None:
+    codes = {0, EXIT_NO, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_UNREAD}
+    for page in PLACES:
+        text = (ROOT / "docs" / f"{page}.md").read_text()
+        table = text.split("| exit code | what it says |")[1].split("\n\n")[0]
+        told = [int(code) for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in cell.split(", ")]
+        assert sorted(told) == sorted(codes), page

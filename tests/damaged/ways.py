@@ -102,7 +102,7 @@ WAYS = CONTENTS + PLACES
 def make_database(path: Path, *statements: str) -> None:
     """Put another database in the place of one; what belonged to the old one beside it is gone too."""
     for file in (path, *path.parent.glob(f"{path.name}-*")):
-        file.unlink()
+        file.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         for statement in statements:

@@ -21,7 +21,7 @@ FROZEN = '{"schema": 1, "at": "2026-11-30T00:00:00+00:00", "kind": "refusal", "a
 
 
 def reply(message_type: str, content: RecordDict | None) -> Message:
-    TaskIdentity.run_id = TaskIdentity.node_id = 1  # who asks, as Flower wants to know
+    TaskIdentity.task_id = TaskIdentity.run_id = TaskIdentity.node_id = 1  # who asks, as Flower wants to know
     asked = Message(RecordDict(), dst_node_id=1, message_type=message_type)
     return decline(asked) if content is None else Message(content, reply_to=asked)
 

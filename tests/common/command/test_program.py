@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,10 +62,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     (tmp_path / "program.py").write_text(PROGRAM)
     started: list[subprocess.Popen[str]] = []
 
-    def run(*words: str) -> subprocess.Popen[str]:
+    def run(*words: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, tmp_path / "program.py", *words],
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
@@ -152,3 +153,16 @@ def test_what_is_nearly_a_command_is_suggested_once(start: Callable[..., subproc
     returned, _, error = finish(start("cuont"))
     assert (returned, error.count("\n")) == (2, 1)
     assert error.count("Did you mean") <= 1  # click below 8.5 suggests nothing
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a file that is always full")
+@pytest.mark.parametrize("number", ["1", "100000"])
+def test_an_output_that_is_full_is_one_sentence(start: Callable[..., subprocess.Popen[str]], number: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start("count", number, stdout=full)
+        _, said = process.communicate(timeout=60)
+    assert said == (
+        "hansa-try: Cannot write what it has to say: No space left on device; make room, or see who may read and "
+        "write there.\n"
+    )
+    assert process.returncode == 2
