@@ -27,7 +27,7 @@ from common.message.succession import Link, PublicHex, read_links, write_links
 from common.plan.schema import Document
 
 WELCOME = "query.welcome"  # Flower's message type
-PURPOSE = "welcome"
+PURPOSE = "renewal"
 WELCOME_FIELDS = frozenset({"content", "signature", "successions"})
 RECEIPT_FIELDS = frozenset({"welcome_hash"})
 

@@ -120,7 +120,7 @@ def spoil_welcomes(out: Path, said: LiveWelcome, links: tuple[Link, ...], *, for
     """Spoil one thing in each."""
     for name, more in (("unknown-key", {"novelty": 1}), ("later-schema", {"schema": 99})):
         content = json.dumps(json.loads(said.to_bytes()) | more, separators=(",", ":")).encode()
-        write(out / f"welcome-{name}.bin", encode_welcome(sign(content, KEY, purpose="welcome"), links))
+        write(out / f"welcome-{name}.bin", encode_welcome(sign(content, KEY, purpose="renewal"), links))
     write(out / "welcome-signed-as-release.bin", encode_welcome(sign(said.to_bytes(), KEY, purpose="release"), links))
     forged = Link(content=links[0].content, signature=succeed(STRANGER, public_bytes(NEXT), AT).signature)
     write(out / "welcome-forged-successor.bin", welcome(said, (forged,), key=NEXT))
@@ -143,7 +143,7 @@ def spoil_welcomes(out: Path, said: LiveWelcome, links: tuple[Link, ...], *, for
 
 def welcome(said: LiveWelcome, links: tuple[Link, ...], *, key: Ed25519PrivateKey = KEY) -> RecordDict:
     """Sign a welcome."""
-    return encode_welcome(sign(said.to_bytes(), key, purpose="welcome"), links)
+    return encode_welcome(sign(said.to_bytes(), key, purpose="renewal"), links)
 
 
 def make_long_authority(folder: Path) -> Authority:
