@@ -266,7 +266,9 @@ class Handlers:
         before = None if self._open is None else self._open[1]
         if before is not None:
             before.cancel()
-        log = self._logs[run_hash] = LedgerAnswerLog(self._ledger, agreement, calls=self._calls)
+        log = self._logs[run_hash] = LedgerAnswerLog(
+            self._ledger, agreement, renew=self._standing.renew, calls=self._calls
+        )
         reading = BackgroundReading(lambda: self._read(agreement, log), after=before)
         self._open = run_hash, reading
         return reading
