@@ -113,8 +113,9 @@ def _is_round(line: dict[str, Any]) -> bool:
     """Whether a line of a journal says what a round came to, all of it."""
     said = (line.get("round"), line.get("answered"), line.get("refused"), line.get("seconds"))
     kinds = (int, list, dict, int | float)
-    is_whole = all(isinstance(value, kind) for value, kind in zip(said, kinds, strict=True))
-    return line["event"] in ("round", "missed") and is_whole
+    return line["event"] in ("round", "missed") and all(
+        isinstance(value, kind) for value, kind in zip(said, kinds, strict=True)
+    )
 
 
 def _epsilons(terms: list[MemberTerms]) -> dict[str, float | None]:

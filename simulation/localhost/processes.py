@@ -96,7 +96,7 @@ class Processes:
         """Type a command of the coordinator, and read its JSON."""
         return _read_json(["hansa-server", *words, "--folder", str(self.coordinator), "--json"])
 
-    def client(self, merchant: str, *words: str) -> dict[str, Any]:
+    def client(self, merchant: str, *words: str) -> Any:
         """Type a command of a merchant, and read its JSON."""
         return _read_json(["hansa-client", *words, "--folder", str(self.home(merchant)), "--json"])
 

@@ -166,7 +166,7 @@ def test_every_certificate_of_a_member_opens_the_gateway_until_it_is_enrolled_an
     assert len(known) == 2
     registry.revoke("north")
     assert not any(member.is_welcome for member in find_members(registry).values())
-    registry.enroll(request, certificate="a" * 64, pem="newest")
+    registry.enroll(ask("north", home), certificate="a" * 64, pem="newest")
     assert list(find_members(registry)) == ["a" * 64]
 
 

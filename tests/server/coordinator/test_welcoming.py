@@ -15,7 +15,7 @@ from flwr.clientapp import ClientApp
 
 from certs.authority import Authority, fingerprint, read_certificate
 from certs.key import read_or_make_signing_key
-from certs.request import JoinRequest, Welcome, write_document
+from certs.request import JoinRequest, make_welcome, write_document
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import read_policy
 from client.daemon.handlers import Handlers, make_handler_app
@@ -101,13 +101,13 @@ def make_hanse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         registry = opened.enter_context(closing(Registry(home.registry)))
         registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="")), pem=pem.decode())
         registry.note_protocol("shop", protocol)
-        welcome = Welcome(
+        welcome = make_welcome(
+            request,
             federation="hanse",
-            name="shop",
             address=settings.address,
             authority=Authority(home.authority).pem.decode(),
             certificate=pem.decode(),
-            coordinator=public_bytes(read_or_make_signing_key(home.signing_key)).hex(),
+            key=read_or_make_signing_key(home.signing_key),
         )
         write_document(welcome, tmp_path / "welcome.json")
         federation = accept_welcome(merchant, tmp_path / "welcome.json")
