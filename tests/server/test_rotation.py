@@ -48,15 +48,15 @@ def registry(home: CoordinatorFolder) -> Iterator[Registry]:
         yield opened
 
 
-def enroll(home: CoordinatorFolder, registry: Registry, name: str, *, protocol: int = 2) -> JoinRequest:
+def ask(home: CoordinatorFolder, name: str) -> JoinRequest:
     folder = home.folder / name
-    folder.mkdir()
-    request = make_request(
-        name,
-        64,
-        tls_key=read_or_make_curve_key(folder / "tls.key", TLS_CURVE),
-        node_key=read_or_make_curve_key(folder / "node.key", NODE_CURVE),
-    )
+    folder.mkdir(exist_ok=True)
+    tls_key = read_or_make_curve_key(folder / "tls.key", TLS_CURVE)
+    return make_request(name, 64, tls_key=tls_key, node_key=read_or_make_curve_key(folder / "node.key", NODE_CURVE))
+
+
+def enroll(home: CoordinatorFolder, registry: Registry, name: str, *, protocol: int = 2) -> JoinRequest:
+    request = ask(home, name)
     pem = Authority(home.authority).sign_merchant(request)
     registry.enroll(request, certificate=fingerprint(read_certificate(pem, origin="")), pem=pem.decode())
     registry.note_protocol(name, protocol)
@@ -159,14 +159,14 @@ def test_status_says_what_is_under_way_and_whom_it_waits_for(home: CoordinatorFo
 def test_every_certificate_of_a_member_opens_the_gateway_until_it_is_enrolled_anew(
     home: CoordinatorFolder, registry: Registry
 ) -> None:
-    request = enroll(home, registry, "north")
+    enroll(home, registry, "north")
     registry.note_certificate("f" * 64, member="north", pem="newer")
     known = find_members(registry)
     assert {member.name for member in known.values()} == {"north"}
     assert len(known) == 2
     registry.revoke("north")
     assert not any(member.is_welcome for member in find_members(registry).values())
-    registry.enroll(ask("north", home), certificate="a" * 64, pem="newest")
+    registry.enroll(ask(home, "north"), certificate="a" * 64, pem="newest")
     assert list(find_members(registry)) == ["a" * 64]
 
 

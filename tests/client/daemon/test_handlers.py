@@ -240,7 +240,7 @@ def test_why_a_round_was_refused_is_kept_for_the_health_file_and_forgotten_with_
 def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
     """A fresh process ends without a policy or with an older ledger; this one waits until both are back."""
     home = MerchantFolder(tmp_path / "shop")
-    joined = JoinedMerchant(home, merchant._federation, merchant._ledger, tmp_path, torch.device("cpu"))
+    joined = JoinedMerchant(home, merchant.federation, merchant._ledger, tmp_path, torch.device("cpu"))
     merchant.consider(propose(plan))
     assert joined.is_awaited()
     assert joined.can_start_anew()

@@ -16,7 +16,7 @@ from flwr.app import RecordDict
 
 from certs.authority import Authority, make_authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
-from certs.request import JoinRequest, Welcome, make_request, write_document
+from certs.request import JoinRequest, Welcome, make_request, make_welcome, write_document
 from client.account.agreement import Offer, require_approved
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import read_policy
@@ -78,6 +78,16 @@ class Town:
         content = LiveWelcome(**(usual | said)).to_bytes()
         return encode_welcome(sign(content, key, purpose=PURPOSE), links)
 
+    def file(self, key: Ed25519PrivateKey) -> Welcome:
+        return make_welcome(
+            self.request,
+            federation="hanse",
+            address="localhost:1",
+            authority=self.new.pem.decode(),
+            certificate=self.new.sign_merchant(self.request).decode(),
+            key=key,
+        )
+
     @property
     def files(self) -> tuple[bytes, bytes]:
         return self.home.federation.read_bytes(), self.home.certificate.read_bytes()
@@ -100,13 +110,13 @@ def town(tmp_path: Path) -> Iterator[Town]:
         authorities.append(make_authority(tmp_path / name, "hanse"))
     home = MerchantFolder(folder)
     request = ask_to_join(home, "shop", read_policy(home.policy))
-    welcome = Welcome(
+    welcome = make_welcome(
+        request,
         federation="hanse",
-        name="shop",
         address="localhost:1",
         authority=authorities[0].pem.decode(),
         certificate=authorities[0].sign_merchant(request).decode(),
-        coordinator=public_bytes(OLD).hex(),
+        key=OLD,
     )
     write_document(welcome, tmp_path / "welcome.json")
     federation = accept_welcome(home, tmp_path / "welcome.json")
@@ -182,7 +192,7 @@ def other_request(town: Town) -> JoinRequest:
 @pytest.mark.parametrize(
     ("how", "error", "sentence"),
     [
-        (lambda town: {"key": STRANGER}, PrivacyError, "A welcome is not signed by this federation's coordinator"),
+        (lambda town: {"key": STRANGER}, PrivacyError, "A renewal is not signed by this federation's coordinator"),
         (
             lambda town: {"key": NEW, "links": (link(STRANGER, NEW),)},
             PrivacyError,
@@ -260,9 +270,7 @@ def test_a_chain_that_was_changed_on_the_disk_is_noticed(town: Town) -> None:
 
 def test_a_welcome_file_keeps_the_chain_where_it_names_a_key_of_it(town: Town, tmp_path: Path) -> None:
     town.handlers.renew(town.welcome(links=(link(OLD, NEW),)))
-    welcome = read_federation(town.home).welcome.model_copy(update={"coordinator": public_bytes(NEW).hex()})
-    write_document(welcome, tmp_path / "again.json")
+    write_document(town.file(NEW), tmp_path / "again.json")
     assert accept_welcome(town.home, tmp_path / "again.json").vouched_by == (name_key(public_bytes(OLD)),)
-    other = welcome.model_copy(update={"coordinator": public_bytes(STRANGER).hex()})
-    write_document(other, tmp_path / "other.json")
+    write_document(town.file(STRANGER), tmp_path / "other.json")
     assert accept_welcome(town.home, tmp_path / "other.json").vouched_by == ()

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from common.message.proposal import PROPOSAL, Proposal
 from common.message.release import RELEASE
 from common.message.signature import sign
 from common.plan.schema import Plan
+from fleet.known_nodes import KnownNodes
 from fleet.merchant import SIZE_CLASS, open_merchant
 from server.coordinator import invitation, loop, member, session
 from server.coordinator.delivery import read_parameters
@@ -41,7 +42,6 @@ from server.coordinator.journal import Journal
 from server.coordinator.loop import Coordinator
 from server.folder import CoordinatorFolder
 from server.page.status import draw_status, gather_status
-from server.process.superlink import SuperLink
 from server.registry.registry import Registry, State
 from server.round.checkpoint import save_checkpoint
 from server.round.optimizer import start_state
@@ -52,24 +52,6 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NODES = {"alice": 10, "bob": 11, "carol": 12}
 ROUNDS = 3
 CANARY = "canary-7391"
-
-
-@dataclass(frozen=True)
-class KnownNodes(SuperLink):
-    """A SuperLink whose nodes are known by their keys before anybody registers."""
-
-    nodes_by_key: dict[str, int] = field(default_factory=dict)
-    out: list[int] = field(default_factory=list)
-
-    def register(self, node_key: str) -> int:
-        return self.nodes_by_key[node_key]
-
-    def unregister(self, node_id: int) -> None:
-        """Note who is shut out."""
-        self.out.append(node_id)
-
-    def nodes(self) -> dict[int, str]:
-        return {node: key for key, node in self.nodes_by_key.items()}
 
 
 class Network(InProcessGrid):
@@ -414,7 +396,7 @@ def test_absence_silence_and_refusal_are_told_apart_in_the_journal(town: Town, p
     number = town.launch(plan, quorum=1)
     town.go(until=lambda: town.registry.launch(number).round_number == 1)
     town.grid.away = {NODES["alice"]}
-    town.handlers["bob"]._agreements.clear()  # it no longer knows the plan, so it declines
+    town.handlers["bob"]._home.policy.unlink()  # its policy allows nothing any more, so it declines
     town.finish(number)
     refused = [line["refused"] for line in town.journal(number) if line["event"] == "round"]
     assert refused[0] == {}
@@ -443,7 +425,7 @@ def test_silence_absence_refusal_and_failure_are_four_things_in_the_journal(town
     town.go(until=lambda: "has 0 of 1 answers" in town.registry.launch(number).reason)
     town.connect()
     town.grid.away = {NODES["alice"], NODES["bob"]}
-    town.handlers["carol"]._agreements.clear()  # it no longer knows the plan, so it declines
+    town.handlers["carol"]._home.policy.unlink()  # its policy allows nothing any more, so it declines
     town.go(until=lambda: len(refused_in_missed(town, number)) == 2)
     first, second = refused_in_missed(town, number)
     offline, failed = "the merchant is not connected (Flower error 5)", first["carol"]

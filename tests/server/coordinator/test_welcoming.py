@@ -23,6 +23,7 @@ from client.daemon.membership import accept_welcome, ask_to_join
 from client.folder import MerchantFolder
 from common.message.signature import public_bytes
 from common.message.welcome import WELCOME
+from fleet.known_nodes import KnownNodes
 from fleet.shop import POLICY, write_rows
 from server.coordinator import welcoming
 from server.coordinator.mailbox import Mailbox
@@ -30,7 +31,6 @@ from server.coordinator.member import Members
 from server.coordinator.welcoming import Welcomes
 from server.folder import CoordinatorFolder
 from server.founding import check_settings, make_federation
-from server.process.superlink import SuperLink
 from server.registry.registry import Registry
 from server.rotation import (
     begin_authority,
@@ -58,8 +58,10 @@ class Hanse:
         """Let the coordinator look, as a process that has just started; return how many welcomes it sent."""
         grid = CountingGrid({"shop": (app or make_handler_app(self.handlers), make_context(NODE))})
         mailbox = Mailbox(grid)
-        members = Members(self.registry, SuperLink("", b"", b""), grid)
-        self.registry.note_node("shop", NODE)
+        members = Members(
+            self.registry, KnownNodes("", b"", b"", self.home.superlink_state, {self.request.node_key: NODE}), grid
+        )
+        members.admit()
         key = read_or_make_signing_key(self.home.signing_key)
         welcomes = Welcomes(self.home, self.registry, mailbox, members, key=key)
         welcomes.welcome({member.name: member for member in self.registry.members()})
