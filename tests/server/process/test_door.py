@@ -56,9 +56,17 @@ def begin_body(doorway: Doorway, knocker: Knocker, num_bytes: int) -> ssl.SSLSoc
     return caller
 
 
+def await_waiting(doorway: Doorway, *, silent: int, shaking: int) -> None:
+    """Wait until so many have not shaken hands: those who said nothing, and those who began."""
+    waiting = doorway.server.servers[0]._waiting
+    kinds = (waiting._silent, waiting._shaking)
+    await_true(lambda: [sum(map(len, list(kind.values()))) for kind in kinds] == [silent, shaking])
+
+
 def test_of_those_who_do_not_shake_hands_the_oldest_gives_way(doorway: Doorway, alice: Knocker) -> None:
     with ExitStack() as stack:
         silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(6)]
+        await_waiting(doorway, silent=6, shaking=0)
         assert comes_through(doorway, alice), "the seventh from this address"
         assert ends(silent[0])
         more = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(6)]
@@ -71,7 +79,7 @@ def test_who_has_said_something_goes_after_those_who_say_nothing(doorway: Doorwa
     with ExitStack() as stack:
         speaking = stack.enter_context(doorway.silent(seconds=SECONDS))
         speaking.sendall(b"\x16\x03\x01")  # a handshake begins so
-        time.sleep(0.2)
+        await_waiting(doorway, silent=0, shaking=1)
         silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(20)]
         assert all(ends(caller) for caller in silent[:15])
         speaking.settimeout(0.2)
@@ -85,7 +93,7 @@ def test_who_begins_a_handshake_and_stops_crowds_out_its_own_kind(doorway: Doorw
         begun = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(5)]
         for caller in begun:
             caller.sendall(b"\x16\x03\x01")
-        time.sleep(0.2)
+        await_waiting(doorway, silent=1, shaking=5)
         assert comes_through(doorway, alice)
         assert ends(begun[0])
         assert not ends(silent)
