@@ -25,8 +25,6 @@ SECONDS = 20.0  # generous: what ends within it was set to end within one
 def doorway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     bounds = {"unshaken_per_address": 6, "connections_per_member": 4, "requests_at_once": 3, "body_megabytes": 64}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(door, "HEAD_SECONDS", 1.0)
-        patch.setattr(limits, "GRACE_SECONDS", 1.0)
         patch.setattr(limits, "ROOM_SECONDS", 1.0)
         with serving_doorway(tmp_path_factory.mktemp("door"), **bounds) as made:
             yield made
@@ -56,9 +54,17 @@ def begin_body(doorway: Doorway, knocker: Knocker, num_bytes: int) -> ssl.SSLSoc
     return caller
 
 
+def await_waiting(doorway: Doorway, *, silent: int, shaking: int) -> None:
+    """Wait until so many have not shaken hands: those who said nothing, and those who began."""
+    waiting = doorway.server.servers[0]._waiting
+    kinds = (waiting._silent, waiting._shaking)
+    await_true(lambda: [sum(map(len, list(kind.values()))) for kind in kinds] == [silent, shaking])
+
+
 def test_of_those_who_do_not_shake_hands_the_oldest_gives_way(doorway: Doorway, alice: Knocker) -> None:
     with ExitStack() as stack:
         silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(6)]
+        await_waiting(doorway, silent=6, shaking=0)
         assert comes_through(doorway, alice), "the seventh from this address"
         assert ends(silent[0])
         more = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(6)]
@@ -71,7 +77,7 @@ def test_who_has_said_something_goes_after_those_who_say_nothing(doorway: Doorwa
     with ExitStack() as stack:
         speaking = stack.enter_context(doorway.silent(seconds=SECONDS))
         speaking.sendall(b"\x16\x03\x01")  # a handshake begins so
-        time.sleep(0.2)
+        await_waiting(doorway, silent=0, shaking=1)
         silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(20)]
         assert all(ends(caller) for caller in silent[:15])
         speaking.settimeout(0.2)
@@ -85,7 +91,7 @@ def test_who_begins_a_handshake_and_stops_crowds_out_its_own_kind(doorway: Doorw
         begun = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(5)]
         for caller in begun:
             caller.sendall(b"\x16\x03\x01")
-        time.sleep(0.2)
+        await_waiting(doorway, silent=1, shaking=5)
         assert comes_through(doorway, alice)
         assert ends(begun[0])
         assert not ends(silent)
@@ -99,20 +105,26 @@ def test_a_handshake_has_a_deadline(doorway: Doorway, monkeypatch: pytest.Monkey
             assert ends(caller)
 
 
-def test_a_head_that_does_not_end_has_a_deadline_also_after_a_request(doorway: Doorway, alice: Knocker) -> None:
+def test_a_head_that_does_not_end_has_a_deadline_also_after_a_request(
+    doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with doorway.connect(alice, seconds=SECONDS) as caller:
+        caller.sendall(write_request(proper_headers(alice)))
+        assert read_status(caller) == 200
+        monkeypatch.setattr(door, "HEAD_SECONDS", 0.5)
+        caller.sendall(b"POST /v1/fleet")
+        assert ends(caller), "the second head"
     with doorway.connect(alice, seconds=SECONDS) as caller:
         assert ends(caller), "no head at all"
     with doorway.connect(alice, seconds=SECONDS) as caller:
         caller.sendall(b"POST /v1/fleet/push-object HTTP/1.1\r\nhost: x\r\n")
         assert ends(caller)
-    with doorway.connect(alice, seconds=SECONDS) as caller:
-        caller.sendall(write_request(proper_headers(alice)))
-        assert read_status(caller) == 200
-        caller.sendall(b"POST /v1/fleet")
-        assert ends(caller), "the second head"
 
 
-def test_a_head_that_drips_has_the_same_deadline(doorway: Doorway, alice: Knocker) -> None:
+def test_a_head_that_drips_has_the_same_deadline(
+    doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "HEAD_SECONDS", 0.5)
     with doorway.connect(alice, seconds=0.1) as caller:
         began = time.monotonic()
         caller.sendall(b"POST /v1/fleet/push-object HTTP/1.1\r\n")
@@ -138,14 +150,18 @@ def test_of_a_members_connections_the_oldest_idle_one_gives_way_and_no_other_mem
         assert read_status(own) == 200
 
 
-def test_a_body_that_stops_is_let_go_of(doorway: Doorway, alice: Knocker) -> None:
+def test_a_body_that_stops_is_let_go_of(doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
     with begin_body(doorway, alice, 1 << 20) as caller:
         caller.sendall(b"x" * 1000)
         assert read_status(caller) == 429
 
 
-def test_a_body_that_keeps_the_slowest_pace_may_take_its_time(doorway: Doorway, alice: Knocker) -> None:
-    part, parts = b"x" * limits.SLOWEST_BYTES, 5
+def test_a_body_that_keeps_the_slowest_pace_may_take_its_time(
+    doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 1.5)
+    part, parts = b"x" * limits.SLOWEST_BYTES, 4
     with begin_body(doorway, alice, len(part) * parts) as caller:
         for _ in range(parts):
             caller.sendall(part)
@@ -182,7 +198,10 @@ def drip(caller: socket.socket) -> None:
         pass
 
 
-def test_who_reads_an_answer_too_slowly_is_let_go_of(doorway: Doorway, alice: Knocker) -> None:
+def test_who_reads_an_answer_too_slowly_is_let_go_of(
+    doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
     room = doorway.server.config.loaded_app.default._room
     doorway.recorder.answer = b"x" * (30 << 20)
     try:

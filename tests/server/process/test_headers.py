@@ -110,7 +110,7 @@ def apply(
     return headers
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=changes(), body=st.sampled_from([b"", b"abc"]))
 def test_whatever_the_list_it_is_refused_or_arrives_as_judged_once_each(
     doorway: Doorway, alice: Knocker, bob: Knocker, wanted: list[tuple[str, int, bytes, bytes]], body: bytes
