@@ -28,7 +28,7 @@ from jaxtyping import Float, Float64
 from scipy import stats
 from torch import Tensor
 
-from client.audit.replay import BOUND, ROUNDS, Failed, replay_rounds
+from client.audit.replay import BOUND, Failed, replay_rounds
 from client.audit.report import LevelReport
 from client.audit.subject import AuditSubject, CanaryMechanism, ask
 from client.round.answers import Answers
@@ -151,7 +151,7 @@ def _tell_apart(
     """Release sums with and without the canary at a noise of one clipping norm, and tell them apart."""
     unit = replace(subject.mechanism, noise_multiplier=1.0)
     canary = torch.from_numpy(OVERLONG * subject.clipping_norm * direction).float()[None, :]
-    requests = tuple(subject.request(series, number) for number in ROUNDS[:1])
+    requests = tuple(subject.request(series, number) for number in (1,))
     without = replay_rounds(subject, (series, None), requests, unit).replies[0].total
     planted = CanaryMechanism(subject.clipping_norm, 1.0, canary, rule=unit.rule)
     with_canary = replay_rounds(subject, (series, None), requests, planted).replies[0].total
