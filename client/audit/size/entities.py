@@ -1,0 +1,78 @@
+"""Many entities, more than the audited ones: copies of them under new names.
+
+Whatever their number, together they give the sum of what a few of them at a time give, in exact integers, through the
+whole reading of a file. So one that is counted twice, left out or weighted by how many there are shows, as does a
+bound on their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from client.audit.replay import replay_rounds
+from client.audit.source import Source
+from client.audit.subject import AuditSubject
+from common.data.cells import as_days
+from common.plan.schema import DataPlan
+
+MOST_ROWS = 60_000  # of all copies together
+GROUP = 61  # of entities; no divisor of a chunk, so that an entity's company is another
+
+
+def draw_counts(generator: np.random.Generator, *, thorough: bool) -> tuple[int, ...]:
+    """Draw numbers of entities: just above those that are audited one by one, and well above."""
+    bands = [(201, 257), (521, 1100)]
+    bands += [(131, 200), (258, 520), (2049, 2200), (4097, 4300)] if thorough else []
+    return tuple(int(generator.integers(first, last, endpoint=True)) for first, last in bands)
+
+
+def copy_entities(source: Source, plan: DataPlan, count: int, *, before: np.datetime64) -> tuple[pd.DataFrame, np.ndarray]:
+    """Copy the rows of entities in turn until there are `count` of them; give the rows and whose each is.
+
+    Of an entity of many rows some that follow each other are copied, so that all of them stay a file that is read fast.
+    """
+    names = source.names(plan.entity).astype(str)
+    in_time = np.asarray(as_days(source.rows[plan.time], plan.time_zone) < before)
+    places = [np.flatnonzero((names == name) & in_time) for name in np.unique(names)]
+    places = [place for place in places if len(place)]
+    most = max(1, MOST_ROWS // count)
+    chosen, owner = [], []
+    for number in range(count):
+        own = places[number % len(places)]
+        start = (number * 7) % max(len(own) - most + 1, 1)
+        chosen.append(own[start : start + most])
+        owner.append(np.full(len(chosen[-1]), number))
+    owners = np.concatenate(owner)
+    rows = source.rows.iloc[np.concatenate(chosen)].reset_index(drop=True)
+    column = source.rows[plan.entity]
+    if pd.api.types.is_numeric_dtype(column):
+        named = (owners + int(column.max()) + 1).astype(np.int64)
+    else:
+        named = np.array([f"audit-{owner:06d}" for owner in owners], dtype=object)
+    return rows.assign(**{plan.entity: named}), owners
+
+
+def check_count(subject: AuditSubject, count: int, round_number: int) -> list[str]:
+    """Hold what `count` entities give in a round against the sum of what groups of them give."""
+    plan, source = subject.plan.data, subject.source
+    rows, owners = copy_entities(source, plan, count, before=np.datetime64(subject.origin, "D"))
+    legs = subject.legs(source.encode([rows]))
+    requests = (subject.request(legs[0], round_number),)
+    whole = replay_rounds(subject, legs, requests, subject.mechanism)
+    found = []
+    if legs[0].num_entities != count and plan.active is None:
+        found.append(f"of {count} entities {legs[0].num_entities} are read")
+    total = torch.zeros_like(whole.replies[0].total)
+    for first in range(0, count, GROUP):
+        few = subject.legs(source.encode([rows[(owners >= first) & (owners < first + GROUP)]]))
+        part = replay_rounds(subject, few, requests, subject.mechanism)
+        total += part.replies[0].total
+        if part.asked != whole.asked:
+            found.append(f"{count} entities ask for other noise than {GROUP}")
+        if part.replies[0].rest != whole.replies[0].rest:
+            found.append(f"with {count} entities other bytes leave than with {GROUP}")
+    if not torch.equal(total, whole.replies[0].total):
+        found.append(f"{count} entities together do not give the sum of what {GROUP} at a time give")
+    return list(dict.fromkeys(found))
