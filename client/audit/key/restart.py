@@ -12,7 +12,9 @@ import select
 import signal
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from client.audit.key.entropy import draw
 from client.audit.key.worker import Silent, hear, start_worker
@@ -28,12 +30,14 @@ PATIENCE_SECONDS = 60.0
 def check_restarts(num_processes: int) -> list[str]:
     """Draw in every kind of company, and look for a number that was drawn twice."""
     found: list[str] = []
-    for words, together in (
-        ("forked processes and their parent", _forked),
-        ("a source of noise and its copies", _copied),
-        ("threads", _threaded),
-        (f"{num_processes} fresh processes", lambda: _fresh(num_processes)),
-    ):
+    companies: dict[str, Callable[[], list[int]]] = {
+        "forked processes and their parent": _forked,
+        "a source of noise and its copies": _copied,
+        "threads": _threaded,
+    }
+    if num_processes:
+        companies[f"{num_processes} fresh processes"] = partial(_fresh, num_processes)
+    for words, together in companies.items():
         try:
             numbers = together()
         except Silent:
