@@ -1,6 +1,6 @@
 """The level `channels`: every column that a plan reads, one at a time.
 
-- **Neighbours**: an entity joins of which one column alone is odd, or whose days are others; then its row of a lookup is.
+- **Neighbours**: an entity joins of which one column alone is odd, or whose days are others, or its row of a lookup.
 - **Causality**: from some day on one column holds something else. What a step knows ends at its cut-off, so no step
   before that day may notice, and nothing that is known ahead is but what the plan declares; from the last origin on
   not a byte of a round may change.
@@ -112,7 +112,9 @@ def make_changes(source: Source, plan: DataPlan) -> dict[str, Change]:
     """Make changes of some rows, one column each: of amounts that stay amounts, and of attributes that stay lawful."""
     amounts = value_columns(plan, source.rows)
     fixed = {attribute.column for attribute in plan.static}  # of all days alike
-    fixed |= {each.column for each in plan.filters if each.equals is not None or max(each.above or 0, each.at_least or 0) > 0}
+    fixed |= {
+        each.column for each in plan.filters if each.equals is not None or max(each.above or 0, each.at_least or 0) > 0
+    }
     changes: dict[str, Change] = {}
     for column in columns_read(source, plan):
         if column in fixed:
@@ -139,7 +141,9 @@ def _change_column(
             changed = np.where(numbers.notna(), 1 - numbers, np.array("another", dtype=object))
         else:  # what is counted: all of them become one
             changed = np.full(len(rows), cells.iloc[0], dtype=object)
-    return rows.assign(**{column: typed(rows[column], pd.Series(np.where(late, changed, cells), rows.index, dtype=object))})
+    return rows.assign(
+        **{column: typed(rows[column], pd.Series(np.where(late, changed, cells), rows.index, dtype=object))}
+    )
 
 
 def _changed(subject: AuditSubject, change: Change, day: date) -> bytes:

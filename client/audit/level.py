@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -44,8 +44,8 @@ class AuditEffort:
         an audit that can be foreseen can be passed.
     """
 
-    noise: Effort = Effort()
-    keys: KeyEffort = KeyEffort()
+    noise: Effort = field(default_factory=Effort)
+    keys: KeyEffort = field(default_factory=KeyEffort)
     processes: bool = True
     thorough: bool = False
     seed: int | None = None
@@ -102,9 +102,7 @@ def audit_merchant(
         "independence": compare_noise,
         "accounting": check_accounting,
         "restart": lambda _: check_keys(effort.keys),
-        "ledger": partial(
-            walk_the_way, every_round=effort.thorough, processes=effort.processes, generator=generator
-        ),
+        "ledger": partial(walk_the_way, every_round=effort.thorough, processes=effort.processes, generator=generator),
         "channels": partial(look_at_channels, generator=generator),
         "size": partial(look_at_sizes, thorough=effort.thorough, generator=generator),
         "bulk": look_at_bulk,

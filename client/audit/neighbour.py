@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -222,10 +223,11 @@ def value_columns(plan: DataPlan, rows: pd.DataFrame) -> list[str]:
 
 
 def valued(own: pd.DataFrame, columns: list[str], value: float) -> pd.DataFrame:
+    """Give some columns one value."""
     return own.assign(**{column: str(value) if type_of(own[column]) is str else value for column in columns})
 
 
-def typed(column: pd.Series, value: object) -> object:
+def typed(column: pd.Series, value: object) -> Any:
     """Turn a value, or a column of them, into what a column holds.
 
     Raises

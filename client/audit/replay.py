@@ -173,10 +173,12 @@ class Pair:
 
     @cached_property
     def whole(self) -> Legs:
+        """What is read of the neighbour."""
         return self._subject.legs(self._neighbour.content, self._neighbour.lookups)
 
     @cached_property
     def alone(self) -> Legs:
+        """What is read of the one entity."""
         return self._subject.legs(self._neighbour.own, self._neighbour.lookups)
 
 
@@ -282,8 +284,8 @@ def compare_replays(own: Replay, other: Replay, alone: Replay, *, sign: int) -> 
     if _rests(other) != _rests(own):
         found.append("other bytes of the reply change with it")
     if other.asked != own.asked:
-        mine, theirs = sum(own.asked, ()), sum(other.asked, ())
-        found.append(f"the noise changes with it: {_draws(mine)} becomes {_draws(theirs)}")
+        before, after = sum(own.asked, ()), sum(other.asked, ())
+        found.append(f"the noise changes with it: {_draws(before)} becomes {_draws(after)}")
     return shifts, list(dict.fromkeys(found))
 
 

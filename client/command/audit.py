@@ -19,8 +19,8 @@ def audit(
     level: Annotated[
         str,
         typer.Option(
-            help="Levels, separated by commas, out of l0, l1, independence, accounting, restart, ledger, channels, size, "
-            "bulk; all but bulk if left out."
+            help="Levels, separated by commas, out of l0, l1, independence, accounting, restart, ledger, channels, "
+            "size, bulk; all but bulk if left out."
         ),
     ] = "",
     thorough: Annotated[

@@ -13,12 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+import numpy as np
+
+from client.audit.canary import chi_square_range, deviation
 from common.privacy.noise import LARGEST_STD, SecureNoise
 
 KEY_BITS = 256
 SIZES = (33, 1, 8, 64, 33)  # odd and even: a pair of Gaussians of which one is kept shows
 STREAMS = 20_000  # of 2^24 keys, so many streams share one but for a probability of 7e-6
 STREAM_SIZE = 4
+STRETCHES = 8  # of the draws of one source
+FALSE_ALARM = 1e-4  # of their deviations together
 
 
 @contextmanager
@@ -72,12 +77,19 @@ def _check_bits(block: bytes) -> list[str]:
 
 
 def check_streams(num_streams: int = STREAMS) -> list[str]:
-    """Begin many streams, each at a source of its own and at one that is kept, and look for one that comes again."""
+    """Begin many streams, each at a source of its own and at one that is kept, and look for one that comes again.
+
+    The one that is kept must draw as much after a thousand draws as after one.
+    """
     kept = SecureNoise()
-    streams = [
-        tuple(map(abs, draw(SecureNoise() if place % 2 else kept, STREAM_SIZE))) for place in range(num_streams)
-    ]
-    repeated = len(streams) - len(set(streams))
-    if not repeated:
-        return []
-    return [f"{repeated} of {num_streams} streams of noise come again: the key has too few bits, or is kept"]
+    streams = [draw(SecureNoise() if place % 2 else kept, STREAM_SIZE) for place in range(num_streams)]
+    repeated = len(streams) - len({tuple(map(abs, stream)) for stream in streams})
+    found = []
+    if repeated:
+        found.append(f"{repeated} of {num_streams} streams of noise come again: the key has too few bits, or is kept")
+    for stretch in np.array_split(np.array(streams[::2], np.float64) / LARGEST_STD, STRETCHES):
+        low, high = chi_square_range(stretch.size, FALSE_ALARM / STRETCHES)
+        if not low <= (std := deviation(stretch)) <= high:
+            found.append(f"a source that has drawn often draws {std:.4f} times the deviation that is asked for")
+            break
+    return found

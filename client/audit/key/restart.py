@@ -1,7 +1,7 @@
 """Draws of forked, fresh, copied and concurrent sources of noise: nobody shares a number with anybody.
 
-Every number is drawn at a deviation of 2^40, so two that are equal, or equal but for their sign, are one number that was
-used twice: among `MOST_NUMBERS` of them that happens by chance with less than 1e-6.
+Every number is drawn at a deviation of 2^40, so two that are equal, or equal but for their sign, are one number that
+was used twice: among `MOST_NUMBERS` of them that happens by chance with less than 1e-6.
 """
 
 from __future__ import annotations

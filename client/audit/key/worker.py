@@ -1,7 +1,7 @@
 """What a fresh process does for an audit: draw noise, and answer rounds of a merchant's folder, both as lines.
 
-    python -m client.audit.key.worker draw                    numbers, one a line
-    python -m client.audit.key.worker answer FOLDER FILE …    SHA-256 of the bytes that leave for each request
+python -m client.audit.key.worker draw                    numbers, one a line
+python -m client.audit.key.worker answer FOLDER FILE …    SHA-256 of the bytes that leave for each request
 """
 
 from __future__ import annotations

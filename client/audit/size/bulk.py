@@ -58,6 +58,8 @@ def _same(small: Series, large: Series, key: int) -> bool:
     places = [np.flatnonzero(series.key == key) for series in (small, large)]
     if any(len(place) != 1 for place in places):
         return False
-    mine, theirs = (series.select(torch.from_numpy(place)) for series, place in zip((small, large), places, strict=True))
+    mine, theirs = (
+        series.select(torch.from_numpy(place)) for series, place in zip((small, large), places, strict=True)
+    )
     names = ("inputs", "target", "open", "future", "level", "cell_level", "cell_of_day", "spread", "birth")
     return all(torch.equal(getattr(mine, name), getattr(theirs, name)) for name in names)

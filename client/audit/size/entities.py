@@ -28,7 +28,9 @@ def draw_counts(generator: np.random.Generator, *, thorough: bool) -> tuple[int,
     return tuple(int(generator.integers(first, last, endpoint=True)) for first, last in bands)
 
 
-def copy_entities(source: Source, plan: DataPlan, count: int, *, before: np.datetime64) -> tuple[pd.DataFrame, np.ndarray]:
+def copy_entities(
+    source: Source, plan: DataPlan, count: int, *, before: np.datetime64
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Copy the rows of entities in turn until there are `count` of them; give the rows and whose each is.
 
     Of an entity of many rows some that follow each other are copied, so that all of them stay a file that is read fast.

@@ -1,4 +1,4 @@
-"""Each round on the merchant's whole way: charged before anything is drawn, sealed before it leaves, at its true price."""
+"""Each round on the merchant's whole way: charged before its noise is drawn, sealed before it leaves, at its price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A merchant of an audit: a scratch folder with a policy, a ledger and copies of the data; the handlers are the real ones.
+"""A merchant of an audit: a scratch folder with policy, ledger and copies of the data, and the real handlers.
 
 Its coordinator never was: a key that is made here signs the proposal and the release, and is forgotten.
 """

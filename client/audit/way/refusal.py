@@ -60,7 +60,8 @@ def _unlawful(
     strange = encode_request(request)
     strange["more"] = ConfigRecord({"more": 1})
     unhashed = encode_request(request)
-    unhashed[ABOUT] = ConfigRecord({**unhashed[ABOUT], "model_hash": "0" * 64})
+    named = {"plan_hash": request.plan_hash, "round_number": request.round_number, "model_hash": "0" * 64}
+    unhashed[ABOUT] = ConfigRecord(named)
     rounds = {
         "a round of another plan": replace(request, plan_hash="0" * 64),
         "a round after the last": replace(request, round_number=num_rounds + 1),

@@ -1,4 +1,4 @@
-"""A round that is asked for again: after closing, in a second process, in the middle of another, in a copy of the folder."""
+"""A round that is asked for again: after closing, by a second process, in its own middle, in a copy of the folder."""
 
 from __future__ import annotations
 

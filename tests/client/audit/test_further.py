@@ -42,6 +42,7 @@ def test_a_fault_is_caught_by_the_level_that_looks_for_it(
 @pytest.fixture
 def make_shop(make_subject: Callable[..., AuditSubject]) -> Callable[..., AuditSubject]:
     """Make a shop that observes a second channel."""
+
     def make() -> AuditSubject:
         subject = make_subject(num_customers=6)
         rows = subject.source.rows.assign(spend=subject.source.rows["units"] * 2.5)
