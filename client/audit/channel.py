@@ -14,13 +14,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool
 
-from client.audit.neighbour import Neighbour, dated, make_renamed, typed, value_columns, with_lookup_row
+from client.audit.neighbour import (
+    Neighbour,
+    dated,
+    make_renamed,
+    newcomer_lookups,
+    typed,
+    value_columns,
+    with_lookup_row,
+)
 from client.audit.replay import Check, Pair, Replayer, run_checks
 from client.audit.report import LevelReport
 from client.audit.rounds import pair_rounds, sample_rounds
@@ -47,11 +56,28 @@ SAME_AT_A_STEP = ("level", "cell_level", "spread")
 
 
 def look_at_channels(
-    subject: AuditSubject, *, most_violations: int = 8, generator: np.random.Generator | None = None
+    subject: AuditSubject,
+    *,
+    most_violations: int = 8,
+    neighbours: bool = True,
+    generator: np.random.Generator | None = None,
 ) -> LevelReport:
-    """Look at every column that the plan reads."""
+    """Look at every column that the plan reads.
+
+    Parameters
+    ----------
+    neighbours
+        Whether entities join of which one column is odd; what is known too early shows without.
+    generator
+        Chooses rounds and days; seeded by entropy if left out.
+    """
     few, generator = few_entities(subject, ENTITIES), generator or np.random.default_rng()
-    return run_checks("channels", _checks(few, generator), most_violations=most_violations)
+    numbers = sample_rounds(few.plan, few.num_rounds, generator)
+    replayer = Replayer(few, few.own_legs(), few.mechanism)
+    checks = chain(
+        _neighbours(few, replayer, numbers) if neighbours else (), _changes(few, replayer, numbers, generator)
+    )
+    return run_checks("channels", checks, most_violations=most_violations)
 
 
 def columns_read(source: Source, plan: DataPlan) -> list[str]:
@@ -62,12 +88,15 @@ def columns_read(source: Source, plan: DataPlan) -> list[str]:
     return [column for column in dict.fromkeys(named) if column in source.rows]
 
 
-def _checks(subject: AuditSubject, generator: np.random.Generator) -> Iterator[tuple[str, Check]]:
-    numbers = sample_rounds(subject.plan, subject.num_rounds, generator)
-    replayer = Replayer(subject, subject.own_legs(), subject.mechanism)
+def _neighbours(subject: AuditSubject, replayer: Replayer, numbers: tuple[int, ...]) -> Iterator[tuple[str, Check]]:
     for place, neighbour in enumerate(make_channel_neighbours(subject.source, subject.plan.data)):
         pair = pair_rounds(subject.plan, numbers, place)
         yield neighbour.kind, partial(replayer.check_neighbour, Pair(subject, neighbour), pair)
+
+
+def _changes(
+    subject: AuditSubject, replayer: Replayer, numbers: tuple[int, ...], generator: np.random.Generator
+) -> Iterator[tuple[str, Check]]:
     for kind, change in make_changes(subject.source, subject.plan.data).items():
         for day in _days_of_change(subject, generator):
             yield f"{kind} from {day} on", partial(check_causality, subject, change, day, kind)
@@ -77,6 +106,7 @@ def _checks(subject: AuditSubject, generator: np.random.Generator) -> Iterator[t
 def make_channel_neighbours(source: Source, plan: DataPlan) -> Iterator[Neighbour]:
     """Let entities join of which one column alone is odd, or whose days are others."""
     own, every = make_renamed(source, plan), source.part(np.ones(len(source.rows), bool))
+    known = newcomer_lookups(source, plan)
     for column in columns_read(source, plan):
         for words, value in ODD.items():
             try:
@@ -84,12 +114,18 @@ def make_channel_neighbours(source: Source, plan: DataPlan) -> Iterator[Neighbou
             except (TypeError, ValueError):
                 continue  # no such value in a column of this type
             yield Neighbour(
-                f"an entity whose {column} is {words} joins", source.encode([every, odd]), source.encode([odd])
+                f"an entity whose {column} is {words} joins",
+                source.encode([every, odd]),
+                source.encode([odd]),
+                lookups=known,
             )
     for words, days in DAYS.items():
         moved = _moved(own, plan, days)
         yield Neighbour(
-            f"an entity whose days are {words} joins", source.encode([moved, every]), source.encode([moved])
+            f"an entity whose days are {words} joins",
+            source.encode([moved, every]),
+            source.encode([moved]),
+            lookups=known,
         )
     for lookup in plan.lookups:
         if lookup.key != plan.entity or not lookup.path.endswith(".csv"):
@@ -101,7 +137,7 @@ def make_channel_neighbours(source: Source, plan: DataPlan) -> Iterator[Neighbou
                     f"an entity whose cells in {lookup.path} are {cell!r} joins",
                     source.encode([every, own]),
                     source.encode([own]),
-                    lookups={lookup.path: content},
+                    lookups={**known, lookup.path: content},
                 )
 
 
@@ -140,7 +176,8 @@ def _change_column(
         elif column in [attribute.column for attribute in plan.known]:
             changed = np.where(numbers.notna(), 1 - numbers, np.array("another", dtype=object))
         else:  # what is counted: all of them become one
-            changed = np.full(len(rows), cells.iloc[0], dtype=object)
+            there = cells[cells.notna()]
+            changed = np.full(len(rows), there.iloc[0] if len(there) else "", dtype=object)
     return rows.assign(
         **{column: typed(rows[column], pd.Series(np.where(late, changed, cells), rows.index, dtype=object))}
     )

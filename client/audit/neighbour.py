@@ -7,14 +7,14 @@ a quote that swallows the next line, a type guessed from the column, a calendar 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from client.audit.source import Part, Source
+from client.audit.source import Part, Source, lookups_with
 from common.data.cells import as_days
 from common.data.usable import LARGEST_VALUE
 from common.plan.schema import DataPlan, Lookup
@@ -55,7 +55,9 @@ class Neighbour:
 def make_neighbours(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
     """Make every neighbour that the audit replays; every entity of `source` is one that a round reads."""
     yield from _leavers(source, plan)
-    yield from _newcomers(source, plan, origin)
+    lookups = newcomer_lookups(source, plan)
+    for neighbour in _newcomers(source, plan, origin):
+        yield replace(neighbour, lookups={**lookups, **neighbour.lookups})
     if source.is_text:
         yield from _damaged(source, plan)
 
@@ -88,9 +90,19 @@ def _only_on_a_day(rows: pd.DataFrame, plan: DataPlan, names: np.ndarray) -> str
 
 def make_renamed(source: Source, plan: DataPlan, *, first: bool = False) -> pd.DataFrame:
     """Copy the rows of an ordinary entity under a name that nobody has, sorted first or last."""
-    rows, names = source.rows, source.names(plan.entity).astype(str)
-    model = rows[names == np.unique(names)[len(np.unique(names)) // 2]]
-    return renamed(model, plan, rows, first=first)
+    names = source.names(plan.entity).astype(str)
+    return renamed(source.rows[names == _ordinary(names)], plan, source.rows, first=first)
+
+
+def newcomer_lookups(source: Source, plan: DataPlan) -> dict[str, bytes]:
+    """Give those that `make_renamed` names the ordinary entity's rows in lookups."""
+    new = [make_renamed(source, plan, first=first)[plan.entity].iloc[0] for first in (True, False)]
+    return lookups_with(source, plan, {_ordinary(source.names(plan.entity).astype(str)): new})
+
+
+def _ordinary(names: np.ndarray) -> str:
+    every = np.unique(names)
+    return str(every[len(every) // 2])
 
 
 def _newcomers(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbour]:
@@ -236,7 +248,9 @@ def typed(column: pd.Series, value: object) -> Any:
         A column of numbers holds no text.
     """
     if not pd.api.types.is_numeric_dtype(column):
-        return value.astype(str) if isinstance(value, pd.Series) else str(value)
+        if isinstance(value, pd.Series):  # of values of any type, some of them missing, those that stay are left alone
+            return value.astype(str) if column.map(type).eq(str).all() else value
+        return str(value)
     if isinstance(value, pd.Series):
         numbers = pd.to_numeric(value, errors="coerce")
         try:

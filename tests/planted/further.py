@@ -221,7 +221,7 @@ KIN: dict[str, tuple[Callable[[Patch, Path], None], str]] = {
     "key-of-24-bits": (key_of(3), "restart"),
     "key-folded-to-20-bits": (hashed_key, "restart"),
     "half-noise-from-round-100": (halved_from(100), "l1"),
-    "half-noise-after-50-draws": (halved_after_draws, "ledger"),
+    "half-noise-after-50-draws": (halved_after_draws, "restart"),
     "counted-twice-above-500": (counted_twice_above(500), "size"),
     "halves-clipped-above-250000": (halves_above(250_000), "size"),
     "charged-after-the-draw": (sealed_late, "ledger"),

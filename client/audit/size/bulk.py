@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from client.audit.source import Part, Source
+from client.audit.source import Part, Source, lookups_with
 from client.audit.subject import AuditSubject
 from common.data.cells import as_days
 from common.model.features import Series
@@ -23,11 +23,13 @@ PLACES = ("first", "middle", "last")
 def check_bulk(subject: AuditSubject, num_rows: int = ROWS) -> list[str]:
     """Read a file of so many rows."""
     source, plan = subject.source, subject.plan.data
-    own = _name_copies(source, plan, subject)
+    own, lookups = _name_copies(source, plan, subject)
     first, middle, last = (own[own[plan.entity] == name] for name in own[plan.entity].unique())
     filling = _fill(source, num_rows // 2)
-    small = subject.legs(source.encode([first, middle, last]))[0]
-    large = subject.legs(source.encode([first, filling, middle, filling, last]))[0]
+    small = subject.legs(source.encode([first, middle, last]), lookups)[0]
+    large = subject.legs(source.encode([first, filling, middle, filling, last]), lookups)[0]
+    if small.num_entities != len(PLACES):
+        return [f"of {len(PLACES)} copies of an entity {small.num_entities} are read"]
     return [
         f"among {num_rows:,} rows the {words} entity's are not read as they are alone"
         for words, key in zip(PLACES, small.key, strict=True)
@@ -35,15 +37,17 @@ def check_bulk(subject: AuditSubject, num_rows: int = ROWS) -> list[str]:
     ]
 
 
-def _name_copies(source: Source, plan: DataPlan, subject: AuditSubject) -> pd.DataFrame:
-    """Copy the entity with most rows, once for each place; the names sort as the places do."""
+def _name_copies(source: Source, plan: DataPlan, subject: AuditSubject) -> tuple[pd.DataFrame, dict[str, bytes]]:
+    """Copy the entity with most rows, once for each place, and its rows in lookups; names sort as the places do."""
     names = source.names(plan.entity).astype(str)
     in_time = np.asarray(as_days(source.rows[plan.time], plan.time_zone) < np.datetime64(subject.origin, "D"))
     every, counts = np.unique(names[in_time], return_counts=True)
-    own, column = source.rows[names == every[counts.argmax()]], source.rows[plan.entity]
+    chosen, column = str(every[counts.argmax()]), source.rows[plan.entity]
+    own = source.rows[names == chosen]
     is_number = pd.api.types.is_numeric_dtype(column)
-    new = [int(column.max()) + 1 + n if is_number else f"audit-{n}" for n in range(len(PLACES))]
-    return pd.concat([own.assign(**{plan.entity: name}) for name in new])
+    new: list[object] = [int(column.max()) + 1 + n if is_number else f"audit-{n}" for n in range(len(PLACES))]
+    copies = pd.concat([own.assign(**{plan.entity: name}) for name in new])
+    return copies, lookups_with(source, plan, {chosen: new})
 
 
 def _fill(source: Source, num_rows: int) -> Part:

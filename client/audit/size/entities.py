@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from client.audit.replay import replay_rounds
-from client.audit.source import Source
+from client.audit.source import Source, lookups_with
 from client.audit.subject import AuditSubject
 from common.data.cells import as_days
 from common.plan.schema import DataPlan
@@ -30,8 +30,8 @@ def draw_counts(generator: np.random.Generator, *, thorough: bool) -> tuple[int,
 
 def copy_entities(
     source: Source, plan: DataPlan, count: int, *, before: np.datetime64
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Copy the rows of entities in turn until there are `count` of them; give the rows and whose each is.
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, bytes]]:
+    """Copy the rows of entities in turn until there are `count`; give the rows, whose each is, and their lookups.
 
     Of an entity of many rows some that follow each other are copied, so that all of them stay a file that is read fast.
     """
@@ -53,28 +53,32 @@ def copy_entities(
         named = (owners + int(column.max()) + 1).astype(np.int64)
     else:
         named = np.array([f"audit-{owner:06d}" for owner in owners], dtype=object)
-    return rows.assign(**{plan.entity: named}), owners
+    copies: dict[str, list[object]] = {}
+    for number, place in enumerate(np.unique(owners, return_index=True)[1]):
+        copies.setdefault(str(names[places[number % len(places)][0]]), []).append(named[place])
+    return rows.assign(**{plan.entity: named}), owners, lookups_with(source, plan, copies)
 
 
 def check_count(subject: AuditSubject, count: int, round_number: int) -> list[str]:
     """Hold what `count` entities give in a round against the sum of what groups of them give."""
     plan, source = subject.plan.data, subject.source
-    rows, owners = copy_entities(source, plan, count, before=np.datetime64(subject.origin, "D"))
-    legs = subject.legs(source.encode([rows]))
+    rows, owners, lookups = copy_entities(source, plan, count, before=np.datetime64(subject.origin, "D"))
+    legs = subject.legs(source.encode([rows]), lookups)
     requests = (subject.request(legs[0], round_number),)
     whole = replay_rounds(subject, legs, requests, subject.mechanism)
-    found = []
-    if legs[0].num_entities != count and plan.active is None:
-        found.append(f"of {count} entities {legs[0].num_entities} are read")
+    found, read = [], 0
     total = torch.zeros_like(whole.replies[0].total)
     for first in range(0, count, GROUP):
-        few = subject.legs(source.encode([rows[(owners >= first) & (owners < first + GROUP)]]))
+        few = subject.legs(source.encode([rows[(owners >= first) & (owners < first + GROUP)]]), lookups)
         part = replay_rounds(subject, few, requests, subject.mechanism)
         total += part.replies[0].total
+        read += few[0].num_entities
         if part.asked != whole.asked:
             found.append(f"{count} entities ask for other noise than {GROUP}")
         if part.replies[0].rest != whole.replies[0].rest:
             found.append(f"with {count} entities other bytes leave than with {GROUP}")
+    if read != legs[0].num_entities:
+        found.append(f"of {count} entities {legs[0].num_entities} are read at once, {read} of groups of {GROUP}")
     if not torch.equal(total, whole.replies[0].total):
         found.append(f"{count} entities together do not give the sum of what {GROUP} at a time give")
     return list(dict.fromkeys(found))

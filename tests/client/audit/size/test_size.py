@@ -24,7 +24,7 @@ def test_copies_have_new_names_and_rows_of_the_entities_they_are_of(
     if names == "number":
         rows = rows.assign(customer=rows["customer"].str[-3:].astype(int))
     source = type(subject.source)("sales.parquet", rows)
-    copies, owners = copy_entities(source, subject.plan.data, 11, before=BEFORE)
+    copies, owners, _ = copy_entities(source, subject.plan.data, 11, before=BEFORE)
     assert copies["customer"].nunique() == len(np.unique(owners)) == 11
     assert not set(copies["customer"]) & set(rows["customer"])
     assert pd.api.types.is_numeric_dtype(copies["customer"]) == (names == "number")
