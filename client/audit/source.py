@@ -7,6 +7,7 @@ all of it: nothing is written back.
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
@@ -93,7 +94,10 @@ class Source:
         if self.is_text:
             texts = (part if isinstance(part, bytes) else self.write_lines(part) for part in parts)
             return self.header + b"\n" + b"".join(texts)
-        return _write_parquet(pd.concat([part for part in parts if isinstance(part, pd.DataFrame)], ignore_index=True))
+        tables = [part for part in parts if isinstance(part, pd.DataFrame)]
+        with warnings.catch_warnings():  # of what pandas makes of a column of whole numbers and one of none
+            warnings.simplefilter("ignore", FutureWarning)
+            return _write_parquet(pd.concat(tables, ignore_index=True))
 
 
 def lookups_with(source: Source, plan: DataPlan, copies: Mapping[str, Sequence[object]]) -> dict[str, bytes]:

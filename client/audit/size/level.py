@@ -29,9 +29,15 @@ Sentences = Callable[[], list[str]]
 
 
 def look_at_sizes(
-    subject: AuditSubject, *, thorough: bool = False, generator: np.random.Generator | None = None
+    subject: AuditSubject,
+    *,
+    thorough: bool = False,
+    most_violations: int = 8,
+    generator: np.random.Generator | None = None,
 ) -> LevelReport:
     """Look at many entities, large models, and models of other shapes.
+
+    Once `most_violations` are found the verdict is clear, and the level ends.
 
     Parameters
     ----------
@@ -42,7 +48,7 @@ def look_at_sizes(
     """
     generator = generator or np.random.default_rng()
     counts, sizes = draw_counts(generator, thorough=thorough), draw_sizes(generator, thorough=thorough)
-    found = _run(_checks(subject, counts, sizes, generator))
+    found = _run(_checks(subject, counts, sizes, generator), most_violations)
     measured: dict[str, float | int] = {"most entities": max(counts), "most parameters": max(sizes)}
     return LevelReport("size", tuple(found), measured, FALSE_ALARM)
 
@@ -53,14 +59,16 @@ def look_at_bulk(subject: AuditSubject, *, num_rows: int = ROWS) -> LevelReport:
     return LevelReport("bulk", tuple(found), {"rows": num_rows}, 0.0)
 
 
-def _run(checks: Iterator[tuple[str, Sentences]]) -> list[str]:
+def _run(checks: Iterator[tuple[str, Sentences]], most_violations: int = 8) -> list[str]:
     """Run checks one after another; one that cannot be run is a violation."""
-    found = []
+    found: list[str] = []
     for kind, check in checks:
         try:
             found += [f"{kind}: {sentence}" for sentence in check()]
         except Exception as error:
             found.append(f"{kind}: it cannot be worked out: {type(error).__name__}")
+        if len(found) >= most_violations:
+            break
     return found
 
 

@@ -36,7 +36,7 @@ def check_settings(walk: Walk, ledger: Ledger, when: str) -> None:
         walk.say(ledger.setting(name) != 0, f"{when} the ledger has {name} set")
 
 
-def check_database(walk: Walk, shop: OpenMerchant, number: int) -> int:
+def check_database(walk: Walk, shop: OpenMerchant, number: int) -> None:
     """Look at the connection before a round, in its middle and after it; then try to change what is written."""
     check_settings(walk, shop.ledger, "when it is opened")
     request = walk.request(number)
@@ -55,4 +55,3 @@ def check_database(walk: Walk, shop: OpenMerchant, number: int) -> int:
                 continue
             finally:
                 stranger.rollback()
-    return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,7 @@ from client.audit.way.restart import check_copied, check_ended, check_interrupte
 from common.errors import PrivacyError
 
 ENTITIES = 5
-APART = 9  # rounds at the end that are asked for in their own ways
+APART = 9  # rounds at the beginning that are asked for in ways of their own
 NEIGHBOURS = 4
 
 
@@ -34,9 +34,12 @@ def walk_the_way(
     *,
     every_round: bool = False,
     processes: bool = True,
+    most_violations: int = 8,
     generator: np.random.Generator | None = None,
 ) -> LevelReport:
     """Walk the merchant's whole way with a scratch ledger.
+
+    Once `most_violations` are found the verdict is clear, and the level ends.
 
     Parameters
     ----------
@@ -50,43 +53,58 @@ def walk_the_way(
     few = few_entities(subject, ENTITIES)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         try:
-            walk = _walk(few, Path(folder), every_round, processes, generator or np.random.default_rng())
-            found = [*walk.found, *_compare_neighbours(walk, few, Path(folder))]
+            merchant = lay_out(few, Path(folder) / "own")
+            numbers = _later_rounds(merchant, every_round, generator or np.random.default_rng())
+            with merchant.opened() as shop:
+                walk = propose(merchant, shop)
+            for step in _steps(walk, few, Path(folder), numbers, processes):
+                step()
+                if len(walk.found) >= most_violations:
+                    break
         except Exception as error:
             return LevelReport("ledger", (f"the way cannot be walked: {type(error).__name__}",), {}, FALSE_ALARM)
-    return LevelReport("ledger", tuple(found), {"rounds": len(walk.noises)}, FALSE_ALARM)
+    return LevelReport("ledger", tuple(walk.found), {"rounds": len(walk.noises)}, FALSE_ALARM)
 
 
-def _walk(
-    subject: AuditSubject, folder: Path, every_round: bool, processes: bool, generator: np.random.Generator
-) -> Walk:
-    merchant = lay_out(subject, folder / "own")
+def _later_rounds(merchant: ScratchMerchant, every_round: bool, generator: np.random.Generator) -> list[int]:
+    """Choose the rounds that are asked for in the plain way, up to the last."""
     num_rounds = merchant.subject.num_rounds
-    first_apart = num_rounds - APART + 1
-    numbers = range(1, first_apart) if every_round else sample_rounds(merchant.plan, num_rounds, generator)
-    answered = [number for number in numbers if number < first_apart]
-    with merchant.opened() as shop:
-        walk = propose(merchant, shop)
-        walk_rounds(walk, shop, answered)
-        check_sum(walk, shop, len(answered))
-    following = check_reopened(walk, walk.request(first_apart), first_apart + 1)
-    count = len(answered) + 2
-    count += check_interrupted(walk, first_apart + 2)
-    count += check_ended(walk, (first_apart + 3, first_apart + 4))
-    count += check_copied(walk, folder / "copy", first_apart + 5)
+    numbers = range(1, num_rounds + 1) if every_round else sample_rounds(merchant.plan, num_rounds, generator)
+    return [number for number in numbers if number > APART]
+
+
+def _steps(
+    walk: Walk, subject: AuditSubject, folder: Path, numbers: list[int], processes: bool
+) -> Iterator[Callable[[], None]]:
+    """Give what is done with a merchant one after the other; rounds only go forward."""
+    yield lambda: _look_at_database(walk, 1)
+    yield lambda: check_interrupted(walk, 2)
+    yield lambda: check_ended(walk, (3, 4))
+    yield lambda: check_reopened(walk, walk.request(5), 6)
+    yield lambda: check_copied(walk, folder / "copy", 7)
     if processes:
-        count += check_processes(walk, walk.request(first_apart + 5), (first_apart + 6, first_apart + 7))
-    with merchant.opened() as shop:
-        count += check_database(walk, shop, num_rounds)
-        check_refusals(walk, shop, walk.request(num_rounds))
-        check_refusals(walk, shop, following)
-        check_sum(walk, shop, count)
-    check_noises(walk)
+        yield lambda: check_processes(walk, walk.request(7), (8, APART))
+    yield lambda: _ask_plainly(walk, numbers, 7 + 2 * processes)
+    yield lambda: check_noises(walk)
+    yield lambda: walk.found.extend(_compare_neighbours(walk, subject, folder))
+
+
+def _look_at_database(walk: Walk, number: int) -> None:
+    with walk.merchant.opened() as shop:
+        check_database(walk, shop, number)
+
+
+def _ask_plainly(walk: Walk, numbers: list[int], num_before: int) -> None:
+    """Ask for rounds up to the last, then for what is refused, and hold the account and the file against all of it."""
+    with walk.merchant.opened() as shop:
+        walk_rounds(walk, shop, numbers)
+        check_refusals(walk, shop, walk.request(numbers[-1]))
+        check_refusals(walk, shop, walk.request(2))
+        check_sum(walk, shop, num_before + len(numbers))
     try:
-        verify_ledger(merchant.home.ledger)
+        verify_ledger(walk.merchant.home.ledger)
     except PrivacyError as error:
         walk.say(True, f"the ledger is not as it was written: {error}")
-    return walk
 
 
 def _compare_neighbours(walk: Walk, subject: AuditSubject, folder: Path) -> list[str]:

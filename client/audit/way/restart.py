@@ -26,8 +26,8 @@ def check_again(walk: Walk, shop: OpenMerchant, request: RoundRequest, wire: byt
     walk.say(shop.count_lines() != lines, f"asked again {when}, a round is charged again")
 
 
-def check_reopened(walk: Walk, request: RoundRequest, number: int) -> RoundRequest:
-    """Answer, close, open, ask again, and go on with the next round; give the request of that."""
+def check_reopened(walk: Walk, request: RoundRequest, number: int) -> None:
+    """Answer, close, open, ask again, and go on with the next round."""
     with walk.merchant.opened() as shop:
         wire = shop.round(request)
         check_again(walk, shop, request, wire, "at once")
@@ -38,10 +38,9 @@ def check_reopened(walk: Walk, request: RoundRequest, number: int) -> RoundReque
         hold_against_ledger(walk, shop, following, after)
     walk.note_noise(request, wire)
     walk.note_noise(following, after)
-    return following
 
 
-def check_interrupted(walk: Walk, number: int) -> int:
+def check_interrupted(walk: Walk, number: int) -> None:
     """Let two processes answer one round at once: the second begins and ends while the first draws its noise.
 
     Both have computed a sum with a noise of its own around it; only one of them may ever leave.
@@ -59,10 +58,9 @@ def check_interrupted(walk: Walk, number: int) -> int:
         for wire in sent:
             hold_against_ledger(walk, shop, request, wire)
     walk.note_noise(request, sent[-1])
-    return 1
 
 
-def check_ended(walk: Walk, numbers: Sequence[int]) -> int:
+def check_ended(walk: Walk, numbers: Sequence[int]) -> None:
     """End in the middle of a round, before its noise is drawn and after; it stays charged, and is answered once."""
     for number, moment in zip(numbers, ("during", "after"), strict=True):
         request = walk.request(number)
@@ -79,10 +77,9 @@ def check_ended(walk: Walk, numbers: Sequence[int]) -> int:
             hold_against_ledger(walk, shop, request, wire)
             check_again(walk, shop, request, wire, "after an end in its middle")
         walk.note_noise(request, wire)
-    return len(numbers)
 
 
-def check_copied(walk: Walk, folder: Path, number: int) -> int:
+def check_copied(walk: Walk, folder: Path, number: int) -> None:
     """Let a copy of the folder, as a backup or a copied machine is one, go on beside it: the noise is not the same."""
     shutil.copytree(walk.merchant.folder, folder)
     request, sent = walk.request(number), list[bytes]()
@@ -91,10 +88,9 @@ def check_copied(walk: Walk, folder: Path, number: int) -> int:
             sent.append(shop.round(request))
     walk.say(sent[0] == sent[1], "a copy of the folder draws the same noise")
     walk.note_noise(request, sent[0])
-    return 1
 
 
-def check_processes(walk: Walk, old: RoundRequest, numbers: Sequence[int]) -> int:
+def check_processes(walk: Walk, old: RoundRequest, numbers: Sequence[int]) -> None:
     """Let two fresh processes answer the same rounds at once, one of which was answered before."""
     files = []
     for place, request in enumerate([old, *map(walk.request, numbers)]):
@@ -115,4 +111,3 @@ def check_processes(walk: Walk, old: RoundRequest, numbers: Sequence[int]) -> in
             sealed = {hashlib.sha256(shop.ledger.message(line) or b"").hexdigest() for line, _ in own}
             sent = {lines[place] for lines in said}
             walk.say(sent != sealed, "two processes at once send other bytes than are sealed")
-    return len(numbers)

@@ -1,5 +1,6 @@
 """What needs a restart, a late round, many entities, a large model, a second channel or a ledger is caught."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,14 @@ from client.audit.way.level import walk_the_way
 from common.plan.schema import Measure
 from planted.further import KIN, TEN
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
 AUDITS: dict[str, Callable[[AuditSubject], LevelReport]] = {
     "l0": lambda subject: replay_neighbours(subject, most_violations=1),
     "l1": lambda subject: plant_canary(subject, Effort(runs=100, coordinates=50_000)),
-    "restart": lambda _: check_keys(KeyEffort(processes=0)),
-    "ledger": lambda subject: walk_the_way(subject, processes=False),
+    "restart": lambda _: check_keys(KeyEffort(streams=2_000, processes=0)),
+    "ledger": lambda subject: walk_the_way(subject, processes=False, most_violations=1),
     "channels": lambda subject: look_at_channels(subject, most_violations=1, neighbours=False),
-    "size": look_at_sizes,
+    "size": lambda subject: look_at_sizes(subject, most_violations=1),
     "bulk": look_at_bulk,
 }
 SLOW = {"rows-capped-at-a-million"}  # the same reading is cut short at fewer rows in size/test_size.py
@@ -80,3 +82,9 @@ def make_shop(make_subject: Callable[..., AuditSubject]) -> Callable[..., AuditS
 @pytest.mark.parametrize("level", ["ledger", "size"])
 def test_a_clean_merchant_passes(make_shop: Callable[..., AuditSubject], level: str) -> None:
     assert AUDITS[level](make_shop()).violations == ()
+
+
+def test_the_documentation_lists_these_faults_and_the_level_that_catches_each() -> None:
+    text = DOCUMENT.read_text().split("<!-- further faults -->")[1].split("<!-- end of further faults -->")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\| (\w+) \|$", text, re.MULTILINE)
+    assert dict(rows) == {name: level for name, (_, level) in (TEN | KIN).items()}
