@@ -206,11 +206,28 @@ def _interleaved(broken: list[bytes], source: Source) -> Iterator[bytes]:
 def renamed(own: pd.DataFrame, plan: DataPlan, rows: pd.DataFrame, *, first: bool) -> pd.DataFrame:
     """Give rows a name that nobody has; a number where names are numbers, for the column must keep its type."""
     column = rows[plan.entity]
-    if not pd.api.types.is_numeric_dtype(column):
+    if (numbers := numbers_of(column, plan)) is None:
         return own.assign(**{plan.entity: FIRST if first else LAST})
-    return own.assign(**{plan.entity: column.min() - 1 if first else column.max() + 1}).astype(
-        {plan.entity: column.dtype}
-    )
+    name = int(numbers.min()) - 1 if first else int(numbers.max()) + 1
+    return own.assign(**{plan.entity: as_name(column, name)}).astype({plan.entity: column.dtype})
+
+
+def numbers_of(column: pd.Series, plan: DataPlan) -> pd.Series | None:
+    """Give the names of entities as numbers where only numbers can be names; None where any text can be one.
+
+    They are numbers in a file that has types, some of them missing or not; and where a filter compares them.
+    """
+    there = column.dropna()
+    is_text = there.map(type).eq(str).all() and not pd.api.types.is_numeric_dtype(column)
+    if is_text and not any(condition.column == plan.entity for condition in plan.filters):
+        return None
+    numbers = pd.to_numeric(there, errors="coerce")
+    return None if numbers.isna().any() or not len(numbers) else numbers
+
+
+def as_name(column: pd.Series, number: int) -> object:
+    """Write a number as the column has its names."""
+    return str(number) if column.dropna().map(type).eq(str).all() else number
 
 
 def _multiplied(own: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:

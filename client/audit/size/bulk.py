@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from client.audit.neighbour import as_name, numbers_of
 from client.audit.source import Part, Source, lookups_with
 from client.audit.subject import AuditSubject
 from common.data.cells import as_days
@@ -44,8 +45,10 @@ def _name_copies(source: Source, plan: DataPlan, subject: AuditSubject) -> tuple
     every, counts = np.unique(names[in_time], return_counts=True)
     chosen, column = str(every[counts.argmax()]), source.rows[plan.entity]
     own = source.rows[names == chosen]
-    is_number = pd.api.types.is_numeric_dtype(column)
-    new: list[object] = [int(column.max()) + 1 + n if is_number else f"audit-{n}" for n in range(len(PLACES))]
+    numbers, places = numbers_of(column, plan), range(len(PLACES))
+    new: list[object] = [
+        f"audit-{place}" if numbers is None else as_name(column, int(numbers.max()) + 1 + place) for place in places
+    ]
     copies = pd.concat([own.assign(**{plan.entity: name}) for name in new])
     return copies, lookups_with(source, plan, {chosen: new})
 

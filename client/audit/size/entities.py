@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from client.audit.neighbour import as_name, numbers_of
 from client.audit.replay import replay_rounds
 from client.audit.source import Source, lookups_with
 from client.audit.subject import AuditSubject
@@ -49,10 +50,10 @@ def copy_entities(
     owners = np.concatenate(owner)
     rows = source.rows.iloc[np.concatenate(chosen)].reset_index(drop=True)
     column = source.rows[plan.entity]
-    if pd.api.types.is_numeric_dtype(column):
-        named = (owners + int(column.max()) + 1).astype(np.int64)
-    else:
+    if (numbers := numbers_of(column, plan)) is None:
         named = np.array([f"audit-{owner:06d}" for owner in owners], dtype=object)
+    else:
+        named = np.array([as_name(column, int(numbers.max() + 1 + owner)) for owner in owners])
     copies: dict[str, list[object]] = {}
     for number, place in enumerate(np.unique(owners, return_index=True)[1]):
         copies.setdefault(str(names[places[number % len(places)][0]]), []).append(named[place])
@@ -77,6 +78,8 @@ def check_count(subject: AuditSubject, count: int, round_number: int) -> list[st
             found.append(f"{count} entities ask for other noise than {GROUP}")
         if part.replies[0].rest != whole.replies[0].rest:
             found.append(f"with {count} entities other bytes leave than with {GROUP}")
+    if 2 * read < count and plan.active is None:
+        found.append(f"of {count} copies of entities {read} are read, so their number cannot be looked at")
     if read != legs[0].num_entities:
         found.append(f"of {count} entities {legs[0].num_entities} are read at once, {read} of groups of {GROUP}")
     if not torch.equal(total, whole.replies[0].total):
