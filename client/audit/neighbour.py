@@ -218,16 +218,19 @@ def numbers_of(column: pd.Series, plan: DataPlan) -> pd.Series | None:
     They are numbers in a file that has types, some of them missing or not; and where a filter compares them.
     """
     there = column.dropna()
-    is_text = there.map(type).eq(str).all() and not pd.api.types.is_numeric_dtype(column)
-    if is_text and not any(condition.column == plan.entity for condition in plan.filters):
+    if _is_text(column) and not any(condition.column == plan.entity for condition in plan.filters):
         return None
     numbers = pd.to_numeric(there, errors="coerce")
     return None if numbers.isna().any() or not len(numbers) else numbers
 
 
-def as_name(column: pd.Series, number: int) -> object:
+def as_name(column: pd.Series, number: int) -> Any:
     """Write a number as the column has its names."""
-    return str(number) if column.dropna().map(type).eq(str).all() else number
+    return str(number) if _is_text(column) else number
+
+
+def _is_text(column: pd.Series) -> bool:
+    return all(isinstance(cell, str) for cell in column.dropna())
 
 
 def _multiplied(own: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
@@ -266,7 +269,7 @@ def typed(column: pd.Series, value: object) -> Any:
     """
     if not pd.api.types.is_numeric_dtype(column):
         if isinstance(value, pd.Series):  # of values of any type, some of them missing, those that stay are left alone
-            return value.astype(str) if column.map(type).eq(str).all() else value
+            return value.astype(str) if _is_text(column) else value
         return str(value)
     if isinstance(value, pd.Series):
         numbers = pd.to_numeric(value, errors="coerce")

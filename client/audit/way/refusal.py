@@ -60,8 +60,9 @@ def _unlawful(
     strange = encode_request(request)
     strange["more"] = ConfigRecord({"more": 1})
     unhashed = encode_request(request)
-    named = {"plan_hash": request.plan_hash, "round_number": request.round_number, "model_hash": "0" * 64}
-    unhashed[ABOUT] = ConfigRecord(named)
+    unhashed[ABOUT] = ConfigRecord(
+        {"plan_hash": request.plan_hash, "round_number": request.round_number, "model_hash": "0" * 64}
+    )
     rounds = {
         "a round of another plan": replace(request, plan_hash="0" * 64),
         "a round after the last": replace(request, round_number=num_rounds + 1),
