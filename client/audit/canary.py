@@ -28,8 +28,9 @@ from jaxtyping import Float, Float64
 from scipy import stats
 from torch import Tensor
 
-from client.audit.replay import BOUND, ROUNDS, Failed, replay_rounds
+from client.audit.replay import BOUND, Failed, replay_rounds
 from client.audit.report import LevelReport
+from client.audit.rounds import sample_rounds
 from client.audit.subject import AuditSubject, CanaryMechanism, ask
 from client.round.answers import Answers
 from common.model.features import Series
@@ -39,7 +40,7 @@ from common.privacy.noise import SecureNoise
 FALSE_ALARM = 1e-3  # of the whole level: half for mu, the rest shared by the tests below
 MU_FALSE_ALARM = FALSE_ALARM / 2
 TEST_FALSE_ALARM = FALSE_ALARM / 2 / 8
-APP_MESSAGES = 48
+APP_MESSAGES = 48  # of the first rounds; later ones are sampled
 LARGEST_SAMPLE = 100_000  # of a Kolmogorov-Smirnov test
 OVERLONG = 1000.0  # length of the canary before it is clipped, in clipping norms
 MIDWAY = 0.5  # the threshold that is best if the claim is true; fixed beforehand, so every run counts
@@ -76,10 +77,12 @@ def plant_canary(subject: AuditSubject, effort: Effort) -> LevelReport:
 
 def _app_noise(subject: AuditSubject, series: Series) -> Float64[np.ndarray, "message parameter"]:
     """Ask the app for messages with and without noise; return what was added, in accounted deviations."""
-    requests = tuple(subject.request(series, number) for number in range(1, APP_MESSAGES + 1))
+    sampled = sample_rounds(subject.plan, subject.num_rounds, np.random.default_rng())
+    numbers = sorted({*range(1, APP_MESSAGES + 1), *sampled})
+    requests = tuple(subject.request(series, number) for number in numbers)
     silent = replay_rounds(subject, (series, None), requests, subject.mechanism)
     try:
-        merchant = subject.merchant(series, mechanism=subject.mechanism, noise=SecureNoise(), num_rounds=len(requests))
+        merchant = subject.merchant(series, mechanism=subject.mechanism, noise=SecureNoise(), num_rounds=numbers[-1])
         answers = Answers(merchant)
         totals = [ask(answers, request).total for request in requests]
     except Exception as error:
@@ -92,10 +95,8 @@ def _bulk_noise(
     subject: AuditSubject, app_noise: npt.NDArray[np.float64], effort: Effort
 ) -> Float64[np.ndarray, "message parameter"]:
     size = app_noise.shape[1]
-    total = torch.zeros(size, dtype=torch.int64)
-    messages = [
-        subject.mechanism.release(total, SecureNoise()).numpy() for _ in range(math.ceil(effort.coordinates / size))
-    ]
+    total, noise = torch.zeros(size, dtype=torch.int64), SecureNoise()  # one for all, as a merchant has one for life
+    messages = [subject.mechanism.release(total, noise).numpy() for _ in range(math.ceil(effort.coordinates / size))]
     return np.stack(messages) / (subject.mechanism.noise_multiplier * BOUND)
 
 
@@ -151,7 +152,7 @@ def _tell_apart(
     """Release sums with and without the canary at a noise of one clipping norm, and tell them apart."""
     unit = replace(subject.mechanism, noise_multiplier=1.0)
     canary = torch.from_numpy(OVERLONG * subject.clipping_norm * direction).float()[None, :]
-    requests = tuple(subject.request(series, number) for number in ROUNDS[:1])
+    requests = tuple(subject.request(series, number) for number in (1,))
     without = replay_rounds(subject, (series, None), requests, unit).replies[0].total
     planted = CanaryMechanism(subject.clipping_norm, 1.0, canary, rule=unit.rule)
     with_canary = replay_rounds(subject, (series, None), requests, planted).replies[0].total

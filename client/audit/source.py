@@ -7,7 +7,8 @@ all of it: nothing is written back.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
 
@@ -20,7 +21,7 @@ from jaxtyping import Bool
 from client.data.root import Root, as_root
 from client.data.rows import rows_of
 from client.data.table import read_table, scan_csv
-from common.data.cells import as_names
+from common.data.cells import as_names, canonical_name
 from common.disk.reading import read_file
 from common.plan.reads import columns_of
 from common.plan.schema import DataPlan
@@ -95,7 +96,52 @@ class Source:
         if self.is_text:
             texts = (part if isinstance(part, bytes) else self.write_lines(part) for part in parts)
             return self.header + b"\n" + b"".join(texts)
-        return _write_parquet(pd.concat([part for part in parts if isinstance(part, pd.DataFrame)], ignore_index=True))
+        tables = [part for part in parts if isinstance(part, pd.DataFrame)]
+        with warnings.catch_warnings():  # of what pandas makes of a column of whole numbers and one of none
+            warnings.simplefilter("ignore", FutureWarning)
+            return _write_parquet(pd.concat(tables, ignore_index=True))
+
+
+def lookups_with(source: Source, plan: DataPlan, copies: Mapping[str, Sequence[object]]) -> dict[str, bytes]:
+    """Give copies of entities their rows in the lookups of entities: those of the entity that each is a copy of.
+
+    Parameters
+    ----------
+    copies
+        The new names by the name of the entity that they are copies of.
+    """
+    found = {}
+    for lookup in plan.lookups:
+        if lookup.key == plan.entity:
+            content = source.lookups[lookup.path]
+            add = _add_lines if lookup.path.endswith(".csv") else _add_rows
+            found[lookup.path] = add(content, lookup.column, copies)
+    return found
+
+
+def _add_lines(content: bytes, column: str, copies: Mapping[str, Sequence[object]]) -> bytes:
+    lines = list(csv.reader(StringIO(content.decode(errors="replace"))))
+    if not lines or column not in (header := [cell.strip() for cell in lines[0]]):
+        return content
+    place, stream = header.index(column), StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for cells in lines[1:]:
+        for name in copies.get(canonical_name(cells[place]), ()) if len(cells) > place else ():
+            writer.writerow([*cells[:place], name, *cells[place + 1 :]])
+    return content.rstrip(b"\r\n") + b"\n" + stream.getvalue().encode()
+
+
+def _add_rows(content: bytes, column: str, copies: Mapping[str, Sequence[object]]) -> bytes:
+    rows = pq.read_table(BytesIO(content)).to_pandas()
+    if column not in rows:
+        return content
+    names = as_names(rows[column])
+    added = [
+        rows.iloc[[place]].assign(**{column: pd.Series([name], index=rows.index[[place]])})
+        for place, known in enumerate(names)
+        for name in copies.get(known, ())
+    ]
+    return _write_parquet(pd.concat([rows, *added], ignore_index=True))
 
 
 def read_source(plan: DataPlan, root: Root) -> Source:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -105,13 +105,24 @@ class AuditSubject:
         The copies get names of their own, for a plan's may lead anywhere: to the merchant's own files too.
         """
         files = {**self.source.lookups, **(lookups or {}), self.source.path: content}
-        names = {path: f"{place}{Path(path).suffix}" for place, path in enumerate(files)}
+        names = _names(*files)
         allowed = None if self.allowed is None else {names[path]: self.allowed.get(path, ()) for path in files}
         with tempfile.TemporaryDirectory() as folder:
             for path, copy in files.items():
                 (Path(folder) / names[path]).write_bytes(copy)
             renamed = self.plan.model_copy(update={"data": _renamed(self.plan.data, names)})
             return read_legs(renamed, DataRoot(Path(folder), allowed))
+
+    def relocated(self) -> AuditSubject:
+        """Give the files names of their own, by which a plan finds them in any folder that `write` fills."""
+        names = _names(self.source.path, *self.source.lookups)
+        lookups = {names[path]: content for path, content in self.source.lookups.items()}
+        return replace(
+            self,
+            plan=self.plan.model_copy(update={"data": _renamed(self.plan.data, names)}),
+            source=replace(self.source, path=names[self.source.path], lookups=lookups),
+            allowed=None if self.allowed is None else {names[path]: self.allowed.get(path, ()) for path in names},
+        )
 
     def request(self, series: Series, round_number: int) -> RoundRequest:
         """Ask for one round as a coordinator would, at parameters at which every layer has a gradient."""
@@ -204,9 +215,21 @@ class CanaryMechanism(Mechanism):
         return super().release(total + self.contribution(self.canaries), noise)
 
 
+def _names(*paths: str) -> dict[str, str]:
+    return {path: f"{place}{Path(path).suffix}" for place, path in enumerate(dict.fromkeys(paths))}
+
+
 def _renamed(data: DataPlan, names: Mapping[str, str]) -> DataPlan:
     lookups = tuple(lookup.model_copy(update={"path": names[lookup.path]}) for lookup in data.lookups)
     return data.model_copy(update={"path": names[data.path], "lookups": lookups})
+
+
+def few_entities(subject: AuditSubject, number: int) -> AuditSubject:
+    """Leave all but some entities out, evenly spread over them; what is looked at there does not need many."""
+    names = subject.source.names(subject.plan.data.entity)
+    every = np.unique(names.astype(str))
+    kept = every[np.unique(np.linspace(0, len(every) - 1, number).astype(int))]
+    return replace(subject, source=subject.source.keep(np.isin(names.astype(str), kept)))
 
 
 def sample_entities(source: Source, plan: Plan, entities: np.ndarray) -> Source:

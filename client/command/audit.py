@@ -17,8 +17,15 @@ def audit(
     plan_file: PlanArgument,
     data_root: DataRootOption = Path(),
     level: Annotated[
-        str, typer.Option(help="Levels, separated by commas, out of l0, l1, independence, accounting; all if left out.")
+        str,
+        typer.Option(
+            help="Levels, separated by commas, out of l0, l1, independence, accounting, restart, ledger, channels, "
+            "size, bulk; all but bulk if left out."
+        ),
     ] = "",
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Look at more of everything: every level, minutes, 1.5 GB of memory.")
+    ] = False,
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -29,13 +36,18 @@ def audit(
     import torch  # heavy, as is what follows, and needed here alone
 
     from client.account.policy import read_policy
-    from client.audit.level import LEVELS, audit_merchant
+    from client.audit.level import audit_merchant, choose_levels, effort_of
     from client.audit.subject import make_subject
     from common.plan.reading import read_plan
 
     torch.set_num_threads(1)
     subject = make_subject(read_plan(plan_file), data_root, read_policy(MerchantFolder(folder).policy))
-    report = audit_merchant(subject, levels=tuple(name.strip() for name in level.split(",")) if level else LEVELS)
+    report = audit_merchant(
+        subject,
+        levels=choose_levels(level, thorough=thorough),
+        effort=effort_of(thorough=thorough),
+        on_level=lambda name: typer.echo(f"looking at {name} …", err=True),
+    )
     say(report.as_json(), report.as_text(), as_json=as_json)
     if not report.clean:
         raise typer.Exit(EXIT_NO)

@@ -13,6 +13,7 @@ T. Steinke, M. Nasr, M. Jagielski, "Privacy auditing with one (1) training run" 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import torch
 from jaxtyping import Bool, Float32, Float64, Int
 from scipy import stats
 
-from client.audit.level import LEVELS, audit_merchant, check_levels
+from client.audit.level import LEVELS, AuditEffort, audit_merchant, check_levels
 from client.audit.report import AuditReport, LevelReport
 from client.audit.source import Source, make_source, read_source
 from client.audit.subject import AuditSubject, CanaryMechanism, sample_entities
@@ -58,7 +59,14 @@ LARGEST_EPSILON = 50.0
 
 
 def audit_plan(
-    plan: Plan, data_root: Path, *, levels: tuple[str, ...], merchant: str = "", epsilon: float | None = None
+    plan: Plan,
+    data_root: Path,
+    *,
+    levels: tuple[str, ...],
+    merchant: str = "",
+    epsilon: float | None = None,
+    effort: AuditEffort | None = None,
+    on_level: Callable[[str], None] = lambda level: None,
 ) -> AuditReport:
     """Audit one merchant of a plan, and its federation where "l2" is among the levels.
 
@@ -68,6 +76,10 @@ def audit_plan(
         Its name; if left empty the smallest of more than one entity, where one weighs most.
     epsilon
         What is claimed; the smallest of the plan's private methods if left out.
+    effort
+        How much is looked at.
+    on_level
+        Told the name of each level before it begins.
 
     Raises
     ------
@@ -82,8 +94,9 @@ def audit_plan(
     reports: tuple[LevelReport, ...] = ()
     if own := tuple(level for level in levels if level != "l2"):
         subject = make_subject(plan, read_files(plan, data_root), panel, merchant=merchant, epsilon=claimed)
-        reports = audit_merchant(subject, levels=own).levels
+        reports = audit_merchant(subject, levels=own, effort=effort, on_level=on_level).levels
     if "l2" in levels:
+        on_level("l2")
         reports = (*reports, audit_federation(make_trial(plan, everyone, origin), claimed))
     return AuditReport(reports)
 

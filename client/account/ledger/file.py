@@ -146,6 +146,12 @@ class LedgerFile:
             (synchronous,) = self._connection.execute("PRAGMA synchronous").fetchone()
             return Durability(mode, synchronous)
 
+    def setting(self, name: str) -> str | int:
+        """Read a PRAGMA of the very connection that writes, for an audit."""
+        with self._lock, self._translated():
+            value: str | int = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Every line so far, in order; the first has number 1."""

@@ -1,0 +1,150 @@
+"""The level `ledger`: the merchant's whole way, from a proposal to the bytes that leave, with a ledger of its own."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.account.ledger.verification import verify_ledger
+from client.audit.neighbour import Neighbour, make_neighbours
+from client.audit.report import LevelReport
+from client.audit.rounds import sample_rounds
+from client.audit.subject import AuditSubject, few_entities
+from client.audit.way.charges import FALSE_ALARM, Walk, check_noises, check_sum, propose, walk_rounds
+from client.audit.way.database import check_database
+from client.audit.way.merchant import ScratchMerchant, lay_out
+from client.audit.way.refusal import check_refusals, say_all
+from client.audit.way.restart import check_copied, check_ended, check_interrupted, check_processes, check_reopened
+from common.errors import PrivacyError
+
+ENTITIES = 5
+APART = 9  # rounds at the beginning that are asked for in ways of their own
+NEIGHBOURS = 4
+
+
+def walk_the_way(
+    subject: AuditSubject,
+    *,
+    every_round: bool = False,
+    processes: bool = True,
+    most_violations: int = 8,
+    generator: np.random.Generator | None = None,
+) -> LevelReport:
+    """Walk the merchant's whole way with a scratch ledger.
+
+    Once `most_violations` are found the verdict is clear, and the level ends.
+
+    Parameters
+    ----------
+    every_round
+        Ask for all of the plan's rounds, not for some.
+    processes
+        Also start two fresh processes that answer at once; they take some seconds.
+    generator
+        Chooses the rounds; seeded by entropy if left out.
+    """
+    few = few_entities(subject, ENTITIES)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        try:
+            merchant = lay_out(few, Path(folder) / "own")
+            numbers = _later_rounds(merchant, every_round, generator or np.random.default_rng())
+            with merchant.opened() as shop:
+                walk = propose(merchant, shop)
+            for step in _steps(walk, few, Path(folder), numbers, processes):
+                step()
+                if len(walk.found) >= most_violations:
+                    break
+        except Exception as error:
+            return LevelReport("ledger", (f"the way cannot be walked: {type(error).__name__}",), {}, FALSE_ALARM)
+    return LevelReport("ledger", tuple(walk.found), {"rounds": len(walk.noises)}, FALSE_ALARM)
+
+
+def _later_rounds(merchant: ScratchMerchant, every_round: bool, generator: np.random.Generator) -> list[int]:
+    """Choose the rounds that are asked for in the plain way, up to the last."""
+    num_rounds = merchant.subject.num_rounds
+    numbers = range(1, num_rounds + 1) if every_round else sample_rounds(merchant.plan, num_rounds, generator)
+    return [number for number in numbers if number > APART]
+
+
+def _steps(
+    walk: Walk, subject: AuditSubject, folder: Path, numbers: list[int], processes: bool
+) -> Iterator[Callable[[], None]]:
+    """Give what is done with a merchant one after the other; rounds only go forward."""
+    yield lambda: _look_at_database(walk, 1)
+    yield lambda: check_interrupted(walk, 2)
+    yield lambda: check_ended(walk, (3, 4))
+    yield lambda: check_reopened(walk, walk.request(5), 6)
+    yield lambda: check_copied(walk, folder / "copy", 7)
+    if processes:
+        yield lambda: check_processes(walk, walk.request(7), (8, APART))
+    yield lambda: _ask_plainly(walk, numbers, 7 + 2 * processes)
+    yield lambda: check_noises(walk)
+    yield lambda: walk.found.extend(_compare_neighbours(walk, subject, folder))
+
+
+def _look_at_database(walk: Walk, number: int) -> None:
+    with walk.merchant.opened() as shop:
+        check_database(walk, shop, number)
+
+
+def _ask_plainly(walk: Walk, numbers: list[int], num_before: int) -> None:
+    """Ask for rounds up to the last, then for what is refused, and hold the account and the file against all of it."""
+    with walk.merchant.opened() as shop:
+        walk_rounds(walk, shop, numbers)
+        check_refusals(walk, shop, walk.request(numbers[-1]))
+        check_refusals(walk, shop, walk.request(2))
+        check_sum(walk, shop, num_before + len(numbers))
+    try:
+        verify_ledger(walk.merchant.home.ledger)
+    except PrivacyError as error:
+        walk.say(True, f"the ledger is not as it was written: {error}")
+
+
+def _compare_neighbours(walk: Walk, subject: AuditSubject, folder: Path) -> list[str]:
+    """Hold everything but the sums against what leaves where one entity more or less is there, or nobody."""
+    key, said, request = Ed25519PrivateKey.generate(), list[tuple[str, list[str]]](), walk.request(1)
+    for place, (kind, neighbour) in enumerate(_some_neighbours(subject)):
+        merchant = _lay_out_neighbour(subject, folder / f"neighbour {place}", key, neighbour)
+        said.append((kind, say_all(merchant, request)))
+    (_, own), *others = said
+    return [
+        f"{kind}: other bytes leave for {mine.split(':')[0]}"
+        for kind, theirs in others
+        for mine, its in zip(own, theirs, strict=True)
+        if mine != its
+    ]
+
+
+def _lay_out_neighbour(
+    subject: AuditSubject, folder: Path, key: Ed25519PrivateKey, neighbour: Neighbour | None
+) -> ScratchMerchant:
+    if neighbour is None:
+        return lay_out(subject, folder, key=key)
+    return lay_out(subject, folder, key=key, content=neighbour.content, lookups=neighbour.lookups)
+
+
+def _some_neighbours(subject: AuditSubject) -> Iterator[tuple[str, Neighbour | None]]:
+    """Give the own data, nobody's, and neighbours of all kinds, spread over those that there are."""
+    yield "the merchant's own data", None
+    yield "nobody", Neighbour("nobody", subject.source.encode([subject.source.rows.iloc[:0]]), b"")
+    every = list(make_neighbours(subject.source, subject.plan.data, subject.origin))
+    for neighbour in islice(every, 0, None, max(1, len(every) // NEIGHBOURS)):
+        yield neighbour.kind, neighbour
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what a daemon would log about messages that are refused on purpose out of the audit's output."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
