@@ -30,7 +30,7 @@ from common.message.signature import name_key, public_bytes, sign
 from common.plan.reading import read_plan
 from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
-from server.modes import OTHERS, owner_only, tighten
+from server.modes import OTHERS, close_to_others, owner_only, tighten
 from server.registry.registry import Model, Registry, State
 from server.rotate import rotate_app
 
@@ -173,7 +173,7 @@ def up(
     home = CoordinatorFolder(folder)
     settings = home.read_settings()
     os.umask(OTHERS)  # for good, and for every process that is started from here
-    _close_to_others(home)
+    close_to_others(home)
     with _registry(home):  # what is damaged is said now, and not by processes that are started again and again
         read_or_make_signing_key(home.signing_key)
     supervisor = Supervisor(home, settings)
@@ -395,19 +395,6 @@ def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
         registry = Registry(home.registry)
     with closing(registry):
         yield registry
-
-
-def _close_to_others(home: CoordinatorFolder) -> None:
-    """Close the folder to other users of the machine, and say what was open."""
-    closed, still_open = tighten(home)
-    if closed:
-        typer.echo(f"Other users of this machine could reach {closed} files and folders in {home.folder}; closed them.")
-    if still_open:
-        typer.echo(
-            f"Other users of this machine can reach {still_open[0]}, and its owner or file system keeps it so; "
-            "give it to the user who runs this, on a file system with modes.",
-            err=True,
-        )
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
 from server.folder import CoordinatorFolder
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -49,6 +51,19 @@ def tighten(home: CoordinatorFolder) -> tuple[int, list[Path]]:
         if not is_closed:
             still_open.append(path)
     return closed, still_open
+
+
+def close_to_others(home: CoordinatorFolder) -> None:
+    """Close the folder to other users of the machine, and say what was open."""
+    closed, still_open = tighten(home)
+    if closed:
+        typer.echo(f"Other users of this machine could reach {closed} files and folders in {home.folder}; closed them.")
+    if still_open:
+        typer.echo(
+            f"Other users of this machine can reach {still_open[0]}, and its owner or file system keeps it so; "
+            "give it to the user who runs this, on a file system with modes.",
+            err=True,
+        )
 
 
 def _own(home: CoordinatorFolder) -> Iterator[Path]:

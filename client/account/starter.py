@@ -24,7 +24,7 @@ def write_starter() -> str:
 
 def start_from_plan(plan: Plan, root: DataRoot) -> str:
     """Write a starter that lets a plan read what this one reads, of the files that are there what they have of it."""
-    section = write_section(plan.data, {file: _columns_there(file, root) for file in columns_in(plan.data)})
+    section = write_section(plan.data, {file: columns_there(file, root) for file in columns_in(plan.data)})
     return _filled(section, unit=plan.privacy.unit)
 
 
@@ -88,7 +88,8 @@ def _filled(section: str, *, unit: str | None) -> str:
     return f"{before}{section}\n{after}"
 
 
-def _columns_there(file: str, root: DataRoot) -> list[str] | None:
+def columns_there(file: str, root: DataRoot) -> list[str] | None:
+    """Name the columns of a file below the data root; None where it cannot be read."""
     try:
         return read_columns(root.find(file), [])
     except DataError:

@@ -20,9 +20,11 @@ from flwr.app import RecordDict
 from certs.request import Welcome
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import LARGEST_EPSILON
+from client.account.starter import columns_there, write_section
 from client.audit.subject import AuditSubject
 from client.daemon.handlers import Handlers
 from client.daemon.membership import JoinedFederation
+from client.data.root import DataRoot
 from client.folder import MerchantFolder
 from client.round.answers import declining
 from common.message import proposal, release
@@ -32,7 +34,8 @@ from common.message.release import Release, ReleaseMember, ReleaseNote, encode_r
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import name_key, public_bytes, sign
 from common.message.wire import from_wire, to_wire
-from common.plan.schema import Plan
+from common.plan.reads import columns_in
+from common.plan.schema import DataPlan, Plan
 from common.privacy.accounting import delta_for
 
 DATASET = "audit"
@@ -170,7 +173,7 @@ def lay_out(
     for path, own in {**subject.source.lookups, **(lookups or {})}.items():
         (folder / names[path]).write_bytes(own)
     merchant = ScratchMerchant(folder, walked, key)
-    merchant.home.policy.write_text(_policy(walked, name_key(public_bytes(key))))
+    merchant.home.policy.write_text(_policy(walked, name_key(public_bytes(key))) + _data(walked.plan.data, folder))
     size_class = _size_class(walked)
     welcome = Welcome(
         federation="audit",
@@ -220,6 +223,11 @@ def _size_class(subject: AuditSubject) -> int:
 
 def _delta(subject: AuditSubject) -> float:
     return min(subject.delta, delta_for(_size_class(subject)))
+
+
+def _data(data: DataPlan, folder: Path) -> str:
+    there = {file: columns_there(file, DataRoot(folder)) for file in columns_in(data)}
+    return "\n" + write_section(data, there)
 
 
 def _policy(subject: AuditSubject, coordinator: str) -> str:
