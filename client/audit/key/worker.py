@@ -24,7 +24,7 @@ def start_worker(*words: str) -> subprocess.Popen[str]:
     """Start a fresh interpreter that finds the very modules that this one found."""
     path = os.pathsep.join(place or os.getcwd() for place in sys.path)
     return subprocess.Popen(  # noqa: S603  our own module, by our own interpreter
-        [sys.executable, "-m", "client.audit.key.worker", *words],
+        [sys.executable, "-P", "-m", "client.audit.key.worker", *words],  # -P: nothing of this folder
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
