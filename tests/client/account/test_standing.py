@@ -25,17 +25,18 @@ dataset = "shop"
 unit = "customer"
 size_class = 32
 budget = { epsilon = 4.0, period_epsilon = 4.0, period_days = 365, delta = 1e-5 }
+data = { entity = "customer", files = { "rows.csv" = ["customer", "time"] } }
 
 [plan]
 epsilon = 2.0
 smallest_noise_multiplier = 1.0
 largest_num_rounds = 50
-smallest_cohort = 3
+smallest_cohort = 1
 hours = []
 
 [approval]
 coordinators = ["COORDINATOR"]
-automatic = { largest_num_rounds = 50, smallest_cohort = 3 }
+automatic = { largest_num_rounds = 50, smallest_cohort = 1 }
 """.replace("COORDINATOR", "c" * 64)
 
 
@@ -83,7 +84,7 @@ CHANGES = {
     "another size class that the plan has": (("size_class = 32", "size_class = 64"), "declares 64 now"),
     "another data set": (('dataset = "shop"', 'dataset = "other"'), "other"),
     "fewer rounds": (("num_rounds = 50\nsmall", "num_rounds = 19\nsmall"), "has 20 rounds, plan.largest_num_rounds is"),
-    "a larger cohort": (("smallest_cohort = 3\nhours", "smallest_cohort = 6\nhours"), "wait for more"),
+    "a larger cohort": (("smallest_cohort = 1\nhours", "smallest_cohort = 6\nhours"), "wait for more"),
     "no approved coordinator": ((f'["{"c" * 64}"]', "[]"), "approval.coordinators does not list"),
     "no approval": (("automatic = {", "# automatic = {"), "is not approved; add its hash"),
     "a smaller approval": (("automatic = { largest_num_rounds = 50", "automatic = { largest_num_rounds = 5"), "is 5"),
