@@ -59,4 +59,4 @@ def recording_gateway(home: CoordinatorFolder, port: int) -> Iterator[Recorder]:
         yield recorder
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
