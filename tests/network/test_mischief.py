@@ -19,7 +19,7 @@ from network.scripted import Script, ScriptedMerchant, answer_with_zeros
 from server.coordinator.journal import Journal
 from server.registry.registry import Registry, State
 
-ROUNDS = 10
+ROUNDS, SLOWEST_POLL_SECONDS = 10, 0.4
 ROUND_SECONDS = 15  # the second round waits for this; every other is over before, on a slow machine too
 
 
@@ -74,9 +74,12 @@ def after(other: ScriptedMerchant) -> Script:
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Federation:
     coordinator = make_coordinator(tmp_path_factory.mktemp("mischief"))
     alice, bob, mallory = (coordinator.join(name) for name in ("alice", "bob", "mallory"))
-    mischief = ScriptedMerchant(mallory, script=misbehave)
-    sound = after(mischief)
-    merchants = [ScriptedMerchant(alice, script=sound), ScriptedMerchant(bob, script=sound), mischief]
+    mischief = ScriptedMerchant(mallory, script=misbehave, slowest_poll_seconds=SLOWEST_POLL_SECONDS)
+    others = [
+        ScriptedMerchant(knocker, script=after(mischief), slowest_poll_seconds=SLOWEST_POLL_SECONDS)
+        for knocker in (alice, bob)
+    ]
+    merchants = [*others, mischief]
     with coordinator.running(alice):
         for merchant in merchants:
             merchant.start()

@@ -26,6 +26,10 @@ def doorway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     bounds = {"unshaken_per_address": 6, "connections_per_member": 4, "requests_at_once": 3, "body_megabytes": 64}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "ROOM_SECONDS", 1.0)
+        # What a test is about it makes short itself; nothing else ends by itself.
+        patch.setattr(limits, "GRACE_SECONDS", SECONDS)
+        patch.setattr(door, "HANDSHAKE_SECONDS", SECONDS)
+        patch.setattr(door, "HEAD_SECONDS", SECONDS)
         with serving_doorway(tmp_path_factory.mktemp("door"), **bounds) as made:
             yield made
 
