@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import shutil
 import signal
 import sys
@@ -23,6 +25,7 @@ from client.daemon.handlers import Handlers
 from client.daemon.health import Health
 from client.daemon.membership import read_federation
 from client.folder import MerchantFolder
+from common.command.signals import EXIT_INTERRUPTED, EXIT_TERMINATED
 from common.message import release
 from common.message.proposal import encode_signed, parse_proposal
 from common.message.record import hash_vector
@@ -36,7 +39,7 @@ from server.registry.registry import Registry
 from server.round.checkpoint import save_checkpoint
 from simulation.report.markdown import BEGIN, END
 
-LONGEST_SECONDS = 60  # of one command; one that waits for a pipe takes for ever
+LONGEST_SECONDS = 120.0  # of one command; one that waits for a pipe takes for ever
 PROGRAMS = {"hansa-client": "client.cli", "hansa-server": "server.cli", "hansa-sim": "simulation.cli"}
 PLAN = """\
 name = "small"
@@ -83,19 +86,38 @@ class Finished:
 
 
 def run(program: str, *words: object) -> Finished:
-    """Run a command in this process, by the `main` that the installed script calls."""
+    """Run a command in this process, by the `main` that the installed script calls.
+
+    A program hears Ctrl-C and SIGTERM for as long as it runs; who sends one of them to the tests means the tests.
+    """
     out, err, before = StringIO(), StringIO(), sys.argv
     sys.argv = [program, *map(str, words)]
-    with redirect_stdout(out), redirect_stderr(err), _hurried():
+    with redirect_stdout(out), redirect_stderr(err), _hurried(), _undone():
         try:
             import_module(PROGRAMS[program]).main()
         except SystemExit as stop:
+            if stop.code in (EXIT_INTERRUPTED, EXIT_TERMINATED):
+                raise KeyboardInterrupt from stop
             return Finished(int(stop.code or 0), out.getvalue(), err.getvalue())
         except (Exception, WaitedForEver) as error:
             return Finished(1, out.getvalue(), err.getvalue(), f"{type(error).__name__}: {error}")
         finally:
             sys.argv = before
     raise AssertionError("a program ends its process")
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """Undo what a program does to its process for good, as `up` does."""
+    logger, umask = logging.getLogger(), os.umask(0o022)
+    os.umask(umask)
+    handlers, level = logger.handlers[:], logger.level
+    try:
+        yield
+    finally:
+        os.umask(umask)
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 class WaitedForEver(BaseException):
@@ -110,11 +132,12 @@ def _hurried() -> Iterator[None]:
         raise WaitedForEver
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(LONGEST_SECONDS)
+    # Again and again: what is raised in a callback, Python prints and drops.
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS, 1.0)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
 
 

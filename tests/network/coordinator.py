@@ -54,7 +54,7 @@ class Knocker:
         context = ssl.create_default_context(cafile=self.authority)
         if self.certificate is not None:
             context.load_cert_chain(self.certificate, self.tls_key)
-        with httpx.Client(base_url=f"https://127.0.0.1:{self.port}", verify=context, timeout=20) as client:
+        with httpx.Client(base_url=f"https://127.0.0.1:{self.port}", verify=context, timeout=60) as client:
             yield client
 
     def sign(self, at: datetime | None = None) -> dict[str, str]:
@@ -93,7 +93,7 @@ class Coordinator:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.process = None
         return code
 

@@ -129,11 +129,11 @@ def serving_doorway(folder: Path, **settings: int) -> Iterator[Doorway]:
         yield Doorway(home, chosen, recorder, server)
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
         recorder.listener.close()
 
 
-def await_true(look: Callable[[], bool], *, seconds: float = 30.0) -> None:
+def await_true(look: Callable[[], bool], *, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, "it did not come to be"

@@ -28,16 +28,21 @@ class Recorder:
             self.requests += 1
             self.seen += repr((scope["path"], scope["headers"])).encode()
 
+        heard, said = bytearray(), bytearray()
+
         async def hear() -> Any:
             message = await receive()
-            self.seen += message.get("body", b"")
+            heard.extend(message.get("body", b""))
             return message
 
         async def say(message: Any) -> None:
-            self.seen += message.get("body", b"") + repr(message.get("headers", "")).encode()
+            said.extend(message.get("body", b"") + repr(message.get("headers", "")).encode())
             await send(message)
 
-        await self._app(scope, hear, say)
+        try:
+            await self._app(scope, hear, say)
+        finally:  # each in one piece, though several pass at a time
+            self.seen += heard + said
 
 
 @contextmanager
@@ -59,4 +64,4 @@ def recording_gateway(home: CoordinatorFolder, port: int) -> Iterator[Recorder]:
         yield recorder
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)

@@ -48,6 +48,7 @@ class ScriptedMerchant(threading.Thread):
         self.models: list[str] = []
         self.rounds: list[int] = []
         self.errors: list[str] = []
+        self.over_with: set[int] = set()  # rounds whose answer has left, or never will
         self.connected, self._over = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -62,7 +63,7 @@ class ScriptedMerchant(threading.Thread):
 
     def stop(self) -> None:
         self._over.set()
-        self.join(20)
+        self.join(60)
         self.gateway.close()
 
     def _serve(self) -> None:
@@ -76,9 +77,11 @@ class ScriptedMerchant(threading.Thread):
                 pause = min(pause * POLL_FACTOR, self.slowest_poll_seconds)
                 continue
             pause = QUICKEST_POLL_SECONDS
-            reply = self._reply(self._fetch(envelope))
+            message = self._fetch(envelope)
+            reply = self._reply(message)
             if reply is not None:
                 self.gateway.push(reply)
+            self.over_with |= {number for number, kept in self.kept.items() if kept is message}
 
     def _fetch(self, envelope: Envelope) -> Message:
         while True:

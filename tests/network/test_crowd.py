@@ -38,7 +38,7 @@ def test_a_few_members_go_on_beside_an_attack(doorway: Doorway, tmp_path: Path, 
     with attacking(kind, attacker, tmp_path, amount=amount):
         figures = go_on(honest, [b"x" * (1 << 17)] * 4, HEARTBEAT, seconds=1.5, pause=0.1, welcome={200})
     assert len(figures.answered) == 4
-    assert len(figures.failures) <= MOST_FAILURES * len(figures.waits)
+    assert len(figures.failures) <= 1 + MOST_FAILURES * len(figures.waits)  # a slow machine leaves few to count among
 
 
 @pytest.mark.slow

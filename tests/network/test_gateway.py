@@ -19,6 +19,7 @@ from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
 from network.coordinator import PROTOBUF, Coordinator, Knocker, activation, await_entry, make_coordinator, run_cli
+from network.doorway import await_true
 from server.process.headers import LARGEST_BODY, PASSED
 from server.process.loopback import WORD_HEADER, make_word
 from server.process.superlink import open_superlink
@@ -125,7 +126,7 @@ def test_with_a_stolen_node_key_a_member_does_not_act_as_another(alice: Knocker,
     context = ssl.create_default_context(cafile=alice.authority)
     context.load_cert_chain(alice.certificate, alice.tls_key)
     with (
-        socket.create_connection(("127.0.0.1", alice.port), timeout=20) as plain,
+        socket.create_connection(("127.0.0.1", alice.port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
     ):
         secured.sendall(head.encode() + b"\r\n\r\n" + body)
@@ -147,8 +148,7 @@ def test_a_revoked_member_is_out_within_seconds_also_on_an_open_connection(coord
         headers = PROTOBUF | eve.sign()
         assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code == ALREADY_IN
         run_cli("revoke", "eve", "--folder", str(coordinator.home.folder))
-        time.sleep(1.0)
-        assert client.post(ACTIVATE, content=activation(eve), headers=headers).status_code == 403
+        await_true(lambda: client.post(ACTIVATE, content=activation(eve), headers=headers).status_code == 403)
     await_entry(coordinator.join("eve"))  # enrolled again, it is welcome again
 
 
@@ -164,7 +164,7 @@ def test_a_body_beyond_any_message_is_refused_before_it_is_read(alice: Knocker) 
     context = ssl.create_default_context(cafile=alice.authority)
     context.load_cert_chain(alice.certificate, alice.tls_key)
     with (
-        socket.create_connection(("127.0.0.1", alice.port), timeout=20) as plain,
+        socket.create_connection(("127.0.0.1", alice.port), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
     ):
         secured.sendall(head.encode() + b"\r\n\r\n")
@@ -176,20 +176,19 @@ def test_a_merchant_that_asks_too_often_is_held_up_and_no_other(coordinator: Coo
     await_entry(mallory)
     with mallory.client() as client:
         headers = PROTOBUF | mallory.sign()
-        statuses = {client.post("/v1/fleet/nothing", headers=headers).status_code for _ in range(1500)}
-    assert 429 in statuses
+        assert any(client.post("/v1/fleet/nothing", headers=headers).status_code == 429 for _ in range(1500))
     assert bob.ask(ACTIVATE, activation(bob)).status_code == ALREADY_IN
 
 
 def test_plain_bytes_and_old_tls_get_nothing(alice: Knocker) -> None:
-    with socket.create_connection(("127.0.0.1", alice.port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", alice.port), timeout=60) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         assert b"200" not in plain.recv(1000)
     old = ssl.create_default_context(cafile=alice.authority)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         pytest.raises(ssl.SSLError),
-        socket.create_connection(("127.0.0.1", alice.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", alice.port), timeout=60) as plain,
         old.wrap_socket(plain, server_hostname="127.0.0.1"),
     ):
         pass
@@ -239,7 +238,7 @@ def test_every_path_of_the_superlink_wants_the_word_once(coordinator: Coordinato
     headers = [(WORD_HEADER, text.replace("right", word).replace("wrong", "0" * 64)) for text in shown]
     trusted = ssl.create_default_context(cafile=coordinator.home.authority / "authority.pem")
     port = coordinator.home.read_settings().superlink_port
-    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, headers=PROTOBUF, timeout=20) as client:
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, headers=PROTOBUF, timeout=60) as client:
         for path in (*HIDDEN, *sorted(PASSED), "/v1/control/stop-run", "/health", "/v1/responses"):
             for method in ("GET", "POST"):
                 assert client.request(method, path, headers=headers).status_code == 403

@@ -9,7 +9,7 @@ from common.errors import DataError, MessageError
 
 def test_what_was_read_is_given_to_whoever_waits_long_enough() -> None:
     gate = threading.Event()
-    reading = BackgroundReading(lambda: gate.wait(20))
+    reading = BackgroundReading(lambda: gate.wait(60))
     assert not reading.is_done(within_seconds=0.05)
     with pytest.raises(MessageError, match="still being read"):
         reading.result(is_over=lambda: True)
@@ -32,7 +32,7 @@ def test_one_is_read_at_a_time_and_what_nobody_wants_is_not_begun() -> None:
 
     def read(name: str) -> str:
         begun.append(name)
-        gate.wait(20)
+        gate.wait(60)
         return name
 
     first = BackgroundReading(lambda: read("first"))

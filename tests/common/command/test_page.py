@@ -63,13 +63,13 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         time.sleep(0.05)
     yield chosen
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
 
 
 def ask(port: int, method: str, path: str, *lines: str) -> bytes:
     """Say exactly these bytes, and give all that comes back."""
     head = [f"{method} {path} HTTP/1.1", *(line.format(port=port) for line in lines), "Connection: close", "", ""]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
         line.sendall("\r\n".join(head).encode())
         answer = b""
         while part := line.recv(1 << 16):

@@ -67,7 +67,7 @@ def address(home: CoordinatorFolder) -> Iterator[str]:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port}/"
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
 
 
 def test_the_page_asks_for_nothing_from_outside(address: str) -> None:
