@@ -52,6 +52,7 @@ def take_welcome(
         authority=said.authority,
         certificate=said.certificate,
         coordinator=said.coordinator,
+        request=federation.welcome.request,
     )
     check_certificate(welcome, tls_key, now=now)
     check_address(welcome.address, origin="A new welcome")
