@@ -30,7 +30,7 @@ from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.proposal import Proposal, encode_signed
 from common.message.signature import name_key, public_bytes, sign
-from common.message.succession import Link, succeed
+from common.message.succession import MOST_LINKS, Link, succeed
 from common.message.welcome import (
     PURPOSE,
     LiveWelcome,
@@ -310,3 +310,19 @@ def test_a_welcome_file_from_before_a_live_one_brings_no_authority_back(town: To
     write_document(replace(town, request=request).file(OLD), tmp_path / "fresh.json")
     for _ in range(2):
         assert accept_welcome(town.home, tmp_path / "fresh.json").trusted == town.new.pem.decode()
+
+
+def test_a_chain_does_not_grow_for_ever_welcome_by_welcome(town: Town) -> None:
+    """Every link is looked at with every message: a coordinator could make a merchant do nothing else."""
+    keys = [OLD, *(Ed25519PrivateKey.generate() for _ in range(MOST_LINKS + 1))]
+    links, half = tuple(map(link, keys, keys[1:])), MOST_LINKS // 2
+    town.handlers.renew(town.welcome(key=keys[half], links=links[:half], coordinator=public_bytes(keys[half]).hex()))
+    before, later = town.files, NOW + timedelta(seconds=1)
+    with pytest.raises(MessageError, match="more than 1000 keys"):
+        town.handlers.renew(
+            town.welcome(key=keys[-1], links=links[half:], coordinator=public_bytes(keys[-1]).hex(), issued_at=later)
+        )
+    assert town.files == before
+    town.handlers.renew(
+        town.welcome(key=keys[-2], links=links[half:-1], coordinator=public_bytes(keys[-2]).hex(), issued_at=later)
+    )
