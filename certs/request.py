@@ -250,6 +250,9 @@ def check_request(request: JoinRequest) -> x509.CertificateSigningRequest:
             raise ValueError
         if not all(_is_on(key, curve.name) for key, curve in keys):
             raise ValueError
+        assert isinstance(node_key, EllipticCurvePublicKey)  # noqa: S101  for mypy: just looked at
+        if public_pem(node_key).decode() != request.node_key:  # one key, written in many ways, would be many
+            raise ValueError
         for proof, key in zip(proofs, (node_key, csr.public_key()), strict=True):
             assert isinstance(key, EllipticCurvePublicKey)  # noqa: S101  for mypy: just looked at
             key.verify(proof, request.content, ECDSA(SHA256()))

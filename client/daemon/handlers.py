@@ -114,7 +114,7 @@ class Handlers:
         self._logs: dict[str, LedgerAnswerLog] = {}
         self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
         self.try_line: Callable[[JoinedFederation], None] = lambda federation: None
-        self._open: tuple[str, BackgroundReading[Answers]] | None = None
+        self._open: tuple[str, Agreement, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
         self.refusal: str | None = None
@@ -255,23 +255,42 @@ class Handlers:
         require_approved(policy, Offer(note.plan, note.private, name, cohort_size, vouched_by))
 
     def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
-        """Wait for the data of a plan, for as long as somebody waits for the answer."""
-        if self._open is None or self._open[0] != run_hash or self._open[1].has_failed:
-            self._start_reading(run_hash, agreement)
-        assert self._open is not None  # noqa: S101  for mypy: just begun
-        return self._open[1].result(is_over=lambda: time.time() > self.deadline)
+        """Wait for the data of a plan, for as long as somebody waits for the answer.
+
+        What was read under a policy that let other columns be read is read anew.
+        """
+        wanted, opened = (run_hash, agreement.policy.readable), self._open
+        if opened is None or (opened[0], opened[1].policy.readable) != wanted or opened[2].has_failed:
+            reading = self._start_reading(run_hash, agreement)
+        else:
+            reading = opened[2]
+        return reading.result(is_over=lambda: time.time() > self.deadline)
 
     def _start_reading(self, run_hash: str, agreement: Agreement) -> BackgroundReading[Answers]:
         """Begin to read the data of a plan, in place of another plan's; one file is read at a time."""
-        before = None if self._open is None else self._open[1]
+        before = None if self._open is None else self._open[2]
         if before is not None:
             before.cancel()
         log = self._logs[run_hash] = LedgerAnswerLog(
-            self._ledger, agreement, renew=self._standing.renew, calls=self._calls
+            self._ledger, agreement, renew=self._renewing(agreement), calls=self._calls
         )
         reading = BackgroundReading(lambda: self._read(agreement, log), after=before)
-        self._open = run_hash, reading
+        self._open = run_hash, agreement, reading
         return reading
+
+    def _renewing(self, read_with: Agreement) -> Callable[[Agreement], Agreement]:
+        """Hold an agreement against the policy of now, which still has to let the columns be read that were."""
+
+        def renew(agreement: Agreement) -> Agreement:
+            renewed = self._standing.renew(agreement)
+            if renewed.policy.readable != read_with.policy.readable:
+                raise PrivacyError(
+                    f"The policy names other files or columns than when the data of plan {agreement.offer.plan.name!r} "
+                    "was read; it is read anew when the round is asked for again."
+                )
+            return renewed
+
+        return renew
 
     def _read(self, agreement: Agreement, log: LedgerAnswerLog) -> Answers:
         offer, began = agreement.offer, time.monotonic()

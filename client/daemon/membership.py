@@ -156,6 +156,7 @@ def accept_welcome(home: MerchantFolder, file: Path) -> JoinedFederation:
     check_answer(welcome, request)
     check_certificate(welcome, _read_key(home.tls_key, TLS_CURVE), now=datetime.now(UTC))
     check_address(welcome.address, origin=str(file))
+    _require_later(home, welcome)
     federation = JoinedFederation(welcome=welcome, size_class=request.size_class, **_chain_to(home, welcome))
     keep_federation(home, federation)
     return federation
@@ -181,6 +182,34 @@ def check_address(address: str, *, origin: str) -> None:
     """
     if not re.fullmatch(r"(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+):\d{1,5}", address):
         raise DataError(f"{origin} has no address of the form host:port; ask the coordinator for another welcome.")
+
+
+def _require_later(home: MerchantFolder, welcome: Welcome) -> None:
+    """Refuse a welcome file that would bring back what was replaced: a key that was followed, an older authority.
+
+    A request is answered once by file; whatever came after that came live.
+
+    Raises
+    ------
+    DataError
+        It would.
+    """
+    try:
+        known = read_federation(home)
+    except (ConfigError, DataError):
+        return
+    way = f"ask again with: hansa-client join {welcome.name}"
+    if (key := bytes.fromhex(welcome.coordinator)) in known.lineage.keys and key not in known.signers:
+        raise DataError(
+            f"The welcome of {welcome.name!r} is by a key of the coordinator that was followed by another, so whoever "
+            f"found the old one may have written it; {way}"
+        )
+    is_same = welcome.certificate == known.welcome.certificate and welcome.address == known.welcome.address
+    if known.issued_at is not None and welcome.request == known.welcome.request and not is_same:
+        raise DataError(
+            f"The welcome of {welcome.name!r} is older than the one that came live on "
+            f"{known.issued_at:%Y-%m-%d %H:%M} UTC and is in use; {way}"
+        )
 
 
 def _chain_to(home: MerchantFolder, welcome: Welcome) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from certs.request import Welcome
 from client.daemon.membership import JoinedFederation, check_address, check_certificate
 from common.errors import DataError, MessageError, PrivacyError
 from common.message.signature import Signed, verify_any
-from common.message.succession import Lineage, Link, parse_succession, read_lineage
+from common.message.succession import MOST_LINKS, Lineage, Link, parse_succession, read_lineage
 from common.message.welcome import PURPOSE, LiveWelcome, parse_welcome
 
 AHEAD = timedelta(days=1)  # a welcome dated further ahead would keep every later one out
@@ -52,6 +52,7 @@ def take_welcome(
         authority=said.authority,
         certificate=said.certificate,
         coordinator=said.coordinator,
+        request=federation.welcome.request,
     )
     check_certificate(welcome, tls_key, now=now)
     check_address(welcome.address, origin="A new welcome")
@@ -84,7 +85,10 @@ def _extend(federation: JoinedFederation, successions: Sequence[Link]) -> Lineag
     theirs_before = theirs.keys[: -len(new.keys)]
     if theirs_before[max(len(theirs_before) - before, 0) :] == known.keys[:before]:
         return theirs  # it may know older keys than this merchant, who joined later; those vouch for the later ones
-    return Lineage((*known.keys[:before], *new.keys), (*known.links[:before], *new.links))
+    links = (*known.links[:before], *new.links)
+    if len(links) > MOST_LINKS:  # all of them are looked at with every message
+        raise MessageError(f"A new welcome would make more than {MOST_LINKS} keys follow each other; it is refused.")
+    return Lineage((*known.keys[:before], *new.keys), links)
 
 
 def _first_of(successions: Sequence[Link]) -> bytes:

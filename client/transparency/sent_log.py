@@ -19,17 +19,19 @@ from common.errors import ConfigError, HansaError
 from common.message.decline import DECLINED
 from common.message.proposal import PROPOSAL, decode_terms
 from common.message.release import RELEASE, decode_receipt
+from common.message.welcome import WELCOME, decode_welcome_receipt
 from common.message.wire import from_wire, to_wire
 from common.schema import SCHEMA
 
-KINDS = {PROPOSAL: "terms", RELEASE: "receipt", MessageType.TRAIN: "sum"}
-ANSWERED = {PROPOSAL: "a proposal", RELEASE: "a model", MessageType.TRAIN: "a round"}
+KINDS = {PROPOSAL: "terms", RELEASE: "receipt", WELCOME: "welcome receipt", MessageType.TRAIN: "sum"}
+ANSWERED = {PROPOSAL: "a proposal", RELEASE: "a model", WELCOME: "a new welcome", MessageType.TRAIN: "a round"}
 # Every field that may leave outside of rounds, in the words of a merchant; a field without a row here fails a test.
 OTHER_MEANINGS = {
     "plan_hash": "names the plan that you accept, and whether it runs with noise; the coordinator sent it",
     "size_class": "the size class of your policy",
     "noise_multiplier": "the noise that your policy and the plan's price come to; it depends on no row of yours",
     "model_hash": "names the model that is on your disk now; the coordinator sent it",
+    "welcome_hash": "names the new welcome that is on your disk now and in use; the coordinator sent it",
 }
 BY_FLOWER = (
     "Beside these Flower sends, with no number of yours in it: at the start your node's public key, which the "
@@ -131,7 +133,12 @@ def _fields(message: OtherMessage) -> dict[str, Any]:
         return {"reason": message.content.decode(errors="replace")}
     try:
         record = from_wire(message.content)
-        return vars(decode_terms(record)) if message.kind == "terms" else {"model_hash": decode_receipt(record)}
+        match message.answers:
+            case str(kind) if kind == PROPOSAL:
+                return vars(decode_terms(record))
+            case str(kind) if kind == WELCOME:
+                return {"welcome_hash": decode_welcome_receipt(record)}
+        return {"model_hash": decode_receipt(record)}
     except HansaError:
         return {}
 

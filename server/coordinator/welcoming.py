@@ -146,7 +146,8 @@ class Welcomes:
             )
         fresh = Authority(trust.issuing).sign_again(pems[-1].encode())
         name = fingerprint(read_certificate(fresh, origin="the new certificate"))
-        self._registry.note_certificate(name, member=member.name, pem=fresh.decode())
+        if not self._registry.note_further_certificate(name, member=member.name, pem=fresh.decode(), known=pems[-1]):
+            raise ConfigError(f"{member.name} was revoked or enrolled anew just now; it is looked at again.")
         return fresh.decode()
 
     def _send(self, member: Member, content: bytes, trust: Trust) -> None:

@@ -97,7 +97,7 @@ class Doorkeeper:
         self._noted.add(certificate)
         try:
             if all(found.fingerprint != certificate for found in self._registry.certificates()[member.name]):
-                self._registry.note_certificate(certificate, member=member.name, pem=pem)
+                self._registry.note_own_certificate(certificate, member=member.name, pem=pem)
         except DataError as error:
             LOGGER.warning("The certificate of %s is not noted: %s", member.name, error)
 

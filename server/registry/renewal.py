@@ -65,6 +65,31 @@ class Renewals:
         """Let a member in by one more certificate."""
         self._write("INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)", (fingerprint, member, pem))
 
+    def note_own_certificate(self, fingerprint: str, *, member: str, pem: str) -> None:
+        """Note as PEM the certificate that a member was enrolled with; any other, also an earlier one, stays out."""
+        self._write(
+            "INSERT OR IGNORE INTO certificate SELECT certificate, name, ? FROM member "
+            "WHERE name = ? AND certificate = ? AND revoked_at IS NULL",
+            (pem, member, fingerprint),
+        )
+
+    def note_further_certificate(self, fingerprint: str, *, member: str, pem: str, known: str) -> bool:
+        """Let a member in by one more certificate, for the key of one that is known.
+
+        Returns
+        -------
+        bool
+            False, and nothing is noted, where the known one (PEM) does not count any more: the member was revoked, or
+            enrolled with another key meanwhile.
+        """
+        return bool(
+            self._write(
+                "INSERT INTO certificate SELECT ?, name, ? FROM member WHERE name = ? AND revoked_at IS NULL "
+                "AND EXISTS (SELECT 1 FROM certificate WHERE certificate.member = name AND certificate.pem = ?)",
+                (fingerprint, pem, member, known),
+            )
+        )
+
     def forget_certificates(self, member: str) -> None:
         """Forget a member's certificates, and the welcome that was handed to it live."""
         self._write("DELETE FROM certificate WHERE member = ?", (member,))

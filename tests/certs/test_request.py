@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from certs.authority import Authority, make_authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
@@ -33,6 +36,18 @@ def test_no_part_of_a_request_may_be_that_of_another(tmp_path: Path, field: str)
         if getattr(other, field) != getattr(own, field):
             with pytest.raises(DataError, match="does not prove"):
                 check_request(own.model_copy(update={field: getattr(other, field)}))
+
+
+@pytest.mark.parametrize("other", ["{pem}\n", "a word before it\n{pem}", "{pem} ", "bare"])
+def test_a_node_key_is_written_in_one_way_only(tmp_path: Path, other: str) -> None:
+    """Else a key that was revoked under one name comes back under another, as a key that nobody has seen."""
+    keys = read_or_make_curve_key(tmp_path / "node", NODE_CURVE), read_or_make_curve_key(tmp_path / "tls", TLS_CURVE)
+    request = make_request("alice", 64, node_key=keys[0], tls_key=keys[1], at=NOON)
+    pem = request.node_key
+    written = request.model_copy(update={"node_key": pem.rstrip() if other == "bare" else other.format(pem=pem)})
+    proofs = [base64.b64encode(key.sign(written.content, ECDSA(SHA256()))).decode() for key in keys]
+    with pytest.raises(DataError, match="does not prove"):
+        check_request(written.model_copy(update={"node_proof": proofs[0], "tls_proof": proofs[1]}))
 
 
 def test_no_certificate_is_signed_for_a_request_that_was_changed(tmp_path: Path) -> None:

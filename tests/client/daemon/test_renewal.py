@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from flwr.app import RecordDict
 
 from certs.authority import Authority, make_authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
-from certs.request import JoinRequest, Welcome, make_request, make_welcome, write_document
+from certs.request import JoinRequest, Welcome, make_request, make_welcome, read_document, write_document
 from client.account.agreement import Offer, require_approved
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import read_policy
@@ -29,7 +30,7 @@ from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.proposal import Proposal, encode_signed
 from common.message.signature import name_key, public_bytes, sign
-from common.message.succession import Link, succeed
+from common.message.succession import MOST_LINKS, Link, succeed
 from common.message.welcome import (
     PURPOSE,
     LiveWelcome,
@@ -270,7 +271,58 @@ def test_a_chain_that_was_changed_on_the_disk_is_noticed(town: Town) -> None:
 
 def test_a_welcome_file_keeps_the_chain_where_it_names_a_key_of_it(town: Town, tmp_path: Path) -> None:
     town.handlers.renew(town.welcome(links=(link(OLD, NEW),)))
+    town.request = ask_to_join(town.home, "shop", read_policy(town.home.policy))
     write_document(town.file(NEW), tmp_path / "again.json")
     assert accept_welcome(town.home, tmp_path / "again.json").vouched_by == (name_key(public_bytes(OLD)),)
+    town.request = ask_to_join(town.home, "shop", read_policy(town.home.policy))
     write_document(town.file(STRANGER), tmp_path / "other.json")
     assert accept_welcome(town.home, tmp_path / "other.json").vouched_by == ()
+
+
+def test_a_welcome_file_brings_no_key_back_that_was_followed(town: Town, tmp_path: Path) -> None:
+    """Whoever stole the old key may write a welcome for a request, and hand it to the merchant before we do."""
+    town.handlers.renew(town.welcome(key=NEW, links=(link(OLD, NEW),), coordinator=public_bytes(NEW).hex()))
+    ask_to_join(town.home, "shop", read_policy(town.home.policy))
+    forged = replace(town, request=read_document(town.home.request("shop"), JoinRequest)).file(OLD)
+    before = town.files
+    for federation in ("hanse", "other"):
+        content = forged.model_copy(update={"federation": federation, "signature": None})
+        signature = base64.b64encode(sign(content.content, OLD, purpose="welcome").signature).decode()
+        write_document(content.model_copy(update={"signature": signature}), tmp_path / "forged.json")
+        with pytest.raises(DataError, match="followed by another"):
+            accept_welcome(town.home, tmp_path / "forged.json")
+    assert town.files == before
+    assert read_federation(town.home).signers == (public_bytes(NEW),)
+
+
+def test_a_welcome_file_from_before_a_live_one_brings_no_authority_back(town: Town, tmp_path: Path) -> None:
+    first = tmp_path / "welcome.json"
+    assert accept_welcome(town.home, first).authorities == (), "as long as nothing came live it may be given again"
+    town.handlers.renew(town.welcome(authorities=(town.new.pem.decode(),)))
+    before = town.files
+    with pytest.raises(DataError, match="older than the one that came live"):
+        accept_welcome(town.home, first)
+    assert town.files == before
+    town.handlers.renew(town.welcome(authorities=(town.new.pem.decode(),), issued_at=NOW + timedelta(seconds=1)))
+    with pytest.raises(DataError, match="older than the one that came live"):
+        accept_welcome(town.home, first)
+    request = ask_to_join(town.home, "shop", read_policy(town.home.policy))
+    write_document(replace(town, request=request).file(OLD), tmp_path / "fresh.json")
+    for _ in range(2):
+        assert accept_welcome(town.home, tmp_path / "fresh.json").trusted == town.new.pem.decode()
+
+
+def test_a_chain_does_not_grow_for_ever_welcome_by_welcome(town: Town) -> None:
+    """Every link is looked at with every message: a coordinator could make a merchant do nothing else."""
+    keys = [OLD, *(Ed25519PrivateKey.generate() for _ in range(MOST_LINKS + 1))]
+    links, half = tuple(map(link, keys, keys[1:])), MOST_LINKS // 2
+    town.handlers.renew(town.welcome(key=keys[half], links=links[:half], coordinator=public_bytes(keys[half]).hex()))
+    before, later = town.files, NOW + timedelta(seconds=1)
+    with pytest.raises(MessageError, match="more than 1000 keys"):
+        town.handlers.renew(
+            town.welcome(key=keys[-1], links=links[half:], coordinator=public_bytes(keys[-1]).hex(), issued_at=later)
+        )
+    assert town.files == before
+    town.handlers.renew(
+        town.welcome(key=keys[-2], links=links[half:-1], coordinator=public_bytes(keys[-2]).hex(), issued_at=later)
+    )

@@ -29,6 +29,7 @@ from common.message.signature import name_key, public_bytes, sign
 from common.model.demand_gru import get_vector
 from common.model.warm.start import hash_warm, start_without_data
 from common.plan.reading import read_plan
+from common.plan.reads import columns_in
 from common.plan.schema import DataPlan, Plan
 from simulation.engine.grid import InProcessGrid, make_context
 from simulation.localhost.processes import write_policy
@@ -38,7 +39,7 @@ NODE_ID = 10
 PLAN = read_plan(Path(__file__).parents[3] / "plans" / "federation.toml")
 POLICY = write_policy(
     name_key(public_bytes(KEY)), unit="product", size_class=32, epsilon=8.0, data=write_section(PLAN.data)
-)
+).replace("smallest_cohort = 2", "smallest_cohort = 1")  # what is said here of files must not hide behind company
 
 
 @pytest.fixture
@@ -163,3 +164,33 @@ def test_whether_a_file_that_the_policy_does_not_name_exists_makes_no_difference
     answers.append(what_left(ask(propose(plan), "query.proposal")))
     assert answers[0] == answers[1]
     assert answers[0][0] is False
+
+
+def test_columns_that_the_policy_takes_back_are_not_used_from_memory(
+    ask: Callable[[RecordDict, str], Message], folder: Path, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The plan stays allowed, since another file may have a column of that name; what was read of the first goes."""
+    (folder / "makers.csv").write_text("product,maker\np0,somebody\n")
+    plan = changed(lookups=({"path": "makers.csv", "key": "product", "column": "product"},))
+    own = ", ".join(f'"{column}"' for column in columns_in(PLAN.data)["sales.csv"])
+    listed = f'"sales.csv" = [{own}]'
+    text = POLICY.replace(
+        next(line for line in POLICY.splitlines() if line.startswith('"sales.csv" = ')),
+        f'{listed}\n"makers.csv" = ["product", "price"]',
+    )
+    (folder / "policy.toml").write_text(text)
+    assert not ask(propose(plan), "query.proposal").has_error()
+    start = get_vector(start_without_data(plan, private=True))
+
+    def answer(round_number: int) -> Message:
+        parameters = start + 0.01 * round_number
+        request = RoundRequest(plan.run_hash(private=True), round_number, hash_vector(parameters), parameters)
+        return ask(encode_request(request), "train")
+
+    assert not answer(1).has_error()
+    assert '"price"]' in text.replace(', "price"', "", 1)
+    (folder / "policy.toml").write_text(text.replace(', "price"', "", 1))
+    assert answer(2).has_error()
+    assert len([entry for entry in ledger.entries if isinstance(entry, Spend)]) == 1
+    (folder / "policy.toml").write_text(text)
+    assert not answer(2).has_error()

@@ -14,6 +14,8 @@ from common.message.decline import decline
 from common.message.proposal import PROPOSAL, TERMS_FIELDS, ClientTerms, encode_terms
 from common.message.release import RECEIPT_FIELDS, RELEASE, encode_receipt
 from common.message.round import RoundReply, encode_reply
+from common.message.welcome import RECEIPT_FIELDS as WELCOME_RECEIPT_FIELDS
+from common.message.welcome import WELCOME, encode_welcome_receipt
 from common.message.wire import to_wire
 
 PLAN_HASH, MODEL_HASH = "a" * 64, "b" * 64
@@ -35,24 +37,27 @@ def test_terms_receipts_and_refusals_are_kept_byte_for_byte_and_sums_are_not(tmp
     log.note(reply(PROPOSAL, terms()))
     log.note(reply("train", encode_reply(RoundReply(PLAN_HASH, 1, torch.tensor([1, 2])))))
     log.note(reply(RELEASE, encode_receipt(MODEL_HASH)))
+    log.note(reply(WELCOME, encode_welcome_receipt(MODEL_HASH)))
     log.note(reply("train", None))
     found, broken = log.read()
-    assert [message.kind for message in found] == ["terms", "receipt", "refusal"]
+    assert [message.kind for message in found] == ["terms", "receipt", "welcome receipt", "refusal"]
     assert [message.content for message in found] == [
         to_wire(terms()),
         to_wire(encode_receipt(MODEL_HASH)),
+        to_wire(encode_welcome_receipt(MODEL_HASH)),
         b"declined",
     ]
     assert broken == 0
     assert describe_other(found[0])["fields"] == {"plan_hash": PLAN_HASH, "size_class": 64, "noise_multiplier": 2.5}
     assert describe_other(found[1])["fields"] == {"model_hash": MODEL_HASH}
+    assert describe_other(found[2])["fields"] == {"welcome_hash": MODEL_HASH}
     words = "\n".join(map(explain_other, found))
     assert "Refusal of a round" in words
     assert all(meaning in words for meaning in OTHER_MEANINGS.values())
 
 
 def test_every_field_that_may_leave_outside_of_rounds_has_its_words() -> None:
-    assert set(OTHER_MEANINGS) == set(TERMS_FIELDS) | set(RECEIPT_FIELDS)
+    assert set(OTHER_MEANINGS) == set(TERMS_FIELDS) | set(RECEIPT_FIELDS) | set(WELCOME_RECEIPT_FIELDS)
 
 
 def test_a_line_that_was_cut_short_was_not_sent_and_costs_no_other(tmp_path: Path) -> None:

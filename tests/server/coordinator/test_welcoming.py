@@ -14,8 +14,8 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from certs.authority import Authority, fingerprint, read_certificate
-from certs.key import read_or_make_signing_key
-from certs.request import JoinRequest, make_welcome, write_document
+from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
+from certs.request import JoinRequest, make_request, make_welcome, write_document
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import read_policy
 from client.daemon.handlers import Handlers, make_handler_app
@@ -193,3 +193,31 @@ def test_without_the_authority_s_key_nothing_is_made_up(
     assert hanse.look() == 0
     assert "cannot be handed a new certificate; bring it back" in caplog.text
     assert not (hanse.home.authority / "authority.key").exists()
+
+
+def test_no_certificate_is_made_for_a_key_that_was_replaced_meanwhile(
+    make_hanse: Callable[..., Hanse], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanse = make_hanse()
+    begin_authority(hanse.home, hanse.registry)
+    sign_again = Authority.sign_again
+
+    def sign_while_it_is_enrolled_anew(authority: Authority, pem: bytes) -> bytes:
+        fresh = make_request(
+            "shop",
+            hanse.request.size_class,
+            tls_key=read_or_make_curve_key(tmp_path / "fresh.key", TLS_CURVE),
+            node_key=read_or_make_curve_key(tmp_path / "shop" / "node.key", NODE_CURVE),
+        )
+        certificate = Authority(hanse.home.authority).sign_merchant(fresh)
+        name = fingerprint(read_certificate(certificate, origin=""))
+        with closing(Registry(hanse.home.registry)) as registry:
+            registry.enroll(fresh, certificate=name, pem=certificate.decode())
+        return sign_again(authority, pem)
+
+    monkeypatch.setattr(Authority, "sign_again", sign_while_it_is_enrolled_anew)
+    assert hanse.look() == 0
+    (only,) = hanse.registry.certificates()["shop"]
+    key = read_or_make_curve_key(tmp_path / "fresh.key", TLS_CURVE).public_key()
+    assert read_certificate(only.pem.encode(), origin="").public_key() == key
+    assert hanse.registry.welcomes() == []

@@ -184,3 +184,18 @@ def test_a_clock_that_is_set_back_fills_no_bucket_and_a_certificate_expires_by_t
     assert {200, 429} == set(statuses)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     assert door.judge("c" * 64, yesterday, headers(request_of_north, None))[0] == 403
+
+
+def test_a_certificate_that_was_replaced_while_it_was_judged_stays_out(
+    door: Doorkeeper, registry: Registry, request_of_north: JoinRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its key was stolen, say: the thief knocks in the half second in which the gateway knows the old one still."""
+    assert knock(door, request_of_north, "1-2") == 200
+    keys = {name: read_or_make_curve_key(tmp_path / f"{name}.key", TLS_CURVE) for name in ("fresh",)}
+    node_key = read_or_make_curve_key(tmp_path / "node.key", NODE_CURVE)
+    registry.enroll(
+        make_request("north", 64, tls_key=keys["fresh"], node_key=node_key), certificate="d" * 64, pem="fresh"
+    )
+    door.note_certificate("c" * 64, "stolen")
+    assert [found.fingerprint for found in registry.certificates()["north"]] == ["d" * 64]
+    assert knock(door, request_of_north, "1-2") == 403
