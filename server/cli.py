@@ -169,6 +169,7 @@ def up(
     from server.page.dashboard import serve_dashboard  # heavy, and no other command needs them
     from server.process.supervisor import Supervisor, require_free
 
+    logging.raiseExceptions = False  # a full disk under the log is no reason for a traceback
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     home = CoordinatorFolder(folder)
     settings = home.read_settings()

@@ -27,7 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from common.disk.file import write_whole
-from common.disk.reading import read_file, require_file
+from common.disk.reading import read_file, read_file_json, require_file
 from common.errors import DataError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import Proposal, parse_proposal
@@ -137,6 +137,8 @@ class Store:
     def keep_model(self, incoming: Release, note: ReleaseNote) -> None:
         """Keep a model that was checked, unless a newer one of its run is there; one that is there stays as it is.
 
+        Its note for people is written last, and written again where a crash or a full disk left it out.
+
         Guarantee: when this returns, the model is on the disk.
 
         Raises
@@ -147,17 +149,18 @@ class Store:
         rehearsed = is_rehearsal(note.plan, private=note.private, round_number=note.round_number)
         path = self._models / f"{note.run_hash}{REHEARSAL if rehearsed else ''}.safetensors"
         latest, now = self._try_read(path), datetime.now(UTC)
-        if latest is not None and latest.note.model_hash == note.model_hash:
-            return
-        if latest is not None and _is_older(note, latest, now):
+        is_here = latest is not None and latest.note.model_hash == note.model_hash
+        if latest is not None and not is_here and _is_older(note, latest, now):
             raise MessageError("A model is older than the one of its run that is here; the newer one is kept.")
-        replaced = () if latest is None else (*latest.replaced, latest.note.model_hash)
         signature = base64.b64encode(incoming.signed.signature).decode()
-        about = {SCHEMA_KEY: str(SCHEMA), CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
-        about |= {ARRIVED: now.isoformat()} | ({REPLACED: " ".join(replaced)} if replaced else {})
-        write_whole(path, save({PARAMETERS: incoming.parameters.contiguous()}, metadata=about))
-        readable = {"note": json.loads(incoming.signed.content), SIGNATURE: signature}
-        write_whole(path.with_suffix(".json"), (json.dumps(readable, indent=2) + "\n").encode())
+        if not is_here:
+            replaced = () if latest is None else (*latest.replaced, latest.note.model_hash)
+            about = {SCHEMA_KEY: str(SCHEMA), CONTENT: incoming.signed.content.decode(), SIGNATURE: signature}
+            about |= {ARRIVED: now.isoformat()} | ({REPLACED: " ".join(replaced)} if replaced else {})
+            write_whole(path, save({PARAMETERS: incoming.parameters.contiguous()}, metadata=about))
+        if not is_here or not _says(path.with_suffix(".json"), note):
+            readable = {"note": json.loads(incoming.signed.content), SIGNATURE: signature}
+            write_whole(path.with_suffix(".json"), (json.dumps(readable, indent=2) + "\n").encode())
 
     def newest_model(self, run_hash: str = "") -> Model:
         """Give the model that was released last, of one run where the first digits of its hash are given.
@@ -209,6 +212,14 @@ class Store:
             return self.read_model(path)
         except (DataError, PrivacyError, MessageError):
             return None
+
+
+def _says(readable: Path, note: ReleaseNote) -> bool:
+    """Whether what is written for people is of this very model, and not of the one before it, or not there."""
+    try:
+        return bool(read_file_json(readable)["note"]["model_hash"] == note.model_hash)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_older(note: ReleaseNote, latest: Model, now: datetime) -> bool:

@@ -14,14 +14,14 @@ from server.modes import owner_only
 
 LOGGER = logging.getLogger(__name__)
 EXIT_MISTAKE = 2
+OWN = {"__main__", "certs", "common", "server"}
 
 
 def main() -> None:
     """Run one process of the coordinator; it says one sentence where it fails, and its supervisor starts it again."""
     what, folder = sys.argv[1:]
     if what != "superlink":  # which brings a way of its own to write a line
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        start_logging()
     signal.signal(signal.SIGTERM, _leave)
     home = CoordinatorFolder(Path(folder))
     try:
@@ -33,6 +33,13 @@ def main() -> None:
     except Exception as error:
         LOGGER.exception("The %s failed: %s", what, type(error).__name__)
         sys.exit(EXIT_MISTAKE)
+
+
+def start_logging() -> None:
+    """Write what we say, each in one line; of the libraries below only what is a warning, whatever level they set."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.partition(".")[0] in OWN)
 
 
 def _run(what: str, home: CoordinatorFolder) -> None:

@@ -110,6 +110,11 @@ class Child:
             self.process.wait()
         self._finish_log()
 
+    def set_down(self) -> None:
+        """End it because its supervisor wants so: it starts again without a pause, and nobody asks why it ended."""
+        self.stop()
+        self.process, self.pause_seconds = None, 0.0
+
     def _finish_log(self) -> None:
         """Wait a moment until what it said last is in its log."""
         if self.copier is not None:
@@ -177,7 +182,8 @@ class Supervisor:
         self._take_up(self._watch.look())
         if not self.superlink.is_alive and self.superlink.may_start():
             LOGGER.warning("The SuperLink ended; it is started again, and the coordinator with it.")
-            self.coordinator.stop()
+            if self.coordinator.is_alive:
+                self.coordinator.set_down()
             self.superlink.start()
             self._await_superlink()
         for child in (self.gateway, self.coordinator):
@@ -194,8 +200,7 @@ class Supervisor:
         LOGGER.info("Keys or certificates are others; started anew: %s", ", ".join(sorted(stale)))
         for child in reversed(self.children):
             if child.name in stale and child.process is not None:
-                child.stop()
-                child.process, child.pause_seconds = None, 0.0
+                child.set_down()
         if "superlink" in stale:
             self.superlink.start()
             self._await_superlink()

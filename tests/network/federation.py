@@ -20,6 +20,7 @@ from common.plan.reading import parse_plan
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
+from server.coordinator.journal import Journal
 from server.registry.registry import Registry
 from server.round.aggregation import Terms
 from server.round.federation import Federation
@@ -146,8 +147,8 @@ def report(network: Processes) -> str:
 
 
 def journal(network: Processes, number: int) -> list[dict[str, Any]]:
-    text = (network.coordinator / "launches" / f"{number:04d}" / "journal.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+    """Read what the coordinator wrote down; a line that a crash or a full disk cut short is none."""
+    return Journal(network.coordinator / "launches" / f"{number:04d}" / "journal.jsonl").read()
 
 
 def released_model(network: Processes, number: int) -> torch.Tensor:

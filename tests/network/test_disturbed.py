@@ -10,11 +10,15 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
+import shutil
 import signal
 import sqlite3
+import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +30,14 @@ from client.account.ledger.entry import Seal, Spend
 from client.account.ledger.ledger import Ledger
 from client.data.rows import read_series
 from client.round.answers import Answers, Merchant, make_client_app
+from common.errors import HansaError
 from common.plan.reading import parse_plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 from network.clock import Clocks
 from network.disk import fill, make_room, mounted
 from network.federation import (
+    READABLE,
     SIZE_CLASS,
     await_true,
     journal,
@@ -53,6 +59,11 @@ from simulation.localhost.processes import Processes, free_port
 DISTURBANCES, ROUNDS, MERCHANTS, QUORUM = 60, 110, 3, 2
 CLOCK_SECONDS = (-86400, -3600, -30, 30, 3600, 86400)
 KINDS = ["kill"] * 5 + ["full disk"] * 2 + ["clock"] * 2 + ["revoke"]
+KEPT = ("*.log*", "*.jsonl", "ledger*", "registry*")
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S* (info|warning|error|INFO|WARNING|ERROR) \S"
+    r"|hansa-(client|server): \S|The page is at |Merchants reach |Everything has stopped"
+)
 pytestmark = pytest.mark.slow
 
 
@@ -83,9 +94,11 @@ def test_60_disturbances_change_nothing_but_the_time(tmp_path: Path) -> None:
         await_true(lambda: bool(rounds_of(network, number)), seconds=180, say=lambda: report(network))
         while len(done) < DISTURBANCES:
             done.append(disturb(network, names, chosen))
+            print(f"{time.strftime('%H:%M:%S')} {done[-1]}", flush=True)  # noqa: T201  what was seen, under -s
             time.sleep(chosen.uniform(0.5, 5.0))
         await_true(lambda: is_over(network, number, names), seconds=1200, say=lambda: report(network))
-        print(f"\n{len(done)}: {', '.join(done)}")  # noqa: T201  what was seen, under -s
+        kinds = Counter(word.partition(" ")[0] if "full" not in word else word.rpartition(" ")[0] for word in done)
+        print(f"{len(done)} disturbances: {dict(kinds)}")  # noqa: T201
         for name in names:
             network.stop(name)
         lines = journal(network, number)
@@ -103,14 +116,25 @@ def disturbed_network(folder: Path) -> Iterator[tuple[DisturbedProcesses, list[s
     with ExitStack() as stack:
         for name in ["coordinator", *names]:
             stack.enter_context(mounted(folder / name, megabytes=256))
+        stack.callback(keep, folder, ["coordinator", *names])
         network = stack.enter_context(DisturbedProcesses(folder, free_port(), clocks=clocks))
         for merchant, name in enumerate(names):
             write_sales(network.folder / name, merchant)
-            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, without_noise=True)
+            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=READABLE, without_noise=True)
         network.start_coordinator()
         for name in names:
             network.start_merchant(name)
         yield network, names
+
+
+def keep(folder: Path, names: list[str]) -> None:
+    """Copy what was said and counted from disks that are about to vanish, for whoever reads a test that failed."""
+    for name in names:
+        for pattern in KEPT:
+            for file in (folder / name).rglob(pattern):
+                copy = folder / "kept" / file.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
 
 
 def disturb(network: DisturbedProcesses, names: list[str], chosen: random.Random) -> str:
@@ -129,8 +153,7 @@ def disturb(network: DisturbedProcesses, names: list[str], chosen: random.Random
         time.sleep(chosen.uniform(0.5, 4.0))
         if chosen.random() < 0.5:  # and whatever lies on it dies, and comes back to a full disk
             network.stop(who, signal.SIGKILL)
-            make_room(folder)
-            start_again(network) if who == "coordinator" else network.start_merchant(who)
+            come_back_to_a_full_disk(network, who, chosen)
             return f"full disk and kill {who}"
         make_room(folder)
         return f"full disk {who}"
@@ -140,6 +163,20 @@ def disturb(network: DisturbedProcesses, names: list[str], chosen: random.Random
     time.sleep(chosen.uniform(0.5, 6.0))
     network.clocks.set(who, 0)
     return f"clock {seconds:+d} s {who}"
+
+
+def come_back_to_a_full_disk(network: DisturbedProcesses, who: str, chosen: random.Random) -> None:
+    """Start somebody, make room after a while, and start it again where it has ended, as a service manager would."""
+    start = start_again if who == "coordinator" else DisturbedProcesses.start_merchant
+    words = (network,) if who == "coordinator" else (network, who)
+    with suppress(HansaError):  # the coordinator has ended, with a sentence in its log
+        start(*words)
+        time.sleep(chosen.uniform(1.0, 8.0))
+    make_room(network.folder / who)
+    with suppress(subprocess.TimeoutExpired):
+        network.processes[who].wait(2.0)
+        network.stop(who)
+        start(*words)
 
 
 def revoke_and_let_in(network: DisturbedProcesses, name: str, *, is_running: bool) -> None:
@@ -220,9 +257,15 @@ def replay(folder: Path, names: list[str], text: str, cohorts: list[tuple[str, .
 
 
 def check_words(network: Processes) -> None:
-    """Nothing of ours ended in a traceback; Flower's own log is its own."""
-    logs = [*network.folder.glob("*/process.log"), *network.coordinator.glob("logs/*.log*")]
-    assert logs
+    """Everything of ours is said in one line, and nothing is a traceback; Flower's own log is its own."""
+    merchants = sorted(network.folder.glob("*/process.log"))
+    logs = [log for log in [*merchants, *network.coordinator.glob("logs/*.log*")] if "superlink" not in log.name]
+    assert len(logs) > MERCHANTS
     for log in logs:
-        if not log.name.startswith("superlink"):
-            assert "Traceback" not in log.read_text(errors="replace"), log
+        text = log.read_text(errors="replace")
+        for word in ("Traceback", 'File "/', "A fault of hansa's own", "--- Logging error ---"):
+            assert word not in text, (log, word, text[max(0, text.find(word) - 500) :][:3000])
+    for log in merchants:
+        odd = [line for line in log.read_text(errors="replace").splitlines() if not LINE.match(line)]
+        assert not odd, (log, odd)
+    assert "ended with 0 " not in (network.coordinator / "process.log").read_text(), "what was set down is no failure"

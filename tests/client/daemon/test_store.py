@@ -58,3 +58,20 @@ def test_a_rehearsals_model_alone_serves_nobody(store, make_plan):
 def test_a_run_without_a_rehearsal_has_one_model(store, make_plan):
     keep(store, make_plan(), 4, NOON)
     assert store.rehearsal_of(store.newest_model()) is None
+
+
+def test_the_note_for_people_is_written_again_where_a_full_disk_left_it_out(store, make_plan, tmp_path):
+    keep(store, make_plan(), 4, NOON)
+    (model,) = tmp_path.rglob("*.safetensors")
+    before, readable = model.read_bytes(), model.with_suffix(".json")
+    said = readable.read_text()
+    for left in (
+        None,
+        said.replace('"round_number": 4', '"round_number": 3').replace('"model_hash": "', '"model_hash": "0'),
+    ):
+        readable.unlink()
+        if left is not None:
+            readable.write_text(left)
+        keep(store, make_plan(), 4, NOON)
+        assert readable.read_text() == said
+    assert model.read_bytes() == before

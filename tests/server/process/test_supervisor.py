@@ -3,9 +3,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from server.process.supervisor import KEPT_LOGS, Child, keep_log
+import pytest
+
+from server.folder import CoordinatorFolder, Settings
+from server.founding import make_federation
+from server.process.supervisor import KEPT_LOGS, Child, Supervisor, keep_log
+from simulation.localhost.processes import free_port
+
+LISTENING = (
+    "import socket, time; s = socket.create_server(('127.0.0.1', {port})); print('up', flush=True); time.sleep(60)"
+)
+SLEEPING = "import time; print('nothing is wrong', flush=True); time.sleep(60)"
 
 
 def test_a_log_stays_below_its_bound_whatever_is_said(tmp_path: Path) -> None:
@@ -56,5 +67,48 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     process = int(parent.stdout)
     deadline = time.monotonic() + 10
     while Path(f"/proc/{process}/stat").exists() and "sleep(60)" in Path(f"/proc/{process}/cmdline").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_who_is_set_down_with_the_superlink_is_not_said_to_have_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor = make_supervisor(tmp_path)
+    running = threading.Thread(target=supervisor.run, daemon=True)
+    running.start()
+    try:
+        await_true(lambda: all(child.is_alive for child in supervisor.children))
+        superlink, coordinator = supervisor.superlink.process, supervisor.coordinator.process
+        assert superlink is not None
+        superlink.kill()
+        await_true(
+            lambda: supervisor.coordinator.process not in (None, coordinator) and supervisor.coordinator.is_alive
+        )
+    finally:
+        supervisor.stop()
+        running.join(30)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["The SuperLink ended; it is started again, and the coordinator with it."]
+
+
+def make_supervisor(folder: Path) -> Supervisor:
+    """Make one whose processes do nothing but be there."""
+    home, port = CoordinatorFolder(folder / "coordinator"), free_port()
+    settings = Settings(
+        name="still", hosts=("127.0.0.1",), bind="127.0.0.1", gateway_port=port, superlink_port=port + 1,
+        status_port=port + 2,
+    )  # fmt: skip
+    make_federation(home, settings)
+    supervisor = Supervisor(home, settings)
+    supervisor.superlink.command = [sys.executable, "-c", LISTENING.format(port=settings.superlink_port)]
+    for child in (supervisor.gateway, supervisor.coordinator):
+        child.command = [sys.executable, "-c", SLEEPING]
+    return supervisor
+
+
+def await_true(look: Callable[[], bool], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
         assert time.monotonic() < deadline
         time.sleep(0.05)

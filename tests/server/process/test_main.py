@@ -1,0 +1,24 @@
+"""What the coordinator's processes write into their logs."""
+
+import subprocess
+import sys
+
+SAYING = """
+import logging
+from server.process.__main__ import start_logging
+start_logging()
+talkative = logging.getLogger("flwr")
+talkative.setLevel(logging.DEBUG)  # as Flower does when it is imported
+talkative.debug("[flwr-serverapp] Connected")
+logging.getLogger("alembic.runtime.plugins").info("setup plugin")
+logging.getLogger("torch._subclasses.fake_tensor").info("FakeTensor cache stats:")
+talkative.warning("Something is odd")
+logging.getLogger("server.coordinator.loop").info("The coordinator is ready.")
+logging.getLogger("__main__").error("Cannot go on.")
+"""
+
+
+def test_libraries_below_write_warnings_alone_into_our_logs() -> None:
+    said = subprocess.run([sys.executable, "-c", SAYING], capture_output=True, text=True, check=True)
+    lines = [line.split(" ", 2)[2] for line in said.stdout.splitlines()]
+    assert lines == ["WARNING Something is odd", "INFO The coordinator is ready.", "ERROR Cannot go on."]
