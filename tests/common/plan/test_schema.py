@@ -84,7 +84,7 @@ def test_there_are_plans_to_read() -> None:
         ("= 30.0", "= inf", "model.anchor.half_life_days", "inf", "finite"),
         ("= 30.0", "= nan", "model.anchor.half_life_days", "nan", "finite"),
         ("above = 0", "above = -inf", "data.filters.0.above", "-inf", "finite"),
-        ("clipping_norm = 1.0", "clipping_norm = 0.0", "privacy.clipping_norm", "0.0", "or equal to 1e-09"),
+        ("clipping_norm = 1.0", "clipping_norm = 0.0", "privacy.clipping_norm", "0.0", "greater than or equal to"),
         ("clipping_norm = 1.0", "delta = 0.5", "privacy.delta", "0.5", "less than 0.01"),
         ('unit = "store"', 'unit = "shop"', "privacy.unit", "'shop'", "'customer', 'product'"),
         ("start = 2024-01-01", 'start = "1/1/2024"', "data.start", "'1/1/2024'", "2011-09-30"),
