@@ -58,6 +58,7 @@ QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
 LOOK_SECONDS = 1.0  # how often a new welcome is looked for
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 LINE_SECONDS = 20.0  # a gateway that has just been told of an authority trusts it within a second
+NO_LINE_SECONDS = 45.0  # after which a line that does not work is refused, whatever it is that does not answer there
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,9 @@ class Daemon:
     def _try_line(self, federation: JoinedFederation) -> None:
         """Go over to the line of a new welcome, once it has shown that it works; else stay on the old one.
 
+        Whether a port is closed, filtered or another service's would show in the time of the refusal, so that is always
+        the same: no coordinator searches the merchant's network by addresses.
+
         Raises
         ------
         MessageError, DataError
@@ -180,9 +184,11 @@ class Daemon:
             certificate.write(federation.welcome.certificate.encode())
             certificate.flush()
             context = make_context(self._merchant.home, federation, certificate=Path(certificate.name))
+        until = time.monotonic() + NO_LINE_SECONDS
         try:
             self._gateway.switch(federation.welcome.address, context, patience_seconds=LINE_SECONDS)
         except GatewayError as error:
+            self._stop.wait(max(0.0, until - time.monotonic()))
             raise MessageError(f"A new welcome is not taken, since its line does not work. {error}") from error
         self._merchant = replace(self._merchant, federation=federation)
 

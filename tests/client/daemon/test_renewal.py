@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,7 +23,11 @@ from certs.request import JoinRequest, Welcome, make_request, make_welcome, read
 from client.account.agreement import Offer, require_approved
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import read_policy
+from client.daemon import loop
+from client.daemon.gateway_client import GatewayClient
 from client.daemon.handlers import Handlers
+from client.daemon.health import Health
+from client.daemon.loop import Daemon, JoinedMerchant
 from client.daemon.membership import accept_welcome, ask_to_join, read_federation, read_membership, read_vouchers
 from client.daemon.store import Store
 from client.diagnosis.trial_round import make_offer
@@ -326,3 +332,25 @@ def test_a_chain_does_not_grow_for_ever_welcome_by_welcome(town: Town) -> None:
     town.handlers.renew(
         town.welcome(key=keys[-2], links=links[half:-1], coordinator=public_bytes(keys[-2]).hex(), issued_at=later)
     )
+
+
+def test_what_is_at_an_address_that_is_no_gateway_does_not_show_in_the_time_of_the_refusal(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "NO_LINE_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = server.getsockname()[1]
+    membership = read_membership(town.home)
+    gateway = GatewayClient("localhost:1", membership.node_key, membership.context, node_id=7)
+    with closing(Ledger(town.home.ledger)) as ledger:
+        merchant = JoinedMerchant(
+            town.home, membership.federation, ledger, data_root=town.home.folder, device=torch.device("cpu")
+        )
+        daemon = Daemon(gateway, merchant, Health(town.folder / "health.json"), idle_seconds=None, rest_seconds=60.0)
+        town.handlers.try_line, before = daemon._try_line, town.files
+        began = time.monotonic()
+        with pytest.raises(MessageError, match="its line does not work"):
+            town.handlers.renew(town.welcome(address=f"localhost:{closed}"))
+        assert time.monotonic() - began >= 1.0
+    assert town.files == before
