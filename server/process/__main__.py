@@ -30,6 +30,14 @@ def main() -> None:
     except HansaError as error:
         LOGGER.error("%s", error)
         sys.exit(EXIT_MISTAKE)
+    except KeyboardInterrupt:  # Flower sends SIGINT to its own process where the SuperLink refuses the task's word
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        LOGGER.error(
+            "The %s was interrupted, as Flower does where the SuperLink does not take its task any more, after a clock "
+            "was set: it is started again, and no round is lost; if it happens again and again, set the clock right.",
+            what,
+        )
+        sys.exit(EXIT_MISTAKE)
     except Exception as error:
         LOGGER.exception("The %s failed: %s", what, type(error).__name__)
         sys.exit(EXIT_MISTAKE)

@@ -12,7 +12,7 @@ import pytest
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from common.errors import HansaError
-from network.federation import await_true, launch, name_of, plan_text, report, write_sales
+from network.federation import READABLE, await_true, launch, name_of, plan_text, report, write_sales
 from simulation.localhost.processes import Processes, free_port
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def test_key_and_authority_are_rotated_while_rounds_go_on(tmp_path: Path) -> Non
     with Processes(tmp_path, free_port()) as network:
         for number, name in enumerate([*THERE, AWAY]):
             write_sales(network.folder / name, number)
-            network.let_in(name, unit="product", size_class=32, epsilon=8.0, without_noise=True)
+            network.let_in(name, unit="product", size_class=32, epsilon=8.0, data=READABLE, without_noise=True)
         network.start_coordinator()
         for name in [*THERE, AWAY]:
             network.start_merchant(name)

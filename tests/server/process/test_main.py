@@ -22,3 +22,20 @@ def test_libraries_below_write_warnings_alone_into_our_logs() -> None:
     said = subprocess.run([sys.executable, "-c", SAYING], capture_output=True, text=True, check=True)
     lines = [line.split(" ", 2)[2] for line in said.stdout.splitlines()]
     assert lines == ["WARNING Something is odd", "INFO The coordinator is ready.", "ERROR Cannot go on."]
+
+
+INTERRUPTED = """
+import os, signal, sys
+import server.process.__main__ as program
+program._run = lambda what, home: os.kill(os.getpid(), signal.SIGINT)  # what Flower does on a 401 of the SuperLink
+sys.argv = ["server.process", "coordinator", "."]
+program.main()
+"""
+
+
+def test_a_process_that_flower_interrupts_says_one_sentence() -> None:
+    said = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert said.returncode == 2
+    (line,) = (said.stdout + said.stderr).splitlines()
+    assert "The coordinator was interrupted" in line
+    assert "no round is lost" in line
