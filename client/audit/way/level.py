@@ -17,8 +17,10 @@ from client.audit.neighbour import Neighbour, make_neighbours
 from client.audit.report import LevelReport
 from client.audit.rounds import sample_rounds
 from client.audit.subject import AuditSubject, few_entities
+from client.audit.way.account import check_accounts
 from client.audit.way.charges import FALSE_ALARM, Walk, check_noises, check_sum, propose, walk_rounds
 from client.audit.way.database import check_database
+from client.audit.way.hours import check_hours
 from client.audit.way.merchant import ScratchMerchant, lay_out
 from client.audit.way.refusal import check_refusals, say_all
 from client.audit.way.restart import check_copied, check_ended, check_interrupted, check_processes, check_reopened
@@ -27,6 +29,7 @@ from common.errors import PrivacyError
 ENTITIES = 5
 APART = 9  # rounds at the beginning that are asked for in ways of their own
 NEIGHBOURS = 4
+TELLING = 6  # characters of a name: shorter ones stand in hashes by chance
 
 
 def walk_the_way(
@@ -51,16 +54,18 @@ def walk_the_way(
         Chooses the rounds; seeded by entropy if left out.
     """
     few = few_entities(subject, ENTITIES)
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, _logging() as logged:
         try:
             merchant = lay_out(few, Path(folder) / "own")
-            numbers = _later_rounds(merchant, every_round, generator or np.random.default_rng())
+            generator = generator or np.random.default_rng()
+            numbers = _later_rounds(merchant, every_round, generator)
             with merchant.opened() as shop:
                 walk = propose(merchant, shop)
-            for step in _steps(walk, few, Path(folder), numbers, processes):
+            for step in _steps(walk, few, Path(folder), numbers, processes, generator):
                 step()
                 if len(walk.found) >= most_violations:
                     break
+            _look_for_names(walk, few, logged)
         except Exception as error:
             return LevelReport("ledger", (f"the way cannot be walked: {type(error).__name__}",), {}, FALSE_ALARM)
     return LevelReport("ledger", tuple(walk.found), {"rounds": len(walk.noises)}, FALSE_ALARM)
@@ -74,7 +79,12 @@ def _later_rounds(merchant: ScratchMerchant, every_round: bool, generator: np.ra
 
 
 def _steps(
-    walk: Walk, subject: AuditSubject, folder: Path, numbers: list[int], processes: bool
+    walk: Walk,
+    subject: AuditSubject,
+    folder: Path,
+    numbers: list[int],
+    processes: bool,
+    generator: np.random.Generator,
 ) -> Iterator[Callable[[], None]]:
     """Give what is done with a merchant one after the other; rounds only go forward."""
     yield lambda: _look_at_database(walk, 1)
@@ -86,6 +96,8 @@ def _steps(
         yield lambda: check_processes(walk, walk.request(7), (8, APART))
     yield lambda: _ask_plainly(walk, numbers, 7 + 2 * processes)
     yield lambda: check_noises(walk)
+    yield lambda: walk.found.extend(check_accounts(folder / "accounts", generator))
+    yield lambda: walk.found.extend(check_hours(subject, folder / "hours"))
     yield lambda: walk.found.extend(_compare_neighbours(walk, subject, folder))
 
 
@@ -139,12 +151,24 @@ def _some_neighbours(subject: AuditSubject) -> Iterator[tuple[str, Neighbour | N
         yield neighbour.kind, neighbour
 
 
+def _look_for_names(walk: Walk, subject: AuditSubject, logged: list[str]) -> None:
+    """Look for names of entities in what a daemon would have logged."""
+    names = {name for name in subject.source.names(subject.plan.data.entity).tolist() if len(name) >= TELLING}
+    text = "\n".join(logged)
+    walk.say(any(name in text for name in names), "a name of an entity is logged")
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what a daemon would log about messages that are refused on purpose out of the audit's output."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+def _logging() -> Iterator[list[str]]:
+    """Keep what a daemon would log, much of it about messages that are refused on purpose, out of the audit's output."""
+    root, logged = logging.getLogger(), list[str]()
+    handlers, level = root.handlers, root.level
+    keeping = logging.Handler()
+    keeping.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
+    root.handlers = [keeping]
+    root.setLevel(logging.INFO)
     try:
-        yield
+        yield logged
     finally:
-        logging.disable(disabled)
+        root.handlers = handlers
+        root.setLevel(level)
