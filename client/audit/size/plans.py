@@ -55,7 +55,7 @@ def other_plans(subject: AuditSubject) -> Iterator[tuple[str, AuditSubject]]:
     yield "a lookup", _shop(subject, **lookup, static=(Attribute(column="size", categories=("s", "l")),))
     yield "who bought lately", _shop(subject, active=Active(days=2, within_days=30))
     yield "a rhythm", _with_model(_shop(subject), rhythm=True)
-    yield "weekdays", _with_model(_shop(subject), anchor=AnchorPlan(by_weekday=True))
+    yield "weekdays", _with_model(_shop(subject, rows="panel"), anchor=AnchorPlan(by_weekday=True))
     for likelihood in ("negative_binomial", "hurdle_negative_binomial", "log_normal"):
         yield f"a likelihood {likelihood}", _with_model(_shop(subject), likelihood=likelihood)
     yield "a season", _with_model(_shop(subject, span=LONG_SPAN), season=True)
@@ -98,13 +98,14 @@ def make_rows(start: date, span: int, *, dense: bool) -> pd.DataFrame:
     for who in range(ENTITIES):
         for day in range(who * span // (ENTITIES + 1), span):
             some = (day * (who + 2)) % 3 if who % 2 == 0 or day % 7 < 4 else 0  # every second has weekdays of its own
+            is_new = dense and who % 2 == 1 and day < 2 * span // 3  # there, and nobody buys it yet
             for row in range(1 if dense else some):
                 drawn = (7919 * (day + 1) + 104_729 * (who + 1) + 31 * row) % 1009
                 rows.append(
                     {
                         "who": f"entity {who}",
                         "day": (start + timedelta(days=day)).isoformat(),
-                        "amount": str(1 + drawn % 9),
+                        "amount": str(0 if is_new else 1 + drawn % 9),
                         "price": str(1 + drawn % 101),
                         "gap": "" if drawn % 4 == 0 else str(1 + drawn % 5),
                         "kind": "abc"[drawn % 3],

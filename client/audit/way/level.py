@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,15 +17,31 @@ from client.account.ledger.verification import verify_ledger
 from client.audit.neighbour import Neighbour, make_neighbours
 from client.audit.report import LevelReport
 from client.audit.rounds import sample_rounds
+from client.audit.size.model import LARGE, enlarge
 from client.audit.subject import AuditSubject, few_entities
 from client.audit.way.account import check_accounts
-from client.audit.way.charges import FALSE_ALARM, Walk, check_noises, check_sum, propose, walk_rounds
+from client.audit.way.charges import (
+    FALSE_ALARM,
+    Walk,
+    check_noises,
+    check_sum,
+    hold_against_ledger,
+    propose,
+    walk_rounds,
+)
 from client.audit.way.database import check_database
 from client.audit.way.hours import check_hours
 from client.audit.way.merchant import ScratchMerchant, lay_out
 from client.audit.way.refusal import check_refusals, say_all
-from client.audit.way.restart import check_copied, check_ended, check_interrupted, check_processes, check_reopened
-from common.errors import PrivacyError
+from client.audit.way.restart import (
+    check_again,
+    check_copied,
+    check_ended,
+    check_interrupted,
+    check_processes,
+    check_reopened,
+)
+from common.errors import DataError, PrivacyError
 
 ENTITIES = 5
 APART = 9  # rounds at the beginning that are asked for in ways of their own
@@ -96,6 +113,7 @@ def _steps(
         yield lambda: check_processes(walk, walk.request(7), (8, APART))
     yield lambda: _ask_plainly(walk, numbers, 7 + 2 * processes)
     yield lambda: check_noises(walk)
+    yield lambda: _walk_another_plan(walk, subject, folder / "another")
     yield lambda: walk.found.extend(check_accounts(folder / "accounts", generator))
     yield lambda: walk.found.extend(check_hours(subject, folder / "hours"))
     yield lambda: walk.found.extend(_compare_neighbours(walk, subject, folder))
@@ -117,6 +135,27 @@ def _ask_plainly(walk: Walk, numbers: list[int], num_before: int) -> None:
         verify_ledger(walk.merchant.home.ledger)
     except PrivacyError as error:
         walk.say(True, f"the ledger is not as it was written: {error}")
+
+
+def _walk_another_plan(walk: Walk, subject: AuditSubject, folder: Path) -> None:
+    """Walk a few rounds of a plan with a large model and a rehearsal: the same is charged and sealed for all."""
+    large = replace(subject, plan=enlarge(subject.plan, LARGE))
+    federation = large.plan.federation.model_copy(update={"rehearsal": True})
+    rehearsing = replace(large, plan=large.plan.model_copy(update={"federation": federation}))
+    try:
+        rehearsing.own_legs()
+    except DataError:
+        rehearsing = large  # the history is too short for it
+    merchant = lay_out(rehearsing, folder)
+    with merchant.opened() as shop:
+        other = propose(merchant, shop)
+        for number in (1, 2, other.subject.num_rounds):
+            request = other.request(number)
+            wire = shop.round(request)
+            hold_against_ledger(other, shop, request, wire)
+            check_again(other, shop, request, wire, "at once")
+    for sentence in other.found:
+        walk.say(True, f"a large model with a rehearsal: {sentence}")
 
 
 def _compare_neighbours(walk: Walk, subject: AuditSubject, folder: Path) -> list[str]:
@@ -160,7 +199,7 @@ def _look_for_names(walk: Walk, subject: AuditSubject, logged: list[str]) -> Non
 
 @contextmanager
 def _logging() -> Iterator[list[str]]:
-    """Keep what a daemon would log, much of it about messages that are refused on purpose, out of the audit's output."""
+    """Keep what a daemon would log, much of it about what is refused on purpose, out of the audit's output."""
     root, logged = logging.getLogger(), list[str]()
     handlers, level = root.handlers, root.level
     keeping = logging.Handler()
