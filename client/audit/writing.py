@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ class _Rows:
         """Whose each row is: the number of its entity."""
         return np.unique(self.every[self.plan.entity], return_inverse=True)[1]
 
-    def change(self, column: str, every: object = None, own: object = None) -> _Rows:
+    def change(self, column: str, every: Any = None, own: Any = None) -> _Rows:
         """Write a column in another way."""
         return replace(
             self,
@@ -125,7 +126,7 @@ def _tables(rows: _Rows) -> Mapping[str, tuple[bytes, bytes]]:
     """Give what only a file of types can hold; the newcomer's part is the rest of the same table."""
     plan, size = rows.plan, len(rows.every)
     both = pd.concat([rows.every, rows.own], ignore_index=True)
-    columns: dict[str, pa.Array] = {name: pa.array(both[name].astype(str)) for name in both}
+    columns: dict[str, pa.Array] = {str(name): pa.array(both[name].astype(str)) for name in both}
     made: dict[str, tuple[bytes, bytes]] = {}
 
     def add(kind: str, column: str, values: pa.Array) -> None:

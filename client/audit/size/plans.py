@@ -51,16 +51,16 @@ def other_plans(subject: AuditSubject) -> Iterator[tuple[str, AuditSubject]]:
     yield "a mean", _shop(subject, target=aggregates["mean"])
     product = Measure(aggregate="sum", column="worth")
     yield "a product of two columns", _shop(subject, target=product, derived={"worth": ("amount", "gap")})
-    lookup = {"lookups": (Lookup(path=KEYS, key="who", column="who"),)}
-    yield "a lookup", _shop(subject, **lookup, static=(Attribute(column="size", categories=("s", "l")),))
+    size = Attribute(column="size", categories=("s", "l"))
+    yield "a lookup", _shop(subject, lookups=(Lookup(path=KEYS, key="who", column="who"),), static=(size,))
     yield "who bought lately", _shop(subject, active=Active(days=2, within_days=30))
     yield "a rhythm", _with_model(_shop(subject), rhythm=True)
     yield "weekdays", _with_model(_shop(subject, rows="panel"), anchor=AnchorPlan(by_weekday=True))
     for likelihood in ("negative_binomial", "hurdle_negative_binomial", "log_normal"):
         yield f"a likelihood {likelihood}", _with_model(_shop(subject), likelihood=likelihood)
     yield "a season", _with_model(_shop(subject, span=LONG_SPAN), season=True)
-    known = {"rows": "panel", "known": (Attribute(column="switch"),), "missing": "closed"}
-    yield "a covariate known ahead", _with_model(_shop(subject, **known), anchor=AnchorPlan(regime="switch"))
+    switching = _shop(subject, rows="panel", known=(Attribute(column="switch"),), missing="closed")
+    yield "a covariate known ahead", _with_model(switching, anchor=AnchorPlan(regime="switch"))
     rule = replace(subject.mechanism, rule=clipping_rule("automatic"))
     yield "automatic clipping", replace(_shop(subject), mechanism=rule)
     shop = _shop(subject)
