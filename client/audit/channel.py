@@ -4,6 +4,7 @@
 - **Causality**: from some day on one column holds something else. What a step knows ends at its cut-off, so no step
   before that day may notice, and nothing that is known ahead is but what the plan declares; from the last origin on
   not a byte of a round may change.
+- **Writings**: the rows written in other ways, and an entity that writes its own in yet another (`writing.py`).
 
 A few entities are enough: what is looked for is in the reading of a column, not in how many read it.
 """
@@ -30,11 +31,12 @@ from client.audit.neighbour import (
     value_columns,
     with_lookup_row,
 )
-from client.audit.replay import Check, Pair, Replayer, run_checks
+from client.audit.replay import TIGHT, Check, Pair, Replayer, run_checks
 from client.audit.report import LevelReport
 from client.audit.rounds import pair_rounds, sample_rounds
 from client.audit.source import Source
 from client.audit.subject import AuditSubject, few_entities
+from client.audit.writing import Writing, make_writings
 from common.data.cells import as_days
 from common.errors import DataError
 from common.model.features import Examples, Series, cut_forecast, cut_training
@@ -75,7 +77,9 @@ def look_at_channels(
     numbers = sample_rounds(few.plan, few.num_rounds, generator)
     replayer = Replayer(few, few.own_legs(), few.mechanism)
     checks = chain(
-        _neighbours(few, replayer, numbers) if neighbours else (), _changes(few, replayer, numbers, generator)
+        _neighbours(few, replayer, numbers) if neighbours else (),
+        _changes(few, replayer, numbers, generator),
+        _writings(few, numbers) if neighbours else (),
     )
     return run_checks("channels", checks, most_violations=most_violations)
 
@@ -101,6 +105,22 @@ def _changes(
         for day in _days_of_change(subject, generator):
             yield f"{kind} from {day} on", partial(check_causality, subject, change, day, kind)
         yield f"{kind} from the last origin on", partial(check_after_origin, subject, change, replayer, numbers[:2])
+
+
+def _writings(subject: AuditSubject, numbers: tuple[int, ...]) -> Iterator[tuple[str, Check]]:
+    for place, writing in enumerate(make_writings(subject)):
+        yield writing.neighbour.kind, partial(check_writing, writing, numbers[place % len(numbers)])
+
+
+def check_writing(writing: Writing, number: int) -> tuple[list[float], list[str]]:
+    """Compare a file with the one that has one entity more, clipped as planned and everyone clipped."""
+    subject, shifts, found = writing.subject, list[float](), list[str]()
+    legs, pair = subject.legs(writing.content), Pair(subject, writing.neighbour)
+    for factor in (1.0, TIGHT):
+        mechanism = replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor)
+        seen, sentences = Replayer(subject, legs, mechanism).check_neighbour(pair, (number,))
+        shifts, found = [*shifts, *seen], [*found, *sentences]
+    return shifts, list(dict.fromkeys(found))
 
 
 def make_channel_neighbours(source: Source, plan: DataPlan) -> Iterator[Neighbour]:

@@ -1,7 +1,6 @@
 """Faults of reading: time zones, ends of the history, Parquet, encodings, names and who takes part."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -102,7 +101,7 @@ def ends_with_the_rows(patch: Patch) -> None:
     """End the history with the last day on which anyone bought, if that is before the origin."""
     read_present = rows.read_present
 
-    def faulty(plan: Plan, root: Path) -> tuple[Panel, int]:
+    def faulty(plan: Plan, root: Any) -> tuple[Panel, int]:
         present, day = read_present(plan, root)
         bought = np.flatnonzero((present.target[:, :day] > 0).any(0))
         return present, day if not len(bought) else max(int(bought[-1]) + 1, day - plan.model.horizon_days)

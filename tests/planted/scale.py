@@ -99,8 +99,8 @@ def cap_at_size_class(patch: Patch) -> None:
     """Take the size class for the number of entities that take part, the first by name."""
     read = Handlers._read
 
-    def faulty(self: Handlers, agreement: Agreement) -> Any:
-        def capped(plan: Plan, root: Path) -> tuple[Series, Series | None]:
+    def faulty(self: Handlers, agreement: Agreement, *others: Any) -> Any:
+        def capped(plan: Plan, root: Any) -> tuple[Series, Series | None]:
             legs = [
                 series and series.select(torch.arange(min(series.num_entities, agreement.policy.size_class)))
                 for series in read_legs(plan, root)
@@ -109,7 +109,7 @@ def cap_at_size_class(patch: Patch) -> None:
 
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(handlers, "read_legs", capped)
-            return read(self, agreement)
+            return read(self, agreement, *others)
 
     read_legs = handlers.read_legs
     patch.setattr(Handlers, "_read", faulty)

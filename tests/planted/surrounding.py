@@ -13,7 +13,6 @@ import pytest
 from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.proto.fleet_pb2 import PushMessagesRequest
 
-from client.account.agreement import Agreement
 from client.daemon import gateway_client, handlers, loop
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.handlers import Handlers
@@ -34,8 +33,8 @@ def remember_count(patch: Patch) -> list[int]:
     """Keep the number of entities of whatever was read last."""
     counts = [0]
 
-    def faulty(self: Handlers, agreement: Agreement) -> Answers:
-        made = read(self, agreement)
+    def faulty(self: Handlers, *arguments: Any) -> Answers:
+        made = read(self, *arguments)
         counts[0] = made._merchant.series.num_entities
         return made
 
@@ -117,8 +116,8 @@ def count_in_health(patch: Patch) -> None:
     """Show in the health file how many entities take part."""
     counts = remember_count(patch)
 
-    def faulty(self: Handlers, agreement: Agreement, round_number: int) -> None:
-        note_round(self, agreement, round_number)
+    def faulty(self: Handlers, *arguments: Any) -> None:
+        note_round(self, *arguments)
         if self.latest_round is not None:
             self.latest_round = replace(self.latest_round, plan=f"{self.latest_round.plan}, {counts[0]} entities")
 

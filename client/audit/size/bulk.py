@@ -6,11 +6,15 @@ is read of them is what is read of a file of theirs alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import torch
 
-from client.audit.neighbour import as_name, numbers_of
+from client.audit.neighbour import as_name, dated, numbers_of
+from client.audit.size.model import cold
 from client.audit.source import Part, Source, lookups_with
 from client.audit.subject import AuditSubject
 from common.data.cells import as_days
@@ -18,6 +22,9 @@ from common.model.features import Series
 from common.plan.schema import DataPlan
 
 ROWS = 1_050_000  # more than a million, and than a spreadsheet has (2^20)
+NAMES = 33_000  # entities: more than 2^15
+DAYS = 30  # of their histories, so that they fit into memory
+SMALL = {"window_steps": 8, "positions": 2, "position_steps": None, "season": False}
 PLACES = ("first", "middle", "last")
 
 
@@ -36,6 +43,28 @@ def check_bulk(subject: AuditSubject, num_rows: int = ROWS) -> list[str]:
         for words, key in zip(PLACES, small.key, strict=True)
         if not _same(small, large, int(key))
     ]
+
+
+def check_names(subject: AuditSubject, num_names: int = NAMES) -> list[str]:
+    """Read very many entities of one row each, over few days; the first and the last are read as they are alone."""
+    span = timedelta(days=DAYS)
+    plan = subject.plan.data
+    changed = {"start": subject.origin - span, "path": "audit.parquet", "lookups": (), "active": None, "filters": ()}
+    source = replace(subject.source, path="audit.parquet", lines=(), unreadable=(), lookups={})
+    moved = subject.plan.model_copy(update={"data": plan.model_copy(update=changed)})
+    reader = replace(subject, plan=cold(moved, **SMALL), source=source, allowed=None)
+    one = dated(subject.source.rows.iloc[:1], plan, subject.origin - timedelta(days=DAYS // 2))
+    rows = one.loc[one.index.repeat(num_names)].reset_index(drop=True)
+    rows = rows.assign(**{plan.entity: [f"audit-{number:07d}" for number in range(num_names)]})
+    large = reader.legs(source.encode([rows]))[0]
+    if large.num_entities != num_names:
+        return [f"of {num_names:,} entities {large.num_entities:,} are read"]
+    small = reader.legs(source.encode([rows.iloc[[0, num_names // 2, -1]]]))[0]
+    return [
+        f"among {num_names:,} entities one is not read as it is alone"
+        for key in small.key
+        if not _same(small, large, int(key))
+    ][:1]
 
 
 def _name_copies(source: Source, plan: DataPlan, subject: AuditSubject) -> tuple[pd.DataFrame, dict[str, bytes]]:

@@ -11,17 +11,19 @@ import numpy as np
 from client.audit.replay import TIGHT
 from client.audit.report import LevelReport
 from client.audit.rounds import sample_rounds
-from client.audit.size.bulk import ROWS, check_bulk
+from client.audit.size.bulk import NAMES, ROWS, check_bulk, check_names
 from client.audit.size.entities import check_count, draw_counts
 from client.audit.size.model import (
     FALSE_ALARM,
     check_clipping,
     check_larger,
+    check_long_sums,
     check_noise,
     check_other,
     draw_sizes,
     other_shapes,
 )
+from client.audit.size.plans import check_plan, other_plans
 from client.audit.subject import AuditSubject, few_entities
 
 ENTITIES = 3
@@ -55,8 +57,9 @@ def look_at_sizes(
 
 def look_at_bulk(subject: AuditSubject, *, num_rows: int = ROWS) -> LevelReport:
     """Read a file of more rows than any that is looked at elsewhere."""
-    found = _run(iter([("a large file", partial(check_bulk, few_entities(subject, ENTITIES), num_rows))]))
-    return LevelReport("bulk", tuple(found), {"rows": num_rows}, 0.0)
+    few = few_entities(subject, ENTITIES)
+    checks = [("a large file", partial(check_bulk, few, num_rows)), ("many names", partial(check_names, few))]
+    return LevelReport("bulk", tuple(_run(iter(checks))), {"rows": num_rows, "entities": NAMES}, 0.0)
 
 
 def _run(checks: Iterator[tuple[str, Sentences]], most_violations: int = 8) -> list[str]:
@@ -85,6 +88,9 @@ def _checks(
             mechanism = replace(subject.mechanism, clipping_norm=subject.clipping_norm * factor)
             yield f"a gradient of {size:,} numbers", partial(check_clipping, mechanism, size)
         yield f"a message of {size:,} numbers", partial(check_noise, subject.mechanism, size)
+    yield "long sums", partial(check_long_sums, subject.mechanism)
     yield "a large model", partial(check_larger, few, min(sizes), next(numbers))
     for shape, plan in other_shapes(subject.plan):
         yield shape, partial(check_other, few, plan, next(numbers))
+    for words, other in other_plans(few):
+        yield f"a plan with {words}", partial(check_plan, other, generator)

@@ -17,7 +17,7 @@ import torch
 from client.audit.canary import chi_square_range, deviation
 from client.audit.neighbour import make_neighbours
 from client.audit.replay import BOUND, TIGHT, Pair, Replayer, check_gradients, make_probes
-from client.audit.subject import AuditSubject
+from client.audit.subject import AuditSubject, Silence
 from client.daemon.handlers import count_parameters
 from common.errors import DataError
 from common.plan.schema import ModelPlan, Plan
@@ -28,6 +28,8 @@ LARGE = 100_000  # parameters
 FALSE_ALARM = 1e-4  # of all tests of the noise of large messages
 BLOCK = 4096
 PROBES = 16
+ALL_ALIKE = 300  # records: of 2^24 steps each, 128 fill 32 bits
+EXPONENTS = (24, 31, 32, 40, 52, 53, 56)  # of sums; 2^32 entities would reach the last
 SHORT = {"window_steps": 8, "positions": 2}  # so that a large model costs seconds
 STEP = 16  # of hidden units: whole vector registers
 
@@ -67,6 +69,19 @@ def draw_sizes(generator: np.random.Generator, *, thorough: bool) -> tuple[int, 
 def check_clipping(mechanism: Mechanism, num_parameters: int) -> list[str]:
     """Hand long gradients to the mechanism; none gives more than the clipping norm."""
     return check_gradients(mechanism, make_probes(num_parameters, PROBES))[1]
+
+
+def check_long_sums(mechanism: Mechanism) -> list[str]:
+    """Add up records that all point one way, more than any number of 32 bits holds, and release far longer sums."""
+    alike = torch.zeros((ALL_ALIKE, 2), dtype=torch.float32)
+    alike[:, 0] = 1e6
+    total, alone = mechanism.contribution(alike), mechanism.contribution(alike[:1])
+    found = ["records that point one way do not add up"] * (not torch.equal(total, ALL_ALIKE * alone))
+    for exponent in (*EXPONENTS, 0):
+        sums = torch.tensor([2**exponent, -(2**exponent), 2**exponent + 1], dtype=torch.int64)
+        if not torch.equal(mechanism.release(sums, Silence()), sums):
+            found.append(f"a sum of 2^{exponent} steps is not released as it is")
+    return found[:2]
 
 
 def check_noise(mechanism: Mechanism, num_parameters: int) -> list[str]:

@@ -26,7 +26,7 @@ from client.daemon.handlers import Handlers
 from client.daemon.membership import JoinedFederation
 from client.data.root import DataRoot
 from client.folder import MerchantFolder
-from client.round.answers import declining
+from client.round import answers
 from common.message import proposal, release
 from common.message.proposal import Proposal, encode_signed
 from common.message.record import hash_vector
@@ -150,7 +150,7 @@ def leave(answer: Callable[[RecordDict], RecordDict], content: RecordDict) -> by
     MessageError
         It is declined; nothing else leaves then but that word.
     """
-    with declining():
+    with answers.declining():  # looked up anew: the one that the daemon's app uses
         return to_wire(answer(content))
 
 

@@ -34,7 +34,7 @@ def check_refusals(walk: Walk, shop: OpenMerchant, answered: RoundRequest) -> No
 
 
 def say_all(merchant: ScratchMerchant, request: RoundRequest) -> list[str]:
-    """Ask everything but a round that is answered; write down what leaves, byte for byte, or that it is declined."""
+    """Ask everything, a round at last; write down what leaves but its sum, byte for byte, or that it is declined."""
     said = []
     model = torch.zeros(len(request.parameters))
     with merchant.opened() as shop:
@@ -48,6 +48,8 @@ def say_all(merchant: ScratchMerchant, request: RoundRequest) -> list[str]:
                 said.append(f"{what}: {leave(answer, content).hex()}")
             except MessageError as refusal:
                 said.append(f"{what}: {refusal}")
+        said.append(f"the length of a round: {len(shop.round(request))}")
+        said.append(f"the health file: {shop.handlers.latest_round}")
         return [*said, f"lines in the ledger: {shop.count_lines()}"]
 
 

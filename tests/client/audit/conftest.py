@@ -1,6 +1,7 @@
 """A merchant small enough to be audited in seconds, with data on which every planted fault can show."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from client.audit.source import make_source
 from client.audit.subject import AuditSubject
-from common.plan.schema import Plan
+from common.plan.schema import Measure, Plan
 from common.privacy.accounting import noise_multiplier_for
 from common.privacy.mechanism import Mechanism
 
@@ -61,5 +62,19 @@ def make_subject(make_plan: Callable[..., Plan]) -> Callable[..., AuditSubject]:
         own = draw_rows(num_customers) if rows is None else rows
         terms = {"mechanism": Mechanism(1.0, sigma), "num_rounds": num_rounds, "epsilon": epsilon, "delta": DELTA}
         return AuditSubject(plan, make_source(own, path), **(terms | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_observing(make_subject: Callable[..., AuditSubject]) -> Callable[..., AuditSubject]:
+    """Make a subject that observes a second channel."""
+
+    def make(*, num_customers: int) -> AuditSubject:
+        subject = make_subject(num_customers=num_customers)
+        rows = subject.source.rows.assign(spend=subject.source.rows["units"] * 2.5)
+        observed = {"observed": {"spend": Measure(aggregate="sum", column="spend")}}
+        plan = subject.plan.model_copy(update={"data": subject.plan.data.model_copy(update=observed)})
+        return replace(subject, plan=plan, source=make_source(rows, "sales.csv"))
 
     return make
