@@ -90,6 +90,7 @@ def test_key_and_authority_are_rotated_while_rounds_go_on(tmp_path: Path) -> Non
             say_health(network, AWAY)["latest_error"]
         )
         request, welcome = network.folder / AWAY / f"{AWAY}.request.json", network.folder / AWAY / "again.json"
+        network.client(AWAY, "join", AWAY)  # a request is used once
         network.server("enroll", str(request), "--out", str(welcome))
         network.client(AWAY, "join", "--welcome", str(welcome))
         await_waiting(network, [])
