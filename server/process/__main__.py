@@ -23,6 +23,7 @@ def main() -> None:
     if what != "superlink":  # which brings a way of its own to write a line
         start_logging()
     signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Flower's word to itself, also under nohup
     home = CoordinatorFolder(Path(folder))
     try:
         with owner_only():

@@ -75,7 +75,8 @@ def test_a_browser_is_told_to_load_nothing(page):
     policies = [
         meta["content"] for meta in Page(page).all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
     ]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    own = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert policies == [own]
 
 
 @pytest.mark.parametrize(("base", "number"), [("sales", 6), ("orders", 6)])
