@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -49,6 +50,16 @@ def start_logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.partition(".")[0] in OWN)
+    threading.excepthook = _say_thread
+
+
+def _say_thread(ended: threading.ExceptHookArgs) -> None:
+    """Say in one line that a thread has failed, as Flower's heartbeat does where the SuperLink is killed."""
+    LOGGER.warning(
+        "A thread (%s) ended with %s; where that was Flower's line to the SuperLink, it is opened again.",
+        ended.thread.name if ended.thread else "?",
+        ended.exc_type.__name__,
+    )
 
 
 def _run(what: str, home: CoordinatorFolder) -> None:

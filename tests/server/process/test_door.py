@@ -65,6 +65,12 @@ def await_waiting(doorway: Doorway, *, silent: int, shaking: int) -> None:
     await_true(lambda: [sum(map(len, list(kind.values()))) for kind in kinds] == [silent, shaking])
 
 
+@pytest.fixture(autouse=True)
+def nobody_waits(doorway: Doorway) -> None:
+    """Begin each test when those of the one before, who hung up, have left the door."""
+    await_waiting(doorway, silent=0, shaking=0)
+
+
 def test_of_those_who_do_not_shake_hands_the_oldest_gives_way(doorway: Doorway, alice: Knocker) -> None:
     with ExitStack() as stack:
         silent = [stack.enter_context(doorway.silent(seconds=SECONDS)) for _ in range(6)]

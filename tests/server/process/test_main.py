@@ -39,3 +39,19 @@ def test_a_process_that_flower_interrupts_says_one_sentence() -> None:
     (line,) = (said.stdout + said.stderr).splitlines()
     assert "The coordinator was interrupted" in line
     assert "no round is lost" in line
+
+
+THREAD = """
+import threading
+import server.process.__main__ as program
+program.start_logging()
+thread = threading.Thread(target=lambda: 1 / 0, name="heartbeat")
+thread.start()
+thread.join()
+"""
+
+
+def test_a_thread_that_fails_says_one_sentence() -> None:
+    said = subprocess.run([sys.executable, "-c", THREAD], capture_output=True, text=True)
+    (line,) = (said.stdout + said.stderr).splitlines()
+    assert "A thread (heartbeat) ended with ZeroDivisionError" in line
