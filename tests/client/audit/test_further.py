@@ -79,7 +79,7 @@ def make_shop(make_subject: Callable[..., AuditSubject]) -> Callable[..., AuditS
 
 
 # False alarm 1e-4 of the ledger's noise, as much of that of large messages.
-@pytest.mark.parametrize("level", ["ledger", "size"])
+@pytest.mark.parametrize("level", ["ledger", pytest.param("size", marks=pytest.mark.slow)])
 def test_a_clean_merchant_passes(make_shop: Callable[..., AuditSubject], level: str) -> None:
     assert AUDITS[level](make_shop()).violations == ()
 
