@@ -111,6 +111,6 @@ wheel: setup  ## build the wheel into dist/
 
 lock: setup  ## choose every package's newest version that fits, with hashes
 	$(COMPILE) --upgrade --extra dev --output-file requirements/dev.lock
-	$(COMPILE) --upgrade --constraint requirements/dev.lock --output-file requirements/merchant.lock
+	$(COMPILE) --upgrade --extra sql --constraint requirements/dev.lock --output-file requirements/merchant.lock
 
 .PHONY: $(shell grep -oE "^[a-z-]+:" $(MAKEFILE_LIST) | tr -d :)

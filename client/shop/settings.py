@@ -1,0 +1,107 @@
+"""shop.toml: where a shop's data comes from and what its columns mean.
+
+`hansa-client init` writes it, and a person may edit it. Strict like a plan: an unknown key is refused with what is
+legal. No password is ever in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from client.shop.record import COLUMNS, Kind, State
+from common.disk.reading import read_file_text
+from common.errors import ConfigError
+from common.plan.reading import parse_toml
+from common.plan.schema import Day, Document, Section, Weekday, is_time_zone
+
+FILE_NAME = "shop.toml"
+Format = Literal["table", "shopify", "woocommerce", "amazon", "ebay", "taobao", "jd"]
+
+
+class Dialect(Section):
+    """How delimited text writes things down."""
+
+    encoding: str = "utf-8"
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    dates: Literal["ymd", "dmy", "mdy"] = "ymd"
+    header_row: Annotated[int, Field(ge=1)] = Field(1, description="line of the header, where words stand before it")
+
+
+class SourceSettings(Section):
+    """One source of rows.
+
+    `columns` says for a field of the kind (`client.shop.record.COLUMNS`) which column of the source holds it; `states`
+    which of the source's words for an order's state mean what.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    location: str = Field(description="file or pattern, relative to the shop's folder, or the URL of a database")
+    table: str = Field("", description="sheet of a workbook, or table or view of a database")
+    format: Format = "table"
+    kind: Kind = "sales"
+    dialect: Dialect | None = None
+    columns: dict[str, str] = Field({}, description="field → column")
+    states: dict[State, tuple[str, ...]] = Field({}, description="state → the source's words for it")
+    follow: str = Field("", description="column of a database that grows: only rows beyond the last are asked for")
+
+    @model_validator(mode="after")
+    def _fields_of_the_kind(self) -> SourceSettings:
+        if self.format == "table":
+            unknown = sorted(self.columns.keys() - COLUMNS[self.kind].keys() - {"updated", "price"})
+            if unknown:
+                raise ValueError(
+                    f"{unknown[0]!r} is no field of {self.kind}; there are {', '.join(COLUMNS[self.kind])}"
+                )
+        return self
+
+
+class Shop(Document):
+    """A shop: its place and money, its sources, and its days."""
+
+    name: str
+    time_zone: str = Field(description='where the shop stands, as "Europe/Berlin"')
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    country: str = Field("", description="ISO 3166, for public holidays")
+    subdivision: str = Field("", description="state or province, for public holidays")
+    rates: dict[str, float] = Field({}, description="what one unit of another currency is worth in the shop's own")
+    closed_weekdays: tuple[Weekday, ...] = ()
+    closed_dates: tuple[Day, ...] = ()
+    closed_holidays: bool = Field(False, description="closed on public holidays")
+    sources: tuple[SourceSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Shop:
+        if not is_time_zone(self.time_zone):
+            raise ValueError(f'time_zone {self.time_zone!r} is unknown; write one as "Asia/Shanghai"')
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {twice[0]!r}; give each a name of its own")
+        return self
+
+
+def read_shop(folder: Path) -> Shop:
+    """Read a shop's settings.
+
+    Raises
+    ------
+    ConfigError
+        There are none, or a key or value is not legal.
+    """
+    path = folder / FILE_NAME
+    try:
+        text = read_file_text(path)
+    except OSError as error:
+        raise ConfigError(
+            f"There are no settings of a shop at {path} ({error.strerror}); write them with: hansa-client init SOURCE"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no text in UTF-8; write it again, or begin with: hansa-client init SOURCE"
+        ) from error
+    return parse_toml(text, Shop, origin=str(path))
