@@ -24,6 +24,7 @@ from client.shop.record import COLUMNS, Kind, schema_of
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
+from common.errors import DataError
 
 
 class History:
@@ -78,7 +79,8 @@ class History:
             The cursor from which the source is read on, as `cursor` gave it: only rows beyond it come. "" where it is
             read from the beginning.
         moment
-            When the source was exported, in UTC; counts only where no record tells a moment.
+            When the source was exported, in UTC, for a source whose records tell no day; it counts where it is later
+            than every moment in them.
 
         Raises
         ------
@@ -93,15 +95,16 @@ class History:
                 same = _find_same(read_entries(connection), source, fingerprint)
                 number, check = read_number(connection), read_meta(connection, "key")
                 reached, export = read_cursor(connection, source, fingerprint=fingerprint)
-            goes_on = after != "" and after == reached
+            if after and after != reached:
+                raise DataError(f"The history of {source} does not end at {after!r}; read it from the beginning.")
             beginning = Beginning(
-                number=number,
-                export=export if goes_on else number,
+                number=export if after and fingerprint else number,  # the rest of a file belongs to what came of it
+                export=export if after else number,
                 at=now_utc(),
                 source=source,
                 origin=origin,
                 fingerprint=fingerprint,
-                after=after if goes_on else "",
+                after=after,
                 given_moment=moment,
             )
             return Import(self._store, read_pseudonyms(self.folder, check), beginning, lock, same_as=same)
