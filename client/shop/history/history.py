@@ -195,6 +195,16 @@ class History:
         with self._store.reading() as connection:
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
 
+    def look_for_key(self) -> str:
+        """Say in a sentence what is wrong with the key of the customers' hashes; "" where nothing is."""
+        with self._store.reading() as connection:
+            check = read_meta(connection, "key")
+        try:
+            read_pseudonyms(self.folder, check) if check else None
+        except DataError as error:
+            return str(error)
+        return ""
+
     def _select_daily(
         self, connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None
     ) -> duckdb.DuckDBPyConnection:
