@@ -189,7 +189,7 @@ def _mask_column(records: pa.Table, field: str) -> pa.ChunkedArray:
     if "customer" not in records.column_names:
         return pa.chunked_array([pa.array([mask(text or "") for text in texts], pa.string())])
     customers = records["customer"].to_pylist()
-    masked = [mask(text or "", (who,) if who else ()) for text, who in zip(texts, customers, strict=True)]
+    masked = [mask(text or "", who or "") for text, who in zip(texts, customers, strict=True)]
     return pa.chunked_array([pa.array(masked, pa.string())])
 
 

@@ -35,8 +35,8 @@ _OF_THE_FILE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalE
 class Store:
     """The DuckDB file in a shop's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / FILE_NAME
+    def __init__(self, folder: Path, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        self.folder, self.path, self._memory_limit = folder, folder / FILE_NAME, memory_limit
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -116,7 +116,7 @@ class Store:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": self._memory_limit,
             "preserve_insertion_order": False,
             "storage_compatibility_version": STORAGE_VERSION,
             "temp_directory": str(self.folder / f"{SPILL_NAME}-{os.getpid()}-{secrets.token_hex(4)}"),
