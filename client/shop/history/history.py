@@ -3,7 +3,7 @@
 # ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,8 @@ import pyarrow as pa
 from filelock import FileLock
 
 from client.shop.history.appending import Import, now_utc
-from client.shop.history.daily import SELECT_PRODUCTS, select_daily
+from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_units
+from client.shop.history.dense import NUM_PRODUCTS, DenseDemand, cut_dense
 from client.shop.history.entry import Entry
 from client.shop.history.journal import Beginning, read_cursor, read_entries, read_number
 from client.shop.history.pseudonym import read_pseudonyms
@@ -25,6 +26,8 @@ from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
 from common.errors import DataError
+
+BATCH_ROWS = 1 << 17  # that are handed over at once
 
 
 class History:
@@ -182,6 +185,38 @@ class History:
         with self._store.reading() as connection:
             return self._select_daily(connection, products).to_arrow_table()
 
+    def dense_daily(
+        self,
+        products: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        num_products: int = NUM_PRODUCTS,
+    ) -> Iterator[DenseDemand]:
+        """Give the units that were sold of each product on each day, a batch of products at a time.
+
+        Parameters
+        ----------
+        products
+            Only these; all that were sold where None.
+        first, last
+            Of the days; where None the first and last with any sale.
+        num_products
+            Of a batch, which bounds the memory.
+
+        Returns
+        -------
+        Iterator
+            Batches with `units` as float32 [product, day], products sorted by name; one without a sale has no row.
+        """
+        span = self.span()
+        if span is None:
+            return
+        with self._store.reading() as connection:
+            _choose(connection, products)
+            rows = connection.execute(select_units(chosen=products is not None)).to_arrow_reader(BATCH_ROWS)
+            yield from cut_dense(rows, first=first or span[0], last=last or span[1], num_products=num_products)
+
     def records(self, kind: Kind) -> pa.Table:
         """Give the current records of a kind.
 
@@ -208,8 +243,7 @@ class History:
     def _select_daily(
         self, connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None
     ) -> duckdb.DuckDBPyConnection:
-        if products is not None:
-            connection.register("chosen", pa.table({"product": pa.array(sorted(set(products)), pa.string())}))
+        _choose(connection, products)
         has_prices = connection.execute("SELECT 1 FROM now_prices LIMIT 1").fetchone() is not None
         shop = read_shop(self.folder) if (self.folder / SHOP_NAME).exists() else None
         return connection.execute(
@@ -226,6 +260,12 @@ class History:
             self.folder / LOCK_NAME,
             taken=f"Another import into {self.folder.resolve()} is under way; wait until it is done, then try again.",
         )
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None) -> None:
+    """Name the products that are asked for, where not all are."""
+    if products is not None:
+        connection.register("chosen", pa.table({"product": pa.array(sorted(set(products)), pa.string())}))
 
 
 def _find_same(entries: Sequence[Entry], source: str, fingerprint: str) -> Entry | None:
