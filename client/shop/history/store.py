@@ -147,7 +147,7 @@ class Store:
         try:
             yield
         except _OF_THE_FILE as error:
-            raise DataError(f"Cannot use {self.path}: {_say_remedy(error)}.") from error
+            raise DataError(f"Cannot use {self.path}: {say_remedy(error)}.") from error
         except OSError as error:
             raise DataError(
                 f"Cannot use {self.path}: {error.strerror}; make room, or see who may read and write there."
@@ -169,13 +169,15 @@ def _is_busy(error: duckdb.Error) -> bool:
     return "Could not set lock on file" in said or "different configuration" in said
 
 
-def _say_remedy(error: duckdb.Error) -> str:
+def say_remedy(error: duckdb.Error) -> str:
     """Say what to do, in words of ours: DuckDB's may quote what was read."""
     said = str(error).lower()
     if any(
         word in said for word in ("no space", "disk full", "file too large", "could not write", "max_temp_directory")
     ):
         return "the disk is full; make room, and try again"
+    if "newer version of duckdb" in said:
+        return "it was written by a newer version of hansa; install that version to read it"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is too little memory or room on the disk; make room, and try again"
     if "permission denied" in said or "read-only" in said:
