@@ -70,7 +70,7 @@ def _find_nights(ask: Ask, shop: Shop) -> Iterator[Problem]:
 
 
 def skipped_hours(first: date, last: date, zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
-    """Give the days on which clocks are put forward, and the seconds of the day that they skip, from one to the other."""
+    """Give the days on which clocks are put forward, and from which second of the day to which they skip."""
     day = first
     while day <= last:
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
