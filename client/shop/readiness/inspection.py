@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
+from client.shop.calendar.ahead import ahead_of, origin_of
+from client.shop.calendar.day_kind import guess_kinds
+from client.shop.history.history import History
 from client.shop.readiness.bot import find_bots
 from client.shop.readiness.clock import find_other_clocks
 from client.shop.readiness.currency import find_currencies
+from client.shop.readiness.day import as_problems, find_days
 from client.shop.readiness.duplicate import find_duplicates
-from client.shop.readiness.gap import find_gaps
 from client.shop.readiness.left_out import find_lacking, find_left_out
 from client.shop.readiness.outlier import find_outliers
 from client.shop.readiness.problem import Ask, Problem
@@ -18,12 +22,25 @@ from client.shop.readiness.sparse import find_thin_history
 from client.shop.settings import Shop
 from common.data.usable import LeftOut
 
+HORIZON_DAYS = 28  # that are looked at ahead
 FACTS = """
 SELECT count(*) AS lines, count(DISTINCT "order") AS orders, count(DISTINCT product) AS products,
        count(DISTINCT nullif(customer, '')) AS customers, coalesce(sum(quantity), 0) AS units,
        coalesce(CAST(min(day) AS VARCHAR), '–') AS first, coalesce(CAST(max(day) AS VARCHAR), '–') AS last
 FROM sales WHERE state = 'sold'
 """
+
+
+def inspect_shop(history: History, shop: Shop) -> Readiness:
+    """Look a shop's history over, its days and what lies ahead of it included."""
+    left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
+    others: list[Problem] = []
+    if history.span() is not None:
+        others += find_days(guess_kinds(history, shop))
+        first = origin_of(history)
+        ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
+        others += as_problems(ahead.findings)
+    return inspect_history(history.ask, shop, left_out, others)
 
 
 def inspect_history(
@@ -63,7 +80,6 @@ def _find(ask: Ask, shop: Shop, left_out: Iterable[LeftOut]) -> Iterator[Problem
     yield from find_lacking(ask)
     yield from find_duplicates(ask)
     yield from find_outliers(ask)
-    yield from find_gaps(ask, shop)
     yield from find_other_clocks(ask, shop)
     yield from find_currencies(ask, shop)
     yield from find_bots(ask)

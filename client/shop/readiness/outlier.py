@@ -20,6 +20,10 @@ WITH days AS (
 SELECT days.product, days.day, units, largest, usual, greatest(usual, high) AS instead
 FROM days JOIN sizes USING (product)
 WHERE units > {TIMES} * usual AND units > {TIMES_THE_NEXT} * high
+    AND NOT EXISTS (
+        SELECT 1 FROM corrections given
+        WHERE given.product = days.product AND given.day = days.day AND given.was = units
+    )
 ORDER BY units / usual DESC, days.product, days.day
 """
 

@@ -94,16 +94,6 @@ def test_a_steady_large_buyer_is_no_outlier(inspect: Callable[..., Readiness]) -
     assert not [problem for problem in inspect(sales=rows).problems if problem.key == "outliers"]
 
 
-def test_a_gap_is_found_unless_it_is_known_as_a_closure(inspect: Callable[..., Readiness]) -> None:
-    gone = range(200, 214)
-    rows = [row for row in year() if (row["day"] - FIRST).days not in gone]  # type: ignore[operator]
-    found = only(inspect(sales=rows), "gaps")
-    assert found.rows == 12  # two Sundays among fourteen days
-    assert found.examples == ("2024-07-19 to 2024-08-01",)
-    closure = {"first_day": FIRST + timedelta(days=200), "last_day": FIRST + timedelta(days=213)}
-    assert inspect(sales=rows, closures=[closure]).problems == ()
-
-
 def test_a_sale_in_the_hour_that_was_skipped_is_of_another_clock(inspect: Callable[..., Readiness]) -> None:
     day = (date(2024, 3, 31) - FIRST).days
     found = only(inspect(sales=[*year(), sale(day, second=9_000)]), "skipped_hour")
