@@ -210,6 +210,16 @@ class History:
                 connection.execute(f"CREATE TEMP VIEW {kind} AS SELECT updated, {shown} FROM current_{kind}")
             return connection.execute(query).to_arrow_table()
 
+    def look_for_key(self) -> str:
+        """Say in a sentence what is wrong with the key of the customers' hashes; "" where nothing is."""
+        with self._store.reading() as connection:
+            check = read_meta(connection, "key")
+        try:
+            read_pseudonyms(self.folder, check) if check else None
+        except DataError as error:
+            return str(error)
+        return ""
+
     def _select_daily(
         self, connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None
     ) -> duckdb.DuckDBPyConnection:

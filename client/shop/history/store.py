@@ -52,9 +52,10 @@ class Store:
                 migrate(connection)
                 yield connection
             return
-        with self._explained(), _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
-            self._require_readable(connection)
-            yield connection
+        with self._explained():
+            self._bring_forward()
+            with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -72,8 +73,7 @@ class Store:
                 self._make()
             with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as connection:
                 self._forget_spills()
-                if schema_version(connection) > len(STEPS):
-                    raise newer_file(self.path)
+                self._require_no_newer(schema_version(connection))
                 migrate(connection)
                 connection.execute("BEGIN")
                 yield connection
@@ -128,14 +128,18 @@ class Store:
         for old in self.folder.glob(f"{SPILL_NAME}-*"):
             shutil.rmtree(old, ignore_errors=True)
 
-    def _require_readable(self, connection: duckdb.DuckDBPyConnection) -> None:
-        version = schema_version(connection)
+    def _bring_forward(self) -> None:
+        """Take a history of an older version to this one, once."""
+        with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
+            version = schema_version(connection)
+        self._require_no_newer(version)
+        if version < len(STEPS):
+            with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as connection:
+                migrate(connection)
+
+    def _require_no_newer(self, version: int) -> None:
         if version > len(STEPS):
             raise newer_file(self.path)
-        if version < len(STEPS):
-            raise DataError(
-                f"{self.path} is of an older version; bring it forward with: hansa-client history --upgrade"
-            )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
