@@ -248,7 +248,7 @@ def _school_holidays(
     return Part(values, told, owner, wanted.missing)
 
 
-def _days(first: int, last: int) -> slice:
+def _days(first: int | np.integer, last: int | np.integer) -> slice:
     return slice(max(int(first), 0), max(int(last) + 1, 0))
 
 
