@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from client.data.rows import Reading, read, read_frame, read_rows, require_whole
 from client.forecast.view import View
+from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel, find_active
 from common.errors import DataError
 from common.forecast.metric import Outcome, observe
@@ -93,10 +94,11 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
     Raises
     ------
     DataError
-        No entity exists before the origin.
+        No entity exists before the origin, or something is not known of its horizon and the plan refuses that.
     """
     day = panel.day_of(origin)
     present = choose_present(panel, plan, day)
+    require_told(find_gaps(present, plan.data, day, plan.model.horizon_days))
     return Trial(
         plan=plan,
         origin=origin,
