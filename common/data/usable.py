@@ -199,6 +199,8 @@ def _passes(column: pd.Series, condition: Filter) -> Bool[np.ndarray, " row"]:
         passes &= as_numbers(column) > condition.above
     if condition.at_least is not None:
         passes &= as_numbers(column) >= condition.at_least
+    if condition.filled is not None:
+        passes &= is_empty(column) != condition.filled
     return passes
 
 
