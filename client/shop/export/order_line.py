@@ -13,7 +13,7 @@ from client.shop.export.cells import CANCELLED, SOLD, TEST, UNKNOWN, UNPAID, Cel
 from client.shop.export.description import IDENTIFYING, NAMING
 from client.shop.export.moment import Times, read_times
 from client.shop.export.money import read_currencies
-from client.shop.export.order import ROW
+from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
 from client.shop.export.text import first_filled, fold_words, look_up, matches
 from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, YES
@@ -44,7 +44,7 @@ def read_lines(cells: Cells) -> Lines:
     quantity = _read_quantity(cells)
     _leave_out_no_products(cells, product, quantity, sieve)
     times = _read_day(cells)
-    sieve.leave_out(~times.known & ~cells.filled("day"), "no day stands in the order's lines", _NO_DAY)
+    sieve.leave_out(~times.known & ~cells.filled("day"), "no line of the order says its day", _say_no_day(cells))
     sieve.leave_out(~times.known, "the day cannot be read", _DAYS)
     sieve.leave_out(np.isnan(quantity), "the quantity is no number", _NUMBERS)
     sieve.leave_out(np.abs(quantity) > LARGEST_VALUE, "the quantity is too large", "mend these lines")
@@ -90,14 +90,24 @@ def _read_product(cells: Cells) -> pa.Array:
 
 
 _DAYS, _NUMBERS = "write days as 2026-01-31, or set dialect.dates", "mend these rows, or set dialect.decimal"
-_NO_DAY = "export the day into at least one line of each order"
+_SEVERAL = 'read 宝贝报表 together with 订单报表: location = "Export*.csv" in shop.toml'
+
+
+def _say_no_day(cells: Cells) -> str:
+    together = cells.meaning.currency == "CNY" and not cells.has("day")
+    return _SEVERAL if together else "export the day into at least one line of each order"
 
 
 def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray, sieve: Sieve) -> None:
     unnamed = pc.equal(product, "").to_numpy(zero_copy_only=False)
-    nothing_sold = unnamed & (np.isnan(quantity) | ~(cells.filled("quantity") | cells.filled("net_quantity")))
+    runs = cells.rows[RUN].to_numpy()
+    is_head = unnamed & np.isin(runs, runs[~unnamed])  # of an order that has lines
     if not cells.meaning.is_table:
-        sieve.leave_out(nothing_sold, "the row is no line of an order (its head, a footer, an empty row)")
+        sieve.leave_out(
+            is_head | unnamed & np.isnan(quantity), "the row is no line of an order (its head, a footer, an empty row)"
+        )
+    several = np.nan_to_num(cells.numbers("kinds")) > 1
+    sieve.leave_out(several, "the order has several products, and does not say how many of each", _SEVERAL)
     sieve.leave_out(unnamed, "no product stands in the line", "name the product in each line")
     for name in ("title", "product", "sku"):
         if cells.has(name):
@@ -155,7 +165,8 @@ def read_customers(cells: Cells) -> pa.Array:
             text = pc.utf8_lower(cells.text(name))
             if name == "phone":
                 text = pc.replace_substring_regex(text, r"[^0-9+]|^00", "")
-            found.append(pc.if_else(pc.is_in(text, pa.array(["0", "--", "-", "guest"])), "", text))
+            unsaid = pc.or_(pc.is_in(text, pa.array(["0", "--", "-", "guest"])), pc.match_substring(text, "*"))
+            found.append(pc.if_else(unsaid, "", text))
     return first_filled(found, cells.size)
 
 

@@ -250,10 +250,24 @@ def _choose(kind: Kind, columns: list[Column]) -> tuple[dict[str, Column], list[
             Guess(field, column.name, column.samples(_hide(field, column)), explain(field, column, score), certain)
         )
         questions.extend(_ask_rivals(field, column, rivals))
+    _take_contact(kind, columns, chosen, guesses)
     day = "day" if "day" in WORDS[kind] else "first_day"
     if day in WORDS[kind] and day not in chosen:
         questions.extend(_take_only_days(day, columns, chosen, guesses))
     return chosen, _in_order(kind, guesses), questions
+
+
+def _take_contact(kind: Kind, columns: list[Column], chosen: dict[str, Column], guesses: list[Guess]) -> None:
+    """Tell customers apart by e-mail, else telephone, else user name, where nothing is called a customer."""
+    if "customer" in chosen or "customer" not in WORDS[kind]:
+        return
+    for personal in ("e-mail", "telephone", "user name"):
+        column = next((column for column in columns if column.personal == personal and column.filled), None)
+        if column is not None:
+            chosen["customer"] = column
+            reason = f"it tells customers apart by {personal}; only a keyed hash of it is kept"
+            guesses.append(Guess("customer", column.name, column.samples(), reason, True))
+            return
 
 
 def _hide(field: str, column: Column) -> str:
