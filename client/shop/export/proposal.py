@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -125,7 +126,8 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
 
 def _ask_currencies(look: Look, found: dict[str, str]) -> list[str]:
     column = found.get("currency", "")
-    seen = sorted({value.strip().upper() for value in look.sample.get(column, ()) if value.strip()})
+    codes = {value.strip().upper() for value in look.sample.get(column, ()) if value.strip()}
+    seen = sorted(code for code in codes if len(code) == 3 and code.isalpha())
     if len(seen) < 2:
         return []
     return [
@@ -148,8 +150,9 @@ def _has_free_lines(look: Look, found: dict[str, str]) -> bool:
 
 def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> list[str]:
     known = {word for words in states.values() for word in fold_words(words)}
-    seen = dict.fromkeys(value.strip() for value in values if value.strip())
-    unknown = [word for word in seen if not set(fold_words([word])) <= known][:5]
+    seen = Counter(value.strip() for value in values if value.strip())
+    often = [word for word, count in seen.most_common() if count > 1]  # a word once may be a cell that has moved
+    unknown = [word for word in often if not set(fold_words([word])) <= known][:5]
     return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
 
 

@@ -17,7 +17,9 @@ TABLE_COLUMNS = {
     "order": "order", "customer": "who", "state": "state", "currency": "money", "day": "day", "quantity": "qty",
     "price": "price", "product": "sku",
 }  # fmt: skip
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+IN_FIXTURE = [HealthCheck.function_scoped_fixture]  # converters are made anew for each conversion
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=IN_FIXTURE)
+MANY = settings(max_examples=400, deadline=None, suppress_health_check=IN_FIXTURE)
 DAMAGE = ["", "?", "31.31.2026", "1,000,x"]
 
 
@@ -62,9 +64,7 @@ def run(request, in_batches):
     return convert
 
 
-@SETTINGS
-@given(drawn=orders(), data=st.data())
-def test_records_are_the_same_wherever_batches_end(run, drawn, data):
+def check_records_are_the_same_wherever_batches_end(run, drawn, data):
     rows = [row for order in drawn for row in order]
     rows = data.draw(st.permutations(rows))  # lines of one order stand apart, some before the order's first
     cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=4))
@@ -75,9 +75,20 @@ def test_records_are_the_same_wherever_batches_end(run, drawn, data):
     )
 
 
-@SETTINGS
+@FEW
 @given(drawn=orders(), data=st.data())
-def test_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data):
+def test_records_are_the_same_wherever_batches_end(run, drawn, data):
+    check_records_are_the_same_wherever_batches_end(run, drawn, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(drawn=orders(), data=st.data())
+def test_records_are_the_same_wherever_batches_end_in_many_draws(run, drawn, data):
+    check_records_are_the_same_wherever_batches_end(run, drawn, data)
+
+
+def check_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data):
     rows = [list(row) for order in drawn for row in order]
     place = data.draw(st.integers(0, len(rows) - 1))
     column = data.draw(st.integers(1, len(rows[0]) - 1))
@@ -90,6 +101,19 @@ def test_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data):
         assert others[0] == others[1]
 
 
+@FEW
+@given(drawn=orders(), data=st.data())
+def test_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data):
+    check_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(drawn=orders(), data=st.data())
+def test_a_damaged_row_changes_records_of_its_own_order_only_in_many_draws(run, drawn, data):
+    check_a_damaged_row_changes_records_of_its_own_order_only(run, drawn, data)
+
+
 def _without(converted, kind, number):
     table = converted.records.get(kind)
     if table is None:
@@ -98,19 +122,41 @@ def _without(converted, kind, number):
     return sorted(map(str, rows))
 
 
-@SETTINGS
-@given(drawn=orders(), data=st.data())
-def test_whole_orders_in_another_order_are_the_same_records(run, drawn, data):
+def check_whole_orders_in_another_order_are_the_same_records(run, drawn, data):
     moved = data.draw(st.permutations(drawn))
     before = run([row for order in drawn for row in order])
     after = run([row for order in moved for row in order])
     assert records(before) == records(after)
 
 
-@SETTINGS
+@FEW
 @given(drawn=orders(), data=st.data())
-def test_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data):
+def test_whole_orders_in_another_order_are_the_same_records(run, drawn, data):
+    check_whole_orders_in_another_order_are_the_same_records(run, drawn, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(drawn=orders(), data=st.data())
+def test_whole_orders_in_another_order_are_the_same_records_in_many_draws(run, drawn, data):
+    check_whole_orders_in_another_order_are_the_same_records(run, drawn, data)
+
+
+def check_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data):
     moved = [[order[0], *data.draw(st.permutations(order[1:]))] for order in drawn]
     before = run([row for order in drawn for row in order])
     after = run([row for order in moved for row in order])
     assert records(before) == records(after)
+
+
+@FEW
+@given(drawn=orders(), data=st.data())
+def test_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data):
+    check_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(drawn=orders(), data=st.data())
+def test_lines_of_an_order_in_another_order_are_the_same_lines_in_many_draws(run, drawn, data):
+    check_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data)
