@@ -32,6 +32,7 @@ from client.shop.forecast.candidate import (
     missing_library,
 )
 from client.shop.forecast.known import Known, look_ahead
+from client.shop.forecast.level import measure_levels, put_right
 from client.shop.forecast.life import State, tell_states
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.period import By, Period, cut_periods, read_horizon
@@ -98,8 +99,6 @@ class Outlook:
         Method → why it has no part, in half a sentence.
     warnings
         In sentences.
-    past
-        What all products asked for sold on each day from `start` on.
     """
 
     by: By
@@ -113,8 +112,6 @@ class Outlook:
     measured: bool
     left_out: dict[str, str]
     warnings: tuple[str, ...]
-    start: date
-    past: Float[np.ndarray, " day"]
     states: dict[State, int] = field(default_factory=dict)
 
 
@@ -151,6 +148,7 @@ class _Fitted:
     names: tuple[str, ...]
     learned: Learned
     weighed: Weighed
+    levels: Mapping[State, float]
     spreads: Mapping[int, Spread]
 
 
@@ -170,7 +168,7 @@ def forecast_shop(
     names, left_out = _choose_names(question.method, setting)
     fitted = _fit(setting, names, question.method, on_step)
     wanted = _places_of(setting.sales, question.products)
-    rows, states, past = _forecast_all(setting, fitted, wanted, on_step)
+    rows, states = _forecast_all(setting, fitted, wanted, on_step)
     origin, first = setting.known.origin, setting.days.start
     horizon = setting.plan.model.horizon_days
     weighed_on = [(first + timedelta(day), first + timedelta(day + horizon - 1)) for day in setting.origins[:-1]]
@@ -187,8 +185,6 @@ def forecast_shop(
         measured=bool(weighed_on),
         left_out=left_out,
         warnings=(*warnings, *_say_closed(setting)),
-        start=first,
-        past=past,
         states=states,
     )
 
@@ -294,14 +290,23 @@ def _fit(setting: _Setting, names: tuple[str, ...], method: str, on_step: OnStep
     counts = setting.sales.are_counts
     if len(batch.origins) == 1:
         weighed = weigh(means, means[names[0]][:0], np.zeros((0, 1, 1), bool), tuple(SIMPLE))
-        return _Fitted(names, learned, weighed, {days: guess_spread(counts=counts) for days in lengths})
+        return _Fitted(names, learned, weighed, {}, {days: guess_spread(counts=counts) for days in lengths})
     actual, counted = batch.actual(), batch.counted()[:-1]
     weighed = weigh(means, actual, counted, tuple(SIMPLE))
     served = mix(means, weighed.weights)
+    states = [tell_states(batch.panel, day, batch.horizon) for day in batch.origins[:-1]]
+    levels = measure_levels(served[:-1], actual, counted, states)
+    served = _correct(served, batch, levels)
     spreads = {
         days: measure_spread(_sum_up(served, batch, days), counts=counts, seed=SEED + days) for days in lengths
     }
-    return _Fitted(names, learned, weighed, spreads)
+    return _Fitted(names, learned, weighed, levels, spreads)
+
+
+def _correct(served: Means, batch: Batch, levels: Mapping[State, float]) -> Means:
+    """Put the levels right at every origin, by what each product was then."""
+    told = [tell_states(batch.panel, day, batch.horizon) for day in batch.origins]
+    return np.stack([put_right(mean, states, levels) for mean, states in zip(served, told, strict=True)])
 
 
 def _sum_up(served: Means, batch: Batch, days: int) -> Periods:
@@ -327,28 +332,25 @@ def _places_of(sales: Sales, products: Sequence[str]) -> Int[np.ndarray, " produ
 
 def _forecast_all(
     setting: _Setting, fitted: _Fitted, wanted: Int[np.ndarray, " product"], on_step: OnStep
-) -> tuple[pa.Table, dict[State, int], Float[np.ndarray, " day"]]:
+) -> tuple[pa.Table, dict[State, int]]:
     """Forecast in batches."""
     parts, states = list[pa.Table](), dict[State, int]()
-    past = np.zeros(setting.days.origin)
     for first in range(0, len(wanted), TOGETHER):
         chosen = wanted[first : first + TOGETHER]
         batch = setting.batch(chosen)
         table, own = _forecast_batch(setting, fitted, batch)
         parts.append(table)
-        past += batch.panel.target[:, : setting.days.origin].sum(axis=0)
         for state in own:
             states[state] = states.get(state, 0) + 1
         on_step("forecasting", min(first + TOGETHER, len(wanted)) / len(wanted))
-    return pa.concat_tables(parts), states, past
+    return pa.concat_tables(parts), states
 
 
 def _forecast_batch(setting: _Setting, fitted: _Fitted, batch: Batch) -> tuple[pa.Table, list[State]]:
     used = tuple(name for name in fitted.names if fitted.weighed.weights[name] > 0)
     served = mix(forecast_means(batch, fitted.learned, used), fitted.weighed.weights)
+    served = _correct(served, batch, fitted.levels)
     states = tell_states(batch.panel, setting.days.origin, batch.horizon)
-    idle = np.array([state in ("gone", "never sold") for state in states])
-    served[-1, idle] = 0.0
     columns = [
         _describe(period, setting, fitted.spreads[period.days], served, batch) for period in setting.periods
     ]
@@ -417,10 +419,10 @@ def _say_closed(setting: _Setting) -> Iterator[str]:
         yield f"The shop is closed on {int(ahead.sum())} of the {len(ahead)} days ahead; they are forecast zero."
 
 
-def take_top(outlook: Outlook, number: int) -> Outlook:
-    """Keep the products with the most demand ahead, the greatest first."""
-    sums = outlook.table.group_by("product").aggregate([("mean", "sum")]).sort_by([("mean_sum", "descending")])
-    names = sums["product"].slice(0, number).combine_chunks()
-    place = pc.index_in(outlook.table["product"], value_set=names)
+def take_top(outlook: Outlook, number: int | None) -> Outlook:
+    """Order the products by their demand ahead, the greatest first, and keep so many; all if left out."""
+    sums = outlook.table.group_by("product").aggregate([("mean", "sum")])
+    names = sums.sort_by([("mean_sum", "descending"), ("product", "ascending")])["product"].slice(0, number)
+    place = pc.index_in(outlook.table["product"], value_set=names.combine_chunks())
     table = outlook.table.append_column("place", place).filter(pc.is_valid(place))
     return replace(outlook, table=table.sort_by([("place", "ascending"), ("first", "ascending")]).drop(["place"]))
