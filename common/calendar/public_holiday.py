@@ -147,6 +147,11 @@ def holidays_between(country: str, subdivision: str, first: date, last: date) ->
     )
 
 
+def moves_working_days(country: str) -> bool:
+    """Whether weekends are ever worked for another day in a country, as far as the library knows."""
+    return not fault_of_place(country) and bool(_moved_years(country))
+
+
 @lru_cache(maxsize=64)
 def _table(country: str, subdivision: str, first_year: int, last_year: int) -> HolidayBase:
     from holidays import country_holidays

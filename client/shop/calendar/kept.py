@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from client.shop.record import Kind, schema_of
 
 
+@runtime_checkable  # annotations are checked in tests
 class Kept(Protocol):
     """A shop's history, as `client.shop.history` keeps it."""
 

@@ -1,17 +1,15 @@
 """Public holidays, held against what governments announced; the dates were written down by hand."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
-from common.calendar.public_holiday import fault_of_place, holidays_between, require_place
+from common.calendar.public_holiday import fault_of_place, holidays_between, require_place, span_of
 from common.errors import ConfigError
 
 CHINA_OFF = {  # notices of the State Council for 2024 and 2025, first and last day of each span
-    2024: [("01-01", "01-01"), ("02-10", "02-17"), ("04-04", "04-06"), ("05-01", "05-05")]
-    + [("06-10", "06-10"), ("09-15", "09-17"), ("10-01", "10-07")],
-    2025: [("01-01", "01-01"), ("01-28", "02-04"), ("04-04", "04-06"), ("05-01", "05-05")]
-    + [("05-31", "06-02"), ("10-01", "10-08")],
+    2024: "01-01/01-01 02-10/02-17 04-04/04-06 05-01/05-05 06-10/06-10 09-15/09-17 10-01/10-07",
+    2025: "01-01/01-01 01-28/02-04 04-04/04-06 05-01/05-05 05-31/06-02 10-01/10-08",
 }
 CHINA_WORKED = {
     2024: ["02-04", "02-18", "04-07", "04-28", "05-11", "09-14", "09-29", "10-12"],
@@ -38,21 +36,28 @@ BY_LAND = {
     "NW": ["06-19", "11-01"],
 }
 ELSEWHERE = {
-    ("US", "", 2024): ["01-01", "01-15", "02-19", "05-27", "06-19", "07-04", "09-02", "10-14", "11-11", "11-28", "12-25"],
+    ("US", "", 2024): [
+        "01-01",
+        "01-15",
+        "02-19",
+        "05-27",
+        "06-19",
+        "07-04",
+        "09-02",
+        "10-14",
+        "11-11",
+        "11-28",
+        "12-25",
+    ],
     ("GB", "ENG", 2023): ["01-02", "04-07", "04-10", "05-01", "05-08", "05-29", "08-28", "12-25", "12-26"],
     ("GB", "SCT", 2024): ["01-01", "01-02", "03-29", "05-06", "05-27", "08-05", "12-02", "12-25", "12-26"],
     ("GB", "NIR", 2025): ["01-01", "03-17", "04-18", "04-21", "05-05", "05-26", "07-14", "08-25", "12-25", "12-26"],
 }
 
 
-def days_of(year: int, spans: list[tuple[str, str]]) -> set[date]:
-    found = set()
-    for first, last in spans:
-        day = date.fromisoformat(f"{year}-{first}")
-        while day <= date.fromisoformat(f"{year}-{last}"):
-            found.add(day)
-            day += timedelta(days=1)
-    return found
+def days_of(year: int, spans: str) -> set[date]:
+    ends = [[date.fromisoformat(f"{year}-{day}") for day in span.split("/")] for span in spans.split()]
+    return {day for first, last in ends for day in span_of(first, last)}
 
 
 @pytest.mark.parametrize("year", [2024, 2025])
