@@ -1,13 +1,13 @@
 """What each of a shop's own methods says of the mean of every day, at past origins and at the one that counts.
 
-| candidate                            | what it is                                                                         |
-|--------------------------------------|------------------------------------------------------------------------------------|
-| seasonal_naive, moving_average,      | simple: the last same weekday, four weeks, the last four same weekdays             |
-| weekday_mean                         |                                                                                    |
-| anchor                               | weighted levels of the product's weekdays (`common.model.anchor`)                  |
-| lightgbm                             | own boosted trees, which correct the anchor; where lightgbm is installed           |
-| warm                                 | the public model, trained on invented demand alone; where demand is counted        |
-| croston, auto_ets                    | classic methods of single series, when asked for; where statsforecast is installed |
+| candidate                       | what it is                                                                   |
+|---------------------------------|------------------------------------------------------------------------------|
+| seasonal_naive, moving_average, | simple: the last same weekday, four weeks, the last four same weekdays       |
+| weekday_mean                    |                                                                              |
+| anchor                          | weighted levels of the product's weekdays (`common.model.anchor`)            |
+| lightgbm                        | own boosted trees, which correct the anchor; where lightgbm is installed     |
+| warm                            | the public model, trained on invented demand alone; where demand is counted  |
+| croston, auto_ets               | classic methods of single series, when asked for; they need statsforecast    |
 
 All that a past origin may not see is left out by construction: the features of a step are causal, and trees of an
 origin learn from horizons that ended before it. So one pass over a batch of products gives all origins' features, and
@@ -102,17 +102,13 @@ def learn(batch: Batch, names: Sequence[str], *, seed: int, on_step: Callable[[f
     return Learned(trees, warm)
 
 
-def _fit_trees(
-    batch: Batch, series: Series, *, seed: int, on_step: Callable[[float], None]
-) -> tuple[BoostedMean, ...]:
-    """Fit the trees of each origin; how many are enough is seen before the first of them, so no origin is shown ahead."""
+def _fit_trees(batch: Batch, series: Series, *, seed: int, on_step: Callable[[float], None]) -> tuple[BoostedMean, ...]:
+    """Fit the trees of each origin; how many are enough is seen before the first, so no origin is shown ahead."""
     first = batch.origins[0]
     enough = enough_mean_trees(batch.panel, series, first, seed=seed, num_rows=TREE_ROWS)
     fitted = []
     for number, day in enumerate(batch.origins, start=1):
-        fitted.append(
-            fit_boosted_mean(batch.panel, series, until=day, num_trees=enough, seed=seed, num_rows=TREE_ROWS)
-        )
+        fitted.append(fit_boosted_mean(batch.panel, series, until=day, num_trees=enough, seed=seed, num_rows=TREE_ROWS))
         on_step(number / len(batch.origins))
     return tuple(fitted)
 

@@ -40,9 +40,7 @@ class Known:
 
     def ask(self, products: Sequence[str]) -> Ahead:
         """Ask the shop's calendar about some products."""
-        return ahead_of(
-            self.history, self.shop, self.first, self.last, products, told_by=self.origin, kinds=self.kinds
-        )
+        return ahead_of(self.history, self.shop, self.first, self.last, products, told_by=self.origin, kinds=self.kinds)
 
     def shared(self, ahead: Ahead) -> Float[np.ndarray, "day covariate"]:
         """Give the columns that are the same for all."""

@@ -3,8 +3,8 @@
     history → a plan in memory → panels, in batches → each method's means at past origins and now
             → shares of the methods (`weight`), and how far sums missed (`spread`) → a row per product and period
 
-Methods that learn, shares and misses are found on up to `LEARNED_FROM` products; every product then is forecast by them,
-with its own past, batch by batch. So the memory that is needed does not grow with the shop but by what was sold.
+Methods that learn, shares and misses are found on up to `LEARNED_FROM` products; every product then is forecast by
+them, with its own past, batch by batch. So what a batch needs bounds the memory, beside a few bytes for each day sold.
 """
 
 from __future__ import annotations
@@ -232,7 +232,9 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
             "begins; bring newer exports, or leave --from out."
         ]
     if asked is None and (today - origin).days > LONG_AGO_DAYS:
-        return [f"The history ends on {span[1]}, so the forecast begins on {origin}; bring newer exports to look ahead."]
+        return [
+            f"The history ends on {span[1]}, so the forecast begins on {origin}; bring newer exports to look ahead."
+        ]
     return []
 
 
@@ -297,9 +299,7 @@ def _fit(setting: _Setting, names: tuple[str, ...], method: str, on_step: OnStep
     states = [tell_states(batch.panel, day, batch.horizon) for day in batch.origins[:-1]]
     levels = measure_levels(served[:-1], actual, counted, states)
     served = _correct(served, batch, levels)
-    spreads = {
-        days: measure_spread(_sum_up(served, batch, days), counts=counts, seed=SEED + days) for days in lengths
-    }
+    spreads = {days: measure_spread(_sum_up(served, batch, days), counts=counts, seed=SEED + days) for days in lengths}
     return _Fitted(names, learned, weighed, levels, spreads)
 
 
@@ -351,9 +351,7 @@ def _forecast_batch(setting: _Setting, fitted: _Fitted, batch: Batch) -> tuple[p
     served = mix(forecast_means(batch, fitted.learned, used), fitted.weighed.weights)
     served = _correct(served, batch, fitted.levels)
     states = tell_states(batch.panel, setting.days.origin, batch.horizon)
-    columns = [
-        _describe(period, setting, fitted.spreads[period.days], served, batch) for period in setting.periods
-    ]
+    columns = [_describe(period, setting, fitted.spreads[period.days], served, batch) for period in setting.periods]
     return _lay_out(setting, batch.panel, columns, states), states
 
 

@@ -1,7 +1,7 @@
 """From a shop's sales to a panel: a row per product, a column per day, built in one pass without a loop.
 
-A day is open for a product from its first sale on, where the shop is open and the product was not out of stock: a day on
-which it could not be sold says nothing of demand.
+A day is open for a product from its first sale on, where the shop is open and the product was not out of stock: a day
+on which it could not be sold says nothing of demand.
 """
 
 from __future__ import annotations

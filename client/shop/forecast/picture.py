@@ -151,8 +151,8 @@ def _drawing(body: str, height: float) -> str:
 def _page(name: str, outlook: Outlook, titles: Mapping[str, str], bars: Mapping[str, Sequence[_Bar]]) -> str:
     parts = [
         f"<h1>{escape(name)}: what will be sold</h1>",
-        f"<p>By {outlook.by}, from {outlook.origin} to {outlook.last}. Grey was sold, blue is the forecast, and in four "
-        "cases of five it comes to lie within the orange line. A pale bar is of a period that is cut short.</p>",
+        f"<p>By {outlook.by}, from {outlook.origin} to {outlook.last}. Grey was sold, blue is the forecast, and in "
+        "four cases of five it comes to lie within the orange line. A pale bar is of a period that is cut short.</p>",
         *(f"<p>{escape(sentence)}</p>" for sentence in outlook.warnings),
         *(line for product, own in bars.items() for line in _section(titles[product], own)),
     ]

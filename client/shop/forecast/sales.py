@@ -1,4 +1,4 @@
-"""What was sold of each product on each day, held small: a shop of 100,000 products fits into memory many times over."""
+"""What was sold of each product on each day, held small: a shop of 100,000 products fits into memory."""
 
 from __future__ import annotations
 

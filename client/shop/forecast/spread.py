@@ -1,7 +1,7 @@
 """How far what is sold in some days may lie from its mean: intervals of a day, a week or a month, all by one rule.
 
-The mean of a period is the sum of its days' means. How far sums of as many days missed theirs was seen on past horizons,
-and three steps turn that into quantiles:
+The mean of a period is the sum of its days' means. How far sums of as many days missed theirs was seen on past
+horizons, and three steps turn that into quantiles:
 
 1. **all products**: variance over mean, as a function of the mean, in bins of like means;
 2. **this product**: a factor on it, from its own misses, held near 1 by a few periods' worth of prior;
@@ -13,8 +13,8 @@ measured as weeks. Each past horizon is judged with factors from the others.
 
 References
 ----------
-Step 3: Kuleshov, Fenner & Ermon, "Accurate uncertainties for deep learning using calibrated regression", ICML 2018, with
-the randomised probability integral transform of counts (Czado, Gneiting & Held, Biometrics 2009).
+Step 3: Kuleshov, Fenner & Ermon, "Accurate uncertainties for deep learning using calibrated regression", ICML 2018,
+with the randomised probability integral transform of counts (Czado, Gneiting & Held, Biometrics 2009).
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Spread:
 
 
 def _size(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the negative binomial's number of successes and its probability of one; a count varies as a Poisson or more."""
+    """Give the negative binomial's number of successes and its probability of one; it varies as a Poisson or more."""
     variance = np.maximum(variance, mean * 1.01)
     return mean**2 / (variance - mean), mean / variance
 

@@ -49,8 +49,8 @@ def write_rows(table: pa.Table, path: Path) -> None:
 
 def _write_sheet(table: pa.Table, path: Path, stream: BytesIO) -> None:
     """Write text as text, whatever it begins with: a product called =1+1 is no formula."""
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
+    from openpyxl import Workbook  # type: ignore[import-untyped]
+    from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
     if table.num_rows > MOST_SHEET_ROWS:
         raise ConfigError(f"--out {path} would have {table.num_rows} rows, more than a sheet has; choose .parquet.")

@@ -1,9 +1,10 @@
 """How much of each candidate goes into the average that is served, by several past horizons of the shop itself.
 
 Notable here: the average's weights are those under which the days of the past horizons are most probable as Poisson
-counts, and a prior worth `PRIOR_PIECES` pieces holds a shop with little to judge by near the usual average. Then the average must not be worse than the best
-simple candidate: each past horizon is forecast with the weights of the others, and where a simple candidate beats that
-average by more than a standard error of their difference, counted in blocks of a product and a week, it serves alone.
+counts, and a prior worth `PRIOR_PIECES` pieces holds a shop with little to judge by near the usual average. Then the
+average must not be worse than the best simple candidate: each past horizon is forecast with the weights of the others,
+and where a simple candidate beats that average by more than a standard error of their difference, counted in blocks of
+a product and a week and over horizons, it serves alone.
 
 References
 ----------
@@ -113,7 +114,9 @@ def _fit(
 
     ends = [(SMALLEST, 1.0)] * len(prior)
     whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1.0, "jac": np.ones_like}
-    found = minimize(cost, prior, jac=True, method="SLSQP", bounds=ends, constraints=[whole], options={"maxiter": STEPS})
+    found = minimize(
+        cost, prior, jac=True, method="SLSQP", bounds=ends, constraints=[whole], options={"maxiter": STEPS}
+    )
     weights = np.clip(found.x, 0.0, 1.0)
     return np.asarray(weights / weights.sum()) if np.isfinite(weights).all() and weights.sum() > 0 else prior
 
