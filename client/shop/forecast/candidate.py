@@ -29,6 +29,7 @@ from client.forecast.method.naive import forecast_moving_average, forecast_seaso
 from client.forecast.method.trees.demand import BoostedMean, enough_mean_trees, fit_boosted_mean
 from client.forecast.method.trees.example import cut_horizon
 from client.forecast.released import forecast_demand
+from client.shop.forecast.life import State, tell_states
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU
@@ -52,11 +53,18 @@ Means = Float[np.ndarray, "origin product day"]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some products, and the days on which their forecasts begin: past ones first, the one that counts last."""
+    """Some products, and the days on which their forecasts begin: past ones first, the one that counts last.
+
+    Attributes
+    ----------
+    first_sale
+        Index of the day of the whole shop's first sale.
+    """
 
     panel: Panel
     plan: Plan
     origins: tuple[int, ...]
+    first_sale: int
 
     @property
     def horizon(self) -> int:
@@ -73,9 +81,18 @@ class Batch:
         born = [(self.panel.first_day < day)[:, None] for day in self.origins]
         return np.stack([own & there for own, there in zip(days, born, strict=True)])
 
+    def states(self) -> list[State]:
+        """Tell where each product stands in its life on the day that counts."""
+        return tell_states(self.panel, self.origins[-1], self.horizon, self.first_sale)
+
+    def past_states(self) -> list[list[State]]:
+        """Tell the same at each past origin."""
+        return [tell_states(self.panel, day, self.horizon, self.first_sale) for day in self.origins[:-1]]
+
     def actual(self) -> Means:
         """Give what was sold on the days of each past horizon."""
-        return np.stack([self.panel.target[:, day : day + self.horizon] for day in self.origins[:-1]]).astype(float)
+        days = [self.panel.target[:, day : day + self.horizon] for day in self.origins[:-1]]
+        return np.array(days, dtype=np.float64).reshape(-1, len(self.panel.entities), self.horizon)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,6 +16,7 @@ from client.shop.settings import Shop
 
 PROMOTION, DISCOUNT, PRICE = (BY_PRODUCT.index(name) for name in ("promotion", "discount", "price"))
 FEWEST_DAYS = 3  # with it before the origin, and as many without; of what is rarer nothing can be learned
+OFTEN = 0.4  # of all days; a shop that sells on fewer is silent on many that it is open
 MOST_SHARED = 24  # covariates of all products, those with the most days first
 
 
@@ -75,6 +76,22 @@ def look_ahead(
     own = known.own(ahead)[:, :past]
     own_names = tuple(name for place, name in enumerate(BY_PRODUCT) if _tells((own[:, :, place] != 0).any(axis=0)))
     return Known(history, shop, kinds, first, last, origin, names, own_names), ahead
+
+
+def find_closed(ahead: Ahead, kinds: DayKinds, *, days_sold: int) -> Bool[np.ndarray, " day"]:
+    """Tell the days on which the shop is closed; where it sells on few days, silence is no sign of it.
+
+    Parameters
+    ----------
+    days_sold
+        On which anything was sold.
+    """
+    closed = ~ahead.is_open
+    if days_sold >= OFTEN * ((kinds.last - kinds.first).days + 1):
+        return closed
+    told = {day for closure in kinds.closures if closure.source == "told" for day in closure.days}
+    guessed = {day for closure in kinds.closures if closure.source == "guess" for day in closure.days} - told
+    return closed & np.array([ahead.first + timedelta(days=day) not in guessed for day in range(len(closed))])
 
 
 def _tells(there: Bool[np.ndarray, " day"]) -> bool:

@@ -9,28 +9,36 @@ from jaxtyping import Bool, Int
 
 from common.data.panel import Panel
 
-State = Literal["sold", "new", "rare", "gone", "never sold"]
-NEW_DAYS, RARE_DAYS = 28, 2  # younger is new; so few days with a sale are rare
+State = Literal["sold", "newborn", "new", "rare", "gone", "never sold"]
+NEWBORN_DAYS, NEW_DAYS, RARE_DAYS = 8, 28, 2  # younger is new; so few days with a sale are rare
 GONE_DAYS, GONE_CHANCE = 56, 1e-4  # silent for so long, and less probable than that by its own rhythm
 YEAR_DAYS, SEASON_DAYS = 364, 21  # a product of the season is silent for most of the year
 SAY: dict[State, str] = {
     "sold": "",
-    "new": "new: first sold less than four weeks before",
+    "newborn": "new: first sold in the week before",
+    "new": "new: first sold in the four weeks before",
     "rare": "sold on one or two days only",
     "gone": "not sold for long against its own rhythm: taken as discontinued, and forecast zero",
     "never sold": "not sold before this day: nothing to forecast from",
 }
 
 
-def tell_states(panel: Panel, origin: int, horizon: int) -> list[State]:
-    """Tell the state of each product from its own days before the origin."""
+def tell_states(panel: Panel, origin: int, horizon: int, first_sale: int) -> list[State]:
+    """Tell the state of each product from its own days before the origin.
+
+    Parameters
+    ----------
+    first_sale
+        Of the whole shop: a product of its first days may be as old as you like.
+    """
     sold = (panel.target[:, :origin] > 0) & panel.open[:, :origin]
     count = sold.sum(axis=1)
     last = np.where(sold, np.arange(origin), -1).max(axis=1, initial=-1)
     gone = _is_gone(panel, sold, last) & ~_has_season(sold, origin, horizon)
-    young = origin - panel.first_day < NEW_DAYS
-    conditions = [count == 0, gone, count <= RARE_DAYS, young]
-    names: list[State] = ["never sold", "gone", "rare", "new"]
+    came = panel.first_day >= first_sale + NEWBORN_DAYS
+    age = origin - panel.first_day
+    conditions = [count == 0, gone, came & (age < NEWBORN_DAYS), count <= RARE_DAYS, came & (age < NEW_DAYS)]
+    names: list[State] = ["never sold", "gone", "newborn", "rare", "new"]
     return [str(state) for state in np.select(conditions, names, "sold")]  # type: ignore[misc]
 
 

@@ -31,11 +31,11 @@ from client.shop.forecast.candidate import (
     learn,
     missing_library,
 )
-from client.shop.forecast.known import Known, look_ahead
-from client.shop.forecast.level import measure_levels, put_right
-from client.shop.forecast.life import State, tell_states
+from client.shop.forecast.known import Known, find_closed, look_ahead
+from client.shop.forecast.level import Levels, measure_levels, put_right
+from client.shop.forecast.life import State
 from client.shop.forecast.panel import Days, build_panel
-from client.shop.forecast.period import By, Period, cut_periods, read_horizon
+from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, By, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.sales import Sales, read_sales
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
@@ -47,9 +47,9 @@ from common.forecast.metric import QUANTILE_LEVELS
 from common.forecast.table import QUANTILES
 from common.plan.schema import Plan
 
+SHORTEST_PAST_DAYS = 14  # of a panel; before the first sale nothing is open
 LONGEST_PAST_DAYS = 3 * 371  # older days say little, and cost as much as newer ones
-LEARNED_FROM = 2000  # products
-TOGETHER = 1000  # products of a batch
+LEARNED_FROM = TOGETHER = 1000  # products of a batch
 PAST_ORIGINS, SPACING_DAYS = 4, 28
 LEAST_PAST_DAYS = 42  # before the first past origin, for simple methods
 TREES_PAST_DAYS = 56  # and one horizon, for trees
@@ -117,17 +117,26 @@ class Outlook:
 
 @dataclass(frozen=True)
 class _Setting:
-    """Everything that is the same for all products."""
+    """Everything that is the same for all products.
+
+    Attributes
+    ----------
+    first_sale
+        Index of the day of the shop's first sale.
+    periods
+        They may begin later than the forecast does, where days before them are not known.
+    """
 
     sales: Sales
     known: Known
     plan: Plan
     days: Days
+    first_sale: int
     origins: tuple[int, ...]
     periods: tuple[Period, ...]
-    by: By
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
+        """Lay some products out."""
         names = [self.sales.products[place] for place in chosen]
         ahead, kinds = self.known.ask(names), self.known.kinds
         panel = build_panel(
@@ -138,18 +147,21 @@ class _Setting:
             own=self.known.own(ahead) if self.known.own_names else None,
             own_names=self.known.own_names,
         )
-        return Batch(panel, self.plan, self.origins)
+        return Batch(panel, self.plan, self.origins, self.first_sale)
 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """What was found once for the shop."""
+    """What was found once for the shop, and the products that it was found on."""
 
     names: tuple[str, ...]
     learned: Learned
     weighed: Weighed
-    levels: Mapping[State, float]
+    levels: Levels
     spreads: Mapping[int, Spread]
+    places: Int[np.ndarray, " product"]
+    batch: Batch
+    served: Means
 
 
 def forecast_shop(
@@ -166,23 +178,21 @@ def forecast_shop(
     """
     setting, warnings = _set_up(history, shop, question, today=today, on_step=on_step)
     names, left_out = _choose_names(question.method, setting)
-    fitted = _fit(setting, names, question.method, on_step)
     wanted = _places_of(setting.sales, question.products)
+    fitted = _fit(setting, names, on_step)
     rows, states = _forecast_all(setting, fitted, wanted, on_step)
-    origin, first = setting.known.origin, setting.days.start
-    horizon = setting.plan.model.horizon_days
-    weighed_on = [(first + timedelta(day), first + timedelta(day + horizon - 1)) for day in setting.origins[:-1]]
-    table = _with_names(rows, history.products())
+    start, horizon = setting.days.start, setting.plan.model.horizon_days
+    past = [(start + timedelta(day), start + timedelta(day + horizon - 1)) for day in setting.origins[:-1]]
     return Outlook(
         by=question.by,
-        origin=origin,
+        origin=setting.periods[0].first,
         last=setting.periods[-1].last,
         periods=setting.periods,
-        table=table,
+        table=_with_names(rows, history.products()),
         plan=setting.plan,
         weighed=fitted.weighed,
-        weighed_on=tuple(weighed_on) if not question.method else (),
-        measured=bool(weighed_on),
+        weighed_on=tuple(past) if len(names) > 1 else (),
+        measured=bool(past),
         left_out=left_out,
         warnings=(*warnings, *_say_closed(setting)),
         states=states,
@@ -195,41 +205,47 @@ def _set_up(
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
-    origin = question.origin or span[1] + timedelta(days=1)
-    if origin <= span[0]:
-        raise ConfigError(f"--from {origin} lies before the first sale on {span[0]}; choose a later day.")
-    last = read_horizon(question.horizon, question.by, origin)
-    start = max(span[0], origin - timedelta(days=LONGEST_PAST_DAYS))
+    asked = question.origin or span[1] + ONE_DAY
+    if asked <= span[0]:
+        raise ConfigError(f"--from {asked} lies on or before the first sale, on {span[0]}; choose a later day.")
+    last = read_horizon(question.horizon, question.by, asked)
+    origin = min(asked, span[1] + ONE_DAY)
     horizon = -(-((last - origin).days + 1) // STEP_DAYS) * STEP_DAYS
+    if horizon > LONGEST_DAYS + STEP_DAYS:
+        raise ConfigError(
+            f"The history ends on {span[1]}, and {last} lies too long after it to be forecast; bring newer exports, or "
+            "leave --from out."
+        )
+    start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
+    sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
+    sales = read_sales(history, sold, lambda share: on_step("reading the history", share)).before(origin)
     end = origin + timedelta(days=horizon - 1)
-    catalogue = history.products().filter(pc.is_valid(pc.field("first_day")))
-    sales = read_sales(history, catalogue["product"].to_pylist(), lambda share: on_step("reading the history", share))
-    sales = sales.before(origin)
+    look = [sales.products[place] for place in _choose_learned(sales)]
     kinds = guess_kinds(history, shop)
-    look = [sales.products[place] for place in _choose_learned(sales)[:TOGETHER]]
     known, ahead = look_ahead(history, shop, kinds, first=start, last=end, origin=origin, products=look)
-    days = Days(start, (origin - start).days, ~ahead.is_open, known.shared_names, known.shared(ahead))
-    closed = tuple(start + timedelta(days=int(day)) for day in np.flatnonzero(days.closed))
+    closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
+    days = Days(start, (origin - start).days, closed, known.shared_names, known.shared(ahead))
     plan = make_plan(
         shop,
         start=start,
         origin=origin,
         horizon_days=horizon,
         counts=sales.are_counts,
-        closed=closed,
+        closed=tuple(start + timedelta(days=int(day)) for day in np.flatnonzero(days.closed)),
         known=(*known.shared_names, *known.own_names),
     )
-    periods = cut_periods(question.by, origin, last)
-    setting = _Setting(sales, known, plan, days, _choose_origins(days.origin, horizon), periods, question.by)
-    return setting, [*_say_dates(span, question.origin, origin, today), *(each.sentence for each in ahead.findings)]
+    first_sale = max((span[0] - start).days, 0)
+    origins = _choose_origins(first_sale, days.origin, horizon)
+    setting = _Setting(sales, known, plan, days, first_sale, origins, cut_periods(question.by, asked, last))
+    return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
 
 
 def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today: date) -> list[str]:
     gap = (origin - span[1]).days - 1
     if gap > 0:
         return [
-            f"Nothing is known of the {gap} days between the last sale on {span[1]} and {origin}, where the forecast "
-            "begins; bring newer exports, or leave --from out."
+            f"Nothing is known of the {gap} days between the last sale on {span[1]} and {origin}, so the forecast "
+            "looks over them; bring newer exports, or leave --from out."
         ]
     if asked is None and (today - origin).days > LONG_AGO_DAYS:
         return [
@@ -238,13 +254,18 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
     return []
 
 
-def _choose_origins(day: int, horizon: int) -> tuple[int, ...]:
-    """Choose past origins that leave a past to learn from, oldest first, and the one that counts."""
+def _choose_origins(first_sale: int, day: int, horizon: int) -> tuple[int, ...]:
+    """Choose past origins that leave a past to learn from, oldest first, and the one that counts.
+
+    Where some leave enough for trees, the others are left out.
+    """
     spacing = SPACING_DAYS if horizon >= SPACING_DAYS else horizon
     past = [day - horizon - spacing * back for back in range(PAST_ORIGINS)]
-    least = LEAST_PAST_DAYS + (TREES_PAST_DAYS + horizon if day >= 2 * horizon + TREES_PAST_DAYS + SPACING_DAYS else 0)
-    kept = [begin for begin in past if begin >= least] or [begin for begin in past if begin >= LEAST_PAST_DAYS]
-    return (*kept[::-1], day)
+    for least in (horizon + TREES_PAST_DAYS, LEAST_PAST_DAYS):
+        kept = [begin for begin in past if begin - first_sale >= least]
+        if kept:
+            return (*kept[::-1], day)
+    return (day,)
 
 
 def _choose_names(method: str, setting: _Setting) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -260,14 +281,15 @@ def _choose_names(method: str, setting: _Setting) -> tuple[tuple[str, ...], dict
 
 
 def _say_obstacle(name: str, setting: _Setting) -> str:
-    library, origins, model = missing_library(name), setting.origins, setting.plan.model
+    library, model = missing_library(name), setting.plan.model
+    past = setting.origins[0] - setting.first_sale
     if library:
         return f"needs {library}, which is not installed: pip install 'hansa[forecast]'"
     if name == "warm" and model.likelihood != "negative_binomial":
         return "knows demand in whole pieces only"
-    if name == "lightgbm" and origins[0] < model.horizon_days + TREES_PAST_DAYS:
+    if name == "lightgbm" and past < model.horizon_days + TREES_PAST_DAYS:
         return "needs a longer history"
-    if name in ("anchor", "warm", "lightgbm") and origins[0] < model.step_days:
+    if name == "auto_ets" and past < model.step_days:
         return "needs a week of history"
     return ""
 
@@ -283,29 +305,31 @@ def _choose_learned(sales: Sales) -> Int[np.ndarray, " product"]:
     return np.sort(np.concatenate([most[: LEARNED_FROM // 2], others]))
 
 
-def _fit(setting: _Setting, names: tuple[str, ...], method: str, on_step: OnStep) -> _Fitted:
+def _fit(setting: _Setting, names: tuple[str, ...], on_step: OnStep) -> _Fitted:
     """Fit on who is learned from, weigh the candidates, and measure how far sums of them missed."""
-    batch = setting.batch(_choose_learned(setting.sales))
+    places = _choose_learned(setting.sales)
+    batch, counts = setting.batch(places), setting.sales.are_counts
     learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
     means = forecast_means(batch, learned, names)
-    lengths = sorted({period.days for period in setting.periods})
-    counts = setting.sales.are_counts
-    if len(batch.origins) == 1:
-        weighed = weigh(means, means[names[0]][:0], np.zeros((0, 1, 1), bool), tuple(SIMPLE))
-        return _Fitted(names, learned, weighed, {}, {days: guess_spread(counts=counts) for days in lengths})
     actual, counted = batch.actual(), batch.counted()[:-1]
     weighed = weigh(means, actual, counted, tuple(SIMPLE))
     served = mix(means, weighed.weights)
-    states = [tell_states(batch.panel, day, batch.horizon) for day in batch.origins[:-1]]
-    levels = measure_levels(served[:-1], actual, counted, states)
+    levels = measure_levels(served[:-1], actual, counted, batch.past_states())
     served = _correct(served, batch, levels)
-    spreads = {days: measure_spread(_sum_up(served, batch, days), counts=counts, seed=SEED + days) for days in lengths}
-    return _Fitted(names, learned, weighed, levels, spreads)
+    lengths = sorted({period.days for period in setting.periods})
+    spreads = {days: _measure(served, batch, days, counts=counts) for days in lengths}
+    return _Fitted(names, learned, weighed, levels, spreads, places, batch, served)
 
 
-def _correct(served: Means, batch: Batch, levels: Mapping[State, float]) -> Means:
+def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:
+    if len(batch.origins) == 1:
+        return guess_spread(counts=counts)
+    return measure_spread(_sum_up(served, batch, days), counts=counts, seed=SEED + days)
+
+
+def _correct(served: Means, batch: Batch, levels: Levels) -> Means:
     """Put the levels right at every origin, by what each product was then."""
-    told = [tell_states(batch.panel, day, batch.horizon) for day in batch.origins]
+    told = [*batch.past_states(), batch.states()]
     return np.stack([put_right(mean, states, levels) for mean, states in zip(served, told, strict=True)])
 
 
@@ -333,26 +357,31 @@ def _places_of(sales: Sales, products: Sequence[str]) -> Int[np.ndarray, " produ
 def _forecast_all(
     setting: _Setting, fitted: _Fitted, wanted: Int[np.ndarray, " product"], on_step: OnStep
 ) -> tuple[pa.Table, dict[State, int]]:
-    """Forecast in batches."""
+    """Forecast in batches; who was learned from has been forecast already."""
     parts, states = list[pa.Table](), dict[State, int]()
-    for first in range(0, len(wanted), TOGETHER):
-        chosen = wanted[first : first + TOGETHER]
-        batch = setting.batch(chosen)
-        table, own = _forecast_batch(setting, fitted, batch)
-        parts.append(table)
+    for batch, served, share in _batches(setting, fitted, wanted):
+        own = batch.states()
+        columns = [_describe(period, setting, fitted, served, batch) for period in setting.periods]
+        parts.append(_lay_out(setting, batch.panel, columns, own))
         for state in own:
             states[state] = states.get(state, 0) + 1
-        on_step("forecasting", min(first + TOGETHER, len(wanted)) / len(wanted))
+        on_step("forecasting", share)
     return pa.concat_tables(parts), states
 
 
-def _forecast_batch(setting: _Setting, fitted: _Fitted, batch: Batch) -> tuple[pa.Table, list[State]]:
+def _batches(
+    setting: _Setting, fitted: _Fitted, wanted: Int[np.ndarray, " product"]
+) -> Iterator[tuple[Batch, Means, float]]:
+    """Give batches of products, what is served of each, and the share that is done then."""
+    if np.isin(wanted, fitted.places).all():
+        own = np.searchsorted(fitted.places, wanted)
+        yield replace(fitted.batch, panel=fitted.batch.panel.select(own)), fitted.served[:, own], 1.0
+        return
     used = tuple(name for name in fitted.names if fitted.weighed.weights[name] > 0)
-    served = mix(forecast_means(batch, fitted.learned, used), fitted.weighed.weights)
-    served = _correct(served, batch, fitted.levels)
-    states = tell_states(batch.panel, setting.days.origin, batch.horizon)
-    columns = [_describe(period, setting, fitted.spreads[period.days], served, batch) for period in setting.periods]
-    return _lay_out(setting, batch.panel, columns, states), states
+    for first in range(0, len(wanted), TOGETHER):
+        batch = setting.batch(wanted[first : first + TOGETHER])
+        served = mix(forecast_means(batch, fitted.learned, used), fitted.weighed.weights)
+        yield batch, _correct(served, batch, fitted.levels), min(first + TOGETHER, len(wanted)) / len(wanted)
 
 
 @dataclass(frozen=True)
@@ -365,12 +394,13 @@ class _Column:
     open_days: int
 
 
-def _describe(period: Period, setting: _Setting, spread: Spread, served: Means, batch: Batch) -> _Column:
-    first = (period.first - setting.known.origin).days
+def _describe(period: Period, setting: _Setting, fitted: _Fitted, served: Means, batch: Batch) -> _Column:
+    first, spread = (period.first - setting.known.origin).days, fitted.spreads[period.days]
     mean = served[-1, :, first : first + period.days].sum(axis=1)
     factor = np.ones(len(mean))
     if len(batch.origins) > 1:
         factor = spread.own_factor(_sum_up(served, batch, period.days))
+    factor = factor * fitted.levels.widths_of(batch.states())
     closed = setting.days.closed[setting.days.origin + first :][: period.days]
     probability = spread.probability(mean, factor)
     return _Column(mean, spread.quantiles(mean, factor, QUANTILE_LEVELS), probability, int((~closed).sum()))
@@ -410,7 +440,8 @@ def _with_names(table: pa.Table, products: pa.Table) -> pa.Table:
 
 def _say_closed(setting: _Setting) -> Iterator[str]:
     """Say which days ahead are closed."""
-    ahead = setting.days.closed[setting.days.origin :][: (setting.periods[-1].last - setting.known.origin).days + 1]
+    first, last = ((day - setting.days.start).days for day in (setting.periods[0].first, setting.periods[-1].last))
+    ahead = setting.days.closed[first : last + 1]
     if ahead.all():
         yield "The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml."
     elif ahead.any():

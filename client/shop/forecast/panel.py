@@ -75,8 +75,8 @@ def build_panel(
     first_day = np.full(len(chosen), days.number)
     sold = sales.units[rows] > 0
     np.minimum.at(first_day, place[sold], day[sold])
-    past = np.arange(days.number) < days.origin
-    is_open = ~(is_out & past) & ~days.closed & (np.arange(days.number) >= first_day[:, None])
+    day_now = np.arange(days.number)
+    is_open = ~(is_out & (day_now < days.origin)) & ~days.closed & (day_now >= first_day[:, None])
     shared = np.broadcast_to(days.known.astype(np.float32), (len(chosen), *days.known.shape))
     return Panel(
         start=days.start,

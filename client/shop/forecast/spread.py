@@ -29,6 +29,7 @@ BINS, FEWEST_IN_BIN = 8, 30  # of like means
 LEVEL_BINS, FEWEST_IN_LEVEL_BIN = 4, 150
 OWN_PRIOR, LARGEST_MISS = 6.0, 12.0  # periods; a squared miss in units of the variance, beyond which it is not counted
 LEVEL_PRIOR = 60.0  # periods that the unchanged levels are worth
+FEWEST_ORIGINS = 4  # what a whole horizon has in common is seen once in each; with fewer it is hardly seen
 GUESSED_RATIO, GUESSED_SLOPE = 1.5, 0.3  # variance over mean, where nothing was seen
 KNOTS = np.linspace(0.0, 1.0, 21)
 SMALLEST = 1e-6
@@ -174,7 +175,8 @@ def measure_spread(periods: Periods, *, counts: bool, seed: int) -> Spread:
     cuts = _cuts(np.log(mean))
     part = np.searchsorted(cuts, np.log(mean))
     levels = np.stack([_levels(reached[part == place]) for place in range(len(cuts) + 1)])
-    return Spread(counts, log_means, log_ratios, cuts, levels)
+    unseen = max(1.0 / len(periods.mean) - 1.0 / FEWEST_ORIGINS, 0.0)
+    return Spread(counts, log_means, log_ratios + np.log1p(unseen), cuts, levels)
 
 
 def _ratios(mean: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -100,6 +100,8 @@ def _fit(
     said: Float[np.ndarray, "candidate origin product day"], actual: Means, counted: np.ndarray, prior: np.ndarray
 ) -> Float[np.ndarray, " candidate"]:
     """Find the most probable weights under the prior; the sum to be least is convex, so there is one such."""
+    if not counted.any():
+        return prior
     values, truth = said[:, : len(actual)][:, counted] + FLOOR, actual[counted]
     even = prior @ values
     lumps = max(float(((truth - even) ** 2 / even).mean()), 1.0)  # pieces that come together are one piece of evidence
