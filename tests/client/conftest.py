@@ -1,4 +1,4 @@
-"""A merchant's policy and ledger, and a coordinator's offer, small; each takes what a test wants to be different."""
+"""A merchant's policy and ledger, and a coordinator's offer, small; real database servers with an empty database."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import Policy
 from common.plan.schema import Plan
+from fleet.database_server import DatabaseServer, running_server
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 COORDINATOR = "c" * 64
@@ -86,6 +87,32 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with closing(Ledger(tmp_path / "ledger.sqlite")) as opened:
         opened.open_account("shop", "customer", delta=DELTA, at=NOON)
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[DatabaseServer]:
+    """Run a PostgreSQL server of this process's own."""
+    with running_server("postgresql") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[DatabaseServer]:
+    """Run a MariaDB server of this process's own."""
+    with running_server("mariadb") as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: DatabaseServer) -> str:
+    """Make an empty database in PostgreSQL, and give its URL; whoever has it may do anything there."""
+    return postgres.url(postgres.new_database())
+
+
+@pytest.fixture
+def mariadb_url(mariadb: DatabaseServer) -> str:
+    """Make an empty database in MariaDB, and give its URL; whoever has it may do anything there."""
+    return mariadb.url(mariadb.new_database())
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
