@@ -6,6 +6,8 @@
   before it left open: an unbalanced quote never swallows anybody else's row, not even one that is broken itself.
 - A line that cannot be read (an open quote, more cells than the header, bytes that are no UTF-8) is left out alone.
 - A row with fewer cells than the header has empty ones at its end, and empty cells beyond the header are none.
+
+Other encodings are UTF-8 from `split_lines` on, each line by itself: one that is not of the encoding cannot be read.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from common.errors import DataError
 
@@ -21,9 +24,18 @@ SEPARATORS = (",", ";", "\t", "|")
 MOST_LINES = 200  # that one row may go over
 MARK = codecs.BOM_UTF8
 UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-UNREADABLE = b"\xff"  # no UTF-8, as the line that it stands for was no UTF-16
+UNREADABLE = b"\xff"  # no UTF-8, as the line that it stands for was not of its encoding
 
 Cells = list[str]
+
+
+@runtime_checkable
+class Lines(Protocol):
+    """Lines by number, without their ends: a list, or places in what is already in memory."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -58,24 +70,39 @@ class Row:
     cells: Cells | None
 
 
-def split_lines(content: bytes) -> list[bytes]:
-    """Cut a file into lines, without their ends."""
-    for mark, encoding in UTF_16:
-        if content.startswith(mark):
-            return _split_utf_16(content[len(mark) :], encoding)
-    return content.splitlines()
+def split_lines(content: bytes, encoding: str = "") -> list[bytes]:
+    """Cut a file into lines of UTF-8, without their ends.
+
+    Parameters
+    ----------
+    encoding
+        Of the file, one in which no letter but those themselves holds the bytes of a line's end; if empty, it is UTF-8,
+        or UTF-16 with a mark.
+    """
+    for mark, marked in UTF_16:
+        if content.startswith(mark) and encoding in ("", "utf-16", marked):
+            return _split_utf_16(content[len(mark) :], marked)
+    if encoding.startswith("utf-16"):
+        return _split_utf_16(content, "utf-16-be" if encoding == "utf-16-be" else "utf-16-le")
+    lines = content.splitlines()
+    return lines if encoding in ("", "utf-8") else [as_utf_8(line, encoding) for line in lines]
 
 
 def _split_utf_16(content: bytes, encoding: str) -> list[bytes]:
     """Cut before anything is decoded: a byte too few or too many moves the pairs of bytes of its own line alone."""
-    ends = b"|".join(re.escape(end.encode(encoding)) for end in ("\r\n", "\n", "\r"))
-    return [_as_utf_8(line, encoding) for line in re.split(ends, content)]
+    return [as_utf_8(line, encoding) for line in re.split(line_ends(encoding), content)]
 
 
-def _as_utf_8(line: bytes, encoding: str) -> bytes:
+def line_ends(encoding: str) -> bytes:
+    """Write the ends of lines in UTF-16, as a pattern."""
+    return b"|".join(re.escape(end.encode(encoding)) for end in ("\r\n", "\n", "\r"))
+
+
+def as_utf_8(line: bytes, encoding: str) -> bytes:
+    """Write a line in UTF-8; `UNREADABLE` where it is not of the encoding."""
     try:
         return line.decode(encoding).encode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return UNREADABLE
 
 
@@ -100,7 +127,7 @@ def read_header(lines: list[bytes], wanted: Iterable[str], *, origin: str) -> He
     return Header(readings[separator], separator, first + 1)
 
 
-def read_lines(lines: list[bytes], header: Header, is_row: Callable[[Cells], bool]) -> Iterator[Row]:
+def read_lines(lines: Lines, header: Header, is_row: Callable[[Cells], bool]) -> Iterator[Row]:
     """Read every line after the header that is not blank.
 
     Parameters
@@ -108,7 +135,7 @@ def read_lines(lines: list[bytes], header: Header, is_row: Callable[[Cells], boo
     is_row
         Whether cells are a row whatever stands before them: they say whose row it is, and of which day.
     """
-    reader = _Reader(lines, header, is_row)
+    reader = LineReader(lines, header, is_row)
     number = header.first_row
     while number < len(lines):
         row = reader.row(number)
@@ -118,17 +145,20 @@ def read_lines(lines: list[bytes], header: Header, is_row: Callable[[Cells], boo
 
 
 @dataclass
-class _Reader:
-    lines: list[bytes]
+class LineReader:
+    """The lines of a file, or of a part of one that ends with a row, and what has been found out about them."""
+
+    lines: Lines
     header: Header
     is_row: Callable[[Cells], bool]
     _joined: dict[int, Row | None] = field(default_factory=dict)
     _alone: dict[int, bool] = field(default_factory=dict)
 
     def row(self, number: int) -> Row:
+        """Read the row that begins on a line; one of a single empty cell where nothing stands there."""
         if not self.lines[number].strip():
             return Row(number, number + 1, [""])
-        cells = self._cells(number)
+        cells = self.cells(number)
         if cells is not None:
             return Row(number, number + 1, cells)
         return self.join(number) or Row(number, number + 1, None)
@@ -147,7 +177,7 @@ class _Reader:
         """
         found = [first]
         for number in range(first + 1, len(self.lines)):
-            cells = self._cells(number)
+            cells = self.cells(number)
             if cells is None:
                 found.append(number)
             elif self.is_row(cells):
@@ -175,7 +205,7 @@ class _Reader:
 
     def _is_somebody_s(self, number: int) -> bool:
         line, separator = self.lines[number], self.header.separator
-        cells = self._cells(number)
+        cells = self.cells(number)
         if cells is not None:
             return self.is_row(cells)
         joined = self.join(number)
@@ -187,8 +217,8 @@ class _Reader:
         bare, size = [cell.strip(' \t"') for cell in cells], len(self.header.columns)
         return self.is_row((bare + [""] * size)[:size]) or self.is_row(([""] * size + bare)[-size:])
 
-    def _cells(self, number: int) -> Cells | None:
-        """Read a line by itself, with the header's number of cells."""
+    def cells(self, number: int) -> Cells | None:
+        """Read a line by itself, with the header's number of cells; None where it cannot be read."""
         cells, size = _read_line(self.lines[number], self.header.separator), len(self.header.columns)
         if cells is None or any(cell.strip() for cell in cells[size:]):
             return None

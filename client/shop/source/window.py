@@ -1,0 +1,153 @@
+"""A file of lines in windows of some megabytes, each of which ends with a row.
+
+A line that is a row of its own (`client.data.lines`) stands alone whatever comes before it, so nothing that follows it
+decides how anything up to it is read: windows can be read apart from each other, at the same time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+from client.data.lines import MARK, UTF_16, Cells, Header, LineReader, as_utf_8, line_ends, split_cells
+from common.errors import DataError
+
+WINDOW_BYTES = 1 << 23
+MOST_BYTES = 1 << 26  # of lines none of which is a row; more are cut as if the file ended
+MOST_TRIES = 1000  # lines that are tried from the end of a window
+MOST_HEADER_LINES = 50  # that one header may go over
+
+IsRow = Callable[[Cells], bool]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file after its header.
+
+    Attributes
+    ----------
+    names
+        What the header says in each cell; "" where it says nothing.
+    first_row
+        Number of the line after it, from 0.
+    encoding
+        Of the blocks: UTF-16 is UTF-8 by now.
+    blocks
+        All that comes after the header, cut anywhere.
+    """
+
+    names: tuple[str, ...]
+    first_row: int
+    encoding: str
+    blocks: Iterator[bytes]
+
+
+def open_lines(
+    stream: BinaryIO, *, encoding: str, separator: str, header_row: int, origin: str, size: int = WINDOW_BYTES
+) -> Opened:
+    """Read the header, which may have line breaks within quotes.
+
+    Raises
+    ------
+    DataError
+        There is no such line, or it cannot be read.
+    """
+    blocks = _read_blocks(stream, size)
+    if encoding.startswith("utf-16"):
+        blocks, encoding = _from_utf_16(blocks, encoding), "utf-8"
+    head, end = b"", False
+    while not end and head.count(b"\n") + head.count(b"\r") < header_row + MOST_HEADER_LINES + 1:
+        block = next(blocks, None)
+        head, end = head + (block or b""), block is None
+    lines = head.splitlines(keepends=True)
+    first = header_row - 1
+    text = ""
+    for number in range(first, min(first + MOST_HEADER_LINES, len(lines))):
+        text += _decode(lines[number], encoding, origin, number)
+        cells = split_cells(text.rstrip("\r\n"), separator)
+        if cells is not None:
+            rest = b"".join(lines[number + 1 :])
+            names = tuple(" ".join(cell.split()) for cell in cells)
+            return Opened(names, number + 1, encoding, chain([rest], blocks))
+    if first >= len(lines):
+        what = "is empty" if not head.strip() else f"ends before line {header_row}, where its header should be"
+        raise DataError(f"{origin} {what}; give a file with the names of the columns and rows below them.")
+    raise DataError(f"Line {header_row} of {origin} is no header: a quote stays open; mend that line.")
+
+
+def _decode(line: bytes, encoding: str, origin: str, number: int) -> str:
+    try:
+        return line.removeprefix(MARK).decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"Line {number + 1} of {origin} is no header in {encoding}; set dialect.encoding to that of the file."
+        ) from error
+
+
+def cut_windows(opened: Opened, header: Header, is_row: IsRow) -> Iterator[bytes]:
+    """Cut what comes after the header behind rows, as late in each block as can be."""
+    rest = b""
+    for block in opened.blocks:
+        content = rest + block
+        end = _find_end(content, header, is_row, opened.encoding)
+        if not end and len(content) > MOST_BYTES:
+            end = _last_line_end(content)
+        if end:
+            yield content[:end]
+        rest = content[end:]
+    if rest:
+        yield rest
+
+
+def _find_end(content: bytes, header: Header, is_row: IsRow, encoding: str) -> int:
+    """Find the end of the last whole line that is a row of its own; 0 where none of the last ones is."""
+    end = _last_line_end(content)
+    for _ in range(MOST_TRIES):
+        if not end:
+            return 0
+        stop = end - 2 if content[end - 2 : end] == b"\r\n" else end - 1
+        feed = content.rfind(b"\n", 0, stop)
+        start = max(feed, content.rfind(b"\r", feed + 1, stop)) + 1
+        line = content[start:stop] if encoding == "utf-8" else as_utf_8(content[start:stop], encoding)
+        cells = LineReader([line], header, is_row).cells(0)
+        if cells is not None and is_row(cells):
+            return end
+        end = start
+    return 0
+
+
+def _last_line_end(content: bytes) -> int:
+    """Find where the last line ends that surely does: a carriage return may have a line feed behind it."""
+    return content.rfind(b"\n") + 1 or content.rfind(b"\r", 0, max(len(content) - 1, 0)) + 1
+
+
+def _read_blocks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while block := stream.read(size):
+        yield block
+
+
+def _from_utf_16(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Write UTF-16 in UTF-8, line by line; see `client.data.lines.split_lines`."""
+    rest, is_first = b"", True
+    codec = "utf-16-be" if encoding == "utf-16-be" else "utf-16-le"
+    for block in blocks:
+        rest += block
+        if is_first:
+            for mark, marked in UTF_16:
+                if rest.startswith(mark):
+                    rest, codec = rest[len(mark) :], marked
+        is_first = False
+        lines, end = [], 0
+        for found in re.finditer(line_ends(codec), rest):
+            if found.end() > len(rest) - 4:  # half of an end, it may be
+                break
+            lines.append(as_utf_8(rest[end : found.start()], codec) + b"\n")
+            end = found.end()
+        rest = rest[end:]
+        yield b"".join(lines)
+    if rest:
+        lines = [as_utf_8(line, codec) for line in re.split(line_ends(codec), rest)]
+        yield b"\n".join(lines)
