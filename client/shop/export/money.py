@@ -1,0 +1,74 @@
+"""Amounts in the shop's own money."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float
+
+from client.shop.export.sieve import Sieve
+from client.shop.export.text import nothing
+from client.shop.settings import Shop
+
+SYMBOLS = {"€": "EUR", "£": "GBP", "zł": "PLN", "kč": "CZK", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY"}
+DOLLARS = {"us": "USD", "au": "AUD", "c": "CAD", "ca": "CAD", "nz": "NZD", "hk": "HKD", "s": "SGD", "nt": "TWD"}
+IN_DOLLARS = {*DOLLARS.values(), "MXN", "ARS", "CLP", "COP", "BRL"}
+ROUND = 6  # digits behind the point; products of binary numbers have more that mean nothing
+
+
+def read_currencies(written: pa.Array | None, amounts: pa.ChunkedArray | None, default: str, shop: Shop) -> pa.Array:
+    """Tell the currency of each amount: as the export says, else as a sign beside the amount, else the default."""
+    size = len(written) if written is not None else len(amounts) if amounts is not None else 0
+    found = pc.utf8_upper(written) if written is not None else _read_signs(amounts, shop)
+    found = nothing(size) if found is None else found
+    return pc.if_else(pc.equal(found, ""), default or shop.currency, found)
+
+
+def _read_signs(amounts: pa.ChunkedArray | None, shop: Shop) -> pa.Array | None:
+    if amounts is None or not pa.types.is_string(amounts.type):
+        return None
+    coded = amounts.combine_chunks().dictionary_encode()
+    has_sign = pc.match_substring_regex(coded.dictionary, r"[^\s0-9.,'+\-()%]")
+    if not pc.any(has_sign).as_py():
+        return None
+    each = [_name_currency(text, shop) for text in coded.dictionary.to_pylist()]
+    return pc.fill_null(pa.array(each, pa.string()).take(coded.indices), "")
+
+
+def _name_currency(text: str, shop: Shop) -> str:
+    sign = "".join(letter for letter in text.lower() if letter.isalpha() or letter in "$€£¥￥₹₩₽₺")
+    if sign.endswith("$"):
+        own = shop.currency if shop.currency in IN_DOLLARS else "USD"
+        return DOLLARS.get(sign[:-1], own)
+    if sign in ("¥", "￥", "元"):
+        return "JPY" if shop.currency == "JPY" else "CNY"
+    return SYMBOLS.get(sign, sign.upper() if len(sign) == 3 and sign.isascii() else "")
+
+
+def convert_amounts(
+    amounts: Float[np.ndarray, " row"], currencies: pa.Array, shop: Shop, sieve: Sieve
+) -> tuple[pa.Array, pa.Array]:
+    """Give amounts in the shop's money, null where nothing says what another is worth, and their currency."""
+    coded = currencies.dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    worth = np.array([1.0 if name == shop.currency else shop.rates.get(name, np.nan) for name in names] + [np.nan])
+    converted = amounts * worth[codes]
+    for number, name in enumerate(names):
+        if np.isnan(worth[number]):
+            rows = (codes == number) & ~np.isnan(amounts)
+            sieve.note(
+                rows,
+                f"amounts in {name} are not known in {shop.currency}",
+                f"say what one {name} is worth: [rates] {name} in shop.toml",
+            )
+    currency = pa.array(
+        [shop.currency if not np.isnan(worth[code]) else name for code, name in enumerate(names)] or [""]
+    )
+    return to_arrow(np.round(converted, ROUND)), currency.take(coded.indices).cast(pa.string())
+
+
+def to_arrow(numbers: Float[np.ndarray, " row"]) -> pa.Array:
+    """Give numbers, null where there is none."""
+    return pa.array(numbers, pa.float64(), mask=np.isnan(numbers))

@@ -1,0 +1,359 @@
+"""What a table seems to be, with the evidence for each guess, and what only a person can know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from client.shop.export.description import IDENTIFYING, Export, find_columns
+from client.shop.export.field import (
+    CART_WORDS,
+    CLOSURE_WORDS,
+    RETURN_DAYS,
+    RETURN_QUANTITIES,
+    VIEW_WORDS,
+    WORDS,
+)
+from client.shop.export.guess import CLOSE, EXACT, Column, Guess, explain, header_score, rank_columns
+from client.shop.export.personal import show_samples
+from client.shop.export.plain import NEEDED
+from client.shop.export.recognition import recognise
+from client.shop.export.text import fold_words
+from client.shop.export.wide import refuse_wide
+from client.shop.export.word import STATES
+from client.shop.record import Kind, State
+from client.shop.settings import Dialect, SourceSettings
+from client.shop.source.source import Look
+
+FITS = 1.9  # a header that holds all of a field's word, and little else
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Settings for a source, what they were guessed from, and what to ask.
+
+    Attributes
+    ----------
+    questions
+        Sentences that name the best guess first; the settings hold it.
+    also
+        What else the same table holds, as settings of further sources: stock levels or prices beside sales.
+    """
+
+    settings: SourceSettings
+    guesses: tuple[Guess, ...]
+    questions: tuple[str, ...]
+    also: tuple[SourceSettings, ...] = ()
+
+
+def propose(look: Look, *, name: str) -> Proposal | None:
+    """Propose what the columns of a table mean; None where no kind of record can be seen in it.
+
+    Raises
+    ------
+    DataError
+        The table has a column for each day or each product.
+    """
+    if not look.sample:
+        return None
+    export = recognise(look.sample)
+    if export is not None:
+        return _propose_export(look, export, name)
+    columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
+    refuse_wide(look, columns)
+    kind = _find_kind(look, columns)
+    return None if kind is None else _propose_table(look, columns, kind, name)
+
+
+def _propose_export(look: Look, export: Export, name: str) -> Proposal:
+    found = find_columns(export, look.sample)
+    identifying = next((each for each in IDENTIFYING if each in found), "")
+    guesses = [
+        Guess(
+            field=field,
+            column=column,
+            samples=show_samples(column, look.sample[column], hide=_hidden(field)),
+            reason=f"the header is that of {export.title}",
+            certain=True,
+        )
+        for field, column in found.items()
+        if field not in IDENTIFYING or field == identifying
+    ]
+    settings = SourceSettings(
+        name=name,
+        location=look.location,
+        table=look.table,
+        format=export.format,
+        kind=export.kind,
+        dialect=look.dialect,
+        columns=found,
+    )
+    return Proposal(settings, tuple(guesses), tuple(_ask_export(look, export, found)))
+
+
+def _hidden(field: str) -> str:
+    return {"customer": "customer", "email": "e-mail", "phone": "telephone", "user": "user name"}.get(field, "")
+
+
+def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
+    questions = list(_ask_currencies(look, found))
+    if export.kind == "sales" and not {"state", "paid"} & found.keys():
+        questions.append("Which orders were cancelled? No column says so, and all count as sold.")
+    if "net_quantity" in found and not {"quantity", "returned"} & found.keys():
+        questions.append(
+            f"Can the export also hold the quantity as ordered? From {found['net_quantity']!r} returns are taken off, "
+            f"so what came back does not count as demand."
+        )
+    if export.format == "taobao" and "day" not in found:
+        questions.append(
+            "On which day was each order? 宝贝报表 has none: read it together with 订单报表, as one pattern."
+        )
+    if export.format == "taobao" and "kinds" in found:
+        questions.append(
+            "Is there a 宝贝报表 too? 订单报表 alone tells no products apart in orders of several kinds, which are "
+            "left out; read both as one pattern, and never as two sources, or units count twice."
+        )
+    if "parent" not in found and _has_free_lines(look, found):
+        questions.append(
+            "Are lines without a price parts of a bundle that has a line of its own? They count as sold, and so does "
+            "the bundle: nothing in the export ties them together."
+        )
+    if found.get("state"):
+        questions.extend(_ask_states(look.sample[found["state"]], export.states))
+    return questions
+
+
+def _ask_currencies(look: Look, found: dict[str, str]) -> list[str]:
+    column = found.get("currency", "")
+    seen = sorted({value.strip().upper() for value in look.sample.get(column, ()) if value.strip()})
+    if len(seen) < 2:
+        return []
+    return [
+        f"What is one of each of {', '.join(seen)} worth in the shop's own money? Write it under rates in shop.toml."
+    ]
+
+
+def _has_free_lines(look: Look, found: dict[str, str]) -> bool:
+    """Whether an order has a line that costs nothing beside one that costs something."""
+    if not {"order", "price"} <= found.keys():
+        return False
+    prices = Column(found["price"], look.sample[found["price"]], look.dialect or Dialect())
+    costs: dict[str, set[bool]] = {}
+    orders = look.sample[found["order"]]
+    filled = [(order, price) for order, price in zip(orders, prices.values, strict=True) if price.strip()]
+    for (order, _), number in zip(filled, prices.numbers, strict=True):
+        costs.setdefault(order, set()).add(bool(number == 0))
+    return any(len(each) == 2 for each in costs.values())
+
+
+def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> list[str]:
+    known = {word for words in states.values() for word in fold_words(words)}
+    seen = dict.fromkeys(value.strip() for value in values if value.strip())
+    unknown = [word for word in seen if not set(fold_words([word])) <= known][:5]
+    return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
+
+
+def _find_kind(look: Look, columns: list[Column]) -> Kind | None:
+    """Tell which kind of record a table holds."""
+
+    def has(kind: Kind, field: str, least: float = FITS) -> bool:
+        ranked = rank_columns(field, WORDS[kind][field], columns)
+        return bool(ranked) and ranked[0][0] >= least
+
+    def is_called(words: Sequence[str], least: float = FITS) -> bool:
+        return any(header_score(column.name, words) >= least for column in columns)
+
+    day = has("sales", "day") or any(column.share_days == 1 and column.filled for column in columns)
+    product, order = has("sales", "product"), has("sales", "order", EXACT - 0.3)
+    sold, first = has("sales", "quantity"), has("closures", "first_day") or has("promotions", "first_day")
+    if is_called((*RETURN_DAYS, *RETURN_QUANTITIES), EXACT - 0.3) and (order or product):
+        return "returns"
+    if order and day and product:
+        return "sales"
+    if has("reviews", "rating") and product and not sold:
+        return "reviews"
+    if day and has("searches", "words") and not order and not is_called(("sku", "product id")):
+        return "searches"
+    if day and product and is_called(VIEW_WORDS) and not sold:
+        return "views"
+    if day and product and is_called(CART_WORDS) and not sold:
+        return "carts"
+    if day and product and (has("stock", "on_hand") or has("stock", "out")) and not sold:
+        return "stock"
+    starts = any(header_score(column.name, WORDS["closures"]["first_day"][:40]) >= FITS for column in columns)
+    if first and starts and has("promotions", "discount") and not sold:
+        return "promotions"
+    if day and product and has("prices", "price") and not sold and not has("sales", "amount"):
+        return "prices"
+    if day and product:
+        return "sales"
+    if first and not product:
+        return _kind_of_days(look, columns, has("events", "name"))
+    if product and (has("products", "name") or has("products", "category")):
+        return "products"
+    return None
+
+
+def _kind_of_days(look: Look, columns: list[Column], has_name: bool) -> Kind | None:
+    said = " ".join((look.location, look.table, *(column.name for column in columns))).lower()
+    if any(word in said for word in CLOSURE_WORDS):
+        return "closures"
+    values = " ".join(value.lower() for column in columns for value in column.filled[:50])
+    if any(word in said for word in ("promo", "aktion", "sale", "rabatt", "促销", "活动")) and len(columns) > 1:
+        return "promotions"
+    if has_name and any(word in values for word in CLOSURE_WORDS):
+        return "closures"
+    return "events" if has_name else None
+
+
+def _propose_table(look: Look, columns: list[Column], kind: Kind, name: str) -> Proposal | None:
+    chosen, guesses, questions = _choose(kind, columns)
+    needed = NEEDED.get(kind, ("day", "product") if kind == "sales" else ("product",))
+    if any(field not in chosen for field in needed if field != "product" or kind not in ("returns", "promotions")):
+        return None
+    states = _propose_states(chosen.get("state"))
+    questions.extend(_ask_table(look, kind, columns, chosen))
+    settings = _settings(look, name, kind, {field: column.name for field, column in chosen.items()}, states)
+    guesses = [_guess_kind(kind, chosen, look), *guesses]
+    also = _also(look, columns, kind, name, chosen) if kind == "sales" else ()
+    return Proposal(settings, tuple(guesses), tuple(questions), also)
+
+
+def _settings(
+    look: Look, name: str, kind: Kind, columns: dict[str, str], states: dict[State, tuple[str, ...]] | None = None
+) -> SourceSettings:
+    return SourceSettings(
+        name=name,
+        location=look.location,
+        table=look.table,
+        kind=kind,
+        dialect=look.dialect,
+        columns=columns,
+        states=states or {},
+    )
+
+
+def _choose(kind: Kind, columns: list[Column]) -> tuple[dict[str, Column], list[Guess], list[str]]:
+    """Choose a column for each field; one column is one field."""
+    chosen: dict[str, Column] = {}
+    guesses, questions = [], []
+    ranked = {field: rank_columns(field, words, columns) for field, words in WORDS[kind].items()}
+    for field in _by_certainty(ranked):
+        free = [each for each in ranked[field] if each[1] not in chosen.values()]
+        if not free or (free[0][0] < FITS and field not in ("day", "first_day", "product", "quantity")):
+            continue
+        score, column = free[0]
+        rivals = [other for other_score, other in free[1:] if other_score > score - CLOSE and _differ(column, other)]
+        chosen[field] = column
+        certain = score >= FITS and not rivals
+        guesses.append(
+            Guess(field, column.name, column.samples(_hide(field, column)), explain(field, column, score), certain)
+        )
+        questions.extend(_ask_rivals(field, column, rivals))
+    day = "day" if "day" in WORDS[kind] else "first_day"
+    if day in WORDS[kind] and day not in chosen:
+        questions.extend(_take_only_days(day, columns, chosen, guesses))
+    return chosen, _in_order(kind, guesses), questions
+
+
+def _hide(field: str, column: Column) -> str:
+    return "text" if field == "text" else "customer" if field == "customer" and not column.personal else ""
+
+
+def _by_certainty(ranked: dict[str, list[tuple[float, Column]]]) -> list[str]:
+    return sorted((field for field in ranked if ranked[field]), key=lambda field: -ranked[field][0][0])
+
+
+def _in_order(kind: Kind, guesses: list[Guess]) -> list[Guess]:
+    order = list(WORDS[kind])
+    return sorted(guesses, key=lambda guess: order.index(guess.field))
+
+
+def _differ(one: Column, other: Column) -> bool:
+    """Whether it matters which of two columns is taken: they do not name the same things in other words."""
+    pairs = set(zip(one.values, other.values, strict=True))
+    return not len({left for left, _ in pairs}) == len({right for _, right in pairs}) == len(pairs)
+
+
+def _ask_rivals(field: str, column: Column, rivals: list[Column]) -> list[str]:
+    if not rivals or field not in ("day", "first_day", "product", "quantity", "amount", "price", "order", "state"):
+        return []
+    others = " or ".join(repr(each.name) for each in rivals[:2])
+    return [f"Is the {field.replace('_', ' ')} in {column.name!r} or in {others}? {column.name!r} is taken."]
+
+
+def _take_only_days(day: str, columns: list[Column], chosen: dict[str, Column], guesses: list[Guess]) -> list[str]:
+    """Take a column of days that is called something else, where there is one."""
+    free = [column for column in columns if column.share_days == 1 and column.filled and column not in chosen.values()]
+    if not free:
+        return []
+    column = free[0]
+    chosen[day] = column
+    reason = "all of its values are days, though its name does not say so"
+    guesses.append(Guess(day, column.name, column.samples(), reason, len(free) == 1))
+    return _ask_rivals(day, column, free[1:])
+
+
+def _propose_states(column: Column | None) -> dict[State, tuple[str, ...]]:
+    if column is None:
+        return {}
+    seen = dict.fromkeys(column.filled)
+    known = {state: set(fold_words(words)) for state, words in STATES.items()}
+    found = {state: tuple(word for word in seen if fold_words([word])[0] in words) for state, words in known.items()}
+    return {state: words for state, words in found.items() if words}
+
+
+def _ask_table(look: Look, kind: Kind, columns: list[Column], chosen: dict[str, Column]) -> list[str]:
+    questions = []
+    if kind == "sales" and "quantity" not in chosen:
+        questions.append("How many were sold in each row? No column says so, and each row counts as one.")
+    questions.extend(_ask_currencies(look, {field: column.name for field, column in chosen.items()}))
+    if kind == "sales" and "state" in chosen:
+        questions.extend(_ask_states(chosen["state"].values, STATES))
+    return questions
+
+
+def _guess_kind(kind: Kind, chosen: dict[str, Column], look: Look) -> Guess:
+    reason = _KIND_REASONS[kind]
+    if kind == "sales" and "order" not in chosen and _is_panel(chosen):
+        reason = "a row for each product and day, with how many were sold"
+    return Guess("kind", "", (), f"{reason}: {kind}", True)
+
+
+_KIND_REASONS: dict[Kind, str] = {
+    "sales": "a day and a product in each row, as in lines of orders",
+    "returns": "columns say what came back",
+    "views": "a product and how often it was looked at",
+    "carts": "a product and how often it was put into a cart",
+    "searches": "words that were searched for",
+    "reviews": "a product and how it was rated",
+    "stock": "a product and how many there were, or whether it ran out",
+    "prices": "a product, what it costs, and from when on",
+    "promotions": "a discount from a day to a day",
+    "closures": "days on which the shop is closed",
+    "events": "days with a name",
+    "products": "a product and what it is called",
+}
+
+
+def _is_panel(chosen: dict[str, Column]) -> bool:
+    pairs = list(zip(chosen["day"].values, chosen["product"].values, strict=True))
+    return len(pairs) == len(set(pairs)) and len(set(chosen["product"].filled)) < len(pairs)
+
+
+def _also(
+    look: Look, columns: list[Column], kind: Kind, name: str, chosen: dict[str, Column]
+) -> tuple[SourceSettings, ...]:
+    """Find what a table of daily sales says besides: stock levels, or what products are called."""
+    if "order" in chosen or not _is_panel(chosen):
+        return ()
+    free = [column for column in columns if column not in chosen.values()]
+    shared = {"day": chosen["day"].name, "product": chosen["product"].name}
+    stock = {
+        field: ranked[0][1].name
+        for field in ("on_hand", "out")
+        if (ranked := rank_columns(field, WORDS["stock"][field], free)) and ranked[0][0] >= FITS
+    }
+    if len(set(stock.values())) < len(stock):
+        stock.pop("out")
+    return (_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}),) if stock else ()

@@ -1,0 +1,109 @@
+"""Columns of text: each cell as the name that it stands for, and what a name says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Bool, Int, UInt64
+
+EMAIL = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
+PHONE = r"\+?\(?[0-9][0-9 ()/.\-]{5,}[0-9]"
+MASKED_EMAIL, MASKED_PHONE = "‹e-mail›", "‹telephone›"
+
+
+def read_names(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Write each cell as the name that it stands for; "" where there is none.
+
+    Blanks around it, and what a spreadsheet puts around a long number (`="12"`, `'12`), are no part of a name; a whole
+    number is one name whether a column kept it as 12 or as 12.0.
+    """
+    column = _one_array(column)
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        column = _write_floats(column)
+    elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        column = pc.cast(column, pa.string())
+    text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
+    if pc.any(pc.match_substring_regex(text, "^[=']")).as_py():
+        text = pc.replace_substring_regex(text, r"^(?:=\"(.*)\"|'(.*))$", r"\1\2")
+        text = pc.utf8_trim_whitespace(text)
+    if pc.any(pc.match_substring(text, ".0")).as_py():
+        text = pc.replace_substring_regex(text, r"^(-?(?:0|[1-9][0-9]*))\.0+$", r"\1")
+    return text
+
+
+def _one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _write_floats(column: pa.Array) -> pa.Array:
+    values = pc.cast(column, pa.float64(), safe=False)
+    whole = pc.and_(pc.is_finite(values), pc.equal(pc.floor(values), values))
+    whole = pc.and_(whole, pc.less(pc.abs(values), 2.0**53))
+    numbers = pc.cast(pc.if_else(whole, values, 0.0), pa.int64())
+    return pc.if_else(whole, pc.cast(numbers, pa.string()), pc.cast(column, pa.string()))
+
+
+def nothing(size: int) -> pa.Array:
+    """Give a column of names that are not known."""
+    return pa.array(np.full(size, ""), pa.string())
+
+
+def is_filled(column: pa.Array) -> Bool[np.ndarray, " row"]:
+    """Tell which cells hold something, text or not."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        filled = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+    else:
+        filled = column.is_valid()
+    return pc.fill_null(filled, False).to_numpy(zero_copy_only=False)
+
+
+def first_filled(columns: Iterable[pa.Array], size: int) -> pa.Array:
+    """Give for each row the first of several names that is not ""."""
+    found = None
+    for column in columns:
+        found = column if found is None else pc.if_else(pc.equal(found, ""), column, found)
+    return nothing(size) if found is None else found
+
+
+def look_up(names: pa.Array, numbers: dict[str, int], unknown: int) -> Int[np.ndarray, " row"]:
+    """Give the number of each name, whatever its case; `unknown` for others."""
+    coded = names.dictionary_encode()
+    each = [numbers.get(_fold(name), unknown) for name in coded.dictionary.to_pylist()]
+    return np.array([*each, unknown], np.int64)[coded.indices.to_numpy(zero_copy_only=False)]
+
+
+def _fold(word: str) -> str:
+    return re.sub(r"\s*[,，]\s*", ",", word.strip().lower())
+
+
+def fold_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Write words as `look_up` compares them."""
+    return tuple(_fold(word) for word in words)
+
+
+def matches(names: pa.Array, pattern: str) -> Bool[np.ndarray, " row"]:
+    """Tell which names hold a pattern, whatever its case; each distinct name is looked at once."""
+    coded = names.dictionary_encode()
+    each = pc.match_substring_regex(coded.dictionary, pattern, ignore_case=True).to_numpy(zero_copy_only=False)
+    return each[coded.indices.to_numpy(zero_copy_only=False)] if len(each) else np.zeros(len(names), bool)
+
+
+def hash_names(names: pa.Array) -> UInt64[np.ndarray, " row"]:
+    """Give each name a number of 64 bits."""
+    coded = names.dictionary_encode()
+    each = pd.util.hash_array(coded.dictionary.to_numpy(zero_copy_only=False), categorize=False)
+    return each[coded.indices.to_numpy(zero_copy_only=False)] if len(each) else np.zeros(len(names), np.uint64)
+
+
+def mask(text: pa.Array) -> pa.Array:
+    """Put a mark in the place of each e-mail address and telephone number."""
+    text = pc.replace_substring_regex(text, EMAIL, MASKED_EMAIL)
+    return pc.replace_substring_regex(text, PHONE, MASKED_PHONE)

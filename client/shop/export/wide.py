@@ -1,0 +1,62 @@
+"""Tables with a column for each day or each product: seen, and refused with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from client.shop.export.field import WORDS
+from client.shop.export.guess import MOSTLY, Column, header_score
+from client.shop.source.cells import read_days
+from client.shop.source.source import Look
+from common.errors import DataError
+
+FEWEST = 3  # columns of one sort that make a table wide
+
+
+def refuse_wide(look: Look, columns: Sequence[Column]) -> None:
+    """Refuse a table whose columns are days or products.
+
+    Raises
+    ------
+    DataError
+        It says which columns, and how to lay the table out.
+    """
+    days = _day_headers(columns)
+    if len(days) >= FEWEST:
+        raise DataError(
+            f"{_where(look)} has a column for each day ({days[0]} … {days[-1]}); lay it out with a row for each "
+            f"product and day, in columns day, product and quantity."
+        )
+    products = _product_headers(columns)
+    if len(products) >= FEWEST:
+        raise DataError(
+            f"{_where(look)} has a column for each product ({', '.join(products[:3])} …); lay it out with a row for "
+            f"each product and day, in columns day, product and quantity."
+        )
+
+
+def _where(look: Look) -> str:
+    return f"{look.location}, {look.table}," if look.table else look.location
+
+
+def _day_headers(columns: Sequence[Column]) -> list[str]:
+    numeric = [column for column in columns if column.share_numbers >= MOSTLY]
+    if not numeric:
+        return []
+    headers = pa.array([column.name for column in numeric], pa.string())
+    days, _, _ = read_days(headers, numeric[0].dialect, ZoneInfo("UTC"))
+    return [column.name for column, day in zip(numeric, days, strict=True) if not np.isnat(day)]
+
+
+def _product_headers(columns: Sequence[Column]) -> list[str]:
+    """List the columns of numbers whose names are no word for anything, beside a single column of days."""
+    words = [word for fields in WORDS.values() for each in fields.values() for word in each]
+    others = [column for column in columns if not header_score(column.name, words)]
+    known = [column for column in columns if column not in others]
+    only_days = len(known) <= 1 and all(column.share_days >= MOSTLY and column.share_distinct == 1 for column in known)
+    numeric = all(column.share_numbers >= MOSTLY for column in others if column.filled)
+    return [column.name for column in others] if known and only_days and numeric else []
