@@ -60,6 +60,17 @@ class SourceSettings(Section):
         return self
 
 
+class Days(Section):
+    """Which days count as closed or out of stock: what is told alone, or what the sales suggest too."""
+
+    closed: Literal["guess", "told"] = Field(
+        "guess", description="guess: days on which a busy shop sold nothing count as closed too, and are shown"
+    )
+    out: Literal["told", "guess"] = Field(
+        "told", description="guess: days on which a fast seller seems to have been out of stock count as that too"
+    )
+
+
 class Shop(Document):
     """A shop: its place and money, its sources, and its days."""
 
@@ -72,6 +83,10 @@ class Shop(Document):
     closed_weekdays: tuple[Weekday, ...] = ()
     closed_dates: tuple[Day, ...] = ()
     closed_holidays: bool = Field(False, description="closed on public holidays")
+    days: Days = Days()
+    missing_ahead: Literal["last", "refuse"] = Field(
+        "last", description="where prices end before the forecast does: the last one goes on, or nothing is forecast"
+    )
     sources: tuple[SourceSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -1,0 +1,1 @@
+"""A shop's days: what lies ahead of it, and what kind each day was."""

@@ -1,0 +1,235 @@
+"""Days on which the shop was closed: as the owner told, or as a day without any row in a busy shop suggests.
+
+**For the shop alone**: a day is guessed to be closed from the rows of all products together. On the road of a
+federation's plan that would let one product's rows decide about another's record, so nothing there asks here.
+
+A guess is made only where a silent day is no chance: where `BUSY_LINES` lines are usual on such a day.
+
+- **A weekday** is closed where it is silent on nine in ten of its days, or on every second one while the others are far
+  too busy for that to be chance: those are days on which it was open all the same. It may also have begun lately.
+- **A public holiday**, by its name, is closed where nothing was ever sold on it.
+- **Other silent days** in a row are one closure, and may as well be rows that are missing: the sentence says both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from common.calendar.public_holiday import HolidayCalendar
+from common.plan.schema import WEEKDAYS
+
+Source = Literal["told", "guess"]
+
+BUSY_LINES = 10.0  # usual on a day, from which on a day without any is no chance
+MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever the others show
+OFTEN = 0.5  # share from which on it may be
+TOO_BUSY = 3.0  # times as many lines on its open days as chance would leave on days that are not silent
+LATELY = 6  # silent days of a weekday up to the last one, from which on it is closed since then
+STILL = 8  # last days of a weekday that say whether it goes on
+LONG_RUN = 14  # days of a closure, above which it is rather taken for rows that are missing
+NEAR_WEEKS = 8  # on either side, whose days of the same weekday say what is usual
+SHOWN = 6  # dates named in a sentence
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Days on which the shop was, or will be, closed, for one reason.
+
+    Attributes
+    ----------
+    why
+        "saturdays", "public holidays", "a closure", …
+    evidence
+        What it was seen from, a sentence.
+    exceptions
+        Days on which it was open all the same.
+    setting
+        What to write into shop.toml to make it so for good; "" where there is nothing to write.
+    taken
+        Whether it counts: a guess does unless the owner says otherwise.
+    """
+
+    why: str
+    source: Source
+    days: tuple[date, ...]
+    evidence: str
+    exceptions: tuple[date, ...] = ()
+    setting: str = ""
+    taken: bool = True
+
+
+@dataclass(frozen=True)
+class WeekdayGuess:
+    """A weekday that is closed, and whether it goes on being so."""
+
+    closure: Closure
+    weekday: int
+    goes_on: bool
+
+
+class ShopDays:
+    """Lines of a shop by day, and which of its silent days are explained already.
+
+    Parameters
+    ----------
+    lines
+        Order lines of all products on each day from `first` on.
+    closed
+        Days that are told to be closed.
+    """
+
+    def __init__(self, first: date, lines: Float[np.ndarray, " day"], closed: Iterable[date]) -> None:
+        self.first, self.lines = first, lines
+        self.weekday = (np.arange(len(lines)) + first.weekday()) % 7
+        self.explained = np.isin(np.arange(len(lines)), [(day - first).days for day in closed])
+
+    @property
+    def silent(self) -> Bool[np.ndarray, " day"]:
+        """Days without any row that nothing explains yet."""
+        return (self.lines == 0) & ~self.explained
+
+    def dates(self, chosen: Bool[np.ndarray, " day"]) -> tuple[date, ...]:
+        """Give the dates of days."""
+        return tuple(self.first + timedelta(days=int(day)) for day in np.flatnonzero(chosen))
+
+    def explain(self, days: Iterable[date]) -> None:
+        """Note that some days are explained."""
+        for day in days:
+            self.explained[(day - self.first).days] = True
+
+    def usual(self, day: int) -> float:
+        """Lines that are usual on a day: the median of open days of that weekday near it, of all where none is near."""
+        same = (self.weekday == self.weekday[day]) & (self.lines > 0)
+        near = same & (np.abs(np.arange(len(self.lines)) - day) <= 7 * NEAR_WEEKS)
+        chosen = near if near.any() else same if same.any() else self.lines > 0
+        return float(np.median(self.lines[chosen])) if chosen.any() else 0.0
+
+
+def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
+    """Find weekdays on which the shop is closed, with the days of them on which it was not."""
+    silent = days.silent
+    if not any((days.lines[days.weekday == number] > 0).mean() >= OFTEN for number in range(7)):
+        return  # a shop that sells now and then, on whatever day
+    for number, name in enumerate(WEEKDAYS):
+        mine, others = (days.weekday == number) & ~days.explained, (days.weekday != number) & ~days.explained
+        open_lines = days.lines[others & ~silent]
+        if mine.sum() < LATELY or len(open_lines) == 0 or np.median(open_lines) < BUSY_LINES:
+            continue
+        closed = mine & silent
+        if not _is_closed_weekday(days.lines[mine], others_silent=float(silent[others].mean())):
+            closed = _closed_lately(closed, mine)
+        if closed.any():
+            yield _describe_weekday(days, mine, closed, name)
+
+
+def _is_closed_weekday(lines: Float[np.ndarray, " day"], *, others_silent: float) -> bool:
+    """Tell a weekday that is closed, with exceptions, from one on which little is sold."""
+    share = float((lines == 0).mean())
+    if share >= MOSTLY:
+        return True
+    if share < max(OFTEN, 2 * others_silent):
+        return False
+    by_chance = -np.log(share) / (1 - share)  # mean of a Poisson count that is 0 so often, where it is not 0
+    return bool(lines[lines > 0].mean() >= TOO_BUSY * by_chance)
+
+
+def _closed_lately(closed: Bool[np.ndarray, " day"], mine: Bool[np.ndarray, " day"]) -> Bool[np.ndarray, " day"]:
+    """Keep the silent days of a weekday that come without a gap up to its last one; none where they are few."""
+    places = np.flatnonzero(mine)
+    open_places = places[~closed[places]]
+    last = int(open_places[-1]) if len(open_places) else -1
+    lately = closed & (np.arange(len(closed)) > last)
+    return lately if lately.sum() >= LATELY else np.zeros_like(closed)
+
+
+def _describe_weekday(
+    days: ShopDays, mine: Bool[np.ndarray, " day"], closed: Bool[np.ndarray, " day"], name: str
+) -> WeekdayGuess:
+    begins = int(np.flatnonzero(closed)[0])
+    since = "" if closed.sum() >= OFTEN * mine.sum() else f" since {days.dates(closed)[0]}"
+    counted = mine if not since else mine & (np.arange(len(mine)) >= begins)
+    exceptions = days.dates(counted & ~closed)
+    open_all_the_same = f"; open all the same on {_named(exceptions)}" if exceptions else ""
+    goes_on = bool(closed[np.flatnonzero(mine)[-STILL:]].mean() >= 0.75)
+    sentence = (
+        f"{closed.sum()} of {counted.sum()} {name.capitalize()}s{since} have no row of anything, while other days "
+        f"usually have many{open_all_the_same}."
+    )
+    if not goes_on:
+        sentence += " Lately it was open, so days ahead count as open."
+    closure = Closure(
+        f"{name.capitalize()}s",
+        "guess",
+        days.dates(closed),
+        sentence,
+        exceptions,
+        f'closed_weekdays = ["{name}"]' if goes_on else "",
+    )
+    return WeekdayGuess(closure, WEEKDAYS.index(name), goes_on)
+
+
+def guess_holidays(days: ShopDays, holidays: HolidayCalendar) -> tuple[Closure | None, frozenset[str]]:
+    """Find the public holidays on which nothing is ever sold, by name."""
+    silent, there = days.silent, dict[str, list[int]]()
+    for day, name in holidays.names.items():
+        place = (day - days.first).days
+        if 0 <= place < len(days.lines) and not days.explained[place] and days.usual(place) >= BUSY_LINES:
+            there.setdefault(name, []).append(place)
+    always = {name: places for name, places in there.items() if silent[places].all()}
+    if not always:
+        return None, frozenset()
+    closed = np.isin(np.arange(len(silent)), [place for places in always.values() for place in places])
+    total = sum(map(len, there.values()))
+    sold = np.isin(np.arange(len(silent)), [place for places in there.values() for place in places]) & ~silent
+    sentence = (
+        f"On {closed.sum()} of {total} public holidays nothing was sold ({_named(tuple(always), SHOWN)})"
+        + (f"; it was on {_named(days.dates(sold))}" if sold.any() else "")
+        + "."
+    )
+    setting = "closed_holidays = true" if len(always) == len(there) else ""
+    return Closure("public holidays", "guess", days.dates(closed), sentence, days.dates(sold), setting), frozenset(
+        always
+    )
+
+
+def guess_closures(days: ShopDays) -> Iterator[Closure]:
+    """Find other days without any row; those in a row, with days that are closed anyhow between them, are one."""
+    for run in _runs(days.silent, days.explained):
+        usual = sum(days.usual(place) for place in run)
+        if usual < BUSY_LINES * len(run) and not (len(run) > 1 and usual >= 2 * BUSY_LINES):
+            continue
+        first, last = (days.first + timedelta(days=place) for place in (run[0], run[-1]))
+        when = f"on {first}" if first == last else f"from {first} to {last}"
+        what = "rows are missing, or the shop was closed" if len(run) > LONG_RUN else "closed, or rows are missing"
+        yield Closure(
+            "a closure",
+            "guess",
+            tuple(days.first + timedelta(days=place) for place in run),
+            f"Nothing was sold {when}, where {usual:.0f} rows would be usual: {what}.",
+            setting="closed_dates = [" + ", ".join(f'"{days.first + timedelta(days=place)}"' for place in run) + "]"
+            if len(run) <= LONG_RUN
+            else "",
+        )
+
+
+def _runs(silent: Bool[np.ndarray, " day"], explained: Bool[np.ndarray, " day"]) -> Iterator[list[int]]:
+    """Give runs of silent days; days that are explained neither end a run nor belong to it."""
+    run: list[int] = []
+    for place in range(len(silent)):
+        if silent[place]:
+            run.append(place)
+        elif run and not explained[place]:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _named(what: Sequence[object], most: int = SHOWN) -> str:
+    return ", ".join(map(str, what[:most])) + (", …" if len(what) > most else "")

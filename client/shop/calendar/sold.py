@@ -1,0 +1,104 @@
+"""Which product was sold on which day, as plain arrays: what the kinds of days are guessed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float, Int
+
+from client.shop.calendar.kept import Kept
+from common.errors import DataError
+
+READ_AT_ONCE = 20_000  # products
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Sold:
+    """Days with a sale, by product and day, and days on which a stock level says that it ran out.
+
+    Attributes
+    ----------
+    product
+        Place of the product in `products`, which stand in the order of their names.
+    day
+        Counted from `first`.
+    lines
+        Order lines of the day; what was sold where every day of every product is one line, as in a table of totals.
+    out_product, out_day
+        As `product` and `day`.
+    """
+
+    first: date
+    last: date
+    products: tuple[str, ...]
+    product: Int[np.ndarray, " row"]
+    day: Int[np.ndarray, " row"]
+    lines: Float[np.ndarray, " row"]
+    out_product: Int[np.ndarray, " out"]
+    out_day: Int[np.ndarray, " out"]
+
+    @property
+    def num_days(self) -> int:
+        """Days from the first to the last sale of anything."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def lines_by_day(self) -> Float[np.ndarray, " day"]:
+        """Lines of the whole shop."""
+        return np.bincount(self.day, self.lines, minlength=self.num_days)
+
+    def date_of(self, day: int | np.integer) -> date:
+        """Give the date of a day."""
+        return self.first + timedelta(days=int(day))
+
+
+def read_sold(history: Kept) -> Sold:
+    """Read the days of every product.
+
+    Raises
+    ------
+    DataError
+        Nothing was ever sold.
+    """
+    span = history.span()
+    if span is None:
+        raise DataError("Nothing was ever sold, so there are no days to tell apart; import sales first.")
+    first, last = span
+    products = sorted(name for name in history.products()["product"].to_pylist() if name)
+    parts = [
+        _read_part(history, products, start, (first - EPOCH).days) for start in range(0, len(products), READ_AT_ONCE)
+    ]
+    product, day, units, lines, out = (np.concatenate([part[place] for part in parts]) for place in range(5))
+    order = np.lexsort((day, product))
+    product, day, units, lines, out = (values[order] for values in (product, day, units, lines, out))
+    inside = (day >= 0) & (day <= (last - first).days)
+    is_sold, is_out = inside & (lines > 0), inside & out
+    by_total = bool((lines[is_sold] <= 1).all())
+    amount = units if by_total else lines
+    return Sold(
+        first=first,
+        last=last,
+        products=tuple(products),
+        product=product[is_sold],
+        day=day[is_sold],
+        lines=amount[is_sold].astype(np.float64),
+        out_product=product[is_out],
+        out_day=day[is_out],
+    )
+
+
+def _read_part(history: Kept, products: list[str], start: int, first: int) -> tuple[np.ndarray, ...]:
+    named = products[start : start + READ_AT_ONCE]
+    table = history.daily(named if len(named) < len(products) else None)
+    place = pc.index_in(table["product"], pa.array(named, pa.string()))
+    known = pc.is_valid(place)
+    table, place = table.filter(known), place.filter(known)
+    day = table["day"].cast(pa.int32()).to_numpy() - first
+    units, lines = (pc.fill_null(table[name], 0).to_numpy() for name in ("units", "lines"))
+    out = pc.fill_null(table["out"], False).to_numpy()
+    return place.to_numpy().astype(np.int32) + np.int32(start), day, units, lines, out

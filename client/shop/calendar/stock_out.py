@@ -1,0 +1,195 @@
+"""Days on which a product was out of stock: as stock levels say, or as the silence of a fast seller suggests.
+
+The guess looks at one product's own sales, and at which days the shop was open: a product that is sold many times a day
+stops for a run of open days, and comes back as before. How probable that is under its own rate is said with it.
+
+**What is usual** is taken from days with a sale alone, since the days without one are in question: the number of order
+lines on a day that has any follows a negative binomial without its zero, and how often that would be zero is what the
+rest of it tells. It is never taken to be less than
+
+- what the sales just before and just after the run say, the slower of both;
+- how often the same weekday is without a sale outside of such runs.
+
+**False alarms.** A run is proposed where fewer than `FALSE_ALARMS` runs like it are expected by chance in the product's
+whole history. Tests hold this against drawn histories, lumpy and seasonal ones among them.
+
+A run at the end is no stock-out here: whether a product comes back is not known yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from client.shop.calendar.closed_day import Source
+from client.shop.calendar.sold import Sold
+
+FALSE_ALARMS = 0.01  # runs by chance in the whole history of one product, from which on none is proposed
+SHORTEST, LONGEST = 2, 60  # open days of a run; a longer one is a season, or an end
+NEIGHBOURS = 7  # days with a sale on either side of a run that say how fast the product was there
+FEWEST_SALES = 20  # days with one, from which on a product has a rate of its own
+SLOWEST = 0.5  # of its usual rate, at which it must have been sold on both sides of a run
+
+
+@dataclass(frozen=True)
+class StockOut:
+    """A run of days on which a product was, or seems to have been, out of stock.
+
+    Attributes
+    ----------
+    chance
+        How many such runs its own sales would show by chance; 0 where stock levels say so.
+    taken
+        Whether it counts: a guess counts only where the owner says so.
+    """
+
+    product: str
+    first: date
+    last: date
+    source: Source
+    chance: float
+    evidence: str
+    taken: bool
+
+
+def told_stock_outs(sold: Sold) -> Iterator[StockOut]:
+    """Give the runs of days on which stock levels, or a flag, say that a product ran out."""
+    order = np.lexsort((sold.out_day, sold.out_product))
+    product, day = sold.out_product[order], sold.out_day[order]
+    begins = np.flatnonzero(np.diff(product, prepend=-1).astype(bool) | (np.diff(day, prepend=-2) > 1))
+    ends = [*begins[1:], len(day)] if len(begins) else []
+    for first, end in zip(begins, ends, strict=True):
+        name, days = sold.products[product[first]], int(day[end - 1] - day[first]) + 1
+        begin, last = sold.date_of(day[first]), sold.date_of(day[end - 1])
+        said = f"Stock levels of {name} say that it ran out from {begin} to {last} ({days} days)."
+        yield StockOut(name, begin, last, "told", 0.0, said, taken=True)
+
+
+def guess_stock_outs(sold: Sold, is_open: Bool[np.ndarray, " day"], *, taken: bool) -> Iterator[StockOut]:
+    """Propose runs of open days without a sale that are improbable under a product's own rate.
+
+    A product of which any stock level is told is left to that.
+    """
+    told = set(sold.out_product.tolist())
+    bounds = np.searchsorted(sold.product, np.arange(len(sold.products) + 1))
+    place = np.cumsum(is_open) - is_open  # of a day among the open ones
+    weekday = ((np.arange(sold.num_days) + sold.first.weekday()) % 7)[is_open]
+    for number, name in enumerate(sold.products):
+        rows = slice(bounds[number], bounds[number + 1])
+        if number in told or rows.stop - rows.start < FEWEST_SALES:
+            continue
+        series = _Series(place[sold.day[rows]], sold.lines[rows], weekday)
+        for before, chance in series.improbable_gaps():
+            first, last = _between(is_open, *sold.day[rows][before : before + 2].tolist())
+            yield _propose(sold, name, first, last, chance, series, taken=taken)
+
+
+def _between(is_open: Bool[np.ndarray, " day"], before: int, after: int) -> tuple[int, int]:
+    """Give the first and the last open day between two days."""
+    days = np.flatnonzero(is_open[before + 1 : after]) + before + 1
+    return int(days[0]), int(days[-1])
+
+
+def _propose(sold: Sold, name: str, first: int, last: int, chance: float, series: _Series, *, taken: bool) -> StockOut:
+    begin, end = sold.date_of(first), sold.date_of(last)
+    return StockOut(
+        name,
+        begin,
+        end,
+        "guess",
+        chance,
+        f"{name} sells {series.rate:.1f} times a day, but not once from {begin} to {end}, and then as before; by "
+        f"chance such a run comes {_frequency(chance)} in its whole history. Was it out of stock?",
+        taken=taken,
+    )
+
+
+def _frequency(chance: float) -> str:
+    return f"{chance:.1g} times" if chance >= 1e-6 else "less than once in a million times"
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One product's days with a sale.
+
+    Attributes
+    ----------
+    place
+        Of each among the open days.
+    weekday
+        Of every open day.
+    """
+
+    place: Int[np.ndarray, " sale"]
+    lines: Float[np.ndarray, " sale"]
+    weekday: Int[np.ndarray, " open_day"]
+
+    @property
+    def rate(self) -> float:
+        """Lines on a usual day: the median of days with a sale."""
+        return float(np.median(self.lines))
+
+    def improbable_gaps(self) -> Iterator[tuple[int, float]]:
+        """Give the sale before each gap that is no chance, and how many such gaps chance would make."""
+        gaps = np.diff(self.place) - 1
+        zero, size = _zero_chance(self.lines)
+        if zero >= 1:
+            return
+        likely = np.flatnonzero((gaps >= SHORTEST) & (gaps <= LONGEST))
+        likely = likely[len(self.lines) * zero ** gaps[likely] < FALSE_ALARMS]
+        quiet = self._quiet_weekdays(likely)
+        for before in likely:
+            near = self._rate_near(int(before))
+            if near < SLOWEST * self.rate:
+                continue
+            least = max(zero, (1 + near / size) ** -size)
+            days = self.weekday[self.place[before] + 1 : self.place[before + 1]]
+            chance = len(self.lines) * float(np.prod(np.maximum(least, quiet[days])))
+            if chance < FALSE_ALARMS:
+                yield int(before), chance
+
+    def _rate_near(self, before: int) -> float:
+        """Give the lines per open day just before and after a gap, the fewer of both; 0 where too few are known."""
+        sides = (slice(max(before - NEIGHBOURS + 1, 0), before + 1), slice(before + 1, before + 1 + NEIGHBOURS))
+        rates = []
+        for side in sides:
+            place, lines = self.place[side], self.lines[side]
+            rates.append(lines.sum() / (place[-1] - place[0] + 1) if len(lines) == NEIGHBOURS else 0.0)
+        return float(min(rates))
+
+    def _quiet_weekdays(self, candidates: Int[np.ndarray, " gap"]) -> Float[np.ndarray, " 7"]:
+        """Give the share of each weekday's open days without a sale, outside of the gaps in question."""
+        first, last = self.place[0], self.place[-1]
+        counted = np.zeros(len(self.weekday), bool)
+        counted[first : last + 1] = True
+        for before in candidates:
+            counted[self.place[before] + 1 : self.place[before + 1]] = False
+        sold = np.zeros(len(self.weekday), bool)
+        sold[self.place] = True
+        there = np.bincount(self.weekday[counted], minlength=7)
+        without = np.bincount(self.weekday[counted & ~sold], minlength=7)
+        return (without + 0.5) / (there + 1.0)
+
+
+def _zero_chance(lines: Float[np.ndarray, " sale"]) -> tuple[float, float]:
+    """Say how often a count would be 0 of which only the days above 0 are seen, and the size of its distribution.
+
+    Notes
+    -----
+    Negative binomial with mean m and size r: of the counts above 0 the first two moments are m / (1 - z) and
+    (m + m² (1 + 1/r)) / (1 - z), where z = (1 + m / r) ** -r. Both equations are solved for m, r and z in turn.
+    """
+    mean, square, zero, size = float(lines.mean()), float((lines**2).mean()), 0.0, 1e6
+    for _ in range(100):
+        m = mean * (1 - zero)
+        spread = (square * (1 - zero) - m) / m**2 - 1  # 1 / r
+        size = 1 / spread if spread > 1e-6 else 1e6
+        new = min((1 + m / size) ** -size, 0.999)
+        if abs(new - zero) < 1e-9:
+            break
+        zero = new
+    return zero, size
