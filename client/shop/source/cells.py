@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
 from client.shop.settings import Dialect
-from client.shop.source.moment import Order, Shape, find_shape
+from client.shop.source.moment import NUMBERS, Order, Shape, find_shape
 from client.shop.source.zone import DAY_SECONDS, SECOND, to_utc, to_wall
 from common.plan.schema import FIRST_YEAR, LAST_YEAR
 
@@ -29,7 +30,8 @@ MOST_SHAPES = 64  # of the texts of one column that are read together; the other
 LONGEST = 64  # bytes of a moment
 BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ") | {"−": "-", "–": "-", "’": "'"})
 CURRENCY = r"(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥￥₹₩₽₺₫฿₴₦]|元|kr\.?|zł|Kč|Ft|Fr\.?|RM|лв)"
-FIELDS = ("year", "month", "day", "hour", "minute", "second", "micro", "away", "has_time", "has_offset")
+ISO = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))  # where its numbers stand, from year to second
+MOST_MINUTES = 14 * 60 + 59  # from Greenwich
 
 NOTHING = np.iinfo(np.int64).min  # as NumPy writes a day or a moment that is not there
 _MONTHS = (
@@ -37,8 +39,6 @@ _MONTHS = (
 )
 MONTH_STARTS, MONTH_DAYS = _MONTHS[:-1], np.diff(_MONTHS)
 FIRST_DAY, LAST_DAY = int(_MONTHS[0]), int(_MONTHS[-2]) - 1
-
-Parts = Int[np.ndarray, "field cell"]
 
 
 def read_numbers(column: pa.ChunkedArray | pa.Array, dialect: Dialect) -> Float[np.ndarray, " row"]:
@@ -87,7 +87,7 @@ def read_days(
         column = column.cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return _nothing(len(column))
-    return _from_parts(_read_parts(column.cast(pa.large_string()), dialect.dates), zone)
+    return _from_written(_read_written(column.cast(pa.large_string()), dialect.dates), zone)
 
 
 def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -219,22 +219,32 @@ def _within_years(days: np.ndarray) -> np.ndarray:
     return np.where((number >= FIRST_DAY) & (number <= LAST_DAY), number, NOTHING).view("datetime64[D]")
 
 
-def _read_parts(column: pa.Array, order: Order) -> Parts:
-    """Read year, month, … of each text; the month of a text that is no moment is 0."""
-    parts = np.zeros((len(FIELDS), len(column)), np.int64)
-    offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
+@dataclass(frozen=True)
+class _Written:
+    """What cells say: a time in microseconds, minutes that its clock is ahead of Greenwich, and how much is said."""
+
+    wall: Int[np.ndarray, " cell"]
+    away: Int[np.ndarray, " cell"]
+    kind: Int[np.ndarray, " cell"]  # 0 nothing, 1 a day, 2 a time, 3 a time with an offset
+
+
+def _read_written(column: pa.Array, order: Order) -> _Written:
+    """Read the texts shape by shape."""
+    size = len(column)
+    written = _Written(np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int8))
+    offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + size + 1]
     content = np.frombuffer(column.buffers()[2] or b"", np.uint8)
     lengths, there = np.diff(offsets), column.is_valid().to_numpy(zero_copy_only=False)
     left, num_shapes = there & (lengths > 0) & (lengths <= LONGEST), 0
-    for length in np.unique(lengths[left]):
+    for length in np.flatnonzero(np.bincount(lengths[left])):
         rows = np.flatnonzero(left & (lengths == length))
         letters = _stack(content, offsets[rows], int(length))
         while len(rows) and num_shapes < MOST_SHAPES:
-            same = _fill_shape(parts, rows, letters, order)
+            same = _fill_shape(written, rows, letters, order)
             rows, letters, num_shapes = rows[~same], letters[~same], num_shapes + 1
         for row, text in zip(rows, letters, strict=True):
-            _fill_shape(parts, np.array([row]), text[None], order)
-    return parts
+            _fill_shape(written, np.array([row]), text[None], order)
+    return written
 
 
 def _stack(content: np.ndarray, starts: Int[np.ndarray, " row"], length: int) -> np.ndarray:
@@ -244,18 +254,27 @@ def _stack(content: np.ndarray, starts: Int[np.ndarray, " row"], length: int) ->
     return content[starts[:, None] + np.arange(length)]
 
 
-def _fill_shape(parts: Parts, rows: Int[np.ndarray, " row"], letters: np.ndarray, order: Order) -> np.ndarray:
+def _fill_shape(
+    written: _Written, rows: Int[np.ndarray, " row"], letters: np.ndarray, order: Order
+) -> Bool[np.ndarray, " row"]:
     """Read all texts that have the shape of the first; tell which they are."""
     first = letters[0]
     is_digit = (first >= ord("0")) & (first <= ord("9"))
-    same = (letters[:, ~is_digit] == first[~is_digit]).all(1)
-    same &= (letters[:, is_digit] - np.uint8(ord("0")) <= 9).all(1)  # what is less wraps around
+    least = np.where(is_digit, ord("0"), first).astype(np.uint8)
+    fits = letters - least <= np.where(is_digit, 9, 0).astype(np.uint8)  # what is less wraps around
+    same: Bool[np.ndarray, " row"] = np.ones(len(letters), bool) if fits.all() else np.asarray(fits.all(1))
     text, start = _strip(first)
     shape = None if text is None else find_shape(text, order)
     if shape is not None:
-        whole = same.all()
-        found = _read_shape(shape, letters if whole else letters[same], start)
-        parts[:, rows if whole else rows[same]] = found
+        if not same.all():
+            rows, letters = rows[same], letters[same]
+        where = slice(None) if len(rows) == len(written.wall) else rows
+        wall = _read_iso(shape, letters, start)
+        written.wall[where], is_day = _read_shape(shape, letters, start) if wall is None else (wall, True)
+        kind = 3 if shape.has_offset else 2 if shape.has_time else 1
+        away = shape.sign * (_number(shape, letters, start, "away") * 60 + _number(shape, letters, start, "away_"))
+        written.away[where] = away + shape.zone_hours * 60
+        written.kind[where] = np.where(is_day & (abs(away) <= MOST_MINUTES), kind, 0)
     return same
 
 
@@ -271,63 +290,67 @@ def _strip(letters: np.ndarray) -> tuple[str | None, list[int]]:
     return bare.replace("\u00a0", " ").replace("\u202f", " "), start[place : place + len(bare) + 1]
 
 
-def _read_shape(shape: Shape, letters: np.ndarray, start: list[int]) -> Parts:
-    def number(name: str) -> np.ndarray:
-        value = np.zeros(len(letters), np.int64)
-        low, high = shape.spans.get(name, (0, 0))
-        for place in range(low, high):
-            value = value * 10 + (letters[:, start[place]] - ord("0"))
-        return value
+def _number(shape: Shape, letters: np.ndarray, start: list[int], name: str) -> Int[np.ndarray, " row"]:
+    """Read one number of each text; 0 where the shape has none."""
+    value = np.zeros(len(letters), np.int64)
+    low, high = shape.spans.get(name, (0, 0))
+    for place in range(low, high):
+        value = value * 10 + (letters[:, start[place]] - ord("0"))
+    return value
 
-    values = {name: number(name) for name in ("year", "month", "day", "hour", "minute", "second", "away", "away_")}
-    if "year" in shape.spans and shape.spans["year"][1] - shape.spans["year"][0] == 2:
-        values["year"] += np.where(values["year"] < 70, 2000, 1900)
-    if shape.month:
-        values["month"][:] = shape.month
-    hour = values["hour"]
-    wrong = (
-        (hour > 23) | (values["minute"] > 59) | (values["second"] > 59) | (values["away"] > 14) | (values["away_"] > 59)
-    )
+
+def _read_iso(shape: Shape, letters: np.ndarray, start: list[int]) -> Int[np.ndarray, " row"] | None:
+    """Let Arrow read what is written as in ISO 8601; None where it is not, or one of the texts is no day."""
+    spans = [shape.spans.get(name) for name in NUMBERS[:6]]
+    size = {ISO[:3]: 10, ISO: 19}.get(tuple(span for span in spans if span))
+    if size is None or shape.half or start[:20] != list(range(len(start)))[:20] or letters[0, 4] != ord("-"):
+        return None
+    texts = np.ascontiguousarray(letters[:, :size])
+    offsets = np.arange(0, texts.size + 1, size, dtype=np.int64)
+    column = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(texts))
+    try:
+        seconds = column.cast(pa.timestamp("s")).to_numpy(zero_copy_only=False).view(np.int64)
+    except pa.ArrowInvalid:
+        return None
+    return seconds * SECOND + _fraction(shape, letters, start)
+
+
+def _read_shape(
+    shape: Shape, letters: np.ndarray, start: list[int]
+) -> tuple[Int[np.ndarray, " row"], Bool[np.ndarray, " row"]]:
+    """Read the time of each text, and whether it is one."""
+    year, month, day, hour, minute, second = (_number(shape, letters, start, name) for name in NUMBERS[:6])
+    if shape.spans["year"][1] - shape.spans["year"][0] == 2:
+        year += np.where(year < 70, 2000, 1900)
+    month = month + shape.month
+    there = (hour <= 23) & (minute <= 59) & (second <= 59)
     if shape.half:
-        wrong |= (hour > 12) & (shape.half == "am") | (hour == 0) & (shape.half == "pm")
+        there &= (hour >= 1) & ((hour <= 12) | (shape.half == "pm"))
         hour = np.where(hour < 12, hour, np.where(hour == 12, 0, hour - 12)) + (12 if shape.half == "pm" else 0)
-    values["month"][wrong] = 0
-    away = shape.sign * (values["away"] * 60 + values["away_"]) + shape.zone_hours * 60
-    return np.stack(
-        [
-            *(values[name] for name in ("year", "month", "day")),
-            hour,
-            values["minute"],
-            values["second"],
-            _fraction(shape, letters, start),
-            away,
-            np.full_like(away, shape.has_time),
-            np.full_like(away, shape.has_offset),
-        ]
-    )
+    there &= (month >= 1) & (month <= 12) & (year >= FIRST_YEAR) & (year <= LAST_YEAR)
+    number = np.where(there, (year - FIRST_YEAR) * 12 + month - 1, 0)
+    there &= (day >= 1) & (day <= MONTH_DAYS[number])
+    date = np.where(there, MONTH_STARTS[number] + day - 1, 0)
+    seconds = date * DAY_SECONDS + hour * 3600 + minute * 60 + second
+    return seconds * SECOND + _fraction(shape, letters, start), there
 
 
-def _fraction(shape: Shape, letters: np.ndarray, start: list[int]) -> Int[np.ndarray, " row"]:
+def _fraction(shape: Shape, letters: np.ndarray, start: list[int]) -> Int[np.ndarray, " row"] | int:
     """Read the fraction of a second in microseconds."""
-    low, high = shape.spans.get("fraction", (0, 0))
+    if "fraction" not in shape.spans:
+        return 0
+    low, high = shape.spans["fraction"]
     value = np.zeros(len(letters), np.int64)
     for place in range(low, low + 6):
         value = value * 10 + (letters[:, start[place]] - ord("0") if place < high else 0)
     return value
 
 
-def _from_parts(parts: Parts, zone: ZoneInfo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    year, month, day, hour, minute, second, micro, away, timed, offset = parts
-    there = (month >= 1) & (month <= 12) & (year >= FIRST_YEAR) & (year <= LAST_YEAR)
-    number = np.where(there, (year - FIRST_YEAR) * 12 + month - 1, 0)
-    there &= (day >= 1) & (day <= MONTH_DAYS[number])
-    date = np.where(there, MONTH_STARTS[number] + day - 1, 0)
-    time = hour * 3600 + minute * 60 + second
-    wall = (date * DAY_SECONDS + time) * SECOND + micro
-    has_time, has_offset = there & (timed == 1), there & (offset == 1)
-    utc = wall - away * (60 * SECOND)
+def _from_written(written: _Written, zone: ZoneInfo) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    wall, utc = written.wall, written.wall - written.away * (60 * SECOND)
+    has_time, has_offset = written.kind >= 2, written.kind == 3
     if has_offset.any():
         wall = np.where(has_offset, to_wall(utc, zone), wall)
     if (has_time & ~has_offset).any():
         utc = np.where(has_offset, utc, to_utc(wall, zone))
-    return _lay_out(wall, utc, there, has_time)
+    return _lay_out(wall, utc, written.kind > 0, has_time)

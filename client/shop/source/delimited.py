@@ -35,6 +35,7 @@ from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 
 NUM_THREADS, NUM_WAITING = 2, 3
+PARSED_BYTES = 1 << 20  # at once; a longer line makes the parser complain
 UNICODE = ("utf-8", "utf-16", "utf-16-le", "utf-16-be")
 OTHERS = ("gb18030", "gbk", "big5", "cp949", "cp932", "latin-1", "iso-8859-1", "iso-8859-2", "iso-8859-15", "koi8-r")
 CODE_PAGES = tuple(f"cp{number}" for number in (437, 850, 852, 866, *range(1250, 1259)))
@@ -197,7 +198,7 @@ class WindowReader:
         if not is_plain(content, self.header.separator, len(self._names)):
             return None
         try:
-            rows = self._parse_table(content)
+            rows = self._parse_table(content, PARSED_BYTES)
         except pa.ArrowInvalid:
             return None
         num_lines = content.count(b"\n") + (not content.endswith(b"\n"))
@@ -229,8 +230,9 @@ class WindowReader:
             ordinary[number:end] = False
         return rows
 
-    def _parse_table(self, content: bytes) -> pa.Table:
-        read = pyarrow.csv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(content) + 1)
+    def _parse_table(self, content: bytes, block_size: int = 0) -> pa.Table:
+        size = block_size or len(content) + 1
+        read = pyarrow.csv.ReadOptions(column_names=self._names, use_threads=False, block_size=size)
         table = pyarrow.csv.read_csv(
             pa.BufferReader(content), read_options=read, parse_options=self._parse, convert_options=self._convert
         )

@@ -47,17 +47,16 @@ def is_plain(content: bytes, separator: str, num_cells: int) -> bool:
 
     What is left is the number of cells and the encoding, of which the parser complains.
     """
-    if num_cells < 2 or separator.isspace() or b'"' in content or MARK in content:
+    if num_cells < 2 or separator.isspace() or b'"' in content or _holds_mark(content):
         return False
     if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
         return False
     nothing = separator.encode() * (num_cells - 1)
-    empty = (b"\n" + nothing + b"\n", b"\n" + nothing + b"\r")
-    return (
-        not content.startswith(nothing)
-        and not content.endswith(b"\n" + nothing)
-        and not any(map(content.__contains__, empty))
-    )
+    return not content.startswith(nothing) and b"\n" + nothing not in content
+
+
+def _holds_mark(content: bytes) -> bool:
+    return MARK[:1] in content and MARK in content  # one letter is found much faster than three
 
 
 def split_window(content: bytes) -> WindowLines:
@@ -101,7 +100,7 @@ def find_ordinary(lines: WindowLines, separator: str, num_cells: int) -> Bool[np
     lengths = lines.stops - lines.starts
     ordinary &= (outside == num_cells - 1) & (lengths > num_separators + num_quotes)
     ordinary &= ~(_is_blank(letters, lines.starts) & _is_blank(letters, lines.stops - 1))
-    if MARK[:2] in lines.content:
+    if _holds_mark(lines.content):
         ordinary &= ~_has_mark(letters, lines.starts)
     return ordinary & _is_utf_8(lines)
 

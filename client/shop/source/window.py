@@ -91,26 +91,35 @@ def cut_windows(opened: Opened, header: Header, is_row: IsRow) -> Iterator[bytes
     """Cut what comes after the header behind rows, as late in each block as can be."""
     rest = b""
     for block in opened.blocks:
-        content = rest + block
-        end = _find_end(content, header, is_row, opened.encoding)
-        if not end and len(content) > MOST_BYTES:
-            end = _last_line_end(content)
+        end = _find_end(block, header, is_row, opened.encoding, is_whole=not rest)
+        if not end and rest:
+            block, rest = rest + block, b""
+            end = _find_end(block, header, is_row, opened.encoding, is_whole=True)
+        if not end and len(block) > MOST_BYTES:
+            end = _last_line_end(block)
         if end:
-            yield content[:end]
-        rest = content[end:]
+            yield b"".join((rest, memoryview(block)[:end]))
+            rest = b""
+        rest += block[end:]
     if rest:
         yield rest
 
 
-def _find_end(content: bytes, header: Header, is_row: IsRow, encoding: str) -> int:
-    """Find the end of the last whole line that is a row of its own; 0 where none of the last ones is."""
+def _find_end(content: bytes, header: Header, is_row: IsRow, encoding: str, *, is_whole: bool) -> int:
+    """Find the end of the last whole line that is a row of its own; 0 where none of the last ones is.
+
+    Parameters
+    ----------
+    is_whole
+        Whether the first line begins where the content does.
+    """
     end = _last_line_end(content)
     for _ in range(MOST_TRIES):
-        if not end:
+        stop = end - 2 if content[max(end - 2, 0) : end] == b"\r\n" else end - 1
+        feed = content.rfind(b"\n", 0, max(stop, 0))
+        start = max(feed, content.rfind(b"\r", feed + 1, max(stop, 0))) + 1
+        if not end or not (start or is_whole):
             return 0
-        stop = end - 2 if content[end - 2 : end] == b"\r\n" else end - 1
-        feed = content.rfind(b"\n", 0, stop)
-        start = max(feed, content.rfind(b"\r", feed + 1, stop)) + 1
         line = content[start:stop] if encoding == "utf-8" else as_utf_8(content[start:stop], encoding)
         cells = LineReader([line], header, is_row).cells(0)
         if cells is not None and is_row(cells):
