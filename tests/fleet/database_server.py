@@ -95,7 +95,7 @@ class DatabaseServer:
         """Make an empty database, and give its name."""
         self.num_databases += 1
         name = f"shop_{self.num_databases}"
-        self.execute([f"CREATE DATABASE {name}"])
+        self.execute([f"CREATE DATABASE {name}" + (" CHARACTER SET utf8mb4" if self.kind == "mariadb" else "")])
         return name
 
     def url(self, database: str, *, user: str = "") -> str:
@@ -106,9 +106,9 @@ class DatabaseServer:
     def execute(self, statements: Sequence[str], database: str = "") -> list[Any]:
         """Run statements as the admin, each committed by itself, and give the rows of the last."""
         place = database or ("postgres" if self.kind == "postgresql" else "")
-        engine = sqlalchemy.create_engine(
-            f"{ADMIN[self.kind]}@{HOST}:{self.port}/{place}", isolation_level="AUTOCOMMIT"
-        )
+        how = "?client_encoding=utf8" if self.kind == "postgresql" else ""
+        url = f"{ADMIN[self.kind]}@{HOST}:{self.port}/{place}{how}"
+        engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
                 results = [connection.exec_driver_sql(statement) for statement in statements]
