@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from client.account.ledger.cli import ledger_app
+from client.command.adapt import adapt
 from client.command.audit import audit
 from client.command.check import check
 from client.command.doctor import doctor
+from client.command.import_history import import_history
+from client.command.init import init
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
@@ -30,8 +33,9 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (audit, join, run, check, doctor, predict, prove):
+for command in (init, adapt, audit, join, run, check, doctor, predict, prove):
     app.command()(command)
+app.command("import")(import_history)
 
 
 @app.callback()

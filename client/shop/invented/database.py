@@ -10,6 +10,12 @@ import sqlalchemy as sql
 from client.shop.invented.shop import InventedShop, Line, Order
 from client.shop.invented.side import SideTable, side_tables
 
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "mariadb": "mariadb+pymysql",
+    "mysql": "mysql+pymysql",
+}
 STATUS = {"sold": "completed", "cancelled": "cancelled", "test": "test", "unpaid": "pending_payment"}
 
 
@@ -18,7 +24,8 @@ def write_database(shop: InventedShop, url: str) -> None:
 
     SQLite has no moments: there they are text as 2024-03-31T21:30:00+00:00.
     """
-    engine = sql.create_engine(url)
+    address = sql.make_url(url)
+    engine = sql.create_engine(address.set(drivername=DRIVERS[address.get_backend_name()]))
     is_sqlite, metadata = engine.dialect.name == "sqlite", sql.MetaData()
     lines, customers = _order_lines(metadata, is_sqlite=is_sqlite), _customers(metadata)
     beside = {table.name: _side_table(metadata, table) for table in side_tables(shop)}

@@ -1,10 +1,14 @@
-"""The shop's orders as Taobao's seller centre exports them, a line an item: GBK, long numbers written as a formula."""
+"""The shop's orders as Taobao's seller centre exports them, a line an item.
+
+GBK, long numbers written as a formula, times by the clock of Beijing wherever the shop stands.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from client.shop.invented.person import plain
 from client.shop.invented.shop import OTHER_CURRENCY, Line, Order
@@ -30,6 +34,7 @@ COLUMNS = (
     "收货地址",
     "联系手机",
 )
+BEIJING = ZoneInfo("Asia/Shanghai")
 _GROUPS = {"Tee": "茶叶", "Kaffee": "咖啡", "Geschirr": "茶具", "Gebäck": "点心"}
 # The platform knows no test orders: they are closed.
 _STATUS = {"sold": "交易成功", "cancelled": "交易关闭", "test": "交易关闭", "unpaid": "等待买家付款"}
@@ -49,7 +54,7 @@ def write_taobao(orders: tuple[Order, ...]) -> bytes:
 def _cells(order: Order, line: Line, place: int) -> Iterable[object]:
     person, rate = order.person, YUAN[order.currency]
     number = 2_187_000_000_000_000_000 + order.number * 1000
-    is_paid = order.state == "sold"
+    is_paid, at = order.state == "sold", order.at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
     name = line.product.name if line.product.name == "NA" else f"{_GROUPS[line.product.category]} {line.product.code}"
     return (
         f'="{number + place + 1}"',
@@ -66,8 +71,8 @@ def _cells(order: Order, line: Line, place: int) -> Iterable[object]:
         f"{line.amount * rate if is_paid else 0:.2f}",
         "退款成功" if line.returned else "没有申请退款",
         f"{line.returned * line.price * rate:.2f}",
-        order.at.strftime("%Y-%m-%d %H:%M:%S"),
-        order.at.strftime("%Y-%m-%d %H:%M:%S") if is_paid else "",
+        at,
+        at if is_paid else "",
         plain(person.name),
         plain(person.street),
         person.telephone,

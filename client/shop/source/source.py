@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +65,7 @@ class Batch:
     notes: tuple[str, ...] = field(default=())
 
 
+@runtime_checkable  # annotations are checked in tests
 class Source(Protocol):
     """A file or a table of a database, as `shop.toml` describes it."""
 
