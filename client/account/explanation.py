@@ -118,6 +118,8 @@ def _say_filter(condition: Filter) -> str:
         said.append(f"is above {condition.above:g}")
     if condition.at_least is not None:
         said.append(f"is at least {condition.at_least:g}")
+    if condition.filled is not None:
+        said.append("is not empty" if condition.filled else "is empty")
     return f"{condition.column!r} {_and(said)}"
 
 

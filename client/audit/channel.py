@@ -169,7 +169,9 @@ def make_changes(source: Source, plan: DataPlan) -> dict[str, Change]:
     amounts = value_columns(plan, source.rows)
     fixed = {attribute.column for attribute in plan.static}  # of all days alike
     fixed |= {
-        each.column for each in plan.filters if each.equals is not None or max(each.above or 0, each.at_least or 0) > 0
+        each.column
+        for each in plan.filters
+        if each.equals is not None or each.filled is False or max(each.above or 0, each.at_least or 0) > 0
     }
     changes: dict[str, Change] = {}
     for column in columns_read(source, plan):

@@ -184,6 +184,8 @@ def filter_mask(rows: pd.DataFrame, filters: Sequence[Filter]) -> Bool[np.ndarra
             keep &= as_numbers(column) > condition.above
         if condition.at_least is not None:
             keep &= as_numbers(column) >= condition.at_least
+        if condition.filled is not None:
+            keep &= is_empty(column) != condition.filled
     return keep
 
 

@@ -117,11 +117,12 @@ class Filter(Section):
     equals: str | int | float | bool | None = None
     above: float | None = None
     at_least: float | None = None
+    filled: bool | None = Field(None, description="true: the cell is not empty; false: it is")
 
     @model_validator(mode="after")
     def _one_condition(self) -> Filter:
-        if self.equals is None and self.above is None and self.at_least is None:
-            raise ValueError("needs one of equals, above, at_least")
+        if all(each is None for each in (self.equals, self.above, self.at_least, self.filled)):
+            raise ValueError("needs one of equals, above, at_least, filled")
         return self
 
 

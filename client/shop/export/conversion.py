@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from client.shop.export.cells import Meaning
 from client.shop.export.description import TEXTS, Export, find_columns
+from client.shop.export.item import split_items
 from client.shop.export.order import ROW, Heads, Joined, fill_joined, join
 from client.shop.export.plain import convert_plain
 from client.shop.export.product import ProductNames
 from client.shop.export.recognition import recognise
 from client.shop.export.sale import OrderLines
 from client.shop.export.sieve import Sieve, add_up
-from client.shop.export.text import read_names
+from client.shop.export.text import nothing, read_names
 from client.shop.export.word import REFUNDED, STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, Shop, SourceSettings
@@ -54,8 +55,9 @@ class Converter:
     def __init__(self, settings: SourceSettings, shop: Shop) -> None:
         self._settings, self._shop = settings, shop
         self._joined, self._heads, self._products = Joined(), Heads(), ProductNames()
-        self._lines: OrderLines | None = None
+        self._lines: dict[str, OrderLines] = {}
         self._export: Export | None = None
+        self._summaries: list[pa.Table] = []  # rows of whole orders, which are lines only where no others come
 
     def convert(self, batch: Batch) -> Converted:
         """Convert a batch; what needs lines that have not come yet is held back.
@@ -65,77 +67,96 @@ class Converter:
         DataError
             A column is missing that the settings name, or that the export needs.
         """
-        unreadable = _unreadable(batch.unreadable)
+        unreadable = _converted({}, [], _unreadable(batch.unreadable))
         if not len(batch.rows):
-            return Converted({}, unreadable)
+            return unreadable
+        before = self._change_export(batch.rows.column_names)
         rows = self._select(batch)
-        if self._settings.format == "table" and self._settings.kind not in ("sales", "returns"):
+        if self._is_plain:
             table, sieve = convert_plain(rows, self._settings, self._shop)
-            return _converted({self._settings.kind: table}, [sieve], unreadable)
-        return self._convert_lines(self._joined.take(rows), unreadable)
+            return merge((unreadable, _converted({self._settings.kind: table}, [sieve])))
+        return merge((unreadable, before, self._convert_lines(self._joined.take(split_items(rows)))))
 
     def finish(self) -> Converted:
         """Convert what was held back."""
-        held = self._joined.rest()
-        converted = Converted({}) if held is None else self._convert_lines(held, ())
+        parts = [self._convert_lines(self._joined.rest())]
+        if self._summaries and len(self._lines) == 0:
+            parts.append(self._sell(join(self._summaries)))
         waiting = self._heads.rest()
-        if waiting is None:
-            return converted
-        late, lost = waiting
-        sieve = Sieve(lost[ROW].to_numpy())
-        sieve.leave_out(np.ones(len(lost), bool), "no line of the order says its day", _NO_DAY[self._is_taobao])
-        return merge((converted, self._sell(late, ()), _converted({}, [sieve], ())))
+        if waiting is not None:
+            parts += [self._sell(rows) for rows in waiting]
+        return merge(tuple(parts))
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._settings.format == "table" and self._settings.kind not in ("sales", "returns")
 
     @property
     def _are_returns(self) -> bool:
         return (self._export.kind if self._export else self._settings.kind) == "returns"
 
-    @property
-    def _is_taobao(self) -> bool:
-        return self._settings.format == "taobao"
+    def _change_export(self, header: list[str]) -> Converted:
+        """Find out which export the next rows are of; convert what was held back of another."""
+        if self._settings.format == "table":
+            return Converted({})
+        export = recognise(header, self._settings.format)
+        if export is None:
+            raise DataError(
+                f"{self._settings.location} lacks columns that every known export of {self._settings.format} has; "
+                f'export it again with its own header, or describe it as format = "table" in shop.toml.'
+            )
+        if self._export is None or export is self._export:
+            self._export = export
+            return Converted({})
+        held = self._convert_lines(self._joined.rest())
+        self._export = export
+        return held
 
     def _select(self, batch: Batch) -> pa.Table:
         """Keep the columns that mean something, named by what they mean."""
-        columns = self._columns(batch)
+        texts = TEXTS - {"product"} if self._is_plain else TEXTS
         chosen = {
-            name: read_names(batch.rows[column]) if name in TEXTS else batch.rows[column].combine_chunks()
-            for name, column in columns.items()
+            name: read_names(batch.rows[column]) if name in texts else batch.rows[column].combine_chunks()
+            for name, column in self._columns(batch.rows.column_names).items()
         }
         if "order" not in chosen:
-            chosen["order"] = pa.array(np.full(len(batch.rows), ""), pa.string())
+            chosen["order"] = nothing(len(batch.rows))
         return pa.table({ROW: pa.array(np.asarray(batch.places, np.int64)), **chosen})
 
-    def _columns(self, batch: Batch) -> dict[str, str]:
-        settings, header = self._settings, batch.rows.column_names
-        missing = [column for column in settings.columns.values() if column and column not in header]
-        if settings.format == "table":
-            if missing:
-                raise DataError(_say_missing(settings, missing[0], header))
-            return {name: column for name, column in settings.columns.items() if column}
-        export = recognise(header, settings.format) or self._export
-        if export is None:
-            raise DataError(
-                f"{settings.location} lacks columns that every known export of {settings.format} has; export it again "
-                f'with its own header, or describe it as format = "table" in shop.toml.'
-            )
-        self._export = export
-        found = find_columns(export, header)
-        return {**found, **{name: column for name, column in settings.columns.items() if column in header}}
+    def _columns(self, header: list[str]) -> dict[str, str]:
+        columns = {name: column for name, column in self._settings.columns.items() if column}
+        if self._export is not None:
+            return {
+                **find_columns(self._export, header),
+                **{name: column for name, column in columns.items() if column in header},
+            }
+        for name, column in columns.items():
+            if column not in header:
+                raise DataError(
+                    f"columns.{name} of the source {self._settings.name!r} names {column!r}, which "
+                    f"{self._settings.location} lacks; it has {', '.join(header[:20])}."
+                )
+        return columns
 
-    def _convert_lines(self, rows: pa.Table, unreadable: tuple[LeftOut, ...]) -> Converted:
-        if not len(rows):
-            return Converted({}, unreadable)
-        if self._settings.format != "table" and not self._are_returns:
-            return self._sell(self._heads.fill(rows), unreadable)
-        return self._sell(fill_joined(rows), unreadable)
+    def _convert_lines(self, rows: pa.Table | None) -> Converted:
+        if rows is None or not len(rows):
+            return Converted({})
+        if self._export is None or self._are_returns:
+            return self._sell(fill_joined(rows))
+        filled = self._heads.fill(rows)
+        if "kinds" in rows.column_names:
+            self._summaries.append(filled)
+            return Converted({})
+        return self._sell(filled)
 
-    def _sell(self, rows: pa.Table, unreadable: tuple[LeftOut, ...]) -> Converted:
+    def _sell(self, rows: pa.Table) -> Converted:
+        title = self._export.title if self._export else ""
+        lines = self._lines.setdefault(title, OrderLines(self._meaning()))
         if not len(rows):
-            return Converted({}, unreadable)
-        self._lines = self._lines or OrderLines(self._meaning())
-        sales, returns, sieve = self._lines.convert(rows)
+            return Converted({})
+        sales, returns, sieve = lines.convert(rows)
         products = self._products.convert(rows, sieve)
-        return _converted({"sales": sales, "returns": returns, "products": products}, [sieve], unreadable)
+        return _converted({"sales": sales, "returns": returns, "products": products}, [sieve])
 
     def _meaning(self) -> Meaning:
         settings, export = self._settings, self._export
@@ -157,12 +178,6 @@ class Converter:
         )
 
 
-_NO_DAY = {
-    False: "export the order's own columns with it, in its first line at least",
-    True: 'read 宝贝报表 together with 订单报表, which has the days: location = "Export*.csv" in shop.toml',
-}
-
-
 def merge(parts: tuple[Converted, ...]) -> Converted:
     """Put several results into one."""
     kinds = dict.fromkeys(kind for part in parts for kind in part.records)
@@ -171,7 +186,7 @@ def merge(parts: tuple[Converted, ...]) -> Converted:
     return Converted(records, left_out, add_up([each for part in parts for each in part.notes]))
 
 
-def _converted(records: dict[Kind, pa.Table], sieves: list[Sieve], unreadable: tuple[LeftOut, ...]) -> Converted:
+def _converted(records: dict[Kind, pa.Table], sieves: list[Sieve], unreadable: tuple[LeftOut, ...] = ()) -> Converted:
     left_out = add_up([*unreadable, *(each for sieve in sieves for each in sieve.left_out)])
     notes = add_up([each for sieve in sieves for each in sieve.notes])
     return Converted({kind: table for kind, table in records.items() if len(table)}, left_out, notes)
@@ -182,9 +197,3 @@ def _unreadable(places: tuple[int, ...]) -> tuple[LeftOut, ...]:
         return ()
     advice = "mend these rows in the file"
     return (LeftOut("the row cannot be read", len(places), True, f"the first in row {min(places)}", advice),)
-
-
-def _say_missing(settings: SourceSettings, column: str, header: list[str]) -> str:
-    field_ = next(name for name, each in settings.columns.items() if each == column)
-    there = ", ".join(header[:20])
-    return f"sources.columns.{field_} names the column {column!r}, which {settings.location} lacks; it has {there}."

@@ -14,6 +14,7 @@ from client.shop.settings import Shop
 SYMBOLS = {"€": "EUR", "£": "GBP", "zł": "PLN", "kč": "CZK", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY"}
 DOLLARS = {"us": "USD", "au": "AUD", "c": "CAD", "ca": "CAD", "nz": "NZD", "hk": "HKD", "s": "SGD", "nt": "TWD"}
 IN_DOLLARS = {*DOLLARS.values(), "MXN", "ARS", "CLP", "COP", "BRL"}
+NO_CURRENCY = "XXX"  # as ISO 4217 has it
 ROUND = 6  # digits behind the point; products of binary numbers have more that mean nothing
 
 
@@ -22,6 +23,8 @@ def read_currencies(written: pa.Array | None, amounts: pa.ChunkedArray | None, d
     size = len(written) if written is not None else len(amounts) if amounts is not None else 0
     found = pc.utf8_upper(written) if written is not None else _read_signs(amounts, shop)
     found = nothing(size) if found is None else found
+    is_code = pc.match_substring_regex(found, "^(?:[A-Z]{3})?$")
+    found = pc.if_else(is_code, found, NO_CURRENCY)  # what is no code may be anything, and is not kept
     return pc.if_else(pc.equal(found, ""), default or shop.currency, found)
 
 
@@ -58,15 +61,15 @@ def convert_amounts(
     for number, name in enumerate(names):
         if np.isnan(worth[number]):
             rows = (codes == number) & ~np.isnan(amounts)
-            sieve.note(
-                rows,
-                f"amounts in {name} are not known in {shop.currency}",
-                f"say what one {name} is worth: [rates] {name} in shop.toml",
-            )
-    currency = pa.array(
-        [shop.currency if not np.isnan(worth[code]) else name for code, name in enumerate(names)] or [""]
-    )
-    return to_arrow(np.round(converted, ROUND)), currency.take(coded.indices).cast(pa.string())
+            reason = f"amounts in {_say(name)} are not known in {shop.currency}"
+            sieve.note(rows, reason, f"say under rates in shop.toml what one {_say(name)} is worth")
+    known = [name if np.isnan(each) else shop.currency for name, each in zip([*names, ""], worth, strict=True)]
+    currency = pa.array(known, pa.string()).take(coded.indices)
+    return to_arrow(np.round(converted, ROUND)), currency
+
+
+def _say(currency: str) -> str:
+    return "money that has no code" if currency == NO_CURRENCY else currency
 
 
 def to_arrow(numbers: Float[np.ndarray, " row"]) -> pa.Array:

@@ -13,10 +13,11 @@ from client.shop.export.cells import CANCELLED, SOLD, TEST, UNKNOWN, UNPAID, Cel
 from client.shop.export.description import IDENTIFYING, NAMING
 from client.shop.export.moment import Times, read_times
 from client.shop.export.money import read_currencies
-from client.shop.export.order import ROW
+from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
 from client.shop.export.text import first_filled, fold_words, look_up, matches
 from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, YES
+from client.shop.settings import Shop
 from common.data.usable import LARGEST_VALUE
 
 
@@ -24,6 +25,7 @@ from common.data.usable import LARGEST_VALUE
 class Lines:
     """Order lines with everything read, a row each; `sieve` says which can be used."""
 
+    shop: Shop
     rows: pa.Table
     order: pa.Array
     product: pa.Array
@@ -44,7 +46,7 @@ def read_lines(cells: Cells) -> Lines:
     quantity = _read_quantity(cells)
     _leave_out_no_products(cells, product, quantity, sieve)
     times = _read_day(cells)
-    sieve.leave_out(~times.known & ~cells.filled("day"), "no day stands in the order's lines", _NO_DAY)
+    sieve.leave_out(~times.known & ~cells.filled("day"), "no line of the order says its day", _say_no_day(cells))
     sieve.leave_out(~times.known, "the day cannot be read", _DAYS)
     sieve.leave_out(np.isnan(quantity), "the quantity is no number", _NUMBERS)
     sieve.leave_out(np.abs(quantity) > LARGEST_VALUE, "the quantity is too large", "mend these lines")
@@ -53,6 +55,7 @@ def read_lines(cells: Cells) -> Lines:
         sieve.leave_out(~cells.filled("order"), "no order number", "export the order's number into each of its rows")
     state = _read_states(cells, sieve)
     return Lines(
+        shop=cells.shop,
         rows=cells.rows,
         order=cells.text("order"),
         product=product,
@@ -79,7 +82,8 @@ def read_returns(cells: Cells) -> Lines:
     empty = (np.isnan(quantity) | (quantity == 0)) & (np.isnan(amount) | (amount == 0))
     sieve.leave_out(empty, "nothing says how many or how much went back", "fill the quantity or the amount")
     return Lines(
-        rows=cells.rows, order=cells.text("order"), product=product, customer=read_customers(cells), times=times,
+        shop=cells.shop, rows=cells.rows, order=cells.text("order"), product=product,
+        customer=read_customers(cells), times=times,
         quantity=quantity, amount=amount, currency=_read_currency(cells), state=np.full(cells.size, SOLD),
         updated=cells.times("updated").moment_column(), sieve=sieve,
     )  # fmt: skip
@@ -89,15 +93,26 @@ def _read_product(cells: Cells) -> pa.Array:
     return first_filled([cells.text(name) for name in NAMING if cells.has(name)], cells.size)
 
 
+_STATE = "say under states in shop.toml what its word means"
 _DAYS, _NUMBERS = "write days as 2026-01-31, or set dialect.dates", "mend these rows, or set dialect.decimal"
-_NO_DAY = "export the day into at least one line of each order"
+_SEVERAL = 'read 宝贝报表 together with 订单报表: location = "Export*.csv" in shop.toml'
+
+
+def _say_no_day(cells: Cells) -> str:
+    together = cells.meaning.currency == "CNY" and not cells.has("day")
+    return _SEVERAL if together else "export the day into at least one line of each order"
 
 
 def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray, sieve: Sieve) -> None:
     unnamed = pc.equal(product, "").to_numpy(zero_copy_only=False)
-    nothing_sold = unnamed & (np.isnan(quantity) | ~(cells.filled("quantity") | cells.filled("net_quantity")))
+    runs = cells.rows[RUN].to_numpy()
+    is_head = unnamed & np.isin(runs, runs[~unnamed])  # of an order that has lines
     if not cells.meaning.is_table:
-        sieve.leave_out(nothing_sold, "the row is no line of an order (its head, a footer, an empty row)")
+        sieve.leave_out(
+            is_head | unnamed & np.isnan(quantity), "the row is no line of an order (its head, a footer, an empty row)"
+        )
+    several = np.nan_to_num(cells.numbers("kinds")) > 1
+    sieve.leave_out(several, "the order has several products, and does not say how many of each", _SEVERAL)
     sieve.leave_out(unnamed, "no product stands in the line", "name the product in each line")
     for name in ("title", "product", "sku"):
         if cells.has(name):
@@ -154,8 +169,9 @@ def read_customers(cells: Cells) -> pa.Array:
         if cells.has(name):
             text = pc.utf8_lower(cells.text(name))
             if name == "phone":
-                text = pc.replace_substring_regex(text, r"[^0-9+]|^00", "")
-            found.append(pc.if_else(pc.is_in(text, pa.array(["0", "--", "-", "guest"])), "", text))
+                text = pc.replace_substring_regex(text, r"^00|[^0-9]", "")
+            unsaid = pc.or_(pc.is_in(text, pa.array(["0", "--", "-", "guest"])), pc.match_substring(text, "*"))
+            found.append(pc.if_else(unsaid, "", text))
     return first_filled(found, cells.size)
 
 
@@ -165,7 +181,7 @@ def _read_states(cells: Cells, sieve: Sieve) -> np.ndarray:
     if cells.has("state"):
         numbers = {**meaning.state_numbers, "": SOLD}
         state = look_up(cells.text("state"), numbers, UNKNOWN)
-        _note_unknown(cells, state == UNKNOWN, sieve)
+        sieve.note(state == UNKNOWN, "the order's state is not known, and it counts as sold", _STATE)
         state = np.where(state == UNKNOWN, SOLD, state)
     elif cells.has("paid"):
         state = np.where(cells.filled("paid"), SOLD, UNPAID)
@@ -177,17 +193,6 @@ def _read_states(cells: Cells, sieve: Sieve) -> np.ndarray:
         state = np.where(closed & (meaning.currency == "CNY"), SOLD, state)
     state = np.where(cells.filled("cancelled"), CANCELLED, state)
     return np.where(_is_test(cells), TEST, state)
-
-
-def _note_unknown(cells: Cells, unknown: Bool[np.ndarray, " row"], sieve: Sieve) -> None:
-    words = cells.text("state").filter(pa.array(unknown & sieve.kept)).unique().to_pylist()[:20]
-    for word in words:
-        rows = unknown & pc.equal(cells.text("state"), word).to_numpy(zero_copy_only=False)
-        sieve.note(
-            rows,
-            f"the state {word[:40]!r} is not known and counts as sold",
-            "say what it means under states in shop.toml",
-        )
 
 
 def _is_test(cells: Cells) -> Bool[np.ndarray, " row"]:

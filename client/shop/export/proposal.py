@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -125,7 +126,8 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
 
 def _ask_currencies(look: Look, found: dict[str, str]) -> list[str]:
     column = found.get("currency", "")
-    seen = sorted({value.strip().upper() for value in look.sample.get(column, ()) if value.strip()})
+    codes = {value.strip().upper() for value in look.sample.get(column, ()) if value.strip()}
+    seen = sorted(code for code in codes if len(code) == 3 and code.isalpha())
     if len(seen) < 2:
         return []
     return [
@@ -148,8 +150,9 @@ def _has_free_lines(look: Look, found: dict[str, str]) -> bool:
 
 def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> list[str]:
     known = {word for words in states.values() for word in fold_words(words)}
-    seen = dict.fromkeys(value.strip() for value in values if value.strip())
-    unknown = [word for word in seen if not set(fold_words([word])) <= known][:5]
+    seen = Counter(value.strip() for value in values if value.strip())
+    often = [word for word, count in seen.most_common() if count > 1]  # a word once may be a cell that has moved
+    unknown = [word for word in often if not set(fold_words([word])) <= known][:5]
     return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
 
 
@@ -250,10 +253,24 @@ def _choose(kind: Kind, columns: list[Column]) -> tuple[dict[str, Column], list[
             Guess(field, column.name, column.samples(_hide(field, column)), explain(field, column, score), certain)
         )
         questions.extend(_ask_rivals(field, column, rivals))
+    _take_contact(kind, columns, chosen, guesses)
     day = "day" if "day" in WORDS[kind] else "first_day"
     if day in WORDS[kind] and day not in chosen:
         questions.extend(_take_only_days(day, columns, chosen, guesses))
     return chosen, _in_order(kind, guesses), questions
+
+
+def _take_contact(kind: Kind, columns: list[Column], chosen: dict[str, Column], guesses: list[Guess]) -> None:
+    """Tell customers apart by e-mail, else telephone, else user name, where nothing is called a customer."""
+    if "customer" in chosen or "customer" not in WORDS[kind]:
+        return
+    for personal in ("e-mail", "telephone", "user name"):
+        column = next((column for column in columns if column.personal == personal and column.filled), None)
+        if column is not None:
+            chosen["customer"] = column
+            reason = f"it tells customers apart by {personal}; only a keyed hash of it is kept"
+            guesses.append(Guess("customer", column.name, column.samples(), reason, True))
+            return
 
 
 def _hide(field: str, column: Column) -> str:

@@ -50,7 +50,7 @@ class OrderLines:
         single = _returned_lines(lines, cells, sold)
         tables = [
             self._take_back(lines, cells),
-            _return_lines(lines, cells, single, names.filter(pa.array(single.back[sold]))),
+            _return_lines(lines, single, names.filter(pa.array(single.back[sold]))),
             _return_orders(lines, cells, single.back),
         ]
         return sales, pa.concat_tables(tables).combine_chunks(), lines.sieve
@@ -59,11 +59,11 @@ class OrderLines:
         self, lines: Lines, cells: Cells, parents: np.ndarray, sold: Bool[np.ndarray, " row"]
     ) -> tuple[pa.Table, pa.Array]:
         amount = np.where(parents & (lines.amount == 0), np.nan, lines.amount)
-        converted, currency = convert_amounts(amount, lines.currency, cells.shop, lines.sieve)
         places = pa.array(np.flatnonzero(sold))
         names = self._name(self._sold, lines, cells, places, amount)
         columns = {
-            **_shared(lines, places, converted, currency),
+            **_shared(lines, places),
+            **_money(amount, lines, places, lines.sieve),
             "line": names,
             "second": lines.times.second_column().take(places),
             "quantity": pa.array(lines.quantity[sold]),
@@ -75,10 +75,10 @@ class OrderLines:
         """Give lines of less than nothing, which are what came back."""
         back = lines.sieve.kept & (lines.quantity < 0) & (lines.state == SOLD)
         places = pa.array(np.flatnonzero(back))
-        converted, currency = convert_amounts(np.abs(lines.amount), lines.currency, cells.shop, _unsaid(lines))
         names = self._name(self._returned, lines, cells, places, lines.amount)
         columns = {
-            **_shared(lines, places, converted, currency),
+            **_shared(lines, places),
+            **_money(np.abs(lines.amount), lines, places),
             "line": names,
             "quantity": pa.array(-lines.quantity[back]),
         }
@@ -90,9 +90,9 @@ class OrderLines:
         back = lines.sieve.kept
         places = pa.array(np.flatnonzero(back))
         amount, quantity = np.abs(lines.amount), np.abs(lines.quantity)
-        converted, currency = convert_amounts(amount, lines.currency, cells.shop, lines.sieve)
         columns = {
-            **_shared(lines, places, converted, currency),
+            **_shared(lines, places),
+            **_money(amount, lines, places, lines.sieve),
             "line": self._name(self._returned, lines, cells, places, amount),
             "quantity": to_arrow(quantity[back]),
         }
@@ -106,11 +106,6 @@ class OrderLines:
         runs = lines.rows[RUN].to_numpy()[rows]
         order, line, product = (each.take(places) for each in (lines.order, cells.text("line"), lines.product))
         return namer.name(order, line, product, runs, contents)
-
-
-def _unsaid(lines: Lines) -> Sieve:
-    """Give a sieve of whose notes nothing is said: the sale says the same."""
-    return Sieve(lines.rows[ROW].to_numpy())
 
 
 def _find_bundles(cells: Cells, lines: Lines) -> Bool[np.ndarray, " row"]:
@@ -145,12 +140,12 @@ def _returned_lines(lines: Lines, cells: Cells, sold: Bool[np.ndarray, " row"]) 
     return Back(back, pieces, np.where(money > 0, money, np.where(whole, lines.amount, np.nan)))
 
 
-def _return_lines(lines: Lines, cells: Cells, single: Back, names: pa.Array) -> pa.Table:
+def _return_lines(lines: Lines, single: Back, names: pa.Array) -> pa.Table:
     """Give a return for each line that went back, of a day that no export says."""
-    converted, currency = convert_amounts(single.money, lines.currency, cells.shop, _unsaid(lines))
     places = pa.array(np.flatnonzero(single.back))
     columns = {
-        **_shared(lines, places, converted, currency),
+        **_shared(lines, places),
+        **_money(single.money, lines, places),
         "day": pa.nulls(len(places), pa.date32()),
         "line": names,
         "quantity": to_arrow(single.pieces[single.back]),
@@ -184,9 +179,9 @@ def _return_orders(lines: Lines, cells: Cells, single: Bool[np.ndarray, " row"])
     back &= ~np.isin(lines.rows[RUN].to_numpy(), lines.rows[RUN].to_numpy()[single])
     places = pa.array(np.flatnonzero(back))
     money = np.where(money > 0, money, np.nan)
-    converted, currency = convert_amounts(money, lines.currency, cells.shop, _unsaid(lines))
     columns = {
-        **_shared(lines, places, converted, currency),
+        **_shared(lines, places),
+        **_money(money, lines, places),
         "day": pa.nulls(len(places), pa.date32()),
         "line": nothing(len(places)),
         "product": nothing(len(places)),
@@ -195,7 +190,20 @@ def _return_orders(lines: Lines, cells: Cells, single: Bool[np.ndarray, " row"])
     return _table("returns", columns)
 
 
-def _shared(lines: Lines, places: pa.Array, amount: pa.Array, currency: pa.Array) -> dict[str, pa.Array]:
+def _money(
+    amount: Float[np.ndarray, " row"], lines: Lines, places: pa.Array, sieve: Sieve | None = None
+) -> dict[str, pa.Array]:
+    """Give amounts of some lines in the shop's money; what is not known is said once, of sales."""
+    rows = places.to_numpy()
+    of_rows = Sieve(lines.rows[ROW].to_numpy()[rows])
+    currencies = lines.currency.take(places)
+    converted, currency = convert_amounts(amount[rows], currencies, lines.shop, of_rows)
+    if sieve is not None:
+        sieve.notes.extend(of_rows.notes)
+    return {"amount": converted, "currency": currency}
+
+
+def _shared(lines: Lines, places: pa.Array) -> dict[str, pa.Array]:
     return {
         "row": lines.rows[ROW].combine_chunks().take(places),
         "updated": lines.updated.take(places),
@@ -203,8 +211,6 @@ def _shared(lines: Lines, places: pa.Array, amount: pa.Array, currency: pa.Array
         "day": lines.times.day_column().take(places),
         "product": lines.product.take(places),
         "customer": lines.customer.take(places),
-        "amount": amount.take(places),
-        "currency": currency.take(places),
     }
 
 

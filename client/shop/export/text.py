@@ -53,7 +53,7 @@ def _write_floats(column: pa.Array) -> pa.Array:
 
 def nothing(size: int) -> pa.Array:
     """Give a column of names that are not known."""
-    return pa.array(np.full(size, ""), pa.string())
+    return pa.repeat(pa.scalar("", pa.string()), size)
 
 
 def is_filled(column: pa.Array) -> Bool[np.ndarray, " row"]:

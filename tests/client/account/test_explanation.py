@@ -44,6 +44,8 @@ def test_every_file_and_column_of_a_plan_is_named(path: Path, make_policy: Calla
         ({"lookups": [{"path": "x.csv", "key": "land", "column": "id"}]}, "becomes part of the record of others too."),
         ({"filters": [{"column": "land", "equals": "fr"}]}, "Only rows count in which 'land' is 'fr'."),
         ({"filters": [{"column": "n", "above": 2.0, "at_least": 3.0}]}, "'n' is above 2 and is at least 3."),
+        ({"filters": [{"column": "note", "filled": True}]}, "Only rows count in which 'note' is not empty."),
+        ({"filters": [{"column": "note", "filled": False}]}, "Only rows count in which 'note' is empty."),
         ({"filters": [{"column": "returned", "equals": False}]}, "in which 'returned' is False."),
         ({"time_zone": "Asia/Shanghai"}, "a time with an offset counts on its day in Asia/Shanghai."),
         ({"active": {"days": 2, "within_days": 9}}, "demand on at least 2 of the 9 days before the origin take part."),

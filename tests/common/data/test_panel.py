@@ -109,6 +109,14 @@ def test_filters_keep_the_rows_that_pass(condition: dict[str, Any], kept: list[i
     assert rows[filter_mask(rows, [Filter(**condition)])].index.tolist() == kept
 
 
+@pytest.mark.parametrize("cells", [["x", "", " ", "0"], ["x", None, float("nan"), 0], ["x", "", None, "None"]])
+def test_a_filter_can_say_not_empty(cells: list[object]) -> None:
+    rows = pd.DataFrame({"cancelled": pd.Series(cells, dtype=object)})
+    assert rows[filter_mask(rows, [Filter(column="cancelled", filled=True)])].index.tolist() == [0, 3]
+    assert rows[filter_mask(rows, [Filter(column="cancelled", filled=False)])].index.tolist() == [1, 2]
+    assert rows[filter_mask(rows, [Filter(column="cancelled", filled=True, equals="x")])].index.tolist() == [0]
+
+
 def test_a_row_must_pass_all_filters() -> None:
     conditions = [Filter(column="line", above=1.0), Filter(column="invoice", equals="i1")]
     assert LINES[filter_mask(LINES, conditions)].index.tolist() == [1, 2]

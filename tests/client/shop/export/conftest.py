@@ -26,6 +26,7 @@ def as_batch(header: list[str], rows: list[list[str]], places: Iterable[int]) ->
 def convert_rows(
     header: list[str], rows: list[list[str]], settings: SourceSettings, shop: Shop, cuts: Iterable[int] = ()
 ) -> Converted:
+    """Convert rows in batches that end at `cuts`; a row's place is its line in a text editor."""
     converter = Converter(settings, shop)
     bounds = [0, *sorted(cuts), len(rows)]
     parts = [
@@ -42,14 +43,26 @@ def shop() -> Shop:
 
 @pytest.fixture
 def convert(shop: Shop) -> Convert:
-    """Convert the text of an export as its platform writes it; keywords are those of the source's settings."""
+    """Convert the text of one export, or of several that one pattern names; keywords are the source's settings."""
 
-    def run(
-        text: str, format_: str = "table", *, separator: str = ",", cuts: Iterable[int] = (), **settings
-    ) -> Converted:
-        header, rows = read_rows(text, separator)
+    def run(text: str | list[str], format_: str = "table", *, separator: str = ",", **settings) -> Converted:
         source = SourceSettings(name="orders", location="orders.csv", format=format_, **settings)
-        return convert_rows(header, rows, source, settings.get("shop", shop), cuts)
+        converter = Converter(source, shop)
+        parts = []
+        for each in [text] if isinstance(text, str) else text:
+            header, rows = read_rows(each, separator)
+            parts.append(converter.convert(as_batch(header, rows, range(2, len(rows) + 2))))
+        return merge((*parts, converter.finish()))
+
+    return run
+
+
+@pytest.fixture
+def in_batches(shop: Shop) -> Convert:
+    """Convert rows in batches that end where it is said."""
+
+    def run(header: list[str], rows: list[list[str]], cuts: Iterable[int] = (), **settings) -> Converted:
+        return convert_rows(header, rows, SourceSettings(name="orders", location="orders.csv", **settings), shop, cuts)
 
     return run
 

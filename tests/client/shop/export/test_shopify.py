@@ -11,7 +11,7 @@ HEADER = (
 ORDERS = HEADER + (
     "#1001,Ann@example.com,paid,EUR,2026-03-01 10:00:00 +0100,2,Tea,4.50,T-1,1.00,,Card,0.00,\n"
     "#1001,Ann@example.com,,,,3,Mug,10.00,M-1,0.00,,,,\n"
-    "#1002,bob@example.com,paid,EUR,2026-03-02 10:00:00 +0100,1,Mug,10.00,M-1,0.00,2026-03-02 11:00:00 +0100,Card,0.00,\n"
+    "#1002,bob@a.co,paid,EUR,2026-03-02 10:00:00 +0100,1,Mug,10.00,M-1,0.00,2026-03-02 11:00:00 +0100,Card,0.00,\n"
     '#1003,cy@example.com,refunded,EUR,2026-03-03 10:00:00 +0100,1,Mug,10.00,M-1,0.00,,Card,14.90,""\n'
     '#1004,dee@example.com,partially_refunded,EUR,2026-03-04 10:00:00 +0100,4,Mug,10.00,M-1,0.00,,Card,10.00,""\n'
     "#1005,eve@example.com,pending,EUR,2026-03-05 10:00:00 +0100,1,Mug,10.00,M-1,0.00,,Card,0.00,\n"
