@@ -65,7 +65,7 @@ class Batch:
     notes: tuple[str, ...] = field(default=())
 
 
-@runtime_checkable  # annotations are checked in tests
+@runtime_checkable
 class Source(Protocol):
     """A file or a table of a database, as `shop.toml` describes it."""
 

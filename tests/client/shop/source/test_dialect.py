@@ -1,0 +1,126 @@
+"""How delimited text writes things down, guessed with the evidence for each guess."""
+
+import pytest
+
+from client.shop.settings import Dialect
+from client.shop.source.dialect import guess_dialect
+from common.errors import DataError
+
+
+def guess(text: str, encoding: str = "utf-8") -> tuple[Dialect, str]:
+    guessed = guess_dialect(text.encode(encoding), origin="x.csv")
+    return guessed.dialect, " ".join(guessed.evidence)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected", "word"),
+    [
+        ("utf-8", "utf-8", "Größe"),
+        ("utf-8-sig", "utf-8", "Größe"),
+        ("cp1252", "cp1252", "Größe"),
+        ("cp1252", "cp1252", "été à créé €"),
+        ("latin-1", "cp1252", "Straße"),
+        ("gb18030", "gb18030", "红色茶杯 大号"),
+        ("gbk", "gb18030", "订单已完成"),
+        ("utf-16", "utf-16-le", "Größe"),
+        ("utf-16-be", "utf-16-be", "plain"),
+        ("utf-8", "utf-8", "plain"),
+    ],
+)
+def test_the_encoding_is_that_of_nearly_all_lines(encoding: str, expected: str, word: str) -> None:
+    text = "order,date,title\n" + f"1,2024-01-05,{word}\n" * 20
+    dialect, evidence = guess(text, encoding)
+    assert dialect.encoding == expected
+    assert word not in evidence
+
+
+def test_one_line_of_another_encoding_changes_nothing() -> None:
+    content = b"a,b\n" + "1,Größe\n".encode() * 20 + "2,Größe\n".encode("cp1252")
+    guessed = guess_dialect(content, origin="x.csv")
+    assert guessed.dialect.encoding == "utf-8"
+    assert guessed.evidence[0] == "20 of 21 lines with other letters than plain ones are UTF-8."
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_that_by_which_lines_are_alike(separator: str) -> None:
+    lines = [["order", "date", "title"], ["1", "2024-01-05", '"a, b; c|d"'], ["2", "2024-01-06", "x"]]
+    dialect, evidence = guess("\n".join(separator.join(line) for line in lines))
+    assert dialect.separator == separator
+    assert evidence.startswith("3 of 3 lines have 3 cells between ")
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "thousands", "quoted"),
+    [
+        (["1.200,50", "3,99", "5"], ",", ".", "behind a comma: 1.200,50, 3,99."),
+        (["1,200.50", "3.99"], ".", ",", "behind a point: 1,200.50, 3.99."),
+        (["€ 3,99", "12,00 €"], ",", ".", "behind a comma: € 3,99, 12,00 €."),
+        (["950", "1.200", "7"], ",", ".", "A point stands between thousands: 1.200;"),
+        (["950", "1,200", "7"], ".", ",", "A comma stands between thousands: 1,200;"),
+        (["0.500", "1.250"], ".", "", ""),
+        (["1", "2", "30"], ".", "", ""),
+        (["1,5", "2,5", "3.5"], ",", ".", "behind a comma: 1,5, 2,5, though 1 are written the other way."),
+    ],
+)
+def test_the_decimal_mark_is_told_by_numbers(cells: list[str], decimal: str, thousands: str, quoted: str) -> None:
+    dialect, evidence = guess("order;units\n" + "".join(f"{number};{cell}\n" for number, cell in enumerate(cells)))
+    assert (dialect.decimal, dialect.thousands) == (decimal, thousands)
+    assert quoted in evidence
+
+
+@pytest.mark.parametrize(
+    ("cells", "order", "said"),
+    [
+        (["2024-01-05"], "ymd", ""),
+        (["25.01.2024"], "dmy", "The day stands first: 25.01.2024."),
+        (["01/25/2024 10:00"], "mdy", "The month stands first: 01/25/2024 10:00."),
+        (["01/02/2024", "01/03/2024", "02/01/2024"], "mdy", "in order of time if the month stands first"),
+        (["01/01/2024", "03/01/2024", "02/02/2024"], "dmy", "in order of time if the day stands first"),
+        (["05.01.2024"], "dmy", "cannot be told from 05.01.2024; the day is assumed: please check."),
+        (["05/01/2024"], "mdy", "cannot be told from 05/01/2024; the month is assumed: please check."),
+        (["5 Jan 2024", "20240105"], "ymd", ""),
+    ],
+)
+def test_the_order_of_day_and_month_is_told_by_days(cells: list[str], order: str, said: str) -> None:
+    dialect, evidence = guess("date,units\n" + "".join(f"{cell},1\n" for cell in cells))
+    assert dialect.dates == order
+    assert said in evidence
+
+
+def test_words_before_the_header_are_passed_over() -> None:
+    words = 'Report of a shop\n\n"Terms, as agreed","since, 2024"\n'
+    text = f"{words}Order,Date,Title,Units\n1,2024-01-05,x,1\n2,2024-01-06,y,2\n"
+    dialect, evidence = guess(text)
+    assert dialect.header_row == 4
+    assert "stand in line 4, below other words" in evidence
+
+
+def test_evidence_quotes_nothing_personal() -> None:
+    header = "order;name;email;phone;Geburtsdatum;date;units;price"
+    row = "1;Erika Mustermann;erika@example.org;030.123.456;24.12.1980;25.01.2024;1.200;3,50"
+    _, evidence = guess(f"{header}\n{row}\n{row}\n")
+    for secret in ("Erika", "erika", "030", "1980"):
+        assert secret not in evidence
+    assert "3,50" in evidence
+    assert "25.01.2024" in evidence
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"<html><table>", "no table but HTML or XML"),
+        (b'[{"a": 1}]', "no table but JSON"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\x02\x03\x04\x05\x06\x08", "no table of text"),
+        (b"1,2024-01-05,3\n2,2024-01-06,4\n", "Line 1 of x.csv holds numbers or days where the names"),
+    ],
+)
+def test_what_is_no_table_is_one_sentence(content: bytes, fault: str) -> None:
+    with pytest.raises(DataError, match=fault) as caught:
+        guess_dialect(content, origin="x.csv")
+    assert str(caught.value).endswith(".")
+
+
+def test_a_header_alone_is_a_table_without_rows() -> None:
+    assert guess("order,date,units\n")[0] == Dialect()
