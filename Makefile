@@ -76,8 +76,10 @@ check: setup  ## lint, format, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two tests at a time, a file's tests together, since they share what is slow to start; one thread each, so that they do
+# not wait for each other.
 test: check  ## everything that CI runs
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow

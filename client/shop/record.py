@@ -17,6 +17,9 @@ Raw rows of a source become records of these kinds (`client.shop.export`), and r
 | closures   | days on which the shop is closed                                                                |
 | events     | days on which something happens that is known ahead: a fair, school holidays, a market          |
 | products   | what a product is called, and which category it belongs to                                      |
+| corrections| what the owner says to count on a day instead of what the sources say                           |
+| aliases    | a product that goes on under another number                                                     |
+| ignored    | visitors whose views and carts are left out                                                     |
 
 Days are the shop's own (its time zone). Text that is not known is "", a number or a day that is not known is null.
 `customer` is whatever tells customers apart in the source, as it was written: it exists in memory only, and the
@@ -42,6 +45,9 @@ Kind = Literal[
     "closures",
     "events",
     "products",
+    "corrections",
+    "aliases",
+    "ignored",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 State = Literal["sold", "cancelled", "test", "unpaid"]  # of a sale; demand is what is sold
@@ -91,6 +97,15 @@ COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
     "closures": {"first_day": DAY, "last_day": DAY, "name": TEXT},
     "events": {"first_day": DAY, "last_day": DAY, "name": TEXT, "known_from": DAY},
     "products": {"product": TEXT, "name": TEXT, "category": TEXT},
+    "corrections": {
+        "product": TEXT,
+        "day": DAY,
+        "was": NUMBER,  # units sold when it was accepted: where the sources say otherwise by now, it no longer holds
+        "quantity": NUMBER,
+        "reason": TEXT,
+    },
+    "aliases": {"product": TEXT, "stands_for": TEXT},  # the older number, and the one that counts
+    "ignored": {"column": TEXT, "value": TEXT},  # a customer, as the history stores it, or a session
 }
 
 # What makes two records the same one: the later version of it counts. A kind whose records have no number of their own
@@ -101,6 +116,8 @@ IDENTITY: dict[Kind, tuple[str, ...]] = {
     "stock": ("product", "day"),
     "prices": ("product", "first_day"),
     "products": ("product",),
+    "corrections": ("product", "day"),
+    "aliases": ("product",),
 }
 
 

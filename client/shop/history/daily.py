@@ -1,10 +1,10 @@
 """What the records say of each product and day, and of each product, as SQL.
 
 Demand is what was sold, as ordered: cancelled, test and unpaid orders are none, and returns do not lower it. Sums are
-made of whole millionths, so that they do not depend on the order of the rows.
+made of whole millionths, so that they do not depend on the order of the rows. Where the owner counts something else on
+a day, that is what was sold on it, for as long as the sources say what they said then.
 """
 
-# ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -33,18 +33,18 @@ def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has
         SELECT product, day, customer, sum({_micro("quantity")}) AS units, count(*) AS lines,
             sum({_micro(_in_shop_currency("amount", currency, rates))}) AS amount,
             count({_in_shop_currency("amount", currency, rates)}) AS known
-        FROM now_sales {of} WHERE state = 'sold' AND {day} GROUP BY ALL
+        FROM current_sales {of} WHERE state = 'sold' AND {day} GROUP BY ALL
     ), said AS (
         SELECT product, day, sum(units) AS units, sum(lines) AS lines, count(customer) AS customers,
             sum(amount) AS amount, sum(known) AS known, 0 AS views, 0 AS carts, false AS out
         FROM bought GROUP BY product, day
         UNION ALL SELECT product, day, 0, 0, 0, 0, 0, sum({_micro("quantity")}), 0, false
-        FROM now_views {of} WHERE {day} GROUP BY product, day
+        FROM current_views {of} WHERE {day} GROUP BY product, day
         UNION ALL SELECT product, day, 0, 0, 0, 0, 0, 0, sum({_micro("quantity")}), false
-        FROM now_carts {of} WHERE {day} GROUP BY product, day
+        FROM current_carts {of} WHERE {day} GROUP BY product, day
         UNION ALL SELECT product, day, 0, 0, 0, 0, 0, 0, 0,
             bool_or(coalesce(out, false) OR coalesce(on_hand <= 0, false))
-        FROM now_stock {of} WHERE {day} GROUP BY product, day
+        FROM current_stock {of} WHERE {day} GROUP BY product, day
     ), added AS (
         SELECT product, day, sum(units) / {_MICRO} AS units, sum(lines)::BIGINT AS lines,
             sum(customers)::BIGINT AS customers,
@@ -53,9 +53,12 @@ def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has
             bool_or(out) AS out
         FROM said GROUP BY product, day
     ), {price}
-    SELECT product, day, coalesce(units, 0)::DOUBLE AS units, lines, customers, amount::DOUBLE AS amount,
-        views::DOUBLE AS views, carts::DOUBLE AS carts, price::DOUBLE AS price, out
-    FROM priced ORDER BY product, day
+    SELECT product, day,
+        (CASE WHEN was = coalesce(units, 0) THEN quantity ELSE coalesce(units, 0) END)::DOUBLE AS units, lines,
+        customers,        amount::DOUBLE AS amount, views::DOUBLE AS views, carts::DOUBLE AS carts,
+        price::DOUBLE AS price, out
+    FROM priced LEFT JOIN (SELECT product, day, was, quantity FROM now_corrections) USING (product, day)
+    ORDER BY product, day
     """
 
 
@@ -73,7 +76,7 @@ def select_units(*, chosen: bool) -> str:
 _PRICED = """
     price AS (
         SELECT product, coalesce(first_day, '-infinity') AS first_day, coalesce(last_day, 'infinity') AS last_day,
-            {worth} AS price FROM now_prices
+            {worth} AS price FROM current_prices
     ), newest AS (
         SELECT added.*, price.price, price.last_day FROM added ASOF LEFT JOIN price
             ON added.product = price.product AND added.day >= price.first_day
@@ -92,7 +95,7 @@ SELECT_PRODUCTS = """
     WITH sold AS (
         SELECT product, min(day) AS first_day, max(day) AS last_day, count(*) AS lines,
             sum(CAST(round(quantity * 1000000) AS BIGINT)) AS units
-        FROM now_sales WHERE state = 'sold' AND product <> '' AND day IS NOT NULL GROUP BY product
+        FROM current_sales WHERE state = 'sold' AND product <> '' AND day IS NOT NULL GROUP BY product
     )
     SELECT product, coalesce(name, '') AS name, coalesce(category, '') AS category, first_day, last_day,
         coalesce(units / 1000000, 0)::DOUBLE AS units, coalesce(lines, 0)::BIGINT AS lines

@@ -1,6 +1,5 @@
 """The history of a shop: one file in the shop's folder, appended and undone by imports, read by everything else."""
 
-# ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,8 @@ from client.shop.history.pseudonym import read_pseudonyms
 from client.shop.history.store import LOCK_NAME, Store
 from client.shop.history.table import HASHED, read_meta, require_kind
 from client.shop.history.undoing import undo
-from client.shop.record import COLUMNS, Kind, schema_of
+from client.shop.history.view import list_shown, make_views
+from client.shop.record import COLUMNS, KINDS, Kind, schema_of
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
@@ -165,6 +165,7 @@ class History:
             lines; sorted by product.
         """
         with self._store.reading() as connection:
+            make_views(connection)
             return connection.execute(SELECT_PRODUCTS).to_arrow_table()
 
     def daily(self, products: Sequence[str] | None = None) -> pa.Table:
@@ -183,6 +184,7 @@ class History:
             sorted by product and day.
         """
         with self._store.reading() as connection:
+            make_views(connection)
             return self._select_daily(connection, products).to_arrow_table()
 
     def dense_daily(
@@ -230,6 +232,19 @@ class History:
         with self._store.reading() as connection:
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
 
+    def ask(self, query: str) -> pa.Table:
+        """Answer SQL of our own over the current records: each kind is a table of its name, as the owner reads it.
+
+        Products go by the number that counts, visitors that the owner ignores are left out, customers are hashes. What
+        the owner counts instead on a day (`corrections`) is a table beside the sales, which stay as they are.
+        """
+        with self._store.reading() as connection:
+            make_views(connection)
+            for kind in KINDS:
+                shown = list_shown(kind, HASHED)
+                connection.execute(f"CREATE TEMP VIEW {kind} AS SELECT updated, {shown} FROM current_{kind}")
+            return connection.execute(query).to_arrow_table()
+
     def look_for_key(self) -> str:
         """Say in a sentence what is wrong with the key of the customers' hashes; "" where nothing is."""
         with self._store.reading() as connection:
@@ -274,9 +289,5 @@ def _find_same(entries: Sequence[Entry], source: str, fingerprint: str) -> Entry
 
 
 def _select_records(kind: Kind) -> str:
-    day = "day" if "day" in COLUMNS[kind] else "first_day" if "first_day" in COLUMNS[kind] else "product"
-    fields = ", ".join(
-        f"replace(coalesce(\"{field}\"::VARCHAR, ''), '-', '') AS \"{field}\"" if field in HASHED else f'"{field}"'
-        for field in COLUMNS[kind]
-    )
-    return f"SELECT NULL::BIGINT AS row, updated, {fields} FROM now_{kind} ORDER BY {day}, key, nth"
+    day = next((field for field in ("day", "first_day", "product") if field in COLUMNS[kind]), "value")
+    return f"SELECT NULL::BIGINT AS row, updated, {list_shown(kind, HASHED)} FROM now_{kind} ORDER BY {day}, key, nth"

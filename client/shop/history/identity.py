@@ -10,7 +10,6 @@ So of two exports that overlap, each with two equal rows, two stay and not four:
 largest count of any export is taken. An import that goes on where another ended (`after`) belongs to the same export.
 """
 
-# ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -11,7 +11,6 @@ Most rows of an import are new, or the same as before; they are judged by one jo
 these records is taken out of both tables, weighed, and put back (`settle`).
 """
 
-# ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
 import duckdb

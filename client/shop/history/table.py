@@ -61,7 +61,18 @@ _FIRST = (
         for table in ("now", "other")
     ),
 )
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)  # from schema 0 on; one that was released is never changed
+_OWNER_FIELDS: dict[Kind, str] = {
+    "corrections": "product VARCHAR, day DATE, was DOUBLE, quantity DOUBLE, reason VARCHAR",
+    "aliases": "product VARCHAR, stands_for VARCHAR",
+    "ignored": '"column" VARCHAR, value VARCHAR',
+}
+_OWNER = tuple(
+    f"CREATE TABLE {table}_{kind} (key UHUGEINT NOT NULL, nth INTEGER NOT NULL, number INTEGER NOT NULL, "
+    f"content UBIGINT NOT NULL, updated TIMESTAMP, {fields})"
+    for kind, fields in _OWNER_FIELDS.items()
+    for table in ("now", "other")
+)
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _OWNER)  # from schema 0 on; one that was released is never changed
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection) -> int:

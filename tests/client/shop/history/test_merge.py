@@ -21,6 +21,7 @@ from client.shop.history.daily import select_daily
 from client.shop.history.journal import Beginning, read_entries
 from client.shop.history.table import list_columns, migrate
 from client.shop.history.undoing import undo
+from client.shop.history.view import make_views
 from client.shop.record import KINDS, Kind, schema_of
 
 FIRST, NOW = date(2024, 1, 1), datetime(2024, 6, 1)
@@ -93,6 +94,7 @@ def look(connection: duckdb.DuckDBPyConnection, *, tables: Sequence[str] = ("now
         for table in tables:
             query = f"SELECT {columns} FROM {table}_{kind}"  # noqa: S608
             seen[f"{table} {kind}"] = Counter(connection.execute(query).fetchall())
+    make_views(connection)
     daily = select_daily(currency="", rates={}, chosen=False, has_prices=True)
     return {**seen, "daily": connection.execute(daily).fetchall()}
 
