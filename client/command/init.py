@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 FILE_NAME = "shop.toml"
 NEXT = (
-    "Next: hansa-client forecast --out forecast.csv   what will sell, by day, week and month",
-    "      hansa-client check                         what is odd in the history, and how to mend it",
-    "      hansa-client import                        whenever there is a newer export",
+    "Next: hansa-client forecast   what will sell, by day, week and month",
+    "      hansa-client check      what is odd in the history, and how to mend it",
+    "      hansa-client import     whenever there is a newer export",
 )
 
 
@@ -87,7 +87,7 @@ def _tell(words: str, *, quiet: bool) -> None:
 def _import_and_tell(prepared: Prepared, folder: Path, said: Said, *, as_json: bool) -> list[str]:
     """Import all, look it over, and say so."""
     from client.shop.history.history import History  # heavy, as is what follows
-    from client.shop.setup.look_over import look_over
+    from client.shop.readiness.inspection import inspect_shop
     from client.shop.setup.preparation import notice_closed
 
     lines = [
@@ -100,10 +100,10 @@ def _import_and_tell(prepared: Prepared, folder: Path, said: Said, *, as_json: b
         entries, troubles = import_sources(history, prepared.shop, list(prepared.fresh), folder, quiet=as_json)
         prepared, noticed = notice_closed(prepared, history, said)
         prepared.write(folder)
-        report = look_over(history, prepared.shop)
-    _tell("\n".join([*map(say_entry, entries), *noticed, *report.words]), quiet=as_json)
+        report = inspect_shop(history, prepared.shop)
+    _tell("\n".join([*map(say_entry, entries), *noticed, "", report.as_text(), ""]), quiet=as_json)
     what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_entry(each) for each in entries]}
-    say({**what, "troubles": troubles, "check": report.as_json}, "\n".join(NEXT), as_json=as_json)
+    say({**what, "troubles": troubles, "check": report.as_json()}, "\n".join(NEXT), as_json=as_json)
     return troubles
 
 

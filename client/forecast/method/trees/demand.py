@@ -9,7 +9,8 @@ before the origin, which is then given back for the final fit, as for the networ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,9 @@ from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.model.features import Series, build_series
 from common.plan.schema import ModelPlan
+
+if TYPE_CHECKING:
+    import lightgbm
 
 QUANTILE = TreePlan(num_trees=200, learning_rate=0.08, num_leaves=31, min_leaf_rows=50, objective="quantile")
 MEAN = replace(QUANTILE, objective="poisson")
@@ -55,6 +59,47 @@ def forecast_boosted_demand(
     if plan.likelihood != "log_normal":
         quantiles = np.rint(quantiles)  # a quantile of counts is a count
     return _as_forecast(ahead, np.exp(scores[-1]), quantiles, plan)
+
+
+@dataclass(frozen=True)
+class BoostedMean:
+    """Trees that forecast the mean alone, fitted once and asked of any entities.
+
+    Attributes
+    ----------
+    booster
+        None where the past has no demand, or no tree helps.
+    offset
+        Where every score starts, beside the anchor's logarithm.
+    """
+
+    booster: lightgbm.Booster | None
+    offset: float
+
+    def forecast(self, panel: Panel, series: Series, day: int) -> Float[np.ndarray, "entity bucket"]:
+        """Forecast the horizon that starts on `day`, a cut-off of the series; a closed bucket is zero."""
+        ahead = cut_horizon(panel, series, day)
+        rows = _rows(ahead, MEAN, self.offset)
+        score = rows.offset if self.booster is None else predict_score(self.booster, rows)
+        mean: np.ndarray = (np.exp(score) * ahead.counted).reshape(-1, series.plan.horizon)
+        return mean
+
+
+def enough_mean_trees(panel: Panel, series: Series, day: int, *, seed: int, num_rows: int = OWN_ROWS) -> int:
+    """Say after how many trees the last horizon before `day` is forecast best in the mean."""
+    return _enough_trees(panel, series, day, MEAN, seed, num_rows)
+
+
+def fit_boosted_mean(
+    panel: Panel, series: Series, *, until: int, num_trees: int, seed: int, num_rows: int = OWN_ROWS
+) -> BoostedMean:
+    """Fit the mean on horizons that end by day `until`."""
+    past = draw_past(panel, series, until=until, seed=seed, num_rows=num_rows)
+    offset = _offset(past, MEAN)
+    if num_trees == 0 or not past.label.any():
+        return BoostedMean(None, offset)
+    plan = replace(MEAN, num_trees=num_trees)
+    return BoostedMean(fit_trees(_rows(past, plan, offset), plan, seed=seed), offset)
 
 
 def _enough_trees(panel: Panel, series: Series, day: int, plan: TreePlan, seed: int, num_rows: int) -> int:

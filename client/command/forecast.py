@@ -1,0 +1,122 @@
+"""`hansa-client forecast`: what a shop will sell, from its own history alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+from zoneinfo import ZoneInfo
+
+import typer
+
+from common.command.app import JsonOption
+from common.command.output import make_console, print_json, print_table
+from common.errors import ConfigError
+
+if TYPE_CHECKING:
+    from client.shop.forecast.outlook import Outlook
+    from client.shop.forecast.period import By
+
+SHOWN = 10  # products in the terminal
+PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
+
+
+def forecast(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder with shop.toml and the shop's history.")] = Path(),
+    by: Annotated[str, typer.Option("--by", help="day, week or month.")] = "week",
+    horizon: Annotated[
+        str, typer.Option("--horizon", help="How far ahead, as 28d, 8w or 3m; four weeks or three months if left out.")
+    ] = "",
+    origin: Annotated[
+        str, typer.Option("--from", help="First day to forecast; the day after the last sale if left out.")
+    ] = "",
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Only so many products, those with the most demand ahead.")
+    ] = None,
+    product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
+    method: Annotated[
+        str, typer.Option("--method", help="One method alone, as weekday_mean or lightgbm; their average if left out.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write every row to: .csv, .parquet or .xlsx.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="File to draw past and future into: .svg or .html.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast what the shop will sell.
+
+    By day, week or month, from its own history alone: no federation is needed, and nothing leaves. What it writes is
+    yours alone.
+    """
+    from client.shop.forecast.outlook import Question, forecast_shop, take_top  # heavy, as is what follows
+    from client.shop.forecast.picture import draw, require_picture_suffix
+    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.wording import describe_outlook, list_rows
+    from client.shop.history.history import History
+    from client.shop.settings import read_shop
+    from common.disk.file import write_whole
+
+    if top is not None and product:
+        raise ConfigError("--top and --product ask for different products; leave one of them out.")
+    if out is not None:
+        require_table_suffix(out)
+    if picture is not None:
+        require_picture_suffix(picture)
+    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method)
+    shop = read_shop(folder)
+    with History.open(folder) as history:
+        today = datetime.now(ZoneInfo(shop.time_zone)).date()
+        found = take_top(forecast_shop(history, shop, question, on_step=_Progress(), today=today), top)
+        if out is not None:
+            write_rows(found.table, out)
+        if picture is not None:
+            write_whole(picture, draw(found, history, name=shop.name, page=picture.suffix == ".html").encode())
+    for sentence in found.warnings:
+        typer.echo(f"hansa-client: {sentence}", err=True)
+    if as_json:
+        files = {"file": None if out is None else str(out), "picture": None if picture is None else str(picture)}
+        print_json({**describe_outlook(found), **files, "rows": list_rows(found)})
+    else:
+        _say(found, shop.time_zone, out, picture)
+
+
+def _read_by(by: str) -> By:
+    if by not in ("day", "week", "month"):
+        raise ConfigError(f"--by {by!r} is no period; choose day, week or month.")
+    return cast("By", by)
+
+
+def _read_origin(origin: str) -> date | None:
+    try:
+        return date.fromisoformat(origin) if origin else None
+    except ValueError as error:
+        raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
+
+
+class _Progress:
+    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, what: str, share: float) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
+            typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=False)
+            if what == "forecasting" and share >= 1.0:
+                typer.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None) -> None:
+    from client.shop.forecast.wording import make_table, say_outlook
+
+    print_table(make_console(), make_table(found, SHOWN))
+    for sentence in say_outlook(found, time_zone=time_zone):
+        typer.echo(sentence)
+    if out is not None:
+        typer.echo(f"Wrote {found.table.num_rows} rows to {out}; they are yours alone.")
+    if picture is not None:
+        typer.echo(f"Drew {picture}.")

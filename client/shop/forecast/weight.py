@@ -1,0 +1,153 @@
+"""How much of each candidate goes into the average that is served, by several past horizons of the shop itself.
+
+Notable here: the average's weights are those under which the days of the past horizons are most probable as Poisson
+counts, and a prior worth `PRIOR_PIECES` pieces holds a shop with little to judge by near the usual average. Then the
+average must not be worse than the best simple candidate: each past horizon is forecast with the weights of the others,
+and where a simple candidate beats that average by more than a standard error of their difference, counted in blocks of
+a product and a week and over horizons, it serves alone.
+
+References
+----------
+Bates & Granger, "The combination of forecasts", 1969: an average errs less than a forecast picked from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import minimize
+
+STEPS = 100
+SMALLEST = 1e-4
+PRIOR_PIECES = 100.0  # of demand that the even average is worth
+SHARES = {"lightgbm": 3.0, "warm": 1.0, "anchor": 1.0, "moving_average": 1.0, "weekday_mean": 1.0}
+USUAL_SHARE = 0.2  # of every other, seasonal naive among them
+FLOOR = 0.005  # of a mean, so that a candidate that says never does not become impossible by one sale
+BLOCK_DAYS = 7
+
+Means = Float[np.ndarray, "origin product day"]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Shares of the candidates, and how they were found.
+
+    Attributes
+    ----------
+    weights
+        Candidate → share; they add up to one.
+    losses
+        Candidate → mean deviance per counted day over the past horizons, and `average` of what would have been served.
+    reason
+        Why one serves alone, in half a sentence; "" where an average serves.
+    """
+
+    weights: dict[str, float]
+    losses: dict[str, float]
+    reason: str = ""
+
+
+def weigh(
+    means: Mapping[str, Means],
+    actual: Means,
+    counted: Bool[np.ndarray, "origin product day"],
+    simple: Sequence[str],
+) -> Weighed:
+    """Weigh candidates by past horizons; without any each has its usual share."""
+    names = tuple(means)
+    prior = _prior(names)
+    if len(names) == 1 or not counted.any():
+        return Weighed(dict(zip(names, prior.tolist(), strict=True)), {}, "" if len(names) > 1 else "it was asked for")
+    said = np.stack([means[name] for name in names])
+    losses = {name: _blocks(said[place], actual, counted) for place, name in enumerate(names)}
+    average = _blocks(_held_out_average(said, actual, counted, prior), actual, counted)
+    days = int(counted.sum())
+    told = {name: float(loss.sum() / days) for name, loss in {**losses, "average": average}.items()}
+    there = [name for name in names if name in simple]
+    if there:
+        best = min(there, key=lambda name: losses[name].sum())
+        if _is_beyond_chance(average - losses[best], len(actual)):
+            return Weighed({name: float(name == best) for name in names}, told, "nothing beat it on past horizons")
+    weights = _fit(said, actual, counted, prior)
+    return Weighed(dict(zip(names, weights.tolist(), strict=True)), told)
+
+
+def mix(means: Mapping[str, Means], weights: Mapping[str, float]) -> Means:
+    """Average the means of the candidates."""
+    total: Means = sum(weights[name] * mean for name, mean in means.items())  # type: ignore[assignment]
+    return total
+
+
+def _prior(names: Sequence[str]) -> Float[np.ndarray, " candidate"]:
+    shares = np.array([SHARES.get(name, USUAL_SHARE) for name in names])
+    return shares / shares.sum()
+
+
+def _held_out_average(said: np.ndarray, actual: Means, counted: np.ndarray, prior: np.ndarray) -> Means:
+    """Average each past horizon with the weights that the others give."""
+    parts = []
+    for origin in range(len(actual)):
+        others = np.arange(len(actual)) != origin
+        weights = _fit(said[:, :-1][:, others], actual[others], counted[others], prior) if others.any() else prior
+        parts.append(np.tensordot(weights, said[:, origin], axes=1))
+    return np.stack(parts)
+
+
+def _fit(
+    said: Float[np.ndarray, "candidate origin product day"], actual: Means, counted: np.ndarray, prior: np.ndarray
+) -> Float[np.ndarray, " candidate"]:
+    """Find the most probable weights under the prior; the sum to be least is convex, so there is one such."""
+    if not counted.any():
+        return prior
+    values, truth = said[:, : len(actual)][:, counted] + FLOOR, actual[counted]
+    even = prior @ values
+    lumps = max(float(((truth - even) ** 2 / even).mean()), 1.0)  # pieces that come together are one piece of evidence
+    pieces = max(float(truth.sum()) / lumps, 1.0)
+
+    def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        mean = weights @ values
+        safe = np.maximum(weights, SMALLEST)
+        evidence = (mean - truth * np.log(mean)).sum() / lumps - PRIOR_PIECES * (prior * np.log(safe)).sum()
+        slope = values @ (1.0 - truth / mean) / lumps - PRIOR_PIECES * prior / safe
+        return float(evidence / pieces), slope / pieces
+
+    ends = [(SMALLEST, 1.0)] * len(prior)
+    whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1.0, "jac": np.ones_like}
+    found = minimize(
+        cost, prior, jac=True, method="SLSQP", bounds=ends, constraints=[whole], options={"maxiter": STEPS}
+    )
+    weights = np.clip(found.x, 0.0, 1.0)
+    return np.asarray(weights / weights.sum()) if np.isfinite(weights).all() and weights.sum() > 0 else prior
+
+
+def _blocks(mean: Means, actual: Means, counted: np.ndarray) -> Float[np.ndarray, " block"]:
+    """Give twice the Poisson deviance of every block of one product and one week of one horizon."""
+    mean, actual = mean[: len(actual)] + FLOOR, actual
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(actual > 0, actual * np.log(actual / mean), 0.0)
+    deviance = 2 * (logs - (actual - mean)) * counted
+    weeks = deviance.shape[2] // BLOCK_DAYS
+    return deviance[:, :, : weeks * BLOCK_DAYS].reshape(*deviance.shape[:2], weeks, BLOCK_DAYS).sum(axis=3).ravel()
+
+
+def _is_beyond_chance(difference: Float[np.ndarray, " block"], origins: int) -> bool:
+    """Whether a mean difference exceeds zero by more than one standard error, over blocks and over horizons alike.
+
+    Blocks of one horizon have its weather and holidays in common, so where the horizons disagree that is the error.
+    """
+    if len(difference) < 2:
+        return False
+    by_origin = difference.reshape(origins, -1).mean(axis=1)
+    error = max(_standard_error(difference), _standard_error(by_origin) if origins > 1 else 0.0)
+    return bool(difference.mean() > error)
+
+
+def _standard_error(values: Float[np.ndarray, " value"]) -> float:
+    """Give the standard error of a mean, to which no value adds more than all others together."""
+    squares = (values - values.mean()) ** 2
+    furthest = int(squares.argmax())
+    squares[furthest] = min(squares[furthest], np.delete(squares, furthest).sum())
+    return float(np.sqrt(squares.sum() / (len(squares) - 1) / len(squares)))

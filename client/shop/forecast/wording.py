@@ -1,0 +1,128 @@
+"""Say a shop's forecasts in plain words, in a terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from client.shop.forecast.life import SAY
+from client.shop.forecast.outlook import Outlook
+from client.shop.forecast.period import By, Period
+
+MOST_COLUMNS: dict[By, int] = {"day": 7, "week": 4, "month": 3}
+NAME_WIDTH = 28
+LEAST_SHARE = 0.005  # less is not said
+
+
+def describe_outlook(outlook: Outlook) -> dict[str, Any]:
+    """Say everything for programs."""
+    weighed = outlook.weighed
+    return {
+        "by": outlook.by,
+        "from": str(outlook.origin),
+        "until": str(outlook.last),
+        "methods": weighed.weights,
+        "losses": weighed.losses,
+        "alone_because": weighed.reason,
+        "weighed_on": [[str(first), str(last)] for first, last in outlook.weighed_on],
+        "intervals_measured": outlook.measured,
+        "left_out": outlook.left_out,
+        "states": outlook.states,
+        "warnings": list(outlook.warnings),
+        "periods": [
+            {"name": each.name, "first": str(each.first), "last": str(each.last), "partial": each.is_partial}
+            for each in outlook.periods
+        ],
+    }
+
+
+def list_rows(outlook: Outlook) -> list[dict[str, Any]]:
+    """Give every row of the table, days as text."""
+    return [{**row, "first": str(row["first"]), "last": str(row["last"])} for row in outlook.table.to_pylist()]
+
+
+def make_table(outlook: Outlook, shown: int) -> Table:
+    """Lay the products with the most demand ahead out, a column for each of the next periods."""
+    periods = outlook.periods[: MOST_COLUMNS[outlook.by]]
+    table = Table(title=f"what will be sold from {outlook.origin} on, in pieces", box=SIMPLE)
+    table.add_column("product")
+    for period in periods:
+        table.add_column(_head(period, outlook.by), justify="right")
+    rows = outlook.table.to_pylist()
+    each = len(outlook.periods)
+    for first in range(0, min(shown * each, len(rows)), each):
+        own = rows[first : first + each]
+        table.add_row(_name(own[0]), *(say_amount(row, outlook.by) for row in own[: len(periods)]))
+    return table
+
+
+def _name(row: dict[str, Any]) -> str:
+    name = row["name"] if len(row["name"]) <= NAME_WIDTH else row["name"][: NAME_WIDTH - 1] + "…"
+    return f"{row['product']} {name}".strip() if name != row["product"] else row["product"]
+
+
+def _head(period: Period, by: By) -> str:
+    if by == "day":
+        return f"{period.first:%a} {period.first.day} {period.first:%b}"
+    part = f", {period.days} of {period.whole_days} days" if period.is_partial else ""
+    return f"{period.name}{part}"
+
+
+def say_amount(row: dict[str, Any], by: By) -> str:
+    """Say a forecast as a person would: about 42, between 30 and 58."""
+    if row["open_days"] == 0:
+        return "closed"
+    mean, low, high = (_number(row[name]) for name in ("mean", "q10", "q90"))
+    if by == "day":
+        return f"{mean} ({low} to {high})"
+    if low == high == mean:
+        return f"about {mean}"
+    return f"about {mean}, between {low} and {high}"
+
+
+def _number(value: float) -> str:
+    if 0 < value < 0.95:
+        return "under 1" if value < 0.1 else f"{value:.1f}"
+    return f"{value:,.0f}"
+
+
+def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
+    """Say what the forecasts are made of, and what makes them doubtful."""
+    yield (
+        "In four cases of five it comes to lie between the two numbers; the first is the mean."
+        if outlook.measured
+        else "The history is too short to measure how far forecasts miss, so the intervals are a guess."
+    )
+    yield f"Made by {_say_shares(outlook)}."
+    for name, why in outlook.left_out.items():
+        yield f"{name} has no part: it {why}."
+    cut = [period for period in outlook.periods if period.is_partial]
+    for period in cut:
+        yield (
+            f"{period.name} is not whole: only its days from {period.first} to {period.last} "
+            f"({period.days} of {period.whole_days}) are forecast."
+        )
+    for state, number in sorted(outlook.states.items()):
+        if SAY[state]:
+            yield f"{number} {'product is' if number == 1 else 'products are'} {SAY[state]}."
+    if outlook.by != "day":
+        yield f"{outlook.by.capitalize()}s are the calendar's, in the shop's own days ({time_zone})."
+
+
+def _say_shares(outlook: Outlook) -> str:
+    shares = sorted(outlook.weighed.weights.items(), key=lambda share: -share[1])
+    told = [(name, share) for name, share in shares if share >= LEAST_SHARE]
+    if len(told) == 1:
+        because = f", since {outlook.weighed.reason}" if outlook.weighed.reason else ""
+        return f"{told[0][0]} alone{because}"
+    words = ", ".join(f"{share:.0%} {name}" for name, share in told)
+    if not outlook.weighed_on:
+        return f"{words}: usual shares, for there is too little history to weigh methods on"
+    number, first = len(outlook.weighed_on), outlook.weighed_on[0][0]
+    return (
+        f"{words}, weighed by what each would have said {number} {'time' if number == 1 else 'times'} before, since "
+        f"{first}"
+    )
