@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from client.account.ledger.cli import ledger_app
+from client.command.adapt import adapt
 from client.command.audit import audit
 from client.command.check import check
 from client.command.doctor import doctor
 from client.command.forecast import forecast
 from client.command.history import history
+from client.command.import_history import import_history
+from client.command.init import init
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
@@ -32,8 +35,9 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (audit, join, run, check, doctor, predict, prove, forecast, history):
+for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove):
     app.command()(command)
+app.command("import")(import_history)
 
 
 @app.callback()

@@ -71,6 +71,14 @@ class Days(Section):
     )
 
 
+class PlanSettings(Section):
+    """A federation's plan whose file is made of the history, anew with every import."""
+
+    path: str = Field(description="the plan, relative to the shop's folder")
+    data_root: str = Field("data", description="folder that the plan's paths start from, relative to the shop's")
+    columns: dict[str, str] = Field({}, description="column of the plan → what of the shop it is made of")
+
+
 class Shop(Document):
     """A shop: its place and money, its sources, and its days."""
 
@@ -88,6 +96,7 @@ class Shop(Document):
         "last", description="where prices end before the forecast does: the last one goes on, or nothing is forecast"
     )
     sources: tuple[SourceSettings, ...] = ()
+    plans: tuple[PlanSettings, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Shop:

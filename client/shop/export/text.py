@@ -82,7 +82,8 @@ def look_up(names: pa.Array, numbers: dict[str, int], unknown: int) -> Int[np.nd
 
 
 def _fold(word: str) -> str:
-    return re.sub(r"\s*[,，]\s*", ",", word.strip().lower())
+    """Write a word so that pending_payment, Pending-Payment and pending  payment are one."""
+    return re.sub(r"\s*[,，]\s*", ",", re.sub(r"[\s_-]+", " ", word.lower()).strip())
 
 
 def fold_words(words: Iterable[str]) -> tuple[str, ...]:

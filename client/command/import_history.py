@@ -1,0 +1,136 @@
+"""`hansa-client import`: everything that is new in the shop's sources, into its history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from common.command.app import JsonOption
+from common.command.output import make_console, say
+from common.command.program import EXIT_MISTAKE
+from common.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from client.shop.history.entry import Entry
+    from client.shop.history.history import History
+    from client.shop.settings import Shop, SourceSettings
+
+ShopFolderOption = Annotated[Path, typer.Option("--folder", help="The shop's folder, with shop.toml.")]
+MOST_REASONS = 6  # of rows left out, in words
+
+
+def import_history(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Names in shop.toml; all if left out.")
+    ] = None,
+    folder: ShopFolderOption = Path(),
+    file: Annotated[Path | None, typer.Option("--file", help="A new export of the one SOURCE that is named.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import what is new.
+
+    Whatever was imported before stays as it is, so the same file twice changes nothing; a database is asked only for
+    what it has beyond the last time. Exit code 2 where a source cannot be read, the others are imported all the same.
+    """
+    from client.shop.history.history import History  # heavy, as is what follows
+    from client.shop.settings import read_shop
+    from client.shop.setup.refresh import refresh_plans
+
+    shop = read_shop(folder)
+    chosen = _choose(shop, sources or [], file)
+    with History.open(folder) as history:
+        entries, troubles = import_sources(history, shop, chosen, folder, quiet=as_json)
+        written = refresh_plans(history, shop, folder)
+    paths = [str(adapted.path) for adapted in written]
+    said = {"imports": [describe_entry(entry) for entry in entries], "troubles": troubles, "plans": paths}
+    words = [*map(say_entry, entries), *(f"Wrote {path} for its plan." for path in paths)]
+    say(said, "\n".join(words), as_json=as_json)
+    for trouble in troubles:
+        typer.echo(f"hansa-client: {trouble}", err=True)
+    if troubles:
+        raise typer.Exit(EXIT_MISTAKE)
+
+
+def _choose(shop: Shop, names: list[str], file: Path | None) -> list[SourceSettings]:
+    known = {source.name: source for source in shop.sources}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(f"shop.toml has no source {unknown[0]!r}; there are {', '.join(known) or 'none'}.")
+    chosen = [known[name] for name in names] or list(known.values())
+    if not chosen:
+        raise ConfigError("shop.toml has no source; add one with: hansa-client init SOURCE --add")
+    if file is None:
+        return chosen
+    if len(chosen) > 1:
+        raise ConfigError(f"--file is a new export of one source; name it before: {', '.join(known)}.")
+    return [chosen[0].model_copy(update={"location": str(file.absolute())})]
+
+
+def import_sources(
+    history: History, shop: Shop, sources: list[SourceSettings], folder: Path, *, quiet: bool
+) -> tuple[list[Entry], list[str]]:
+    """Import sources one after another, and give what each changed and what went wrong, a sentence for each source."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn  # not needed for help
+
+    from client.shop.setup.importing import SourceImport
+
+    entries, troubles = [], []
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
+    console = make_console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        for settings in sources:
+            task = progress.add_task(f"Reading {settings.name}")
+            importing = SourceImport(history, shop, settings, folder)
+            try:
+                for num_rows in importing.steps():
+                    progress.update(task, completed=num_rows)
+            except DataError as error:
+                troubles.append(f"{settings.name}: {error}")
+                continue
+            if importing.entry is not None:
+                entries.append(importing.entry)
+    return entries, troubles
+
+
+def describe_entry(entry: Entry) -> dict[str, Any]:
+    """Say what an import changed, for machines."""
+    return {
+        "number": entry.number,
+        "source": entry.source,
+        "state": entry.state,
+        "counts": {
+            kind: {
+                "new": counts.new,
+                "changed": counts.replaced,
+                "already_there": counts.same,
+                "older": counts.older,
+            }
+            for kind, counts in entry.counts.items()
+        },
+        "left_out": [
+            {"reason": each.reason, "count": each.count, "example": each.example, "advice": each.advice}
+            for each in entry.left_out
+        ],
+    }
+
+
+def say_entry(entry: Entry) -> str:
+    """Say what an import changed, for a person."""
+    lines = [f"{entry.source}: {say_counts(kind, counts)}" for kind, counts in entry.counts.items()]
+    for each in entry.left_out[:MOST_REASONS]:
+        first = f" ({each.example})" if each.example else ""
+        advice = f"; {each.advice}" if each.advice else ""
+        lines.append(f"  left out {each.count:,}: {each.reason}{first}{advice}")
+    return "\n".join(lines) or f"{entry.source}: nothing new"
+
+
+def say_counts(kind: str, counts: Any) -> str:
+    """Say how many records of a kind are new, changed and already there."""
+    parts = [f"{counts.new:,} new"]
+    if counts.replaced:
+        parts.append(f"{counts.replaced:,} changed")
+    if counts.same + counts.older:
+        parts.append(f"{counts.same + counts.older:,} already there")
+    return f"{kind} {', '.join(parts)}"
