@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from simulation.bench.history import draw_lines
 
 
+@pytest.mark.slow
 def test_it_is_timed_beside_pandas_with_the_peak_of_each(hansa_sim: Callable[..., Any]) -> None:
     done = hansa_sim("bench", "--json", "--only", "history", "--quick")
     assert done.code == 0
