@@ -14,6 +14,7 @@ from client.account.ledger.cli import ledger_app
 from client.command.audit import audit
 from client.command.check import check
 from client.command.doctor import doctor
+from client.command.history import history
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (audit, join, run, check, doctor, predict, prove):
+for command in (audit, join, run, check, doctor, predict, prove, history):
     app.command()(command)
 
 

@@ -1,0 +1,1 @@
+"""The one store of a shop's history: appended by imports, undone by imports, read by everything else."""
