@@ -37,6 +37,8 @@ class Trial:
         The entities that take part at the origin, with their merchants.
     day
         Index of the origin's first forecast day.
+    gaps
+        What is not told of the horizon, in sentences.
     """
 
     plan: Plan
@@ -46,6 +48,7 @@ class Trial:
     series: Series
     cohort: Cohort
     outcome: Outcome
+    gaps: tuple[str, ...] = ()
 
     @property
     def view(self) -> View:
@@ -98,7 +101,8 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
     """
     day = panel.day_of(origin)
     present = choose_present(panel, plan, day)
-    require_told(find_gaps(present, plan.data, day, plan.model.horizon_days))
+    gaps = find_gaps(present, plan.data, day, plan.model.horizon_days)
+    require_told(gaps)
     return Trial(
         plan=plan,
         origin=origin,
@@ -107,6 +111,7 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
         series=build_series(present, plan.model, day),
         cohort=declare_cohort(present, plan),
         outcome=observe(present, plan.model, day),
+        gaps=tuple(gap.sentence for gap in gaps),
     )
 
 
