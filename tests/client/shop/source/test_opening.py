@@ -57,14 +57,14 @@ def test_a_file_is_looked_at_and_read(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_sampled_from_its_beginning_to_its_end(tmp_path: Path) -> None:
-    rows = "".join(f"{number},2024-01-05,a product with a name\n" for number in range(120_000))
+    rows = "".join(f"{number},2024-01-05,a product with a name\n" for number in range(50_000))
     (tmp_path / "x.csv").write_text("order,date,product\n" + rows)
     (seen,) = look("x.csv", tmp_path)
     numbers = [int(cell) for cell in seen.sample["order"]]
     assert len(numbers) == 1000
     assert numbers == sorted(numbers)
-    assert numbers[-1] > 119_000
-    assert seen.num_rows == pytest.approx(120_000, rel=0.02)
+    assert numbers[-1] > 49_000
+    assert seen.num_rows == pytest.approx(50_000, rel=0.02)
 
 
 def test_a_folder_has_a_look_for_each_file_and_one_for_files_that_are_alike(tmp_path: Path) -> None:
