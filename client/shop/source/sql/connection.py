@@ -147,7 +147,10 @@ def _mariadb(address: Address) -> Engine:
     }
     if "connect_timeout" not in address.options:
         arguments["connect_timeout"] = CONNECT_SECONDS
+    if address.password is not None:
+        arguments["password"] = address.password.encode()  # pymysql would write it in latin-1
     engine = create_engine(_url(address, "mysql+pymysql"), poolclass=NullPool, connect_args=arguments)
+    engine.dialect.supports_server_side_cursors = True  # asking for it first would put pymysql's own cursor back
     engine.dialect._sscursor = _stream_cursor()  # type: ignore[attr-defined]
 
     @event.listens_for(engine, "connect", insert=True)

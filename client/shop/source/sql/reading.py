@@ -232,6 +232,7 @@ class Reading:
                 num_rows += len(rows)
                 is_last = len(rows) < self._batch_rows or num_rows == limit
                 if is_last:
+                    result.fetchmany(1)  # its very end, without which pymysql could not use the connection again
                     result.close()
                     self._connection.commit()
                 if rows:
