@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from client.shop.export.cells import Meaning
+from client.shop.export.cells import Cells, Meaning
 from client.shop.export.description import TEXTS, Export, find_columns
 from client.shop.export.item import split_items
 from client.shop.export.order import ROW, Heads, Joined, fill_joined, join
@@ -21,7 +21,7 @@ from client.shop.export.product import ProductNames
 from client.shop.export.recognition import recognise
 from client.shop.export.sale import OrderLines
 from client.shop.export.sieve import Sieve, add_up
-from client.shop.export.text import nothing, read_names
+from client.shop.export.text import nothing, one_array, read_names
 from client.shop.export.word import REFUNDED, STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, Shop, SourceSettings
@@ -74,6 +74,7 @@ class Converter:
         rows = self._select(batch)
         if self._is_plain:
             table, sieve = convert_plain(rows, self._settings, self._shop)
+            table = self._products.give(table) if self._settings.kind == "products" else table
             return merge((unreadable, _converted({self._settings.kind: table}, [sieve])))
         return merge((unreadable, before, self._convert_lines(self._joined.take(split_items(rows)))))
 
@@ -116,7 +117,7 @@ class Converter:
         """Keep the columns that mean something, named by what they mean."""
         texts = TEXTS - {"product"} if self._is_plain else TEXTS
         chosen = {
-            name: read_names(batch.rows[column]) if name in texts else batch.rows[column].combine_chunks()
+            name: read_names(batch.rows[column]) if name in texts else one_array(batch.rows[column])
             for name, column in self._columns(batch.rows.column_names).items()
         }
         if "order" not in chosen:
@@ -151,11 +152,12 @@ class Converter:
 
     def _sell(self, rows: pa.Table) -> Converted:
         title = self._export.title if self._export else ""
-        lines = self._lines.setdefault(title, OrderLines(self._meaning()))
+        lines = self._lines.setdefault(title, OrderLines())
         if not len(rows):
             return Converted({})
-        sales, returns, sieve = lines.convert(rows)
-        products = self._products.convert(rows, sieve)
+        cells = Cells(rows, self._meaning())
+        sales, returns, sieve = lines.convert(cells)
+        products = self._products.convert(cells, sieve)
         return _converted({"sales": sales, "returns": returns, "products": products}, [sieve])
 
     def _meaning(self) -> Meaning:

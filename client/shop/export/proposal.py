@@ -361,16 +361,25 @@ def _is_panel(chosen: dict[str, Column]) -> bool:
 def _also(
     look: Look, columns: list[Column], kind: Kind, name: str, chosen: dict[str, Column]
 ) -> tuple[SourceSettings, ...]:
-    """Find what a table of daily sales says besides: stock levels, or what products are called."""
-    if "order" in chosen or not _is_panel(chosen):
-        return ()
+    """Find what a table of sales says besides: what products are called, and of daily sales stock levels."""
     free = [column for column in columns if column not in chosen.values()]
     shared = {"day": chosen["day"].name, "product": chosen["product"].name}
-    stock = {
-        field: ranked[0][1].name
-        for field in ("on_hand", "out")
-        if (ranked := rank_columns(field, WORDS["stock"][field], free)) and ranked[0][0] >= FITS
-    }
-    if len(set(stock.values())) < len(stock):
-        stock.pop("out")
-    return (_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}),) if stock else ()
+    names = _likely(free, {field: WORDS["products"][field] for field in ("name", "category")})
+    also = []
+    if names:
+        also.append(_settings(look, f"{name[:55]}-products", "products", {"product": shared["product"], **names}))
+    stock = _likely(free, {field: WORDS["stock"][field] for field in ("on_hand", "out")})
+    if stock and "order" not in chosen and _is_panel(chosen):
+        also.append(_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}))
+    return tuple(also)
+
+
+def _likely(columns: list[Column], words: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Name the likeliest column of each field, none twice."""
+    found: dict[str, str] = {}
+    for field, each in words.items():
+        ranked = [column for score, column in rank_columns(field, each, columns) if score >= FITS]
+        left = [column.name for column in ranked if column.name not in found.values()]
+        if left:
+            found[field] = left[0]
+    return found

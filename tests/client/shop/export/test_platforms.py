@@ -241,3 +241,16 @@ def test_jd_lines_states_and_sets(convert, facts):
 def test_a_table_that_is_not_the_export_it_is_said_to_be_is_refused(convert):
     with pytest.raises(DataError, match="lacks columns that every known export of shopify has"):
         convert("a,b\n1,2\n", "shopify")
+
+
+def test_a_line_without_a_number_is_named_by_the_next_best_that_it_has(convert, facts):
+    text = (
+        "order_id,date,status,item_id,item_sku,variation_id,item_product_id,variation,item_name,item_quantity,billing_email\n"
+        "1,2026-01-05,completed,1,M-1,0,70,,Mug,1,a@b.co\n1,2026-01-05,completed,2,,801,80,blue,Cup,1,a@b.co\n"
+        "1,2026-01-05,completed,3,,0,80,red,Cup,1,a@b.co\n1,2026-01-05,completed,4,,,,,Plate,1,a@b.co\n"
+        "1,2026-01-05,completed,5,,,,large,Plate,1,a@b.co\n"
+    )
+    converted = convert(text, "woocommerce")
+    names = [name for (name,) in facts(converted, "sales", "product")]
+    assert names == ["M-1", "801", "80 / red", "Plate", "Plate / large"]
+    assert facts(converted, "products", "product", "name")[:2] == [("M-1", "Mug"), ("801", "Cup")]
