@@ -31,8 +31,9 @@ from client.shop.record import State
 from client.shop.settings import Format
 
 TEXTS = frozenset({
-    "order", "line", "sku", "variation", "product", "variant", "title", "customer", "email", "phone", "user", "currency",
-    "state", "line_state", "refund_state", "payment", "tags", "test", "parent", "category", "channel", "items",
+    "order", "line", "sku", "variation", "product", "variant", "title", "customer", "email", "phone", "user",
+    "currency", "state", "line_state", "refund_state", "payment", "tags", "test", "parent", "category", "channel",
+    "items",
 })  # fmt: skip
 # Filled in the first line of an order alone by some exports: a later line without them has those of the first.
 PER_ORDER = (

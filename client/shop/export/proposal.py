@@ -8,14 +8,10 @@ from dataclasses import dataclass
 
 from client.shop.export.description import IDENTIFYING, Export, find_columns
 from client.shop.export.field import (
-    CART_WORDS,
-    CLOSURE_WORDS,
-    RETURN_DAYS,
-    RETURN_QUANTITIES,
-    VIEW_WORDS,
     WORDS,
 )
-from client.shop.export.guess import CLOSE, EXACT, Column, Guess, explain, header_score, rank_columns
+from client.shop.export.guess import CLOSE, Column, Guess, explain, rank_columns
+from client.shop.export.kind import FITS, find_kind
 from client.shop.export.personal import show_samples
 from client.shop.export.plain import NEEDED
 from client.shop.export.recognition import recognise
@@ -25,8 +21,6 @@ from client.shop.export.word import STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.source import Look
-
-FITS = 1.9  # a header that holds all of a field's word, and little else
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ def propose(look: Look, *, name: str) -> Proposal | None:
         return _propose_export(look, export, name)
     columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
     refuse_wide(look, columns)
-    kind = _find_kind(look, columns)
+    kind = find_kind(look, columns)
     return None if kind is None else _propose_table(look, columns, kind, name)
 
 
@@ -154,59 +148,6 @@ def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> 
     often = [word for word, count in seen.most_common() if count > 1]  # a word once may be a cell that has moved
     unknown = [word for word in often if not set(fold_words([word])) <= known][:5]
     return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
-
-
-def _find_kind(look: Look, columns: list[Column]) -> Kind | None:
-    """Tell which kind of record a table holds."""
-
-    def has(kind: Kind, field: str, least: float = FITS) -> bool:
-        ranked = rank_columns(field, WORDS[kind][field], columns)
-        return bool(ranked) and ranked[0][0] >= least
-
-    def is_called(words: Sequence[str], least: float = FITS) -> bool:
-        return any(header_score(column.name, words) >= least for column in columns)
-
-    day = has("sales", "day") or any(column.share_days == 1 and column.filled for column in columns)
-    product, order = has("sales", "product"), has("sales", "order", EXACT - 0.3)
-    sold, first = has("sales", "quantity"), has("closures", "first_day") or has("promotions", "first_day")
-    if is_called((*RETURN_DAYS, *RETURN_QUANTITIES), EXACT - 0.3) and (order or product):
-        return "returns"
-    if order and day and product:
-        return "sales"
-    if has("reviews", "rating") and product and not sold:
-        return "reviews"
-    if day and has("searches", "words") and not order and not is_called(("sku", "product id")):
-        return "searches"
-    if day and product and is_called(VIEW_WORDS) and not sold:
-        return "views"
-    if day and product and is_called(CART_WORDS) and not sold:
-        return "carts"
-    if day and product and (has("stock", "on_hand") or has("stock", "out")) and not sold:
-        return "stock"
-    starts = any(header_score(column.name, WORDS["closures"]["first_day"][:40]) >= FITS for column in columns)
-    if first and starts and has("promotions", "discount") and not sold:
-        return "promotions"
-    if day and product and has("prices", "price") and not sold and not has("sales", "amount"):
-        return "prices"
-    if day and product:
-        return "sales"
-    if first and not product:
-        return _kind_of_days(look, columns, has("events", "name"))
-    if product and (has("products", "name") or has("products", "category")):
-        return "products"
-    return None
-
-
-def _kind_of_days(look: Look, columns: list[Column], has_name: bool) -> Kind | None:
-    said = " ".join((look.location, look.table, *(column.name for column in columns))).lower()
-    if any(word in said for word in CLOSURE_WORDS):
-        return "closures"
-    values = " ".join(value.lower() for column in columns for value in column.filled[:50])
-    if any(word in said for word in ("promo", "aktion", "sale", "rabatt", "促销", "活动")) and len(columns) > 1:
-        return "promotions"
-    if has_name and any(word in values for word in CLOSURE_WORDS):
-        return "closures"
-    return "events" if has_name else None
 
 
 def _propose_table(look: Look, columns: list[Column], kind: Kind, name: str) -> Proposal | None:
