@@ -16,7 +16,7 @@ from client.shop.export.cells import Cells, Meaning
 from client.shop.export.description import TEXTS, Export, find_columns
 from client.shop.export.item import split_items
 from client.shop.export.order import ROW, Heads, Joined, fill_joined, join
-from client.shop.export.plain import convert_plain
+from client.shop.export.plain import NEEDED, convert_plain
 from client.shop.export.product import ProductNames
 from client.shop.export.recognition import recognise
 from client.shop.export.sale import OrderLines
@@ -27,7 +27,7 @@ from client.shop.record import Kind, State
 from client.shop.settings import Dialect, Shop, SourceSettings
 from client.shop.source.source import Batch
 from common.data.usable import LeftOut
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Converter:
     """Converts the batches of one source, in their order; it keeps what must be carried from one to the next."""
 
     def __init__(self, settings: SourceSettings, shop: Shop) -> None:
+        _require_fields(settings)
         self._settings, self._shop = settings, shop
         self._joined, self._heads, self._products = Joined(), Heads(), ProductNames()
         self._lines: dict[str, OrderLines] = {}
@@ -178,6 +179,24 @@ class Converter:
             is_table=export is None,
             are_returns=self._are_returns,
         )
+
+
+def _require_fields(settings: SourceSettings) -> None:
+    """Refuse a table that lacks a field without which no row of it is a record.
+
+    Raises
+    ------
+    ConfigError
+        It names the key of shop.toml.
+    """
+    if settings.format != "table":
+        return
+    for name in NEEDED[settings.kind]:
+        if not settings.columns.get(name):
+            raise ConfigError(
+                f"The source {settings.name!r} of {settings.kind} does not say which column holds the {name}; add "
+                f"columns.{name} in shop.toml."
+            )
 
 
 def merge(parts: tuple[Converted, ...]) -> Converted:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from client.shop.record import State
@@ -83,6 +84,7 @@ class Export:
     advice: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1 << 16)
 def header_key(header: str) -> str:
     """Write a header so that spelling does not matter: case, blanks, underscores, a byte order mark."""
     return re.sub(r"[\s_\-./:]+", " ", header.replace("\ufeff", "").strip().strip("\"'=").lower()).strip()

@@ -29,7 +29,7 @@ class _Signs:
         ranked = rank_columns(field, WORDS[kind][field], self.columns)
         return bool(ranked) and ranked[0][0] >= least
 
-    def is_called(self, words: Sequence[str], least: float = FITS) -> bool:
+    def is_called(self, words: tuple[str, ...], least: float = FITS) -> bool:
         """Whether a column is called so, whatever stands in it."""
         return any(header_score(column.name, words) >= least for column in self.columns)
 

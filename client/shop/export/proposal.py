@@ -22,6 +22,8 @@ from client.shop.record import Kind, State
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.source import Look
 
+MANY_UNPAID = 0.2  # of the orders
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -115,6 +117,7 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
         )
     if found.get("state"):
         questions.extend(_ask_states(look.sample[found["state"]], export.states))
+        questions.extend(_ask_unpaid(look.sample[found["state"]], export.states))
     return questions
 
 
@@ -150,10 +153,23 @@ def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> 
     return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
 
 
+def _ask_unpaid(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> list[str]:
+    """Ask whether customers pay on delivery, where too many orders are not paid."""
+    unpaid = set(fold_words(states.get("unpaid", ())))
+    seen = [value.strip() for value in values if value.strip()]
+    words = Counter(word for word in seen if fold_words([word])[0] in unpaid)
+    if words.total() <= MANY_UNPAID * len(seen):
+        return []
+    often = words.most_common(1)[0][0]
+    return [
+        f"Do customers pay on delivery? {words.total() / len(seen):.0%} of the states say that an order was not paid, "
+        f"which is no demand; if they do, say states = {{ sold = [{often!r}] }} in shop.toml."
+    ]
+
+
 def _propose_table(look: Look, columns: list[Column], kind: Kind, name: str) -> Proposal | None:
     chosen, guesses, questions = _choose(kind, columns)
-    needed = NEEDED.get(kind, ("day", "product") if kind == "sales" else ("product",))
-    if any(field not in chosen for field in needed if field != "product" or kind not in ("returns", "promotions")):
+    if any(field not in chosen for field in NEEDED[kind]):
         return None
     states = _propose_states(chosen.get("state"))
     questions.extend(_ask_table(look, kind, columns, chosen))
@@ -268,6 +284,7 @@ def _ask_table(look: Look, kind: Kind, columns: list[Column], chosen: dict[str, 
     questions.extend(_ask_currencies(look, {field: column.name for field, column in chosen.items()}))
     if kind == "sales" and "state" in chosen:
         questions.extend(_ask_states(chosen["state"].values, STATES))
+        questions.extend(_ask_unpaid(chosen["state"].values, STATES))
     return questions
 
 
