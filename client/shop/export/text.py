@@ -23,7 +23,7 @@ def read_names(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     Blanks around it, and what a spreadsheet puts around a long number (`="12"`, `'12`), are no part of a name; a whole
     number is one name whether a column kept it as 12 or as 12.0.
     """
-    column = _one_array(column)
+    column = one_array(column)
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         column = _write_floats(column)
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -37,7 +37,8 @@ def read_names(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return text
 
 
-def _one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Give one array, of values and not of places in a dictionary."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
