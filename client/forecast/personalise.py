@@ -155,7 +155,7 @@ def _last_layer_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
 
 def _double(examples: Examples) -> Examples:
     """Work in double precision, where L-BFGS finds its line searches easy."""
-    as_double = {name: value.double() for name, value in vars(examples).items() if value.dtype == torch.float32}
+    as_double = {name: value.double() for name, value in examples.parts.items() if value.dtype == torch.float32}
     return replace(examples, **as_double)
 
 

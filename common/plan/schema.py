@@ -221,6 +221,10 @@ class DataPlan(Section):
     time_zone: str = Field(
         "", description="where the shop stands, as Asia/Shanghai: times with an offset count on its days"
     )
+    out_of_stock: str = Field(
+        "",
+        description="column that says yes in a row of a day that ran out of stock: demand was at least what was sold",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> DataPlan:
@@ -238,6 +242,11 @@ class DataPlan(Section):
             raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
         if self.rows == "events" and self.known:
             raise ValueError('known needs rows = "panel": events tell nothing of days on which nothing happened')
+        if self.out_of_stock and self.target.aggregate not in ("sum", "distinct"):
+            raise ValueError(
+                'out_of_stock needs a target that adds up (aggregate = "sum" or "distinct"): a row that only says '
+                "that there was no stock would count as demand"
+            )
         if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
             raise ValueError(
                 'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
