@@ -38,10 +38,17 @@ def weighed_by_buyers(patch: Patch) -> None:
     """Weigh demand against none by how rare it is among the batch (hurdle plans alone)."""
     loss = HurdleNegativeBinomial.loss
 
-    def faulty(self: HurdleNegativeBinomial, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+    def faulty(
+        self: HurdleNegativeBinomial,
+        outputs: Tensor,
+        anchor: Tensor,
+        spread: Tensor,
+        label: Tensor,
+        censored: Tensor | None,
+    ) -> Tensor:
         some = label > 0
         share = some.float().mean().clamp(0.01, 0.99)
-        return loss(self, outputs, anchor, spread, label) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
+        return loss(self, outputs, anchor, spread, label, censored) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
 
     patch.setattr(HurdleNegativeBinomial, "loss", faulty)
 
