@@ -10,7 +10,7 @@ Every constant below is public. Nothing is fitted across entities: no scaler, no
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -160,7 +160,7 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         lead_days=max(plan.horizon_days // 2, 1),
     )
     names, features = _step_features(panel, plan, cutoffs, anchor)
-    future_names, future = _day_covariates(panel, plan)
+    future_names, future = _day_covariates(replace(panel, target=anchor.completed.demand), plan)
     return Series(
         inputs=torch.from_numpy(features),
         names=names,
@@ -282,13 +282,14 @@ def _step_features(
     panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], anchor: Anchor
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "entity step feature"]]:
     step_days = plan.step_days
-    target = _between(panel.target, cutoffs - step_days, cutoffs)
+    demand, seen = anchor.completed.demand, anchor.completed.seen  # days out of stock are filled in
+    target = _between(demand, cutoffs - step_days, cutoffs)
     open_days = _between(panel.open, cutoffs - step_days, cutoffs)
-    means = [_running_mean(panel.target, panel.open, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
+    means = [_running_mean(np.where(seen, demand, 0.0), seen, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
     rates = [np.log1p(mean * step_days) for mean in means]
     sold = panel.target > 0
     tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
-    covariates, by_day = _day_covariates(panel, plan)
+    covariates, by_day = _day_covariates(replace(panel, target=demand), plan)
     features: dict[str, np.ndarray] = {
         "surprise": (np.log1p(target) - rates[2]) / 4,
         **{f"trend {place}": fast - slow for place, (fast, slow) in enumerate(pairwise(rates))},

@@ -392,6 +392,11 @@ class Plan(Document):
             trained = self.training(private=private).trained
             if trained != "all" and self.start(private=private) != "warm":
                 raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        if self.data.out_of_stock and self.evaluation.task == "purchase":
+            raise ValueError(
+                'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '
+                "stock nobody knows"
+            )
         regime = self.model.anchor.regime
         if self.federation.rehearsal:
             self._require_rehearsal()

@@ -25,11 +25,15 @@ def pooled_spread(patch: Patch) -> None:
     """Begin every entity's spread with the mean error of all, not with a constant (log-normal plans alone have one)."""
     spread = anchor._spread
 
-    def faulty(errors: np.ndarray, known: np.ndarray, cutoffs: np.ndarray, decay: float) -> np.ndarray:
+    def faulty(
+        errors: np.ndarray, known: np.ndarray, cutoffs: np.ndarray, decay: float, *censored: np.ndarray
+    ) -> np.ndarray:
         with pytest.MonkeyPatch.context() as inner:
             if known.any():
-                inner.setattr(anchor, "UNKNOWN_SPREAD", float(anchor.DEVIATIONS_PER_ERROR * errors[known].mean()))
-            return spread(errors, known, cutoffs, decay)
+                inner.setattr(
+                    anchor, "UNKNOWN_SPREAD", float(anchor.DEVIATIONS_PER_ERROR * np.abs(errors[known]).mean())
+                )
+            return spread(errors, known, cutoffs, decay, *censored)
 
     patch.setattr(anchor, "_spread", faulty)
 
