@@ -24,7 +24,7 @@ from common.data.panel import Panel
 from common.plan.schema import AnchorPlan, ModelPlan
 
 CELL_PRIOR_DAYS = 1.0  # a cell without a past takes the overall level; one day outweighs it
-SCATTER_PRIOR_DAYS = 14.0  # and as many days outweigh the guess of the scatter
+SCATTER_PRIOR_DAYS = 7.0  # and as many days outweigh the guess of the scatter
 GUESSED_ALPHA, ALPHAS = 0.3, (1e-3, 10.0)  # of counts: variance m + alpha·m²
 GUESSED_DEVIATION, DEVIATIONS = 0.25, (0.02, 2.0)  # of log(1 + money)
 LARGEST_LIFT = 4.0
@@ -139,14 +139,15 @@ class _Levels:
             value = value.copy()
             value[out], square[out] = guess.level_demand, guess.square
         counts = is_open & ~(out & (sold <= 0))
+        tells = counts & known & ~out
         for part in (self._total, self._weight, self._scatter, self._scale, self._sold, self._days):
             part *= self._decay
         self._total[self._entities, cell] += value * counts
         self._weight[self._entities, cell] += counts
         self._sold += sold * counts
         self._days += counts
-        self._scatter += (square if self._logarithmic else square - level) * (counts & known)
-        self._scale += (1.0 if self._logarithmic else level**2) * (counts & known)
+        self._scatter += (square if self._logarithmic else square - level) * tells
+        self._scale += (1.0 if self._logarithmic else level**2) * tells
         return guess
 
     def _level(self, cell: Int[np.ndarray, " entity"]) -> Values:
@@ -202,7 +203,7 @@ def _count_tail(count: Values, size: Values, share: Values) -> Values:
 
 
 def expect_money(sold: Values, level: Values, deviation: Values) -> tuple[Values, Values, Values]:
-    """Give E[Y | Y ≥ sold] where log(1 + Y) is Gaussian, and that of log(1 + Y) and its squared distance from `level`."""
+    """Give E[Y | Y ≥ sold] where log(1 + Y) is Gaussian, and of log(1 + Y) the expected value and squared distance."""
     above = (np.log1p(sold) - level) / deviation
     log_tail = special.log_ndtr(-above)
     hazard = np.exp(-0.5 * above**2 - 0.5 * np.log(2 * np.pi) - log_tail)
