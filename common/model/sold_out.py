@@ -31,6 +31,7 @@ LARGEST_LIFT = 4.0
 SMALLEST = 1e-200  # of a probability: beyond it demand was what was sold
 
 Values = Float[np.ndarray, " entity"]
+Some = Float[np.ndarray, " some"]  # of the entities, those that are out of stock on a day
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class _Levels:
         return level
 
     def _guess(
-        self, sold: Values, level: Values, known: Bool[np.ndarray, " entity"], out: Bool[np.ndarray, " entity"]
+        self, sold: Some, level: Some, known: Bool[np.ndarray, " some"], out: Bool[np.ndarray, " entity"]
     ) -> _Guess:
         guess = self._money(sold, level, out) if self._logarithmic else self._count(sold, level, out)
         usual = self._sold[out] / np.maximum(self._days[out], 1e-9)
@@ -168,13 +169,13 @@ class _Levels:
         level_demand = np.where(known, np.clip(guess.level_demand, scaled, np.maximum(bound, scaled)), scaled)
         return _Guess(demand, level_demand, np.where(known, guess.square, 0.0))
 
-    def _count(self, sold: Values, level: Values, out: Bool[np.ndarray, " entity"]) -> _Guess:
+    def _count(self, sold: Some, level: Some, out: Bool[np.ndarray, " entity"]) -> _Guess:
         prior = SCATTER_PRIOR_DAYS * np.maximum(level, 1e-6) ** 2
         alpha = np.clip((self._scatter[out] + GUESSED_ALPHA * prior) / (self._scale[out] + prior), *ALPHAS)
         mean, square = expect_count(sold, np.maximum(level, 1e-6), alpha)
         return _Guess(mean, mean, square)
 
-    def _money(self, sold: Values, level: Values, out: Bool[np.ndarray, " entity"]) -> _Guess:
+    def _money(self, sold: Some, level: Some, out: Bool[np.ndarray, " entity"]) -> _Guess:
         total = self._scatter[out] + SCATTER_PRIOR_DAYS * GUESSED_DEVIATION**2
         deviation = np.clip(np.sqrt(total / (self._scale[out] + SCATTER_PRIOR_DAYS)), *DEVIATIONS)
         return _Guess(*expect_money(sold, level, deviation))
