@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +18,6 @@ from simulation.command.warm import read_origins
 if TYPE_CHECKING:
     from common.plan.schema import Plan
 
-Likelihood = Literal["negative_binomial", "hurdle_negative_binomial", "log_normal"]
-
 
 def stock(
     plan_file: PlanArgument = Path("demo"),
@@ -26,6 +25,7 @@ def stock(
     only: Annotated[str, typer.Option(help="Methods, separated by commas; all of the plan's if left out.")] = "",
     origins: Annotated[str, typer.Option(help="Dates, separated by commas; those of the plan if left out.")] = "",
     share: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of days out of stock.")] = 0.2,
+    products: Annotated[int, typer.Option(min=5, help="Products of the largest merchant.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the world, of weights and of simulated noise.")] = 0,
     network: Annotated[
         Path | None, typer.Option(help="New folder: run federations of separate processes over TLS instead.")
@@ -42,34 +42,27 @@ def stock(
     import torch  # heavy, as is what follows
 
     from simulation.experiment.plans import read_named_plan
-    from simulation.experiment.stock import make_bias_table, measure_biases
+    from simulation.experiment.stock import World, make_bias_table, measure_biases
     from simulation.experiment.stock_network import federate_stocked
     from simulation.method.method import check_methods
 
     torch.set_num_threads(1)
     plan = change_plan(read_named_plan(plan_file), likelihood, origins)
     console = make_console(stderr=as_json)
+    world = World(share, products, seed)
     if network is not None:
+        noise = epsilon > 0
         found = federate_stocked(
-            plan,
-            network,
-            merchants=merchants,
-            epsilon=epsilon or 8.0,
-            noise=epsilon > 0,
-            share=share,
-            seed=seed,
-            console=console,
+            plan, world, network, merchants=merchants, epsilon=epsilon or 8.0, noise=noise, console=console
         )
     else:
         methods = split_words(only) or plan.evaluation.methods
         check_methods(methods, plan)
-        days = plan.evaluation.origins
         found = measure_biases(
             plan,
             methods,
-            days,
-            share=share,
-            seed=seed,
+            plan.evaluation.origins,
+            world,
             on_forecast=lambda name, known: console.print(f"{name}, from {known} …", highlight=False),
         )
     if as_json:
@@ -100,16 +93,10 @@ def change_plan(plan: Plan, likelihood: str, origins: str) -> Plan:
     written["model"]["likelihood"] = likelihood or plan.model.likelihood
     written["evaluation"]["origins"] = [str(day) for day in read_origins(origins) or plan.evaluation.origins]
     try:
-        changed = Plan.model_validate_json(_as_json(written))
+        changed = Plan.model_validate_json(json.dumps(written))
         if not warm_path(changed.model).is_file():
             written["federation"]["start"] = "cold"
-            changed = Plan.model_validate_json(_as_json(written))
+            changed = Plan.model_validate_json(json.dumps(written))
     except ValidationError as error:
         raise ConfigError(f"--likelihood or --origins make no plan: {error.errors()[0]['msg']}.") from error
     return changed
-
-
-def _as_json(written: object) -> str:
-    import json
-
-    return json.dumps(written)

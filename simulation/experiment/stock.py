@@ -51,9 +51,32 @@ class Bias:
     by_origin: tuple[float, ...]
 
 
-def draw_stocked(plan: Plan, *, share: float, seed: int) -> pd.DataFrame:
-    """Draw a world that runs out of stock, of pieces or of money as the plan's likelihood has it."""
-    return draw_panel(SyntheticSettings(stock_out_share=share, money=plan.model.likelihood == "log_normal", seed=seed))
+@dataclass(frozen=True)
+class World:
+    """An invented world that runs out of stock.
+
+    Attributes
+    ----------
+    share
+        Of the days of every product, on which it is out of stock.
+    products
+        Of the largest merchant.
+    """
+
+    share: float = 0.2
+    products: int = 200
+    seed: int = 0
+
+
+def draw_stocked(plan: Plan, world: World) -> pd.DataFrame:
+    """Draw a world of pieces or of money, as the plan's likelihood has it."""
+    settings = SyntheticSettings(
+        products_per_merchant_largest=world.products,
+        seed=world.seed,
+        stock_out_share=world.share,
+        money=plan.model.likelihood == "log_normal",
+    )
+    return draw_panel(settings)
 
 
 def know(plan: Plan, known: str) -> Plan:
@@ -73,25 +96,18 @@ def measure_biases(
     plan: Plan,
     methods: Sequence[str],
     origins: Sequence[date],
+    world: World,
     *,
-    share: float,
-    seed: int,
     on_forecast: OnForecast = lambda method, known: None,
 ) -> list[Bias]:
-    """Forecast every origin by every method from each of `KNOWN`.
-
-    Parameters
-    ----------
-    seed
-        Of the world, of weights and of simulated noise.
-    """
-    rows = draw_stocked(plan, share=share, seed=seed)
+    """Forecast every origin by every method from each of `KNOWN`; the world's seed is that of weights and noise too."""
+    rows = draw_stocked(plan, world)
     panels = {known: lay_out_rows(rows, know(plan, known)) for known in KNOWN}
     found = []
     for name in methods:
         for known in KNOWN:
             on_forecast(name, known)
-            sums = [_sums(name, known, know(plan, known), panels, origin, seed) for origin in origins]
+            sums = [_sums(name, known, know(plan, known), panels, origin, world.seed) for origin in origins]
             forecast, wanted = np.array(sums).T
             by_origin = tuple((forecast / wanted - 1).tolist())
             found.append(Bias(name, known, float(forecast.sum() / wanted.sum() - 1), by_origin))

@@ -10,12 +10,12 @@ import pandas as pd
 from rich.console import Console
 
 from common.plan.schema import Plan
-from simulation.experiment.stock import KNOWN, Bias, draw_stocked, know, lay_out_rows, sum_wanted
+from simulation.experiment.stock import KNOWN, Bias, World, draw_stocked, know, lay_out_rows, sum_wanted
 from simulation.localhost.federation import run_localhost_federation
 
 
 def federate_stocked(
-    plan: Plan, out: Path, *, merchants: int, epsilon: float, noise: bool, share: float, seed: int, console: Console
+    plan: Plan, world: World, out: Path, *, merchants: int, epsilon: float, noise: bool, console: Console
 ) -> list[Bias]:
     """Run one federation for each of what may be known, and hold its merchants' forecasts against what was wanted.
 
@@ -27,12 +27,12 @@ def federate_stocked(
         A new folder; each federation leaves its own folders in it.
     """
     out.mkdir(parents=True, exist_ok=True)
-    rows, found = draw_stocked(plan, share=share, seed=seed), []
+    rows, found = draw_stocked(plan, world), []
     wanted, origin = lay_out_rows(rows, know(plan, "demand")), plan.evaluation.origins[-1]
     name = f"federated, epsilon {epsilon:g}" if noise else "federated"
     for known in KNOWN:
         seen = rows.assign(units=rows["demand"]) if known == "demand" else rows  # every merchant's file calls it units
-        launched, source = _write_files(seen, know(plan, known), out, known.replace(" ", "-"))
+        launched, source = write_files(seen, know(plan, known), out, known.replace(" ", "-"))
         said = run_localhost_federation(
             launched,
             source,
@@ -50,7 +50,7 @@ def federate_stocked(
     return found
 
 
-def _write_files(rows: pd.DataFrame, plan: Plan, out: Path, name: str) -> tuple[Path, Path]:
+def write_files(rows: pd.DataFrame, plan: Plan, out: Path, name: str) -> tuple[Path, Path]:
     """Write the world, the plan that is launched, and the plan of the file whose merchants take part."""
     rows.to_csv(out / f"{name}.csv", index=False)
     written = plan.model_dump(mode="json")
