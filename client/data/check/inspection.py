@@ -13,6 +13,7 @@ from client.data.check.likelihood import find_model_faults, find_size_faults
 from client.data.check.report import Finding, Report
 from client.data.check.row import describe_rows, find_row_faults
 from client.data.check.series import find_history_faults, find_series_faults
+from client.data.check.stock import find_stock_faults
 from client.data.rows import Reading, read
 from common.data.panel import Panel
 from common.errors import DataError
@@ -37,9 +38,12 @@ def inspect_reading(reading: Reading, plan: Plan) -> Report:
         sentence = "No row is left after the filters and within the span; check data.start, data.end and data.filters."
         return report.add(Finding("fault", "no_rows", sentence))
     report = report.describe(**describe_rows(usable, plan.data), **describe_panel(panel))
+    if plan.data.out_of_stock:
+        report = report.describe(**{"days out of stock": int(panel.censored.sum())})
     return report.add(
         *find_row_faults(usable, plan.data),
         *find_calendar_faults(usable.day, plan.data),
+        *find_stock_faults(panel, usable.rows, plan.data),
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_missing_ahead(panel, plan),

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from client.forecast.method.trees.completion import complete_rows
 from client.forecast.method.trees.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
 from client.forecast.method.trees.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
 from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.model.features import Series, build_series
+from common.model.sold_out import fill_in
 from common.plan.schema import ModelPlan
 
 if TYPE_CHECKING:
@@ -45,14 +47,17 @@ def forecast_boosted_demand(
 ) -> Forecast:
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
+    panel = fill_in(panel, plan, until=day)
     past, ahead = draw_past(panel, series, until=day, seed=seed, num_rows=num_rows), cut_horizon(panel, series, day)
     quantile, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
     enough = [_enough_trees(panel, series, day, tree_plan, seed, num_rows) for tree_plan in (quantile, mean)]
     on_step(len(enough) / NUM_FITS)
+    few = replace(mean, num_trees=enough[1])
+    past, drawn = complete_rows(past, lambda rows: np.exp(_boost(rows, rows, few, seed)), seed=seed)
     fits = [replace(quantile, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
-    for tree_plan in (*fits, replace(mean, num_trees=enough[1])):
-        scores.append(_boost(past, ahead, tree_plan, seed))
+    for tree_plan in (*fits, few):
+        scores.append(_boost(drawn if tree_plan.objective == "quantile" else past, ahead, tree_plan, seed))
         on_step((len(enough) + len(scores)) / NUM_FITS)
     ratios = np.sort(np.stack(scores[:-1], axis=1), axis=1)  # models of neighbouring levels may cross
     quantiles = np.maximum(np.expm1(ratios + np.log1p(ahead.anchor)[:, None]), 0.0)
