@@ -35,6 +35,7 @@ from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.level import Levels, measure_levels, put_right
 from client.shop.forecast.life import State
 from client.shop.forecast.panel import Days, build_panel
+from client.shop.forecast.past import see_as_of
 from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, By, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.sales import Sales, read_sales
@@ -221,8 +222,9 @@ def _set_up(
     sales = read_sales(history, sold, lambda share: on_step("reading the history", share)).before(origin)
     end = origin + timedelta(days=horizon - 1)
     look = [sales.products[place] for place in _choose_learned(sales)]
-    kinds = guess_kinds(history, shop)
-    known, ahead = look_ahead(history, shop, kinds, first=start, last=end, origin=origin, products=look)
+    known_then = see_as_of(history, origin) if origin <= span[1] else history
+    kinds = guess_kinds(known_then, shop)
+    known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
     closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
     days = Days(start, (origin - start).days, closed, known.shared_names, known.shared(ahead))
     plan = make_plan(

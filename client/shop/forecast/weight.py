@@ -29,6 +29,7 @@ FLOOR = 0.005  # of a mean, so that a candidate that says never does not become 
 BLOCK_DAYS = 7
 
 Means = Float[np.ndarray, "origin product day"]
+Past = Float[np.ndarray, "past product day"]  # of the origins before the last
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Weighed:
 
 def weigh(
     means: Mapping[str, Means],
-    actual: Means,
-    counted: Bool[np.ndarray, "origin product day"],
+    actual: Past,
+    counted: Bool[np.ndarray, "past product day"],
     simple: Sequence[str],
 ) -> Weighed:
     """Weigh candidates by past horizons; without any each has its usual share."""
@@ -86,7 +87,7 @@ def _prior(names: Sequence[str]) -> Float[np.ndarray, " candidate"]:
     return shares / shares.sum()
 
 
-def _held_out_average(said: np.ndarray, actual: Means, counted: np.ndarray, prior: np.ndarray) -> Means:
+def _held_out_average(said: np.ndarray, actual: Past, counted: np.ndarray, prior: np.ndarray) -> Past:
     """Average each past horizon with the weights that the others give."""
     parts = []
     for origin in range(len(actual)):
@@ -97,7 +98,7 @@ def _held_out_average(said: np.ndarray, actual: Means, counted: np.ndarray, prio
 
 
 def _fit(
-    said: Float[np.ndarray, "candidate origin product day"], actual: Means, counted: np.ndarray, prior: np.ndarray
+    said: Float[np.ndarray, "candidate origin product day"], actual: Past, counted: np.ndarray, prior: np.ndarray
 ) -> Float[np.ndarray, " candidate"]:
     """Find the most probable weights under the prior; the sum to be least is convex, so there is one such."""
     if not counted.any():
@@ -123,7 +124,7 @@ def _fit(
     return np.asarray(weights / weights.sum()) if np.isfinite(weights).all() and weights.sum() > 0 else prior
 
 
-def _blocks(mean: Means, actual: Means, counted: np.ndarray) -> Float[np.ndarray, " block"]:
+def _blocks(mean: np.ndarray, actual: Past, counted: np.ndarray) -> Float[np.ndarray, " block"]:
     """Give twice the Poisson deviance of every block of one product and one week of one horizon."""
     mean, actual = mean[: len(actual)] + FLOOR, actual
     with np.errstate(divide="ignore", invalid="ignore"):
