@@ -15,6 +15,7 @@ from client.command.audit import audit
 from client.command.check import check
 from client.command.doctor import doctor
 from client.command.forecast import forecast
+from client.command.history import history
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (audit, join, run, check, doctor, predict, prove, forecast):
+for command in (audit, join, run, check, doctor, predict, prove, forecast, history):
     app.command()(command)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -13,9 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from client.shop.history.entry import Counts, Entry, EntryState
+from client.shop.history.identity import latest_moment
 from client.shop.history.journal import Beginning, add_change, add_import, add_left_out, move_on, read_entries
 from client.shop.history.mask import mask
-from client.shop.history.merge import latest_moment, merge, settle_late
+from client.shop.history.merge import merge, settle_late
 from client.shop.history.pseudonym import Pseudonyms
 from client.shop.history.store import Store
 from client.shop.history.table import read_meta, require_kind, write_meta
@@ -130,32 +131,42 @@ class Import:
         tables = {kind: pa.concat_tables(self._pending[kind]) for kind in KINDS if kind in self._pending}
         self._pending.clear()
         with self._store.writing() as connection:
-            self._enter(connection)
-            before = self._beginning.at + timedelta(days=2)
-            moments = [latest_moment(connection, kind, records, before=before) for kind, records in tables.items()]
-            moment = max((found for found in moments if found is not None), default=None)
-            move_on(connection, self.number, moment=moment, cursor=self._cursor, state=state)
-            for kind, records in tables.items():
-                add_change(connection, self.number, kind, merge(connection, kind, records, number=self.number))
-            self._settle_late(connection)
+            if not read_meta(connection, "key"):
+                write_meta(connection, "key", self._pseudonyms.check)
+            commit_group(connection, self._beginning, tables, cursor=self._cursor, state=state)
             for said in self._left_out:
                 add_left_out(connection, self.number, said)
         self._left_out.clear()
         self._cursor = None
 
-    def _enter(self, connection: duckdb.DuckDBPyConnection) -> None:
-        if not read_meta(connection, "key"):
-            write_meta(connection, "key", self._pseudonyms.check)
-        add_import(connection, self._beginning)
 
-    def _settle_late(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Weigh again what lost when the import's latest moment was not yet known."""
-        lost = connection.execute(
-            "SELECT kind FROM change WHERE number = ? GROUP BY kind HAVING sum(older) > 0", [self.number]
-        ).fetchall()
-        for (kind,) in lost:
-            replaced = settle_late(connection, kind, number=self.number)
-            add_change(connection, self.number, kind, Counts(replaced=replaced, older=-replaced))
+def commit_group(
+    connection: duckdb.DuckDBPyConnection,
+    beginning: Beginning,
+    tables: Mapping[Kind, pa.Table],
+    *,
+    cursor: str | None,
+    state: EntryState,
+) -> None:
+    """Write a group of records, whose customers are hashes, and how far the import has come, in one transaction."""
+    add_import(connection, beginning)
+    before = beginning.at + timedelta(days=2)
+    moments = [latest_moment(kind, records, before=before) for kind, records in tables.items()]
+    moment = max((found for found in moments if found is not None), default=None)
+    move_on(connection, beginning.number, moment=moment, cursor=cursor, state=state)
+    for kind, records in tables.items():
+        add_change(connection, beginning.number, kind, merge(connection, kind, records, number=beginning.number))
+    _settle_late(connection, beginning.number)
+
+
+def _settle_late(connection: duckdb.DuckDBPyConnection, number: int) -> None:
+    """Weigh again what lost when the import's latest moment was not yet known."""
+    lost = connection.execute(
+        "SELECT kind FROM change WHERE number = ? GROUP BY kind HAVING sum(older) > 0", [number]
+    ).fetchall()
+    for (kind,) in lost:
+        replaced = settle_late(connection, kind, number=number)
+        add_change(connection, number, kind, Counts(replaced=replaced, older=-replaced))
 
 
 def _without_persons(kind: Kind, records: pa.Table, pseudonyms: Pseudonyms) -> pa.Table:
@@ -178,7 +189,7 @@ def _mask_column(records: pa.Table, field: str) -> pa.ChunkedArray:
     if "customer" not in records.column_names:
         return pa.chunked_array([pa.array([mask(text or "") for text in texts], pa.string())])
     customers = records["customer"].to_pylist()
-    masked = [mask(text or "", (who,) if who else ()) for text, who in zip(texts, customers, strict=True)]
+    masked = [mask(text or "", who or "") for text, who in zip(texts, customers, strict=True)]
     return pa.chunked_array([pa.array(masked, pa.string())])
 
 

@@ -59,6 +59,16 @@ def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has
     """
 
 
+def select_units(*, chosen: bool) -> str:
+    """Select the units of each product and day with a sale, sorted by product."""
+    of = "SEMI JOIN chosen USING (product)" if chosen else ""
+    return f"""
+    SELECT product, day, (sum({_micro("quantity")}) / {_MICRO})::DOUBLE AS units
+    FROM now_sales {of} WHERE state = 'sold' AND product <> '' AND day IS NOT NULL
+    GROUP BY product, day HAVING units IS NOT NULL ORDER BY product
+    """
+
+
 # The price that began last; where that one has ended, the last that has not.
 _PRICED = """
     price AS (

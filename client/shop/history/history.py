@@ -3,7 +3,7 @@
 # ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,8 @@ import pyarrow as pa
 from filelock import FileLock
 
 from client.shop.history.appending import Import, now_utc
-from client.shop.history.daily import SELECT_PRODUCTS, select_daily
+from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_units
+from client.shop.history.dense import NUM_PRODUCTS, DenseDemand, cut_dense
 from client.shop.history.entry import Entry
 from client.shop.history.journal import Beginning, read_cursor, read_entries, read_number
 from client.shop.history.pseudonym import read_pseudonyms
@@ -24,6 +25,9 @@ from client.shop.record import COLUMNS, Kind, schema_of
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
+from common.errors import DataError
+
+BATCH_ROWS = 1 << 17  # that are handed over at once
 
 
 class History:
@@ -78,7 +82,8 @@ class History:
             The cursor from which the source is read on, as `cursor` gave it: only rows beyond it come. "" where it is
             read from the beginning.
         moment
-            When the source was exported, in UTC; counts only where no record tells a moment.
+            When the source was exported, in UTC, for a source whose records tell no day; it counts where it is later
+            than every moment in them.
 
         Raises
         ------
@@ -93,15 +98,16 @@ class History:
                 same = _find_same(read_entries(connection), source, fingerprint)
                 number, check = read_number(connection), read_meta(connection, "key")
                 reached, export = read_cursor(connection, source, fingerprint=fingerprint)
-            goes_on = after != "" and after == reached
+            if after and after != reached:
+                raise DataError(f"The history of {source} does not end at {after!r}; read it from the beginning.")
             beginning = Beginning(
-                number=number,
-                export=export if goes_on else number,
+                number=export if after and fingerprint else number,  # the rest of a file belongs to what came of it
+                export=export if after else number,
                 at=now_utc(),
                 source=source,
                 origin=origin,
                 fingerprint=fingerprint,
-                after=after if goes_on else "",
+                after=after,
                 given_moment=moment,
             )
             return Import(self._store, read_pseudonyms(self.folder, check), beginning, lock, same_as=same)
@@ -179,6 +185,38 @@ class History:
         with self._store.reading() as connection:
             return self._select_daily(connection, products).to_arrow_table()
 
+    def dense_daily(
+        self,
+        products: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        num_products: int = NUM_PRODUCTS,
+    ) -> Iterator[DenseDemand]:
+        """Give the units that were sold of each product on each day, a batch of products at a time.
+
+        Parameters
+        ----------
+        products
+            Only these; all that were sold where None.
+        first, last
+            Of the days; where None the first and last with any sale.
+        num_products
+            Of a batch, which bounds the memory.
+
+        Returns
+        -------
+        Iterator
+            Batches with `units` as float32 [product, day], products sorted by name; one without a sale has no row.
+        """
+        span = self.span()
+        if span is None:
+            return
+        with self._store.reading() as connection:
+            _choose(connection, products)
+            rows = connection.execute(select_units(chosen=products is not None)).to_arrow_reader(BATCH_ROWS)
+            yield from cut_dense(rows, first=first or span[0], last=last or span[1], num_products=num_products)
+
     def records(self, kind: Kind) -> pa.Table:
         """Give the current records of a kind.
 
@@ -192,11 +230,20 @@ class History:
         with self._store.reading() as connection:
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
 
+    def look_for_key(self) -> str:
+        """Say in a sentence what is wrong with the key of the customers' hashes; "" where nothing is."""
+        with self._store.reading() as connection:
+            check = read_meta(connection, "key")
+        try:
+            read_pseudonyms(self.folder, check) if check else None
+        except DataError as error:
+            return str(error)
+        return ""
+
     def _select_daily(
         self, connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None
     ) -> duckdb.DuckDBPyConnection:
-        if products is not None:
-            connection.register("chosen", pa.table({"product": pa.array(sorted(set(products)), pa.string())}))
+        _choose(connection, products)
         has_prices = connection.execute("SELECT 1 FROM now_prices LIMIT 1").fetchone() is not None
         shop = read_shop(self.folder) if (self.folder / SHOP_NAME).exists() else None
         return connection.execute(
@@ -213,6 +260,12 @@ class History:
             self.folder / LOCK_NAME,
             taken=f"Another import into {self.folder.resolve()} is under way; wait until it is done, then try again.",
         )
+
+
+def _choose(connection: duckdb.DuckDBPyConnection, products: Sequence[str] | None) -> None:
+    """Name the products that are asked for, where not all are."""
+    if products is not None:
+        connection.register("chosen", pa.table({"product": pa.array(sorted(set(products)), pa.string())}))
 
 
 def _find_same(entries: Sequence[Entry], source: str, fingerprint: str) -> Entry | None:

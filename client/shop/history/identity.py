@@ -14,19 +14,20 @@ largest count of any export is taken. An import that goes on where another ended
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from client.shop.history.table import HASHED
-from client.shop.record import COLUMNS, DAY, IDENTITY, NUMBER, TEXT, Kind
+from client.shop.record import COLUMNS, DAY, IDENTITY, MOMENT, NUMBER, TEXT, Kind
 
 # What counts where two versions are of the same moment: an order that was cancelled does not come back.
 RANKS: dict[Kind, str] = {
     "sales": "CASE state WHEN 'cancelled' THEN 3 WHEN 'test' THEN 2 WHEN 'sold' THEN 1 ELSE 0 END",
     "stock": "CASE WHEN out THEN 1 ELSE 0 END",
 }
-_MOMENTS: dict[Kind, str] = {
-    "sales": "day + to_seconds(coalesce(second, 0))",
-    **dict.fromkeys(("returns", "views", "carts", "searches", "reviews", "stock"), "day::TIMESTAMP"),
-}
+HAPPENED: tuple[Kind, ...] = ("sales", "returns", "views", "carts", "searches", "reviews", "stock")  # never ahead
 _MICRO = 1_000_000  # numbers are kept to six decimals, so that sums do not depend on the order of the rows
 _LARGEST = 9e12
 
@@ -36,9 +37,15 @@ def rank_of(kind: Kind) -> str:
     return RANKS.get(kind, "0")
 
 
-def moment_of(kind: Kind) -> str:
-    """Give SQL for when a record happened, null for kinds that may lie ahead."""
-    return _MOMENTS.get(kind, "NULL::TIMESTAMP")
+def latest_moment(kind: Kind, records: pa.Table, *, before: datetime) -> datetime | None:
+    """Give the latest moment in records, by change or by day; one that has not come is none, as a day mistyped."""
+    moments = [records["updated"]]
+    if kind in HAPPENED:
+        midnights = pc.cast(records["day"], MOMENT)
+        seconds = pc.fill_null(records["second"], 0) if kind == "sales" else pa.scalar(0)
+        moments.append(pc.add(midnights, pc.cast(pc.multiply(seconds, 1_000_000), pa.duration("us"))))
+    latest = [pc.max(moment.filter(pc.less(moment, pa.scalar(before, MOMENT)))).as_py() for moment in moments]
+    return max((found for found in latest if found is not None), default=None)
 
 
 def select_clean(kind: Kind, source: str) -> str:

@@ -25,7 +25,7 @@ class Beginning:
     after
         The cursor from which it goes on; "" from the beginning.
     given_moment
-        When the source was exported, as far as anything but its data tells.
+        When the source was exported, where its data does not tell.
     """
 
     number: int

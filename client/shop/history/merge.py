@@ -14,13 +14,11 @@ these records is taken out of both tables, weighed, and put back (`settle`).
 # ruff: noqa: S608  the statements are made of our own words
 from __future__ import annotations
 
-from datetime import datetime
-
 import duckdb
 import pyarrow as pa
 
 from client.shop.history.entry import Counts
-from client.shop.history.identity import content_of, key_of, moment_of, rank_of, repeats_in, select_clean
+from client.shop.history.identity import content_of, key_of, rank_of, repeats_in, select_clean
 from client.shop.history.table import list_columns
 from client.shop.record import Kind
 
@@ -52,15 +50,6 @@ def merge(connection: Connection, kind: Kind, records: pa.Table, *, number: int)
     return counts
 
 
-def latest_moment(connection: Connection, kind: Kind, records: pa.Table, *, before: datetime) -> datetime | None:
-    """Give the latest moment in records; one that has not come is none, as that of a day that was mistyped."""
-    connection.register("incoming", records)
-    moment = f"greatest(updated, {moment_of(kind)})"
-    found = connection.execute(f"SELECT max({moment}) FROM incoming WHERE {moment} < ?", [before]).fetchone()
-    connection.unregister("incoming")
-    return found[0] if found else None
-
-
 def settle(connection: Connection, kind: Kind) -> None:
     """Weigh all that was said about the records whose `key` and `nth` are in the table `unsettled`."""
     if not connection.execute("SELECT 1 FROM unsettled LIMIT 1").fetchone():
@@ -73,7 +62,7 @@ def settle(connection: Connection, kind: Kind) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE weighed AS
         WITH word AS (
-            SELECT word.*, coalesce(word.updated, import.moment, import.given_moment) AS version
+            SELECT word.*, coalesce(word.updated, greatest(import.moment, import.given_moment)) AS version
             FROM ({words}) word JOIN import USING (number)
         ), best AS (
             SELECT *, first_value(content) OVER (
@@ -124,8 +113,10 @@ def forget(connection: Connection, kind: Kind, *, number: int) -> None:
         ) SEMI JOIN (SELECT key, nth FROM other_{kind} WHERE number <> {number}) USING (key, nth)
         """
     )
+    _note_gaps(connection, kind, number)
     for table in ("now", "other"):
         connection.execute(f"DELETE FROM {table}_{kind} WHERE number = {number}")
+    _close_gaps(connection, kind, number)
     settle(connection, kind)
     connection.execute("DROP TABLE unsettled")
 
@@ -157,6 +148,45 @@ def _count_repeats(connection: Connection, kind: Kind, number: int) -> None:
 
 def _numbers_of_export(number: int) -> str:
     return f"SELECT number FROM import WHERE export = (SELECT export FROM import WHERE number = {number})"
+
+
+def _note_gaps(connection: Connection, kind: Kind, number: int) -> None:
+    """Note the keys of which an export says fewer once this import is forgotten, where others went on from it."""
+    counted = repeats_in(kind)
+    words = " UNION ALL ".join(
+        f"SELECT key FROM {table}_{kind} WHERE number = {number} AND {counted} = 'export'" for table in ("now", "other")
+    )
+    later = f"SELECT 1 FROM import WHERE number > {number} AND number IN ({_numbers_of_export(number)})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gap AS SELECT DISTINCT key FROM ({words}) WHERE EXISTS ({later})")
+
+
+def _close_gaps(connection: Connection, kind: Kind, number: int) -> None:
+    """Count the equal rows of an export anew, without those that were forgotten."""
+    words = " UNION ALL ".join(
+        f"SELECT {list_columns(kind)} FROM {table}_{kind} SEMI JOIN gap USING (key) "
+        f"WHERE number IN ({_numbers_of_export(number)})"
+        for table in ("now", "other")
+    )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE moved AS
+        SELECT word.* REPLACE ((row_number() OVER (PARTITION BY key ORDER BY nth) - 1)::INTEGER AS nth), nth AS was
+        FROM ({words}) word
+        """
+    )
+    connection.execute("DELETE FROM moved WHERE nth = was")
+    for table in ("now", "other"):
+        connection.execute(
+            f"DELETE FROM {table}_{kind} said USING moved "
+            "WHERE said.key = moved.key AND said.nth = moved.was AND said.number = moved.number"
+        )
+    connection.execute(f"INSERT INTO other_{kind} SELECT {list_columns(kind)} FROM moved")
+    connection.execute(
+        "INSERT INTO unsettled SELECT DISTINCT key, nth FROM "
+        "(SELECT key, nth FROM moved UNION SELECT key, was FROM moved) ANTI JOIN unsettled USING (key, nth)"
+    )
+    for table in ("gap", "moved"):
+        connection.execute(f"DROP TABLE {table}")
 
 
 def _has_repeats(connection: Connection, where: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_pseudonyms(folder: Path, check: str) -> Pseudonyms:
     Raises
     ------
     DataError
-        The key is lost, is another one, or is none.
+        The key is lost, is another one, is none, or others may read it.
     ConfigError
         It cannot be written.
     """
@@ -77,6 +78,7 @@ def read_pseudonyms(folder: Path, check: str) -> Pseudonyms:
     if not check:
         _make_key(path)
     try:
+        is_open = bool(path.stat().st_mode & 0o077)
         key = read_file(path)
     except FileNotFoundError as error:
         raise DataError(
@@ -85,6 +87,8 @@ def read_pseudonyms(folder: Path, check: str) -> Pseudonyms:
         ) from error
     except OSError as error:
         raise DataError(f"Cannot read the key {path}: {error.strerror}; see who may read it.") from error
+    if is_open:
+        raise DataError(f"Others may read the key {path}; close it with: chmod 600 {path}")
     if len(key) != _KEY_BYTES:
         raise DataError(f"{path} is no key of {_KEY_BYTES} bytes; bring it back from a copy.")
     pseudonyms = Pseudonyms(key)
@@ -98,7 +102,7 @@ def read_pseudonyms(folder: Path, check: str) -> Pseudonyms:
 
 def _make_key(path: Path) -> None:
     """Make a key where there is none: whole or not at all, and one for all who begin at once."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         with suppress(FileNotFoundError):
             fresh.unlink()

@@ -35,8 +35,8 @@ _OF_THE_FILE = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalE
 class Store:
     """The DuckDB file in a shop's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / FILE_NAME
+    def __init__(self, folder: Path, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        self.folder, self.path, self._memory_limit = folder, folder / FILE_NAME, memory_limit
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -52,9 +52,10 @@ class Store:
                 migrate(connection)
                 yield connection
             return
-        with self._explained(), _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
-            self._require_readable(connection)
-            yield connection
+        with self._explained():
+            self._bring_forward()
+            with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -72,8 +73,7 @@ class Store:
                 self._make()
             with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as connection:
                 self._forget_spills()
-                if schema_version(connection) > len(STEPS):
-                    raise newer_file(self.path)
+                self._require_no_newer(schema_version(connection))
                 migrate(connection)
                 connection.execute("BEGIN")
                 yield connection
@@ -116,7 +116,7 @@ class Store:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": self._memory_limit,
             "preserve_insertion_order": False,
             "storage_compatibility_version": STORAGE_VERSION,
             "temp_directory": str(self.folder / f"{SPILL_NAME}-{os.getpid()}-{secrets.token_hex(4)}"),
@@ -128,14 +128,18 @@ class Store:
         for old in self.folder.glob(f"{SPILL_NAME}-*"):
             shutil.rmtree(old, ignore_errors=True)
 
-    def _require_readable(self, connection: duckdb.DuckDBPyConnection) -> None:
-        version = schema_version(connection)
+    def _bring_forward(self) -> None:
+        """Take a history of an older version to this one, once."""
+        with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
+            version = schema_version(connection)
+        self._require_no_newer(version)
+        if version < len(STEPS):
+            with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as connection:
+                migrate(connection)
+
+    def _require_no_newer(self, version: int) -> None:
         if version > len(STEPS):
             raise newer_file(self.path)
-        if version < len(STEPS):
-            raise DataError(
-                f"{self.path} is of an older version; bring it forward with: hansa-client history --upgrade"
-            )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -143,7 +147,7 @@ class Store:
         try:
             yield
         except _OF_THE_FILE as error:
-            raise DataError(f"Cannot use {self.path}: {_say_remedy(error)}.") from error
+            raise DataError(f"Cannot use {self.path}: {say_remedy(error)}.") from error
         except OSError as error:
             raise DataError(
                 f"Cannot use {self.path}: {error.strerror}; make room, or see who may read and write there."
@@ -165,13 +169,15 @@ def _is_busy(error: duckdb.Error) -> bool:
     return "Could not set lock on file" in said or "different configuration" in said
 
 
-def _say_remedy(error: duckdb.Error) -> str:
+def say_remedy(error: duckdb.Error) -> str:
     """Say what to do, in words of ours: DuckDB's may quote what was read."""
     said = str(error).lower()
     if any(
         word in said for word in ("no space", "disk full", "file too large", "could not write", "max_temp_directory")
     ):
         return "the disk is full; make room, and try again"
+    if "newer version of duckdb" in said:
+        return "it was written by a newer version of hansa; install that version to read it"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "there is too little memory or room on the disk; make room, and try again"
     if "permission denied" in said or "read-only" in said:

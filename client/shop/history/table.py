@@ -18,6 +18,8 @@ import's word is kept, and taking an import back is forgetting its word.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 
 from client.shop.record import COLUMNS, KINDS, Kind
@@ -69,15 +71,25 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
     return int(read_meta(connection, "schema") or 0)
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take the steps that a history has not seen yet, all of them or none."""
+def migrate(connection: duckdb.DuckDBPyConnection, steps: Sequence[tuple[str, ...]] = STEPS) -> None:
+    """Take the steps that a history has not seen yet, all of them or none.
+
+    Parameters
+    ----------
+    steps
+        From schema 0 on, in order.
+    """
     version = schema_version(connection)
-    if version == len(STEPS):
+    if version >= len(steps):
         return
     connection.execute("BEGIN")
-    for statement in (statement for step in STEPS[version:] for statement in step):
-        connection.execute(statement)
-    write_meta(connection, "schema", str(len(STEPS)))
+    try:
+        for statement in (statement for step in steps[version:] for statement in step):
+            connection.execute(statement)
+        write_meta(connection, "schema", str(len(steps)))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
     connection.execute("COMMIT")
 
 

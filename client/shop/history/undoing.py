@@ -1,7 +1,7 @@
 """Take an import back, whichever it was: what the others said is weighed as if it had never been.
 
 Where an export came in several imports (`after`), equal rows of the later ones were counted on from the earlier ones;
-these are taken out and said again, each under its own number.
+these are counted anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import duckdb
 
 from client.shop.history.journal import read_state
 from client.shop.history.merge import forget
-from client.shop.record import KINDS
 from common.errors import DataError
 
 
@@ -27,6 +26,6 @@ def undo(connection: duckdb.DuckDBPyConnection, number: int) -> None:
         raise DataError(f"There is no import {number}; see: hansa-client history")
     if state == "undone":
         raise DataError(f"Import {number} is undone already; see: hansa-client history")
-    for kind in KINDS:
+    for (kind,) in connection.execute("SELECT DISTINCT kind FROM change WHERE number = ?", [number]).fetchall():
         forget(connection, kind, number=number)
     connection.execute("UPDATE import SET state = 'undone' WHERE number = ?", [number])

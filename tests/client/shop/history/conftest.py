@@ -1,59 +1,19 @@
 """A shop's folder, and records of every kind that differ in what a test wants to be different."""
 
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from client.shop.history.history import History
-from client.shop.record import Kind, schema_of
-
-FIRST = date(2024, 1, 1)
-PLAIN: dict[Kind, dict[str, Any]] = {
-    "sales": {
-        "order": "1001",
-        "line": "1",
-        "day": FIRST,
-        "product": "tea",
-        "customer": "anna@example.com",
-        "quantity": 1.0,
-        "amount": 2.5,
-        "currency": "",
-        "state": "sold",
-    },
-    "returns": {"order": "1001", "line": "1", "day": FIRST, "product": "tea", "customer": "", "quantity": 1.0},
-    "views": {"day": FIRST, "product": "tea", "customer": "", "session": "", "quantity": 1.0},
-    "carts": {"day": FIRST, "product": "tea", "customer": "", "session": "", "quantity": 1.0},
-    "searches": {"day": FIRST, "words": "green tea", "customer": "", "quantity": 1.0},
-    "reviews": {"day": FIRST, "product": "tea", "customer": "anna@example.com", "rating": 5.0, "text": "Good."},
-    "stock": {"day": FIRST, "product": "tea", "on_hand": 3.0, "out": False},
-    "prices": {"first_day": FIRST, "product": "tea", "price": 2.5, "currency": ""},
-    "promotions": {
-        "first_day": FIRST,
-        "last_day": FIRST,
-        "product": "tea",
-        "category": "",
-        "name": "",
-        "discount": 0.1,
-    },
-    "closures": {"first_day": FIRST, "last_day": FIRST, "name": "stocktaking"},
-    "events": {"first_day": FIRST, "last_day": FIRST, "name": "fair"},
-    "products": {"product": "tea", "name": "Green tea", "category": "tea"},
-}
+from shop_records import make_records
 
 
 @pytest.fixture
 def make() -> Callable[..., pa.Table]:
     """Make records of a kind from what is different in each."""
     return make_records
-
-
-def make_records(kind: Kind, *rows: dict[str, Any]) -> pa.Table:
-    filled = [{"row": place, **PLAIN[kind], **row} for place, row in enumerate(rows, start=1)]
-    return pa.Table.from_pylist(filled, schema=schema_of(kind))
 
 
 @pytest.fixture

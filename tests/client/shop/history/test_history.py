@@ -1,12 +1,14 @@
 """What is appended is read again, by everything that reads it."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from client.shop.history.history import History
 
+FIRST = date(2024, 1, 1)
 Make = Callable[..., pa.Table]
 
 
@@ -82,3 +84,79 @@ def test_demand_is_what_was_sold_whatever_came_back(history: History, make: Make
             "lines": 2,
         },
     ]
+
+
+def test_dense_demand_is_that_of_the_days_whatever_the_batches(history: History, make: Make) -> None:
+    rows = [
+        {"order": f"{number}", "product": f"p{number % 7}", "day": FIRST + timedelta(days=number % 5), "quantity": 0.5}
+        for number in range(60)
+    ]
+    with history.begin("till") as one:
+        one.append("sales", make("sales", *rows, {"order": "x", "product": "none", "state": "cancelled"}))
+        one.finish()
+    expected = np.zeros((7, 5), np.float32)
+    for row in rows:
+        expected[int(str(row["product"])[1:]), (row["day"] - FIRST).days] += 0.5
+    for num_products in (1, 3, 7, 100):
+        batches = list(history.dense_daily(num_products=num_products))
+        assert [len(batch.products) for batch in batches[:-1]] == [num_products] * (len(batches) - 1)
+        assert [name for batch in batches for name in batch.products] == [f"p{number}" for number in range(7)]
+        np.testing.assert_array_equal(np.concatenate([batch.units for batch in batches]), expected)
+    (batch,) = history.dense_daily(["p3", "none"], first=FIRST + timedelta(days=1), last=FIRST + timedelta(days=2))
+    np.testing.assert_array_equal(batch.units, expected[[3], 1:3])
+    assert batch.first_day == FIRST + timedelta(days=1)
+
+
+def test_a_price_counts_from_its_first_day_and_where_an_offer_ends_the_price_before_counts_again(
+    history: History, make: Make
+) -> None:
+    days = [FIRST + timedelta(days=number) for number in range(6)]
+    with history.begin("till") as one:
+        one.append("sales", make("sales", *({"order": str(number), "day": day} for number, day in enumerate(days))))
+        one.append(
+            "prices",
+            make(
+                "prices",
+                {"first_day": days[1], "price": 3.0},
+                {"first_day": days[2], "last_day": days[3], "price": 2.0},
+                {"first_day": days[5], "price": 4.0},
+                {"product": "cup", "first_day": days[0], "price": 9.0},
+            ),
+        )
+        one.finish()
+    assert history.daily()["price"].to_pylist() == [None, 3.0, 2.0, 2.0, 3.0, 4.0]
+
+
+def test_amounts_are_in_the_shops_currency_and_unknown_where_nobody_says_what_one_is_worth(
+    history: History, make: Make
+) -> None:
+    (history.folder / "shop.toml").write_text(
+        'name = "s"\ntime_zone = "Europe/Berlin"\ncurrency = "EUR"\n[rates]\nUSD = 0.5\n'
+    )
+    with history.begin("till") as one:
+        one.append(
+            "sales",
+            make(
+                "sales",
+                {"currency": "EUR", "amount": 1.0},
+                {"currency": "USD", "amount": 4.0, "line": "2"},
+                {"currency": "CNY", "amount": 4.0, "line": "3", "product": "cup"},
+                {"currency": "EUR", "amount": 4.0, "line": "4", "product": "cup"},
+            ),
+        )
+        one.finish()
+    assert history.daily().select(["product", "amount"]).to_pylist() == [
+        {"product": "cup", "amount": None},
+        {"product": "tea", "amount": 3.0},
+    ]
+
+
+def test_numbers_beyond_all_measure_cost_nobody_else_a_row(history: History, make: Make) -> None:
+    with history.begin("till") as one:
+        odd = [
+            {"order": f"o{place}", "quantity": q} for place, q in enumerate((1e300, float("nan"), float("inf"), 9e15))
+        ]
+        one.append("sales", make("sales", {}, *odd))
+        one.finish()
+    assert history.daily()["units"].to_pylist() == [1.0]
+    assert history.records("sales").num_rows == 5
