@@ -148,6 +148,11 @@ def _say_filter(condition: Filter) -> str:
 def _say_days(data: DataPlan) -> Iterator[str]:
     zone = f"counts on its day in {data.time_zone}" if data.time_zone else "counts on the day that is written"
     yield f"Days of {data.time!r} from {data.start} to {data.end} count; a time with an offset {zone}."
+    if data.out_of_stock:
+        yield (
+            f"A day of which a row says yes in {data.out_of_stock!r} ran out of stock: demand was at least what was "
+            "sold."
+        )
     without = "closed" if data.missing == "closed" else "a day without demand"
     closed = [f"every {weekday}" for weekday in data.closed_weekdays]
     dates = [str(day) for day in data.closed_dates]

@@ -46,6 +46,8 @@ class Panel:
         Whether demand could happen; a closed day is no zero demand.
     first_day
         The entity's first day with a row of its own; before it, it does not exist.
+    censored
+        Open days that ran out of stock: demand was at least `target`. By the entity's own rows alone.
     told
         Where `known` is told; elsewhere it is what the plan makes of a gap. None: everywhere.
     """
@@ -61,6 +63,7 @@ class Panel:
     static: Float[np.ndarray, "entity attribute"]
     open: Bool[np.ndarray, "entity day"]
     first_day: Int[np.ndarray, " entity"]
+    censored: Bool[np.ndarray, "entity day"]
     told: Bool[np.ndarray, "entity day covariate"] | None = None
 
     @property
@@ -74,7 +77,7 @@ class Panel:
 
     def select(self, entities: np.ndarray) -> Panel:
         """Keep some entities, by index or mask."""
-        rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day")
+        rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
         told = None if self.told is None else self.told[entities]
         return replace(self, told=told, **{name: getattr(self, name)[entities] for name in rows})
 
@@ -121,6 +124,7 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
         static=_stack(static, (len(names),)),
         open=open_days,
         first_day=first_day,
+        censored=_sold_out(grid, rows, plan) & open_days,
         told=known.told,
     )
 
@@ -151,6 +155,7 @@ def empty_panel(plan: DataPlan) -> Panel:
         static=np.zeros((0, sum(len(attribute.names) for attribute in plan.static)), np.float32),
         open=np.zeros((0, num_days), bool),
         first_day=np.zeros(0, np.int64),
+        censored=np.zeros((0, num_days), bool),
     )
 
 
@@ -204,6 +209,18 @@ def _open_days(grid: _Grid, plan: DataPlan, first_day: np.ndarray) -> Bool[np.nd
     if plan.missing == "closed":
         return grid.has_row()
     return ~closed_days(plan)[None, :] & (np.arange(grid.num_days)[None, :] >= first_day[:, None])
+
+
+def _sold_out(grid: _Grid, rows: pd.DataFrame, plan: DataPlan) -> Bool[np.ndarray, "entity day"]:
+    """Tell the days of which one row or more says that the stock ran out."""
+    if not plan.out_of_stock:
+        return np.zeros(grid.shape, bool)
+    return grid.sum(says_yes(rows[plan.out_of_stock]).astype(np.float64)) > 0
+
+
+def says_yes(column: pd.Series) -> Bool[np.ndarray, " row"]:
+    """Tell the cells that say yes: a 1, or one of the words for it (`common.data.cells`)."""
+    return as_numbers(column) == 1.0
 
 
 def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:

@@ -238,6 +238,7 @@ def require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
         "data.merchant": [plan.merchant] if plan.merchant else [],
         "data.deal": [plan.deal.column] if plan.deal and plan.deal.by == "group" else [],
         "data.target and data.observed": [measure.column for measure in measures if measure.column],
+        "data.out_of_stock": [plan.out_of_stock] if plan.out_of_stock else [],
         "data.filters": [condition.column for condition in plan.filters],
         "data.known and data.static": [attribute.column for attribute in (*plan.known, *plan.static)],
     }

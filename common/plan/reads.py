@@ -107,6 +107,7 @@ def _named(data: DataPlan) -> Iterator[tuple[str, str]]:
     yield from ((f"data.observed.{_quoted(name)}", measure.column) for name, measure in data.observed.items())
     yield from (("data.known", attribute.column) for attribute in data.known)
     yield from (("data.static", attribute.column) for attribute in data.static)
+    yield "data.out_of_stock", data.out_of_stock
     yield from (("data.filters", condition.column) for condition in data.filters)
 
 

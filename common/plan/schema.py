@@ -270,6 +270,10 @@ class DataPlan(Section):
     time_zone: str = Field(
         "", description="where the shop stands, as Asia/Shanghai: times with an offset count on its days"
     )
+    out_of_stock: str = Field(
+        "",
+        description="column that says yes in a row of a day that ran out of stock: demand was at least what was sold",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> DataPlan:
@@ -289,6 +293,11 @@ class DataPlan(Section):
             raise ValueError(
                 'known needs rows = "panel": events tell nothing of days on which nothing happened; name a table that '
                 "does in data.ahead"
+            )
+        if self.out_of_stock and self.target.aggregate not in ("sum", "distinct"):
+            raise ValueError(
+                'out_of_stock needs a target that adds up (aggregate = "sum" or "distinct"): a row that only says '
+                "that there was no stock would count as demand"
             )
         if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
             raise ValueError(
@@ -469,6 +478,11 @@ class Plan(Document):
             trained = self.training(private=private).trained
             if trained != "all" and self.start(private=private) != "warm":
                 raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        if self.data.out_of_stock and self.evaluation.task == "purchase":
+            raise ValueError(
+                'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '
+                "stock nobody knows"
+            )
         regime = self.model.anchor.regime
         if self.federation.rehearsal:
             self._require_rehearsal()

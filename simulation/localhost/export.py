@@ -20,7 +20,7 @@ from common.plan.reads import calendar_files
 from common.plan.schema import Plan
 from simulation.origin.origin import load_rows
 
-TRUTH = ("true_rate",)  # what only the inventor of a world knows
+TRUTH = ("true_rate", "demand")  # what only the inventor of a world knows
 SAFE = " !#$&'()+,;=@[]{}"  # what may stand in a folder's name on every system, beside letters, digits and _.-~
 LONGEST_NAME = 120  # bytes; 255 may be, with names of files that are made of it
 DEVICES = {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}  # on Windows these are no files

@@ -77,8 +77,9 @@ class Batch:
         return build_series(self.panel, self.plan.model, self.origins[-1])
 
     def counted(self) -> Bool[np.ndarray, "origin product day"]:
-        """Tell which days of each horizon are open, of products that had sold before it."""
-        days = [self.panel.open[:, day : day + self.horizon] for day in self.origins]
+        """Tell which days of each horizon are open and in stock, of products that had sold before it."""
+        seen = self.panel.open & ~self.panel.censored
+        days = [seen[:, day : day + self.horizon] for day in self.origins]
         born = [(self.panel.first_day < day)[:, None] for day in self.origins]
         return np.stack([own & there for own, there in zip(days, born, strict=True)])
 

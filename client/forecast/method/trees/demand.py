@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from client.forecast.method.trees.completion import complete_rows
 from client.forecast.method.trees.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
 from client.forecast.method.trees.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
 from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.model.features import Series, build_series
+from common.model.sold_out import fill_in
 from common.plan.schema import ModelPlan
 
 if TYPE_CHECKING:
@@ -45,14 +47,17 @@ def forecast_boosted_demand(
 ) -> Forecast:
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
+    panel = fill_in(panel, plan, until=day)
     past, ahead = draw_past(panel, series, until=day, seed=seed, num_rows=num_rows), cut_horizon(panel, series, day)
     quantile, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
     enough = [_enough_trees(panel, series, day, tree_plan, seed, num_rows) for tree_plan in (quantile, mean)]
     on_step(len(enough) / NUM_FITS)
+    few = replace(mean, num_trees=enough[1])
+    past, drawn = complete_rows(past, lambda rows: np.exp(_boost(rows, rows, few, seed)), seed=seed)
     fits = [replace(quantile, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
-    for tree_plan in (*fits, replace(mean, num_trees=enough[1])):
-        scores.append(_boost(past, ahead, tree_plan, seed))
+    for tree_plan in (*fits, few):
+        scores.append(_boost(drawn if tree_plan.objective == "quantile" else past, ahead, tree_plan, seed))
         on_step((len(enough) + len(scores)) / NUM_FITS)
     ratios = np.sort(np.stack(scores[:-1], axis=1), axis=1)  # models of neighbouring levels may cross
     quantiles = np.maximum(np.expm1(ratios + np.log1p(ahead.anchor)[:, None]), 0.0)
@@ -78,7 +83,7 @@ class BoostedMean:
 
     def forecast(self, panel: Panel, series: Series, day: int) -> Float[np.ndarray, "entity bucket"]:
         """Forecast the horizon that starts on `day`, a cut-off of the series; a closed bucket is zero."""
-        ahead = cut_horizon(panel, series, day)
+        ahead = cut_horizon(fill_in(panel, series.plan, until=day), series, day)
         rows = _rows(ahead, MEAN, self.offset)
         score = rows.offset if self.booster is None else predict_score(self.booster, rows)
         mean: np.ndarray = (np.exp(score) * ahead.counted).reshape(-1, series.plan.horizon)
@@ -87,18 +92,22 @@ class BoostedMean:
 
 def enough_mean_trees(panel: Panel, series: Series, day: int, *, seed: int, num_rows: int = OWN_ROWS) -> int:
     """Say after how many trees the last horizon before `day` is forecast best in the mean."""
-    return _enough_trees(panel, series, day, MEAN, seed, num_rows)
+    return _enough_trees(fill_in(panel, series.plan, until=day), series, day, MEAN, seed, num_rows)
 
 
 def fit_boosted_mean(
     panel: Panel, series: Series, *, until: int, num_trees: int, seed: int, num_rows: int = OWN_ROWS
 ) -> BoostedMean:
     """Fit the mean on horizons that end by day `until`."""
-    past = draw_past(panel, series, until=until, seed=seed, num_rows=num_rows)
+    filled = fill_in(panel, series.plan, until=until)
+    past, plan = (
+        draw_past(filled, series, until=until, seed=seed, num_rows=num_rows),
+        replace(MEAN, num_trees=num_trees),
+    )
+    past, _ = complete_rows(past, lambda rows: np.exp(_boost(rows, rows, plan, seed)), seed=seed)
     offset = _offset(past, MEAN)
     if num_trees == 0 or not past.label.any():
         return BoostedMean(None, offset)
-    plan = replace(MEAN, num_trees=num_trees)
     return BoostedMean(fit_trees(_rows(past, plan, offset), plan, seed=seed), offset)
 
 
