@@ -40,7 +40,7 @@ from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, By, Period, cut_p
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.sales import Sales, read_sales
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
-from client.shop.forecast.weight import Weighed, mix, weigh
+from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
 from client.shop.settings import Shop
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError
@@ -156,6 +156,7 @@ class _Fitted:
     """What was found once for the shop, and the products that it was found on."""
 
     names: tuple[str, ...]
+    astray: tuple[str, ...]
     learned: Learned
     weighed: Weighed
     levels: Levels
@@ -194,7 +195,7 @@ def forecast_shop(
         weighed=fitted.weighed,
         weighed_on=tuple(past) if len(names) > 1 else (),
         measured=bool(past),
-        left_out=left_out,
+        left_out={**left_out, **dict.fromkeys(fitted.astray, "said many times more or less than all others")},
         warnings=(*warnings, *_say_closed(setting)),
         states=states,
     )
@@ -313,6 +314,9 @@ def _fit(setting: _Setting, names: tuple[str, ...], on_step: OnStep) -> _Fitted:
     batch, counts = setting.batch(places), setting.sales.are_counts
     learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
     means = forecast_means(batch, learned, names)
+    astray = find_astray(means) if len(names) > 2 else ()
+    names = tuple(name for name in names if name not in astray)
+    means = {name: means[name] for name in names}
     actual, counted = batch.actual(), batch.counted()[:-1]
     weighed = weigh(means, actual, counted, tuple(SIMPLE))
     served = mix(means, weighed.weights)
@@ -320,7 +324,7 @@ def _fit(setting: _Setting, names: tuple[str, ...], on_step: OnStep) -> _Fitted:
     served = _correct(served, batch, levels)
     lengths = sorted({period.days for period in setting.periods})
     spreads = {days: _measure(served, batch, days, counts=counts) for days in lengths}
-    return _Fitted(names, learned, weighed, levels, spreads, places, batch, served)
+    return _Fitted(names, astray, learned, weighed, levels, spreads, places, batch, served)
 
 
 def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:

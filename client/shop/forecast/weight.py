@@ -27,6 +27,7 @@ SHARES = {"lightgbm": 3.0, "warm": 1.0, "anchor": 1.0, "moving_average": 1.0, "w
 USUAL_SHARE = 0.2  # of every other, seasonal naive among them
 FLOOR = 0.005  # of a mean, so that a candidate that says never does not become impossible by one sale
 BLOCK_DAYS = 7
+ASTRAY = 5.0  # times the median of the candidates' totals
 
 Means = Float[np.ndarray, "origin product day"]
 Past = Float[np.ndarray, "past product day"]  # of the origins before the last
@@ -74,6 +75,14 @@ def weigh(
             return Weighed({name: float(name == best) for name in names}, told, "nothing beat it on past horizons")
     weights = _fit(said, actual, counted, prior)
     return Weighed(dict(zip(names, weights.tolist(), strict=True)), told)
+
+
+def find_astray(means: Mapping[str, Means]) -> tuple[str, ...]:
+    """Name the candidates that at some origin say many times more, or less, in all than is usual among them."""
+    totals = {name: mean.sum(axis=(1, 2)) + FLOOR for name, mean in means.items()}
+    usual = np.median(np.stack(list(totals.values())), axis=0)
+    far = {name: np.maximum(total / usual, usual / total).max() > ASTRAY for name, total in totals.items()}
+    return tuple(name for name, is_far in far.items() if is_far)
 
 
 def mix(means: Mapping[str, Means], weights: Mapping[str, float]) -> Means:
