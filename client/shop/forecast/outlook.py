@@ -221,6 +221,11 @@ def _set_up(
     start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
     sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
     sales = read_sales(history, sold, lambda share: on_step("reading the history", share)).before(origin)
+    if not sales.units.any():
+        raise DataError(
+            f"Nothing but quantities of 0 was sold before {origin}, so there is nothing to forecast from; see which "
+            "column holds the quantity in shop.toml."
+        )
     end = origin + timedelta(days=horizon - 1)
     look = [sales.products[place] for place in _choose_learned(sales)]
     known_then = see_as_of(history, origin) if origin <= span[1] else history

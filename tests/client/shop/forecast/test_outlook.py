@@ -117,6 +117,10 @@ SHORT: dict[str, Sequence[Sold]] = {
     "forty days of one product": draw_sales(days=40, products=1),
     "eighty days": draw_sales(days=80),
     "a hundred milliards a day": [("A", day(number), 1e11) for number in range(90)],
+    "one product of zeros beside others": [
+        *draw_sales(days=90),
+        *(("zero", day(number), 0.0) for number in range(90)),
+    ],
     "kilograms": [(name, when, units * 0.37) for name, when, units in draw_sales(days=90)],
 }
 
@@ -161,6 +165,7 @@ def test_days_without_rows_before_a_later_start_are_looked_over_and_are_no_days_
     ("sold", "asked", "kind", "said"),
     [
         ([], {}, DataError, "Nothing was ever sold"),
+        ([("A", day(number), 0.0) for number in range(90)], {}, DataError, "Nothing but quantities of 0"),
         (SHORT["three days"], {"origin": START}, ConfigError, "before the first sale"),
         (SHORT["three days"], {"origin": date(2030, 1, 1)}, ConfigError, "too long after"),
         (SHORT["three days"], {"products": ("Z",)}, ConfigError, "No product 'Z' was ever sold"),
