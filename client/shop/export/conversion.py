@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from client.shop.export.cells import Meaning
+from client.shop.export.cells import Cells, Meaning
 from client.shop.export.description import TEXTS, Export, find_columns
 from client.shop.export.item import split_items
 from client.shop.export.order import ROW, Heads, Joined, fill_joined, join
-from client.shop.export.plain import convert_plain
+from client.shop.export.plain import NEEDED, convert_plain
 from client.shop.export.product import ProductNames
 from client.shop.export.recognition import recognise
 from client.shop.export.sale import OrderLines
 from client.shop.export.sieve import Sieve, add_up
-from client.shop.export.text import nothing, read_names
+from client.shop.export.text import nothing, one_array, read_names
 from client.shop.export.word import REFUNDED, STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, Shop, SourceSettings
 from client.shop.source.source import Batch
 from common.data.usable import LeftOut
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Converter:
     """Converts the batches of one source, in their order; it keeps what must be carried from one to the next."""
 
     def __init__(self, settings: SourceSettings, shop: Shop) -> None:
+        _require_fields(settings)
         self._settings, self._shop = settings, shop
         self._joined, self._heads, self._products = Joined(), Heads(), ProductNames()
         self._lines: dict[str, OrderLines] = {}
@@ -74,6 +75,7 @@ class Converter:
         rows = self._select(batch)
         if self._is_plain:
             table, sieve = convert_plain(rows, self._settings, self._shop)
+            table = self._products.give(table) if self._settings.kind == "products" else table
             return merge((unreadable, _converted({self._settings.kind: table}, [sieve])))
         return merge((unreadable, before, self._convert_lines(self._joined.take(split_items(rows)))))
 
@@ -116,7 +118,7 @@ class Converter:
         """Keep the columns that mean something, named by what they mean."""
         texts = TEXTS - {"product"} if self._is_plain else TEXTS
         chosen = {
-            name: read_names(batch.rows[column]) if name in texts else batch.rows[column].combine_chunks()
+            name: read_names(batch.rows[column]) if name in texts else one_array(batch.rows[column])
             for name, column in self._columns(batch.rows.column_names).items()
         }
         if "order" not in chosen:
@@ -151,11 +153,12 @@ class Converter:
 
     def _sell(self, rows: pa.Table) -> Converted:
         title = self._export.title if self._export else ""
-        lines = self._lines.setdefault(title, OrderLines(self._meaning()))
+        lines = self._lines.setdefault(title, OrderLines())
         if not len(rows):
             return Converted({})
-        sales, returns, sieve = lines.convert(rows)
-        products = self._products.convert(rows, sieve)
+        cells = Cells(rows, self._meaning())
+        sales, returns, sieve = lines.convert(cells)
+        products = self._products.convert(cells, sieve)
         return _converted({"sales": sales, "returns": returns, "products": products}, [sieve])
 
     def _meaning(self) -> Meaning:
@@ -176,6 +179,24 @@ class Converter:
             is_table=export is None,
             are_returns=self._are_returns,
         )
+
+
+def _require_fields(settings: SourceSettings) -> None:
+    """Refuse a table that lacks a field without which no row of it is a record.
+
+    Raises
+    ------
+    ConfigError
+        It names the key of shop.toml.
+    """
+    if settings.format != "table":
+        return
+    for name in NEEDED[settings.kind]:
+        if not settings.columns.get(name):
+            raise ConfigError(
+                f"The source {settings.name!r} of {settings.kind} does not say which column holds the {name}; add "
+                f"columns.{name} in shop.toml."
+            )
 
 
 def merge(parts: tuple[Converted, ...]) -> Converted:

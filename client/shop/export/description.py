@@ -6,7 +6,8 @@ Fields of an order line, as all descriptions name them:
 |-----------------------------------|------------------------------------------------------------------------------|
 | order, line                       | number of the order; what tells its lines apart, where the export says so    |
 | day, updated                      | when it was ordered; when the source last changed it                         |
-| sku, product, variant, title      | what was sold: the first of these that is filled names it                    |
+| sku, variation, product, title    | what was sold: the first of these that is filled names it                    |
+| variant                           | of a product or title that has several: "blue"                               |
 | customer, email, phone, user      | who bought it: the first of these that is filled tells customers apart       |
 | quantity, net_quantity            | as ordered; what is left of it after returns                                 |
 | amount, price, discount           | of the whole line; of one piece; off the whole line                          |
@@ -24,14 +25,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from client.shop.record import State
 from client.shop.settings import Format
 
 TEXTS = frozenset({
-    "order", "line", "sku", "product", "variant", "title", "customer", "email", "phone", "user", "currency", "state",
-    "line_state", "refund_state", "payment", "tags", "test", "parent", "category", "channel", "items",
+    "order", "line", "sku", "variation", "product", "variant", "title", "customer", "email", "phone", "user",
+    "currency", "state", "line_state", "refund_state", "payment", "tags", "test", "parent", "category", "channel",
+    "items",
 })  # fmt: skip
 # Filled in the first line of an order alone by some exports: a later line without them has those of the first.
 PER_ORDER = (
@@ -39,7 +42,7 @@ PER_ORDER = (
     "test", "updated", "channel",
 )  # fmt: skip
 IDENTIFYING = ("customer", "email", "phone", "user")  # the first that is filled tells customers apart
-NAMING = ("sku", "product", "variant", "title")  # the first that is filled names the product
+NAMING = ("sku", "variation", "product", "title")  # the first that is filled names the product
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Export:
     advice: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=1 << 16)
 def header_key(header: str) -> str:
     """Write a header so that spelling does not matter: case, blanks, underscores, a byte order mark."""
     return re.sub(r"[\s_\-./:]+", " ", header.replace("\ufeff", "").strip().strip("\"'=").lower()).strip()

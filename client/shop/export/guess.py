@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -106,7 +106,8 @@ def _share(found: np.ndarray) -> float:
     return float(found.mean()) if len(found) else 0.0
 
 
-def header_score(header: str, words: Sequence[str]) -> float:
+@lru_cache(maxsize=1 << 16)
+def header_score(header: str, words: tuple[str, ...]) -> float:
     """Tell how well a header fits a field's words: the same word, all of a word's parts, or a part; 0 for none.
 
     Of headers that fit alike, the one whose word comes first is a little better.
@@ -160,7 +161,7 @@ def _are_dates(column: Column) -> bool:
     return all(re.fullmatch(r"(?:19|20)\d{6}", value) for value in column.filled)
 
 
-def rank_columns(field: str, words: Sequence[str], columns: Sequence[Column]) -> list[tuple[float, Column]]:
+def rank_columns(field: str, words: tuple[str, ...], columns: Sequence[Column]) -> list[tuple[float, Column]]:
     """Rank the columns that may be a field, the likeliest first."""
     found = []
     for column in columns:

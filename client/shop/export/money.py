@@ -29,7 +29,7 @@ def read_currencies(written: pa.Array | None, amounts: pa.ChunkedArray | None, d
 
 
 def _read_signs(amounts: pa.ChunkedArray | None, shop: Shop) -> pa.Array | None:
-    if amounts is None or not pa.types.is_string(amounts.type):
+    if amounts is None or not (pa.types.is_string(amounts.type) or pa.types.is_large_string(amounts.type)):
         return None
     coded = amounts.combine_chunks().dictionary_encode()
     has_sign = pc.match_substring_regex(coded.dictionary, r"[^\s0-9.,'+\-()%]")

@@ -42,7 +42,7 @@ class Lines:
 def read_lines(cells: Cells) -> Lines:
     """Read lines of orders, and judge which can be used."""
     sieve = Sieve(cells.rows[ROW].to_numpy())
-    product = _read_product(cells)
+    product = name_products(cells)
     quantity = _read_quantity(cells)
     _leave_out_no_products(cells, product, quantity, sieve)
     times = _read_day(cells)
@@ -73,7 +73,7 @@ def read_lines(cells: Cells) -> Lines:
 def read_returns(cells: Cells) -> Lines:
     """Read rows that are returns: a day and a product may be missing, one of quantity and amount must be there."""
     sieve = Sieve(cells.rows[ROW].to_numpy())
-    product, quantity = _read_product(cells), cells.numbers("quantity")
+    product, quantity = name_products(cells), cells.numbers("quantity")
     amount, times = _read_amount(cells, quantity), _read_day(cells)
     unnamed = pc.and_(pc.equal(product, ""), pc.equal(cells.text("order"), "")).to_numpy(zero_copy_only=False)
     sieve.leave_out(unnamed, "the row names neither an order nor a product")
@@ -89,8 +89,23 @@ def read_returns(cells: Cells) -> Lines:
     )  # fmt: skip
 
 
-def _read_product(cells: Cells) -> pa.Array:
-    return first_filled([cells.text(name) for name in NAMING if cells.has(name)], cells.size)
+def name_products(cells: Cells) -> pa.Array:
+    """Name what was sold: by the shop's own number, else by the platform's, else by its title, with its variant."""
+    names = []
+    for name in NAMING:
+        if cells.has(name):
+            text = cells.text(name)
+            text = pc.if_else(pc.equal(text, "0"), "", text) if name == "variation" else text
+            names.append(_add_variant(text, cells) if name in ("product", "title") else text)
+    return first_filled(names, cells.size)
+
+
+def _add_variant(names: pa.Array, cells: Cells) -> pa.Array:
+    if not cells.has("variant"):
+        return names
+    variant = cells.text("variant")
+    has_both = pc.and_(pc.not_equal(variant, ""), pc.not_equal(names, ""))
+    return pc.if_else(has_both, pc.binary_join_element_wise(names, variant, " / "), names)
 
 
 _STATE = "say under states in shop.toml what its word means"

@@ -30,11 +30,12 @@ _PATTERNS: tuple[tuple[Personal, str], ...] = (
              r"bill to|post to|company|sur|fore) ?names?\b|\bname \((?:billing|shipping)|names? \((?:billing|shipping)|"
              r"buyer fullname|\bcustomer\b$|\brecipient\b|\bbuyer\b$|vorname|nachname|kundenname|empfänger|"
              r"familienname|name des käufers|käufername|besteller|ansprechpartner|^kunde$|"
-             r"姓名|收货人|收件人|联系人|买家姓名|客户名称"),
+             r"^客户$|^顾客$|^买家$|姓名|收货人|收件人|联系人|买家姓名|客户名称"),
 )  # fmt: skip
 _COMPILED = tuple((personal, re.compile(pattern)) for personal, pattern in _PATTERNS)
 _IS_EMAIL = re.compile(EMAIL)
 _IS_PHONE = re.compile(r"(?:\+|00)[0-9][0-9 ()/\-]{6,}[0-9]|1[3-9][0-9]{9}|0[0-9]{2,5}[ /\-][0-9 ]{4,}[0-9]")
+_MAY_BE_NUMBERS = ("customer", "buyer", "recipient", "kunde", "客户", "顾客", "买家")  # of customers, or their names
 SHARE = 0.5  # of the values that look so makes it so, whatever the header says
 LONGEST_SAMPLE, NUM_SHOWN = 40, 3
 
@@ -46,11 +47,17 @@ def tell_personal(header: str, values: Sequence[str]) -> Personal:
         return "e-mail"
     key = header_key(header)
     named: Personal = next((personal for personal, pattern in _COMPILED if pattern.search(key)), "")
+    if named == "name" and key in _MAY_BE_NUMBERS and _have_digits(filled):
+        return ""
     if named:
         return named
     if filled and sum(bool(_IS_PHONE.fullmatch(value.strip())) for value in filled) > SHARE * len(filled):
         return "telephone"
     return ""
+
+
+def _have_digits(values: Sequence[str]) -> bool:
+    return sum(any(letter.isdigit() for letter in value) for value in values) > SHARE * len(values)
 
 
 def show_samples(header: str, values: Sequence[str], *, hide: str = "") -> tuple[str, ...]:

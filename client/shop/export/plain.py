@@ -17,6 +17,8 @@ from client.shop.record import COLUMNS, Kind, schema_of
 from client.shop.settings import Dialect, Shop, SourceSettings
 
 NEEDED: dict[Kind, tuple[str, ...]] = {
+    "sales": ("day", "product"),
+    "returns": (),
     "views": ("day", "product"),
     "carts": ("day", "product"),
     "searches": ("day", "words"),

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 
 from client.shop.export.description import IDENTIFYING, Export, find_columns
 from client.shop.export.field import (
-    CART_WORDS,
-    CLOSURE_WORDS,
-    RETURN_DAYS,
-    RETURN_QUANTITIES,
-    VIEW_WORDS,
     WORDS,
 )
-from client.shop.export.guess import CLOSE, EXACT, Column, Guess, explain, header_score, rank_columns
+from client.shop.export.guess import CLOSE, Column, Guess, explain, rank_columns
+from client.shop.export.kind import FITS, find_kind
 from client.shop.export.personal import show_samples
 from client.shop.export.plain import NEEDED
 from client.shop.export.recognition import recognise
@@ -26,7 +22,7 @@ from client.shop.record import Kind, State
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.source import Look
 
-FITS = 1.9  # a header that holds all of a field's word, and little else
+MANY_UNPAID = 0.2  # of the orders
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def propose(look: Look, *, name: str) -> Proposal | None:
         return _propose_export(look, export, name)
     columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
     refuse_wide(look, columns)
-    kind = _find_kind(look, columns)
+    kind = find_kind(look, columns)
     return None if kind is None else _propose_table(look, columns, kind, name)
 
 
@@ -121,6 +117,7 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
         )
     if found.get("state"):
         questions.extend(_ask_states(look.sample[found["state"]], export.states))
+        questions.extend(_ask_unpaid(look.sample[found["state"]], export.states))
     return questions
 
 
@@ -156,63 +153,23 @@ def _ask_states(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> 
     return [f"What does the state {word!r} mean? It counts as sold." for word in unknown]
 
 
-def _find_kind(look: Look, columns: list[Column]) -> Kind | None:
-    """Tell which kind of record a table holds."""
-
-    def has(kind: Kind, field: str, least: float = FITS) -> bool:
-        ranked = rank_columns(field, WORDS[kind][field], columns)
-        return bool(ranked) and ranked[0][0] >= least
-
-    def is_called(words: Sequence[str], least: float = FITS) -> bool:
-        return any(header_score(column.name, words) >= least for column in columns)
-
-    day = has("sales", "day") or any(column.share_days == 1 and column.filled for column in columns)
-    product, order = has("sales", "product"), has("sales", "order", EXACT - 0.3)
-    sold, first = has("sales", "quantity"), has("closures", "first_day") or has("promotions", "first_day")
-    if is_called((*RETURN_DAYS, *RETURN_QUANTITIES), EXACT - 0.3) and (order or product):
-        return "returns"
-    if order and day and product:
-        return "sales"
-    if has("reviews", "rating") and product and not sold:
-        return "reviews"
-    if day and has("searches", "words") and not order and not is_called(("sku", "product id")):
-        return "searches"
-    if day and product and is_called(VIEW_WORDS) and not sold:
-        return "views"
-    if day and product and is_called(CART_WORDS) and not sold:
-        return "carts"
-    if day and product and (has("stock", "on_hand") or has("stock", "out")) and not sold:
-        return "stock"
-    starts = any(header_score(column.name, WORDS["closures"]["first_day"][:40]) >= FITS for column in columns)
-    if first and starts and has("promotions", "discount") and not sold:
-        return "promotions"
-    if day and product and has("prices", "price") and not sold and not has("sales", "amount"):
-        return "prices"
-    if day and product:
-        return "sales"
-    if first and not product:
-        return _kind_of_days(look, columns, has("events", "name"))
-    if product and (has("products", "name") or has("products", "category")):
-        return "products"
-    return None
-
-
-def _kind_of_days(look: Look, columns: list[Column], has_name: bool) -> Kind | None:
-    said = " ".join((look.location, look.table, *(column.name for column in columns))).lower()
-    if any(word in said for word in CLOSURE_WORDS):
-        return "closures"
-    values = " ".join(value.lower() for column in columns for value in column.filled[:50])
-    if any(word in said for word in ("promo", "aktion", "sale", "rabatt", "促销", "活动")) and len(columns) > 1:
-        return "promotions"
-    if has_name and any(word in values for word in CLOSURE_WORDS):
-        return "closures"
-    return "events" if has_name else None
+def _ask_unpaid(values: Sequence[str], states: dict[State, tuple[str, ...]]) -> list[str]:
+    """Ask whether customers pay on delivery, where too many orders are not paid."""
+    unpaid = set(fold_words(states.get("unpaid", ())))
+    seen = [value.strip() for value in values if value.strip()]
+    words = Counter(word for word in seen if fold_words([word])[0] in unpaid)
+    if words.total() <= MANY_UNPAID * len(seen):
+        return []
+    often = words.most_common(1)[0][0]
+    return [
+        f"Do customers pay on delivery? {words.total() / len(seen):.0%} of the states say that an order was not paid, "
+        f"which is no demand; if they do, say states = {{ sold = [{often!r}] }} in shop.toml."
+    ]
 
 
 def _propose_table(look: Look, columns: list[Column], kind: Kind, name: str) -> Proposal | None:
     chosen, guesses, questions = _choose(kind, columns)
-    needed = NEEDED.get(kind, ("day", "product") if kind == "sales" else ("product",))
-    if any(field not in chosen for field in needed if field != "product" or kind not in ("returns", "promotions")):
+    if any(field not in chosen for field in NEEDED[kind]):
         return None
     states = _propose_states(chosen.get("state"))
     questions.extend(_ask_table(look, kind, columns, chosen))
@@ -327,6 +284,7 @@ def _ask_table(look: Look, kind: Kind, columns: list[Column], chosen: dict[str, 
     questions.extend(_ask_currencies(look, {field: column.name for field, column in chosen.items()}))
     if kind == "sales" and "state" in chosen:
         questions.extend(_ask_states(chosen["state"].values, STATES))
+        questions.extend(_ask_unpaid(chosen["state"].values, STATES))
     return questions
 
 
@@ -361,16 +319,25 @@ def _is_panel(chosen: dict[str, Column]) -> bool:
 def _also(
     look: Look, columns: list[Column], kind: Kind, name: str, chosen: dict[str, Column]
 ) -> tuple[SourceSettings, ...]:
-    """Find what a table of daily sales says besides: stock levels, or what products are called."""
-    if "order" in chosen or not _is_panel(chosen):
-        return ()
+    """Find what a table of sales says besides: what products are called, and of daily sales stock levels."""
     free = [column for column in columns if column not in chosen.values()]
     shared = {"day": chosen["day"].name, "product": chosen["product"].name}
-    stock = {
-        field: ranked[0][1].name
-        for field in ("on_hand", "out")
-        if (ranked := rank_columns(field, WORDS["stock"][field], free)) and ranked[0][0] >= FITS
-    }
-    if len(set(stock.values())) < len(stock):
-        stock.pop("out")
-    return (_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}),) if stock else ()
+    names = _likely(free, {field: WORDS["products"][field] for field in ("name", "category")})
+    also = []
+    if names:
+        also.append(_settings(look, f"{name[:55]}-products", "products", {"product": shared["product"], **names}))
+    stock = _likely(free, {field: WORDS["stock"][field] for field in ("on_hand", "out")})
+    if stock and "order" not in chosen and _is_panel(chosen):
+        also.append(_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}))
+    return tuple(also)
+
+
+def _likely(columns: list[Column], words: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Name the likeliest column of each field, none twice."""
+    found: dict[str, str] = {}
+    for field, each in words.items():
+        ranked = [column for score, column in rank_columns(field, each, columns) if score >= FITS]
+        left = [column.name for column in ranked if column.name not in found.values()]
+        if left:
+            found[field] = left[0]
+    return found

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float
 
-from client.shop.export.cells import CANCELLED, SOLD, STATES, UNKNOWN, UNPAID, Cells, Meaning
+from client.shop.export.cells import CANCELLED, SOLD, STATES, UNKNOWN, UNPAID, Cells
 from client.shop.export.line import LineNames, find_parents
 from client.shop.export.money import convert_amounts, to_arrow
 from client.shop.export.order import IS_HEAD, ROW, RUN
@@ -34,14 +34,12 @@ CENT = 0.005
 class OrderLines:
     """Converts lines of orders; it remembers what tells lines apart from batch to batch."""
 
-    def __init__(self, meaning: Meaning) -> None:
-        self._meaning = meaning
+    def __init__(self) -> None:
         self._sold, self._returned = LineNames(), LineNames()
 
-    def convert(self, rows: pa.Table) -> tuple[pa.Table, pa.Table, Sieve]:
+    def convert(self, cells: Cells) -> tuple[pa.Table, pa.Table, Sieve]:
         """Convert whole orders, or whole stretches of them, into sales, returns and what is left out."""
-        cells = Cells(rows, self._meaning)
-        if self._meaning.are_returns:
+        if cells.meaning.are_returns:
             return self._convert_returns(cells)
         lines = read_lines(cells)
         parents = _find_bundles(cells, lines)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int, UInt64
 
-SLOTS_EACH = 16  # of the filter, for each key; one key in so many is looked for in vain
+SLOTS_EACH = 8  # of the filter, for each key; one key in so many is looked for in vain
+
+MOST_SLOTS = 1 << 27
 
 
 class Seen:
@@ -53,7 +55,7 @@ class Seen:
         self._runs.append((keys[last], numbers[last]))
 
     def _mark(self, keys: np.ndarray) -> None:
-        if self._size * SLOTS_EACH > len(self._filter) and len(self._filter) < 1 << 28:
-            self._filter = np.zeros(1 << int(np.ceil(np.log2(self._size * SLOTS_EACH * 2))), bool)
+        if self._size * SLOTS_EACH > len(self._filter) and len(self._filter) < MOST_SLOTS:
+            self._filter = np.zeros(min(1 << int(np.ceil(np.log2(self._size * SLOTS_EACH))), MOST_SLOTS), bool)
             keys = np.concatenate([run[0] for run in self._runs])
         self._filter[keys & np.uint64(len(self._filter) - 1)] = True

@@ -54,7 +54,7 @@ def _day_headers(columns: Sequence[Column]) -> list[str]:
 
 def _product_headers(columns: Sequence[Column]) -> list[str]:
     """List the columns of numbers whose names are no word for anything, beside a single column of days."""
-    words = [word for fields in WORDS.values() for each in fields.values() for word in each]
+    words = tuple(word for fields in WORDS.values() for each in fields.values() for word in each)
     others = [column for column in columns if not header_score(column.name, words)]
     known = [column for column in columns if column not in others]
     only_days = len(known) <= 1 and all(column.share_days >= MOSTLY and column.share_distinct == 1 for column in known)

@@ -36,9 +36,8 @@ EXPORTS = (
             "updated": ("Modified Date", "date_modified", "order_modified_date", "Order Modified Date"),
             "paid": ("Paid Date", "date_paid", "paid_date"),
             "sku": ("SKU", "item_sku", "Item SKU", "Artikelnummer"),
-            "product": (
-                "Variation Id", "variation_id", "Product Id", "item_product_id", "product_id", "Item Product ID",
-            ),
+            "variation": ("Variation Id", "variation_id", "Variation ID", "item_variation_id"),
+            "product": ("Product Id", "item_product_id", "product_id", "Item Product ID"),
             "variant": ("Product Variation", "variation"),
             "title": ("Item Name", "item_name", "Product Name", "Artikelname", "Produktname", "商品名称"),
             "category": ("Category", "Categories", "Product Categories"),

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from client.shop.settings import Dialect
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 WOO = (
     "Order Number,Order Status,Order Date,Email (Billing),Item #,SKU,Item Name,Quantity,Quantity (- Refund),Item Cost,"
@@ -241,3 +241,32 @@ def test_jd_lines_states_and_sets(convert, facts):
 def test_a_table_that_is_not_the_export_it_is_said_to_be_is_refused(convert):
     with pytest.raises(DataError, match="lacks columns that every known export of shopify has"):
         convert("a,b\n1,2\n", "shopify")
+
+
+def test_a_line_without_a_number_is_named_by_the_next_best_that_it_has(convert, facts):
+    text = (
+        "order_id,date,status,item_id,item_sku,variation_id,item_product_id,variation,item_name,item_quantity,billing_email\n"
+        "1,2026-01-05,completed,1,M-1,0,70,,Mug,1,a@b.co\n1,2026-01-05,completed,2,,801,80,blue,Cup,1,a@b.co\n"
+        "1,2026-01-05,completed,3,,0,80,red,Cup,1,a@b.co\n1,2026-01-05,completed,4,,,,,Plate,1,a@b.co\n"
+        "1,2026-01-05,completed,5,,,,large,Plate,1,a@b.co\n"
+    )
+    converted = convert(text, "woocommerce")
+    names = [name for (name,) in facts(converted, "sales", "product")]
+    assert names == ["M-1", "801", "80 / red", "Plate", "Plate / large"]
+    assert facts(converted, "products", "product", "name")[:2] == [("M-1", "Mug"), ("801", "Cup")]
+
+
+def test_rows_without_an_orders_number_belong_to_nobody_and_are_counted(convert, facts):
+    text = (
+        "Order Number,Order Status,Order Date,SKU,Item Name,Quantity (- Refund),Item Cost\n"
+        "501,completed,2026-01-15 12:00:00,M-1,Mug,1,10\n,,,T-1,Tea,2,5\n"
+        "502,completed,2026-01-16 12:00:00,M-1,Mug,1,10\n"
+    )
+    converted = convert(text, "woocommerce")
+    assert [order for (order,) in facts(converted, "sales", "order")] == ["501", "502"]
+    assert [(each.count, each.is_fault) for each in converted.left_out] == [(1, True)]
+
+
+def test_a_table_that_lacks_what_its_kind_needs_is_refused(convert):
+    with pytest.raises(ConfigError, match=r"does not say which column holds the day; add columns\.day in shop\.toml"):
+        convert("sku,qty\nA,1\n", columns={"product": "sku", "quantity": "qty"})

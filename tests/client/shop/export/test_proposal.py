@@ -138,3 +138,21 @@ def test_several_currencies_and_lines_without_a_price_are_asked_for(look):
         "What is one of each of EUR, USD worth in the shop's own money",
         "Are lines without a price parts of a bundle that has a line of its own",
     ]
+
+
+def test_many_orders_that_were_not_paid_are_asked_for(look, convert, facts):
+    text = "Name,Financial Status,Created at,Lineitem quantity,Lineitem name\n" + "".join(
+        f"#{number},{'pending' if number < 5 else 'paid'},2026-01-01 10:00:00 +0100,1,Tea\n" for number in range(10)
+    )
+    proposal = propose(look(text), name="mine")
+    assert proposal.questions[0].startswith("Do customers pay on delivery? 50% of the states say")
+    states = [facts(convert(text, "shopify", states=said), "sales", "state") for said in ({}, {"sold": ("pending",)})]
+    assert [each.count(("sold",)) for each in states] == [5, 10]
+
+
+def test_a_column_of_customers_numbers_is_taken_and_one_of_their_names_is_not(look):
+    numbers = propose(look("Datum,Artikel,Menge,Kunde\n2026-01-05,A,1,K17\n2026-01-06,A,1,K18"), name="mine")
+    names = propose(look("Datum,Artikel,Menge,Kunde\n2026-01-05,A,1,Eva Lee\n2026-01-06,A,1,Bo Ray"), name="mine")
+    assert numbers.settings.columns["customer"] == "Kunde"
+    assert "customer" not in names.settings.columns
+    assert not [guess for guess in (*numbers.guesses, *names.guesses) if "K17" in guess.samples]

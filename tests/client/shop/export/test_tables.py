@@ -1,10 +1,15 @@
 """Tables that are no known export, as `shop.toml` describes them."""
 
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from client.shop.settings import Dialect
+from client.shop.export.conversion import Converter, merge
+from client.shop.settings import Dialect, SourceSettings
+from client.shop.source.source import Batch
 from common.errors import DataError
 
 SALES = {"day": "day", "product": "sku", "quantity": "qty", "order": "order", "amount": "amount", "currency": "money"}
@@ -174,3 +179,42 @@ def test_returns_of_their_own_table_may_lack_a_day_or_a_product(convert, facts):
         ("2", None, "", 1.0),
     ]
     assert [each.count for each in converted.left_out] == [1]
+
+
+def test_typed_columns_of_a_database_are_read_as_their_types_say(shop, facts):
+    rows = pa.table({
+        "id": pa.array([12345, None, 12347]),
+        "at": pa.array([datetime(2026, 3, 28, 23, 30), datetime(2026, 3, 29, 12), None], pa.timestamp("us", "UTC")),
+        "sku": pa.array([7.0, 8.0, 9.0]),
+        "n": pa.array([2, 3, 4], pa.int32()),
+        "sum": pa.array([Decimal("10.50"), None, Decimal("1.00")], pa.decimal128(10, 2)),
+        "state": pa.array(["paid", None, "paid"]).dictionary_encode(),
+    })  # fmt: skip
+    columns = {"order": "id", "day": "at", "product": "sku", "quantity": "n", "amount": "sum", "state": "state"}
+    converter = Converter(SourceSettings(name="db", location="sqlite:///x", columns=columns), shop)
+    converted = merge((converter.convert(Batch(rows, np.array([1, 2, 3]), unreadable=(9, 4))), converter.finish()))
+    assert facts(converted, "sales", "order", "day", "second", "product", "quantity", "amount") == [
+        ("12345", date(2026, 3, 29), 1800, "7", 2.0, 10.5),
+        ("", date(2026, 3, 29), 50400, "8", 3.0, None),
+    ]
+    assert [(each.reason, each.count, each.example) for each in converted.left_out] == [
+        ("the row cannot be read", 2, "the first in row 4"),
+        ("no line of the order says its day", 1, "the first in row 3"),
+    ]
+
+
+def test_what_is_no_product_is_told_from_what_only_sounds_so(convert, facts):
+    no_product = ["Shipping", "Versandkosten", "运费", "Tip", "Trinkgeld", "Rabatt", "Gift Card - $25", "Gift card",
+                  "E-Gift Card", "Geschenkgutschein 50 €", "礼品卡 100元", "优惠", "gift wrapping"]  # fmt: skip
+    product = ["Gift card holder", "Shipping box, small", "Tippy mug", "Discount Dave's tea", "Versandkarton",
+               "优惠装茶叶", "Gutscheinbuch", "Gift cards and envelopes set"]  # fmt: skip
+    text = "day,sku,qty\n" + "".join(f'2026-01-05,"{name}",1\n' for name in no_product + product)
+    converted = convert(text, columns={"day": "day", "product": "sku", "quantity": "qty"})
+    assert [name for (name,) in facts(converted, "sales", "product")] == product
+    assert [(each.count, each.is_fault) for each in converted.left_out] == [(len(no_product), False)]
+
+
+def test_a_table_of_products_says_each_name_once(convert, facts):
+    text = "sku,title\nA,Mug\nA,Mug\nB,Tea\nA,Cup\n"
+    converted = convert(text, kind="products", columns={"product": "sku", "name": "title"})
+    assert facts(converted, "products", "row", "product", "name") == [(2, "A", "Mug"), (4, "B", "Tea"), (5, "A", "Cup")]
