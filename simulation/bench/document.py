@@ -6,6 +6,7 @@
     federation  a list, one entry for each number of merchants
     reference   the usual way: start_up_seconds, seconds_per_round; with `--only reference`
     forecast, server, memory   one entry each
+    reading     a list, one entry for each encoding of an export
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
 `series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
@@ -31,17 +32,25 @@ from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
+from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
 from simulation.bench.step import time_steps
 
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory")
-DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory")
-POINT = ("model", "hidden_size", "steps", "entities", "merchants", "series", "updates")
+PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading")
+DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory", "reading")
+POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
 
-def run_parts(parts: tuple[str, ...], *, quick: bool, patience_seconds: float, num_threads: int) -> dict[str, Any]:
+def run_parts(
+    parts: tuple[str, ...], *, quick: bool, patience_seconds: float, num_threads: int, lines: int = LINES
+) -> dict[str, Any]:
     """Measure the parts one after the other.
+
+    Parameters
+    ----------
+    lines
+        Of the exports of `reading`.
 
     Raises
     ------
@@ -65,6 +74,9 @@ def run_parts(parts: tuple[str, ...], *, quick: bool, patience_seconds: float, n
             document[part] = time_aggregation(**terms)
         elif part == "memory":
             document[part] = measure_memory(quick=quick)
+        elif part == "reading":
+            number = QUICK_LINES if quick else lines
+            document[part] = list(time_reading(lines=number, patience_seconds=patience_seconds))
         else:
             document[part] = _time_reference(quick=quick, patience_seconds=patience_seconds, num_threads=num_threads)
     return document
@@ -134,7 +146,11 @@ def say_machine(machine: dict[str, Any]) -> str:
 
 def say_point(entry: dict[str, Any]) -> str:
     """Say at which sizes an entry was measured."""
-    return ", ".join(f"{name} {entry[name]}" for name in POINT if isinstance(entry.get(name), int))
+    return ", ".join(
+        f"{name} {entry[name]}"
+        for name in POINT
+        if isinstance(entry.get(name), int) or name in entry.keys() & {"encoding"}
+    )
 
 
 def make_table(document: dict[str, Any]) -> Table:

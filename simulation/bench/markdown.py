@@ -26,7 +26,11 @@ class Bound:
         return f"{'≥' if self.above else '≤'} {self.limit:g}"
 
 
-OTHER_BOUNDS = {("flower_opacus", "hansa"): Bound(30.0, above=True), ("auto_ets", "hansa"): Bound(50.0, above=True)}
+OTHER_BOUNDS = {
+    ("flower_opacus", "hansa"): Bound(30.0, above=True),
+    ("auto_ets", "hansa"): Bound(50.0, above=True),
+    ("pandas", "hansa"): Bound(3.0, above=True),
+}
 
 
 def make_markdown(document: dict[str, Any]) -> str:
@@ -44,9 +48,7 @@ def find_bound(part: str, entry: dict[str, Any], comparison: dict[str, Any]) -> 
         return Bound(4.0, above=True) if pair == ("opacus", "hansa") else Bound(1.0 if few else 1.25)
     if part == "federation":
         return Bound(1.3) if entry["merchants"] >= MANY_MERCHANTS else None
-    return {("flower_opacus", "hansa"): Bound(30.0, above=True), ("auto_ets", "hansa"): Bound(50.0, above=True)}.get(
-        pair
-    )
+    return OTHER_BOUNDS.get(pair)
 
 
 def _step_table(document: dict[str, Any]) -> list[str]:

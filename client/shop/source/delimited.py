@@ -135,8 +135,13 @@ def make_is_row(names: Sequence[str], settings: SourceSettings) -> IsRow:
     """
     places = find_day_columns(names, settings)
     if places:
-        return lambda cells: any(find_shape(cells[place].strip(), "dmy") is not None for place in places)
+        return lambda cells: any(_is_moment(cells[place].strip()) for place in places)
     return lambda cells: bool(cells[0].strip() and cells[-1].strip())
+
+
+def _is_moment(cell: str) -> bool:
+    """Whether a cell holds a day or a time, be it in seconds since 1970."""
+    return find_shape(cell, "dmy") is not None or (cell.isdecimal() and len(cell) in (10, 13))
 
 
 def fingerprint_of(path: Path, settings: SourceSettings) -> str:

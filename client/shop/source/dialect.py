@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -21,6 +21,7 @@ from common.errors import DataError
 
 MOST_HEADER_ROWS = 60  # lines in which a header is looked for
 ENOUGH = 0.9  # of the lines that tell encodings apart
+MOST_LINES = 10  # that a row goes over
 SHOWN = 3  # cells quoted
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 PRIVATE = ("birth", "geburt", "born", "dob", "生日", "出生")
@@ -63,7 +64,7 @@ def guess_dialect(content: bytes, *, origin: str) -> Guessed:
         raise DataError(f"{origin} is empty; give a file with the names of the columns and rows below them.")
     _require_table(lines, origin)
     separator, why_separator = guess_separator(lines)
-    rows = [split_cells(line, separator) or [] for line in lines]
+    rows = list(_split_rows(lines, separator))
     header_row, why_header = find_header(rows, origin=origin)
     header, body = rows[header_row - 1], [row for row in rows[header_row:] if row]
     columns = {name: [row[place] for row in body if place < len(row)] for place, name in enumerate(header)}
@@ -147,6 +148,19 @@ def guess_separator(lines: Sequence[str]) -> tuple[str, str]:
     if num_cells < 2:
         return ",", "There is one column."
     return best, f"{num_lines} of {len(there)} lines have {num_cells} cells between {NAMES[best]}."
+
+
+def _split_rows(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    """Split each line, one with an open quote together with those behind it up to where it ends; those hold nothing."""
+    passed = 0
+    for number, line in enumerate(lines):
+        cells = split_cells(line, separator) if number >= passed else []
+        end = number + 1
+        while cells is None and end < min(number + MOST_LINES, len(lines)):
+            end += 1
+            cells = split_cells("\n".join(lines[number:end]), separator, strict=True) or None
+        passed = max(passed, end if cells else 0)
+        yield cells or []
 
 
 def _fit(lines: Sequence[str], separator: str) -> tuple[int, int]:

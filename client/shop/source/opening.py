@@ -99,10 +99,15 @@ def find_files(location: str, folder: Path) -> list[Path]:
         raise DataError(f"There is no file {place}; see that it is there.")
     if any(mark in str(place.parent) for mark in "*?["):
         raise DataError(f"{location} has a pattern in the name of a folder; only the name of a file may have one.")
-    paths = sorted(path for path in place.parent.glob(place.name) if path.is_file())
+    paths = sorted(path for path in place.parent.glob(place.name) if path.is_file() and not _is_hidden(path))
     if not paths:
         raise DataError(f"No file is called as {place}; see that there is one.")
     return paths
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is nobody's export: hidden, or the lock of an open spreadsheet."""
+    return path.name.startswith((".", "~$"))
 
 
 def _resolve(location: str, folder: Path) -> Path:
@@ -112,7 +117,7 @@ def _resolve(location: str, folder: Path) -> Path:
 def _look_folder(place: Path, location: str) -> tuple[Look, ...]:
     looks, faults = list[Look](), list[str]()
     for path in sorted(place.iterdir()):
-        if not path.is_file() or path.name.startswith((".", "~$")) or path.name in SKIPPED:
+        if not path.is_file() or _is_hidden(path) or path.name in SKIPPED:
             continue
         try:
             looks += _look_file(path, str(Path(location) / path.name), place)

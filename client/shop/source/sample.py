@@ -16,7 +16,7 @@ from client.shop.source.source import NUM_SAMPLES, Look
 from common.disk.reading import require_file
 from common.errors import DataError
 
-HEAD_BYTES, SLICE_BYTES, NUM_SLICES = 1 << 20, 1 << 16, 16
+HEAD_BYTES, SLICE_BYTES, NUM_SLICES = 1 << 19, 1 << 16, 8
 
 
 def look_delimited(path: Path, location: str) -> Look:

@@ -32,7 +32,18 @@ def test_every_part_has_ratios_and_says_where_it_was_measured(hansa_sim: Callabl
 def test_the_table_shows_every_ratio(hansa_sim: Callable[..., Any]) -> None:
     done = hansa_sim("bench", *FAST)
     assert done.code == 0
-    for word in ("step", "federation", "forecast", "server", "memory", "auto_ets", "nn_gru", "opacus"):
+    for word in (
+        "step",
+        "federation",
+        "forecast",
+        "server",
+        "memory",
+        "reading",
+        "auto_ets",
+        "pandas",
+        "nn_gru",
+        "opacus",
+    ):
         assert word in done.stdout
 
 

@@ -95,6 +95,12 @@ def test_words_before_the_header_are_passed_over() -> None:
     assert "stand in line 4, below other words" in evidence
 
 
+def test_a_header_with_line_breaks_is_found() -> None:
+    dialect, _ = guess('order,date,"units\n(pieces)","net\nprice"\n1,2024-01-05,3,1.50\n2,2024-01-06,4,2.50\n')
+    assert dialect == Dialect(thousands=",")
+    assert guess('"Report of a shop\norder,date,units\n1,2024-01-05,3\n2,2024-01-06,4\n')[0].header_row == 2
+
+
 def test_evidence_quotes_nothing_personal() -> None:
     header = "order;name;email;phone;Geburtsdatum;date;units;price"
     row = "1;Erika Mustermann;erika@example.org;030.123.456;24.12.1980;25.01.2024;1.200;3,50"
