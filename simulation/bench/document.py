@@ -7,6 +7,7 @@
     reference   the usual way: start_up_seconds, seconds_per_round; with `--only reference`
     forecast, server, memory   one entry each
     reading     a list, one entry for each encoding of an export
+    history     a list, one entry for each number of order lines; with `--only history`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
 `series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
@@ -30,6 +31,7 @@ from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
+from simulation.bench.history import time_history
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
 from simulation.bench.reading import LINES, QUICK_LINES, time_reading
@@ -39,6 +41,9 @@ from simulation.bench.step import time_steps
 PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading")
 DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory", "reading")
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates")
+PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "history")
+DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory")  # history takes minutes, and a gigabyte of disk
+POINT = ("model", "hidden_size", "steps", "entities", "merchants", "series", "updates", "lines")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
 
@@ -77,6 +82,8 @@ def run_parts(
         elif part == "reading":
             number = QUICK_LINES if quick else lines
             document[part] = list(time_reading(lines=number, patience_seconds=patience_seconds))
+        elif part == "history":
+            document[part] = time_history(quick=quick)
         else:
             document[part] = _time_reference(quick=quick, patience_seconds=patience_seconds, num_threads=num_threads)
     return document

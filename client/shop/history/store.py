@@ -8,7 +8,6 @@ so. Nothing is ever fetched: extensions are neither installed nor loaded.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -119,7 +118,7 @@ class Store:
             "memory_limit": self._memory_limit,
             "preserve_insertion_order": False,
             "storage_compatibility_version": STORAGE_VERSION,
-            "temp_directory": str(self.folder / f"{SPILL_NAME}-{os.getpid()}-{secrets.token_hex(4)}"),
+            "temp_directory": str(self.folder / f"{SPILL_NAME}-{os.getpid()}"),  # one for all readers of a process
             "threads": min(os.cpu_count() or 1, MOST_THREADS),
         }
 

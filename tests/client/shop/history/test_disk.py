@@ -230,6 +230,16 @@ def test_readers_wait_for_a_commit_and_a_commit_for_readers(history: History, ma
         assert history.records("sales").num_rows == 2
 
 
+def test_two_threads_of_a_process_read_at_once(history: History, make: Make) -> None:
+    with history.begin("till") as one:
+        one.append("sales", make("sales", {"product": "cup"}, {"line": "2"}))
+        one.finish()
+    began = time.monotonic()
+    for _ in history.dense_daily(num_products=1):
+        assert History.open(history.folder).daily().num_rows == 2
+    assert time.monotonic() - began < 10, "nobody waits for a reader"
+
+
 def damage(path: Path, place: int) -> None:
     with path.open("r+b") as file:
         file.seek(place)
