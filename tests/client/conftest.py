@@ -104,15 +104,17 @@ def mariadb() -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres: DatabaseServer) -> str:
-    """Make an empty database in PostgreSQL, and give its URL; whoever has it may do anything there."""
-    return postgres.url(postgres.new_database())
+def postgres_url(postgres: DatabaseServer) -> Iterator[str]:
+    """Lend an empty database of PostgreSQL by its URL; whoever has it may do anything there."""
+    with postgres.database() as name:
+        yield postgres.url(name)
 
 
 @pytest.fixture
-def mariadb_url(mariadb: DatabaseServer) -> str:
-    """Make an empty database in MariaDB, and give its URL; whoever has it may do anything there."""
-    return mariadb.url(mariadb.new_database())
+def mariadb_url(mariadb: DatabaseServer) -> Iterator[str]:
+    """Lend an empty database of MariaDB by its URL; whoever has it may do anything there."""
+    with mariadb.database() as name:
+        yield mariadb.url(name)
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

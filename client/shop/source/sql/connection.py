@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from client.shop.source.sql.address import Address
@@ -103,6 +103,13 @@ def _postgresql(address: Address) -> Engine:
             for name in ("text", "varchar", "bpchar", "name"):
                 connection.adapters.register_loader(name, _tolerant_loader())
 
+    @event.listens_for(engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        running = context.execution_context
+        if context.is_disconnect and running is not None:
+            with suppress(Exception):  # SQLAlchemy forgets the cursor of a connection that is gone, and psycopg warns
+                running.cursor.close()
+
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         settings = {
@@ -147,7 +154,10 @@ def _mariadb(address: Address) -> Engine:
     }
     if "connect_timeout" not in address.options:
         arguments["connect_timeout"] = CONNECT_SECONDS
+    if address.password is not None:
+        arguments["password"] = address.password.encode()  # pymysql would write it in latin-1
     engine = create_engine(_url(address, "mysql+pymysql"), poolclass=NullPool, connect_args=arguments)
+    engine.dialect.supports_server_side_cursors = True  # asking for it first would put pymysql's own cursor back
     engine.dialect._sscursor = _stream_cursor()  # type: ignore[attr-defined]
 
     @event.listens_for(engine, "connect", insert=True)

@@ -42,8 +42,7 @@ SENTENCES: Final[dict[Fault, str]] = {
     "same again, and it goes on from there.",
     "not_sqlite": "{place} is no SQLite database; give the file of one, or leave off sqlite:// where it is an export.",
     "closed": "The SQLite database {place} cannot be opened; see that its file and its folder may be read.",
-    "damaged": "The SQLite database {place} is damaged; take it from a backup, or write it anew with: "
-    "sqlite3 FILE .recover",
+    "damaged": "The SQLite database {place} is damaged; take it from a backup, or mend it with `.recover` of sqlite3.",
     "encryption": "{place} and this machine agree on no way of encryption; see sslmode or ssl_ca in the URL.",
     "other": "{place} did not answer for {table!r} as it should: {words}.",
 }
@@ -129,7 +128,7 @@ def explained(address: Address, table: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
+    except (SQLAlchemyError, OSError, UnicodeError) as error:
         raise DataError(explain(error, address, table)) from error
 
 
@@ -148,12 +147,12 @@ def is_right(error: DBAPIError) -> bool:
 
 
 def _recognise(cause: Any) -> Fault:
-    state = getattr(cause, "sqlstate", None)
-    if state:
-        return next((STATES[state[:size]] for size in (5, 3, 2) if state[:size] in STATES), "other")
     first = cause.args[0] if getattr(cause, "args", ()) else None
-    if isinstance(first, int) and first in NUMBERS:
+    if isinstance(first, int) and first in NUMBERS:  # before the code, which is a wide one there
         return NUMBERS[first]
+    state = getattr(cause, "sqlstate", None)
+    if state and not isinstance(first, int):
+        return next((STATES[state[:size]] for size in (5, 3, 2) if state[:size] in STATES), "other")
     text = str(cause)
     return next((fault for pattern, fault in WORDS if re.search(pattern, text, re.IGNORECASE)), "other")
 

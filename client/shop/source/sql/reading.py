@@ -207,6 +207,9 @@ class Reading:
         whole
             Whether rows that are alike in these columns stay together: a page could end among them.
         """
+        if whole and names and self._address.system == "sqlite":
+            yield from self._groups(names, at, conditions)
+            return
         system, limit = self._address.system, self._page_rows if names and not whole else None
         while True:
             where = conditions if at is None else [*conditions, behind(self._shape, names, at, system)]
@@ -220,6 +223,23 @@ class Reading:
             if limit is None or num_rows < limit:
                 return
 
+    def _groups(
+        self, names: tuple[str, ...], at: Key | None, conditions: Sequence[ColumnElement[bool]]
+    ) -> Iterator[_Piece]:
+        """Read whole groups by a statement each: SQLite lets nobody write while a statement is under way."""
+        system, limit, is_last = self._address.system, self._page_rows, False
+        while not is_last:
+            where = conditions if at is None else [*conditions, behind(self._shape, names, at, system)]
+            statement = select_rows(self._shape, self._names, system, where=where, order=names, limit=limit)
+            rows = [row for piece in self._stream(statement, limit) for row in piece]
+            keys, is_last = self._keys(rows, names), len(rows) < limit
+            cut = len(rows) if is_last else _start_of_last_group(keys)
+            if cut:
+                yield _Piece(rows[:cut], keys[:cut])
+                at, limit = keys[cut - 1], self._page_rows
+            else:
+                limit *= 4
+
     def _stream(self, statement: sqlalchemy.Select[Any], limit: int | None = None) -> Iterator[Rows]:
         """Run a statement, and let go of the table before the last of its rows are given."""
         options = {"stream_results": True, "max_row_buffer": self._batch_rows}
@@ -232,6 +252,7 @@ class Reading:
                 num_rows += len(rows)
                 is_last = len(rows) < self._batch_rows or num_rows == limit
                 if is_last:
+                    result.fetchmany(1)  # its very end, without which pymysql could not use the connection again
                     result.close()
                     self._connection.commit()
                 if rows:
@@ -294,7 +315,7 @@ def _whole_groups(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
     keys: list[Key] = []
     for piece in pieces:
         rows, keys = [*rows, *piece.rows], [*keys, *piece.keys]
-        cut = next((index for index in range(len(keys) - 1, 0, -1) if keys[index - 1] != keys[-1]), 0)
+        cut = _start_of_last_group(keys)
         if cut:
             yield _Piece(rows[:cut], keys[:cut])
             rows, keys = rows[cut:], keys[cut:]
@@ -303,6 +324,10 @@ def _whole_groups(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
             rows, keys = rows[-1:], keys[-1:]
     if keys:
         yield _Piece(rows, keys)
+
+
+def _start_of_last_group(keys: Sequence[Key]) -> int:
+    return next((index for index in range(len(keys) - 1, 0, -1) if keys[index - 1] != keys[-1]), 0)
 
 
 def _with_cursor(batch: Batch, position: Position) -> Batch:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,21 +54,22 @@ class Place:
         return found, after
 
 
-def make_place(system: str, folder: Path, request: pytest.FixtureRequest) -> Place:
-    if system == "sqlite":
-        (folder / "shop.sqlite").touch()
-        return Place(system, folder, "sqlite:///shop.sqlite", None)
-    server: DatabaseServer = request.getfixturevalue("postgres" if system == "postgresql" else "mariadb")
-    return Place(system, folder, server.url(server.new_database()), server)
+@pytest.fixture
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Place]]:
+    """Make empty databases, each in the system that is named."""
+    with ExitStack() as lent:
+
+        def make_place(system: str) -> Place:
+            if system == "sqlite":
+                (tmp_path / "shop.sqlite").touch()
+                return Place(system, tmp_path, "sqlite:///shop.sqlite", None)
+            server: DatabaseServer = request.getfixturevalue("postgres" if system == "postgresql" else "mariadb")
+            return Place(system, tmp_path, server.url(lent.enter_context(server.database())), server)
+
+        yield make_place
 
 
 @pytest.fixture(params=SYSTEMS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, make: Callable[[str], Place]) -> Place:
     """Make an empty database in each system."""
-    return make_place(request.param, tmp_path, request)
-
-
-@pytest.fixture
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Place]:
-    """Make an empty database in one system."""
-    return lambda system: make_place(system, tmp_path, request)
+    return make(request.param)
