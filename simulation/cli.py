@@ -10,6 +10,7 @@ from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
 from simulation.command.report import compare, report, table
 from simulation.command.run import run
+from simulation.command.stock import stock
 from simulation.command.sweep import sweep
 from simulation.command.warm import newcomer, warm
 
@@ -24,6 +25,7 @@ for command in (
     plans,
     warm,
     newcomer,
+    stock,
     report,
     compare,
     table,

@@ -76,6 +76,7 @@ def make_panel() -> Callable[..., Panel]:
             "static": generator.normal(size=(num_entities, 2)).astype(np.float32),
             "open": np.ones(shape, dtype=bool),
             "first_day": np.zeros(num_entities, dtype=np.int64),
+            "censored": np.zeros(shape, dtype=bool),
         }
         return Panel(**{**drawn, **fields})
 
@@ -112,7 +113,7 @@ def to_double() -> Callable[[Examples], Examples]:
     """Give examples in double precision."""
 
     def convert(examples: Examples) -> Examples:
-        fields = vars(examples).items()
+        fields = examples.parts.items()
         return Examples(**{name: part.double() if part.is_floating_point() else part for name, part in fields})
 
     return convert
@@ -123,7 +124,7 @@ def pick() -> Callable[[Examples, list[int]], Examples]:
     """Keep some entities of some examples."""
 
     def keep(examples: Examples, entities: list[int]) -> Examples:
-        fields = vars(examples).items()
+        fields = examples.parts.items()
         return Examples(**{name: part if name == "position" else part[entities] for name, part in fields})
 
     return keep

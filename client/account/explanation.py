@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from client.account.policy import Policy
-from common.plan.reads import files_of, what_is_read
+from common.plan.reads import what_is_read
 from common.plan.schema import Attribute, DataPlan, Filter, Lookup, Measure
 
 SHOWN = 3  # closed dates that are named
@@ -22,6 +22,7 @@ def explain_reading(data: DataPlan, policy: Policy) -> list[str]:
         *(_say_lookup(lookup, data) for lookup in data.lookups),
         *(f"It computes {name!r} as {one!r} times {other!r}." for name, (one, other) in data.derived.items()),
         *_say_demand(data),
+        *_say_calendar(data),
         *_say_rows(data),
         *_say_days(data),
         *_say_entities(data),
@@ -53,13 +54,13 @@ def _say_columns(data: DataPlan) -> Iterator[str]:
     keys: dict[str, list[str]] = {}
     joined = {f"data.lookups.{number}.column" for number in range(len(data.lookups))}
     for use in what_is_read(data):
-        if use.key not in joined:
+        if use.key not in joined and not use.key.startswith(("data.ahead.", "data.school_holidays.")):
             keys.setdefault(use.column, []).append(use.key)
     columns = ", ".join(f"{column!r} ({', '.join(dict.fromkeys(found))})" for column, found in keys.items())
     if data.source == "synthetic":
         yield "It draws its data and reads no file, which is for simulations."
         return
-    own, *others = map(repr, files_of(data))
+    own, *others = map(repr, dict.fromkeys([data.path, *(lookup.path for lookup in data.lookups)]))
     where = f"{own}, or of what is joined to it from {_and(others)}" if others else own
     yield f"It reads of {where}: {columns}."
 
@@ -84,6 +85,29 @@ def _say_demand(data: DataPlan) -> Iterator[str]:
     ):
         if attributes:
             yield f"It takes of each record, of {when}: {_and(list(map(_say_attribute, attributes)))} (data.{key})."
+
+
+def _say_calendar(data: DataPlan) -> Iterator[str]:
+    """Say what is known of each day beside the rows, and from where."""
+    for table in data.ahead:
+        by = [repr(column) for column in (table.merchant, table.entity) if column]
+        whose = (
+            f"of those rows whose {_and(by)} is the record's" if by else "the same for all records, of nobody's rows"
+        )
+        taken = _and(list(map(_say_attribute, table.known)))
+        yield f"It takes of {table.path!r}, by its {table.time!r}, {whose}: {taken} (data.ahead)."
+    if data.holidays is not None:
+        place = " ".join(part for part in (data.holidays.subdivision, data.holidays.country) if part)
+        yield f"It knows the public holidays of {place!r} (data.holidays), which are in no file."
+    if data.shopping_days:
+        yield f"It knows the days {_and(list(data.shopping_days))} (data.shopping_days), which are in no file."
+    if (school := data.school_holidays) is not None:
+        columns = [repr(column) for column in (school.first_day, school.last_day, school.name) if column]
+        named = f" (those called {_or(list(map(repr, school.names)))})" if school.names else ""
+        yield (
+            f"It takes of {school.path!r}, the same for all records, the spans of days in {_and(columns)}{named} "
+            "(data.school_holidays)."
+        )
 
 
 def _say_attribute(attribute: Attribute) -> str:
@@ -126,6 +150,11 @@ def _say_filter(condition: Filter) -> str:
 def _say_days(data: DataPlan) -> Iterator[str]:
     zone = f"counts on its day in {data.time_zone}" if data.time_zone else "counts on the day that is written"
     yield f"Days of {data.time!r} from {data.start} to {data.end} count; a time with an offset {zone}."
+    if data.out_of_stock:
+        yield (
+            f"A day of which a row says yes in {data.out_of_stock!r} ran out of stock: demand was at least what was "
+            "sold."
+        )
     without = "closed" if data.missing == "closed" else "a day without demand"
     closed = [f"every {weekday}" for weekday in data.closed_weekdays]
     dates = [str(day) for day in data.closed_dates]

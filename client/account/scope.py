@@ -5,7 +5,9 @@ may read at all. Where there is such a section every plan is held against it, th
 
 Guarantee: depends on policy and plan alone; nothing is asked of the disk. With a `[data]` section each record of a plan
 is one value of its entity column (and of its merchant column, where it names one), and is made of rows of that value
-alone and of files that the policy calls public.
+alone and of files that the policy calls public: a table of what lies ahead is either joined by the entity's own column,
+or is the merchant's calendar, which is the same for all entities and must be in `data.public`. Its lines are there for
+both neighbours, with and without an entity, as long as the merchant makes them of no entity's rows, as `public` says.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from client.account.policy import DataScope, Policy
 from common.errors import PrivacyError
 from common.plan.place import fault_of_places
-from common.plan.reads import files_of, what_is_read
+from common.plan.reads import files_of, shared_files, what_is_read
 from common.plan.schema import DataPlan, Lookup, Plan
 
 ADVICE = "hansa-client policy --plan PLAN writes one to begin with"
@@ -74,6 +76,25 @@ def _fault_of_unit(data: DataPlan, scope: DataScope) -> str:
             return (
                 f"would join {lookup.path!r} by {lookup.column!r} to {lookup.key!r}, so that one unit could meet "
                 f"another's rows (the policy allows {allowed}, as the file is not in data.public)"
+            )
+    return _fault_of_calendar(data, scope)
+
+
+def _fault_of_calendar(data: DataPlan, scope: DataScope) -> str:
+    """Say which file of what lies ahead could bring one unit rows of another; "" where none could."""
+    for path in shared_files(data):
+        if path in scope.files and path not in scope.public:
+            return (
+                f"would read {path!r} for all entities alike, so that one unit could meet another's rows (the policy "
+                "allows that of files in data.public alone)"
+            )
+    for table in data.ahead:
+        own = (table.entity, table.merchant) == (scope.lookups.get(table.path, scope.entity), scope.merchant)
+        if table.entity and table.path in scope.files and not own and table.path not in scope.public:
+            return (
+                f"would join {table.path!r} by {table.entity!r}, so that one unit could meet another's rows (the "
+                f"policy allows {scope.lookups.get(table.path, scope.entity)!r} alone, as the file is not in "
+                "data.public)"
             )
     return ""
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from client.data.root import DataRoot
 from client.data.table import read_columns
 from common.errors import ConfigError, DataError
-from common.plan.reads import columns_in
+from common.plan.reads import columns_in, shared_files
 from common.plan.schema import DataPlan, Plan
 
 COMMENTED = "# [data]"  # where the starter's own section begins, up to the next one
@@ -57,15 +57,25 @@ def write_section(data: DataPlan, there: Mapping[str, Collection[str] | None] | 
         for file, named in columns_in(data).items()
     }
     joined = {lookup.path: lookup.column for lookup in data.lookups if lookup.column != data.entity}
-    return _write(data.entity, data.merchant, columns, joined)
+    joined |= {table.path: table.entity for table in data.ahead if table.entity not in {"", data.entity}}
+    return _write(data.entity, data.merchant, columns, joined, shared_files(data))
 
 
-def _write(entity: str, merchant: str, columns: Mapping[str, Collection[str]], joined: Mapping[str, str]) -> str:
+def _write(
+    entity: str,
+    merchant: str,
+    columns: Mapping[str, Collection[str]],
+    joined: Mapping[str, str],
+    public: Collection[str] = (),
+) -> str:
     lines = [_note("[data]", "what the data set is; a plan that reads anything else is refused")]
     lines.append(_note(f"entity = {_quote(entity)}", "the column whose value is one unit: is that what `unit` says?"))
     if merchant:
         lines.append(_note(f"merchant = {_quote(merchant)}", "names one unit together with it"))
     lines.append(_note("never = []", "columns that no plan ever reads, whoever approved it"))
+    if public:
+        named = ", ".join(map(_quote, public))
+        lines.append(_note(f"public = [{named}]", "made of nobody's rows, as a calendar: is that so?"))
     lines += ["", _note("[data.files]", "below --data-root, and what a plan may read: take out what none shall have")]
     lines += [f"{_quote(file)} = [{', '.join(map(_quote, named))}]" for file, named in columns.items()]
     if joined:

@@ -38,6 +38,7 @@ from client.audit.source import Source
 from client.audit.subject import AuditSubject, few_entities
 from client.audit.writing import Writing, make_writings
 from common.data.cells import as_days
+from common.data.panel import says_yes
 from common.errors import DataError
 from common.model.features import Examples, Series, cut_forecast, cut_training
 from common.plan.schema import DataPlan
@@ -85,10 +86,10 @@ def look_at_channels(
 
 
 def columns_read(source: Source, plan: DataPlan) -> list[str]:
-    """Name the columns that hold amounts or attributes, as far as the file has them."""
+    """Name the columns that hold amounts, attributes or days out of stock, as far as the file has them."""
     attributes = [attribute.column for attribute in (*plan.known, *plan.static)]
     counted = [measure.column for measure in (plan.target, *plan.observed.values()) if measure.column]
-    named = [*value_columns(plan, source.rows), *counted, *attributes]
+    named = [*value_columns(plan, source.rows), *counted, *attributes, plan.out_of_stock]
     return [column for column in dict.fromkeys(named) if column in source.rows]
 
 
@@ -190,6 +191,8 @@ def _change_column(
     numbers = pd.to_numeric(rows[column], errors="coerce").astype(float)
     if is_amount:  # threefold, so that demand stays demand, and who takes part the same
         changed = np.where(numbers.notna(), numbers * 3, cells)
+    elif column == plan.out_of_stock:
+        changed = np.where(says_yes(rows[column]), 0, 1).astype(object)
     else:
         categories = [value for each in plan.known if each.column == column for value in each.categories]
         if categories:
@@ -272,6 +275,7 @@ def _compare_examples(own: Examples, other: Examples, *, ahead: bool, labels: bo
     names = ["inputs", "weight", "spread"]
     names += [] if ahead else ["future", "anchor"]
     names += ["label"] if labels else []
+    names += ["censored"] if labels and own.censored is not None and other.censored is not None else []
     return [
         f"an example's {name} sees it before its day"
         for name in names

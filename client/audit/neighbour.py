@@ -126,6 +126,10 @@ def _newcomers(source: Source, plan: DataPlan, origin: date) -> Iterator[Neighbo
         yield joined("an entity of enormous demand sorted first", valued(first, columns, largest))
         for value in UNLAWFUL:
             yield joined(f"an entity of demand {value}", valued(first, columns, value))
+    if plan.out_of_stock in rows:
+        for words, sold_out in (("always", "1"), ("never", "0")):
+            own = first.assign(**{plan.out_of_stock: typed(first[plan.out_of_stock], sold_out)})
+            yield joined(f"an entity that is {words} out of stock", own, on_top=True)
     yield joined("an entity of one row on the first day", dated(one_row, plan, plan.start))
     yield joined("an entity of one row on the last day", dated(one_row, plan, origin - timedelta(days=1)))
     outside = [dated(one_row, plan, day) for day in (plan.start - timedelta(400), plan.end + timedelta(400))]

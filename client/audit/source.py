@@ -23,7 +23,7 @@ from client.data.rows import rows_of
 from client.data.table import read_table, scan_csv
 from common.data.cells import as_names, canonical_name
 from common.disk.reading import read_file
-from common.plan.reads import columns_of
+from common.plan.reads import columns_of, files_of
 from common.plan.schema import DataPlan
 
 MOST_UNREADABLE = 20  # lines that are no rows, kept as they are
@@ -48,7 +48,7 @@ class Source:
     unreadable
         Lines that are no rows.
     lookups
-        Bytes of the plan's lookups by their paths.
+        Bytes of the files beside it by their paths: lookups, and tables of what lies ahead.
     """
 
     path: str
@@ -110,12 +110,13 @@ def lookups_with(source: Source, plan: DataPlan, copies: Mapping[str, Sequence[o
     copies
         The new names by the name of the entity that they are copies of.
     """
-    found = {}
-    for lookup in plan.lookups:
-        if lookup.key == plan.entity:
-            content = source.lookups[lookup.path]
-            add = _add_lines if lookup.path.endswith(".csv") else _add_rows
-            found[lookup.path] = add(content, lookup.column, copies)
+    found: dict[str, bytes] = {}
+    joined = [(lookup.path, lookup.column) for lookup in plan.lookups if lookup.key == plan.entity]
+    joined += [(table.path, table.entity) for table in plan.ahead if table.entity]
+    for path, column in joined:
+        if path != source.path:
+            add = _add_lines if path.endswith(".csv") else _add_rows
+            found[path] = add(found.get(path, source.lookups[path]), column, copies)
     return found
 
 
@@ -155,9 +156,8 @@ def read_source(plan: DataPlan, root: Root) -> Source:
     root, is_row = as_root(root), rows_of(plan)
     path, wanted = root.find(plan.path), root.choose(plan.path, columns_of(plan))
     table = read_table(path, wanted, is_row)
-    source = Source(
-        plan.path, table.rows, lookups={lookup.path: read_file(root.find(lookup.path)) for lookup in plan.lookups}
-    )
+    beside = [file for file in files_of(plan) if file != plan.path]
+    source = Source(plan.path, table.rows, lookups={file: read_file(root.find(file)) for file in beside})
     if not source.is_text:
         return source
     header, rows, lines = scan_csv(read_file(path), wanted, is_row, origin=plan.path)

@@ -221,7 +221,11 @@ def _names(*paths: str) -> dict[str, str]:
 
 def _renamed(data: DataPlan, names: Mapping[str, str]) -> DataPlan:
     lookups = tuple(lookup.model_copy(update={"path": names[lookup.path]}) for lookup in data.lookups)
-    return data.model_copy(update={"path": names[data.path], "lookups": lookups})
+    ahead = tuple(table.model_copy(update={"path": names[table.path]}) for table in data.ahead)
+    school = data.school_holidays
+    moved = school and school.model_copy(update={"path": names[school.path]})
+    beside = {"lookups": lookups, "ahead": ahead, "school_holidays": moved}
+    return data.model_copy(update={"path": names[data.path], **beside})
 
 
 def few_entities(subject: AuditSubject, number: int) -> AuditSubject:

@@ -1,13 +1,16 @@
 """The one road from the bytes of a merchant's files to a panel; nothing is changed and nothing leaves.
 
-    bytes → cells, line by line → lookups → rows that can be used → panel
+    bytes → cells, line by line → lookups → rows that can be used ─┐
+    bytes → cells of the merchant's calendar, and of what lies ahead ─┴→ panel
 
 A round, the audit, check, doctor, predict, prove and the simulation all read here. What cannot be used is left out by
 itself and counted: whatever a whole round made of it (a refusal, an empty sum) would tell of the one entity that it
 belongs to. Where strictness is wanted, what was left out is an error afterwards (`require_whole`).
 
 Guarantee: an entity's row of the panel depends on its own rows alone, from their bytes on, and so does whether there
-is one. A row is its lines; see `client.data.lines` for what bytes one line can and cannot touch.
+is one; but for the merchant's own calendar (files of `data.ahead` without an entity column, school holidays), which is
+the same for all entities, and for neighbours. A row is its lines; see `client.data.lines` for what bytes one line can
+and cannot touch.
 """
 
 from __future__ import annotations
@@ -17,14 +20,15 @@ from datetime import date
 
 import pandas as pd
 
-from client.data.root import Root, as_root
+from client.data.root import DataRoot, Root, as_root
 from client.data.table import IsRow, Table, read_table
+from common.data.calendar import DayTables, read_day_rows, read_spans
 from common.data.cells import as_names, canonical_name, parse_day
 from common.data.panel import Panel, find_active, lay_out
 from common.data.usable import LeftOut, UsableRows, choose_rows, name_columns
 from common.errors import DataError
 from common.model.features import Series, build_series
-from common.plan.reads import columns_of
+from common.plan.reads import columns_of, what_is_read
 from common.plan.schema import DataPlan, Lookup, Plan
 
 SHOWN = 5  # line numbers named in a sentence
@@ -41,7 +45,8 @@ class Reading:
     num_rows
         Rows in the file.
     doubled
-        Keys that a lookup has more than once, in words; the first one counts.
+        What is wrong with the files beside the rows, in words: keys that a lookup has more than once, of which the
+        first one counts, and lines that cannot be read.
     """
 
     panel: Panel
@@ -72,16 +77,20 @@ def read(plan: DataPlan, root: Root, *, ahead_from: date | None = None) -> Readi
     if plan.source != "file":
         raise DataError("The plan draws its data (data.source); a merchant takes part with a file of its own.")
     table, doubled = read_rows(plan, root)
-    reading = read_frame(table.rows, plan, ahead_from=ahead_from)
+    tables, faults = read_day_tables(plan, root)
+    doubled = (*doubled, *faults)
+    reading = read_frame(table.rows, plan, ahead_from=ahead_from, tables=tables)
     unreadable = _unreadable(table)
     num_rows = reading.num_rows + len(table.unreadable)
     return replace(reading, num_rows=num_rows, left_out=(*unreadable, *reading.left_out), doubled=doubled)
 
 
-def read_frame(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None = None) -> Reading:
+def read_frame(
+    rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None = None, tables: DayTables | None = None
+) -> Reading:
     """Do what `read` does, from the cells of a table on."""
     usable = choose_rows(rows, plan, ahead_from=ahead_from)
-    return Reading(lay_out(usable, plan), usable, len(rows), usable.left_out)
+    return Reading(lay_out(usable, plan, tables), usable, len(rows), usable.left_out)
 
 
 def read_present(plan: Plan, root: Root) -> tuple[Panel, int]:
@@ -134,6 +143,43 @@ def read_rows(plan: DataPlan, root: Root) -> tuple[Table, tuple[str, ...]]:
             unreadable = _unreadable(other)[0]
             doubled.append(unreadable.say(len(other.rows) + unreadable.count, f" of {lookup.path}"))
     return replace(table, rows=rows), tuple(doubled)
+
+
+def read_day_tables(plan: DataPlan, root: Root) -> tuple[DayTables, tuple[str, ...]]:
+    """Read the cells of the plan's calendar files, and say what of them cannot be used.
+
+    Raises
+    ------
+    DataError
+        A file or a column is missing.
+    """
+    root, faults = as_root(root), list[str]()
+    ahead = []
+    for number, wanted in enumerate(plan.ahead):
+        cells = _read_beside(plan, root, wanted.path, f"data.ahead.{number}", (wanted.time,), faults)
+        faults += read_day_rows(wanted, cells, plan).faults
+        ahead.append(cells)
+    school = None
+    if plan.school_holidays is not None:
+        wanted_days = (plan.school_holidays.first_day, plan.school_holidays.last_day)
+        school = _read_beside(plan, root, plan.school_holidays.path, "data.school_holidays", wanted_days, faults)
+        faults += read_spans(plan.school_holidays, school, plan).faults
+    return DayTables(tuple(ahead), school), tuple(faults)
+
+
+def _read_beside(
+    plan: DataPlan, root: DataRoot, path: str, key: str, days: tuple[str, ...], faults: list[str]
+) -> pd.DataFrame:
+    """Read a file of days; a line is a row of its own if it names them."""
+
+    def is_row(cells: dict[str, str]) -> bool:
+        return all(parse_day(canonical_name(cells[name])) is not None for name in days if name in cells)
+
+    columns = [use.column for use in what_is_read(plan) if use.key.startswith(f"{key}.")]
+    table = read_table(root.find(path), root.choose(path, columns), is_row)
+    for unreadable in _unreadable(table):
+        faults.append(unreadable.say(len(table.rows) + unreadable.count, f" of {path}"))
+    return root.cut(path, table.rows, columns)
 
 
 def _join(rows: pd.DataFrame, table: pd.DataFrame, lookup: Lookup, path: str) -> tuple[pd.DataFrame, list[str]]:

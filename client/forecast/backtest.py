@@ -51,7 +51,7 @@ class Proof:
     left_out
         METHOD → why a candidate of the plan has no part.
     warnings
-        What could not be used of the merchant's files, in sentences.
+        What could not be used of the merchant's files, and what they do not tell of the horizon, in sentences.
     """
 
     origin: date
@@ -96,7 +96,7 @@ def prove(
         forecasts[call(ROUTER)] = routed.forecast
     weights = routed.weights if routed.weighed_on else {}
     proof = _compare(view, forecasts, last, weights, {**left_out, **routed.left_out})
-    return replace(proof, warnings=context.left_out)
+    return replace(proof, warnings=(*context.left_out, *context.gaps))
 
 
 def choose_methods(plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from client.forecast.combination import is_close
@@ -68,6 +68,7 @@ class _Records:
     context: Float[Tensor, "entity position context"] | None = None
     future: Float[Tensor, "entity position bucket covariate"] | None = None
     seen: Float[Tensor, "row width"] | None = None
+    censored: Bool[Tensor, "*row"] | None = None
 
 
 def personalise(
@@ -141,7 +142,8 @@ def _records(model: DemandGRU, series: Series) -> _Records:
 
 
 def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
-    shared = {name: getattr(window, name) for name in ("future", "anchor", "spread", "label", "weight")}
+    names = ("future", "anchor", "spread", "label", "weight", "censored")
+    shared = {name: part for name, part in window.parts.items() if name in names}
     return {"context": model.encode(window), **shared}
 
 
@@ -149,13 +151,14 @@ def _last_layer_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
     """Keep the buckets with a label."""
     seen = model.read(model.encode(window), window.future, window.anchor)
     labelled = window.weight > 0
-    rows = {name: getattr(window, name)[labelled] for name in ("anchor", "spread", "label", "weight")}
+    names = ("anchor", "spread", "label", "weight", "censored")
+    rows = {name: part[labelled] for name, part in window.parts.items() if name in names}
     return {"seen": seen[labelled], **rows}
 
 
 def _double(examples: Examples) -> Examples:
     """Work in double precision, where L-BFGS finds its line searches easy."""
-    as_double = {name: value.double() for name, value in vars(examples).items() if value.dtype == torch.float32}
+    as_double = {name: value.double() for name, value in examples.parts.items() if value.dtype == torch.float32}
     return replace(examples, **as_double)
 
 
@@ -176,7 +179,8 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
 
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
-        loss = fitted.likelihood.loss(_outputs(fitted, records), records.anchor, records.spread, records.label)
+        outputs = _outputs(fitted, records)
+        loss = fitted.likelihood.loss(outputs, records.anchor, records.spread, records.label, records.censored)
         distance = sum(((own - start) ** 2).sum() for own, start in zip(moving, center, strict=True))
         evidence = (loss * records.weight).sum() / records.buckets
         objective = (evidence + strength * distance) / records.num_records

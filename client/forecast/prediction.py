@@ -17,6 +17,7 @@ from client.daemon.store import Model
 from client.data.rows import read
 from client.forecast.candidate import ReleasedModels, Served, serve
 from client.forecast.view import View, look
+from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel, find_active
 from common.errors import ConfigError, DataError
 from common.forecast.method import Method
@@ -62,6 +63,8 @@ class ReleasedContext:
         Days at the end of the horizon on which nobody is open.
     left_out
         What could not be used of the merchant's files, in sentences.
+    gaps
+        What is not told of the days ahead, in sentences.
     """
 
     view: View
@@ -70,6 +73,7 @@ class ReleasedContext:
     idle_days_before: int
     days_without_rows: int
     left_out: tuple[str, ...]
+    gaps: tuple[str, ...]
 
     @property
     def tolerated_days(self) -> int:
@@ -106,7 +110,8 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     Raises
     ------
     DataError
-        No entity takes part, or the model does not fit the plan's columns.
+        No entity takes part, the model does not fit the plan's columns, or something is not known of the days ahead
+        and the plan refuses to forecast then.
     ConfigError
         The origin leaves no history.
     """
@@ -118,6 +123,8 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     if len(present.entities) == 0:
         why = f" {reading.faults[0]}" if reading.faults else ""
         raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.{why}")
+    gaps = find_gaps(present, plan.data, day, plan.model.horizon_days)
+    require_told(gaps)
     return ReleasedContext(
         view=look(plan, present, day),
         models=_choose_models(model, rehearsal, origin),
@@ -125,6 +132,7 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
         idle_days_before=_count_idle_days(panel, plan, day),
         days_without_rows=_count_days_without_rows(panel, day, end),
         left_out=reading.faults,
+        gaps=tuple(gap.sentence for gap in gaps),
     )
 
 
@@ -169,7 +177,9 @@ def predict(model: Model, data_root: Path, question: Question, *, rehearsal: Mod
     context = set_up(model, data_root, question.origin, rehearsal=rehearsal)
     view, plan = context.view, context.view.plan.model
     doubt = _say_idle(context)
-    warnings = tuple(sentence for sentence in (*context.left_out, doubt, _say_closed(context)) if sentence)
+    warnings = tuple(
+        sentence for sentence in (*context.left_out, *context.gaps, doubt, _say_closed(context)) if sentence
+    )
     served = serve(
         question.method,
         view,

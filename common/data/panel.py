@@ -1,12 +1,14 @@
 """From rows that can be used to a panel: one row per entity, one column per calendar day.
 
-An entity's row is a function of that entity's own raw rows and of the plan, nothing else: the span,
-the closed days, the channels and the categories stand in the plan. So adding or removing an entity
-adds or removes one row of the panel and changes no other (the privacy unit depends on it).
+An entity's row is a function of that entity's own raw rows, of the plan, and of the merchant's calendar (tables of
+`data.ahead` without an entity column, school holidays), which neighbours share: the span, the closed days, the channels
+and the categories stand in the plan. So adding or removing an entity adds or removes one row of the panel and changes
+no other (the privacy unit depends on it).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -14,9 +16,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from common.data.cells import as_names, as_numbers, canonical_name
-from common.data.usable import LARGEST_VALUE, UsableRows
-from common.plan.schema import WEEKDAYS, Attribute, DataPlan, Measure
+from common.data.calendar import DayTables, Part, attribute_columns, calendar_parts, is_told, join_parts
+from common.data.cells import as_names, as_numbers
+from common.data.usable import UsableRows
+from common.plan.schema import WEEKDAYS, DataPlan, Measure
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Panel:
         Whether demand could happen; a closed day is no zero demand.
     first_day
         The entity's first day with a row of its own; before it, it does not exist.
+    censored
+        Open days that ran out of stock: demand was at least `target`. By the entity's own rows alone.
+    told
+        Where `known` is told; elsewhere it is what the plan makes of a gap. None: everywhere.
     """
 
     start: date
@@ -56,6 +63,8 @@ class Panel:
     static: Float[np.ndarray, "entity attribute"]
     open: Bool[np.ndarray, "entity day"]
     first_day: Int[np.ndarray, " entity"]
+    censored: Bool[np.ndarray, "entity day"]
+    told: Bool[np.ndarray, "entity day covariate"] | None = None
 
     @property
     def num_days(self) -> int:
@@ -68,18 +77,20 @@ class Panel:
 
     def select(self, entities: np.ndarray) -> Panel:
         """Keep some entities, by index or mask."""
-        rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day")
-        return replace(self, **{name: getattr(self, name)[entities] for name in rows})
+        rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
+        told = None if self.told is None else self.told[entities]
+        return replace(self, told=told, **{name: getattr(self, name)[entities] for name in rows})
 
     def deal(self, merchants: np.ndarray) -> Panel:
         """Give every entity the merchant named at its place."""
         return replace(self, merchants=merchants)
 
 
-def lay_out(usable: UsableRows, plan: DataPlan) -> Panel:
+def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None) -> Panel:
     """Lay rows that can be used out by day; with no row it is the panel of nobody.
 
-    Guarantee: an entity's row of the panel depends on its own rows and the plan alone.
+    Guarantee: an entity's row of the panel depends on its own rows, the plan and the merchant's calendar alone; see
+    `common.data.calendar`.
     """
     if len(usable.rows) == 0:
         return empty_panel(plan)
@@ -92,41 +103,59 @@ def lay_out(usable: UsableRows, plan: DataPlan) -> Panel:
     np.minimum.at(first_day, entity, days)
     first_row = np.full(len(names), len(rows))
     np.minimum.at(first_row, entity, np.arange(len(rows)))
-    known = [column for attribute in plan.known for column in _columns_of(rows, attribute)]
-    static = [column for attribute in plan.static for column in _columns_of(rows.iloc[first_row], attribute)]
+    known = join_parts(
+        [*_parts_of_rows(grid, rows, plan), *calendar_parts(plan, tables or DayTables(), names)], grid.shape
+    )
+    static = [
+        column
+        for attribute in plan.static
+        for column in attribute_columns(rows[attribute.column].iloc[first_row], attribute)
+    ]
     open_days = _open_days(grid, plan, first_day)
     return Panel(
         start=plan.start,
         channels=tuple(plan.observed),
-        covariates=tuple(name for attribute in plan.known for name in attribute.names),
+        covariates=plan.covariates,
         entities=names[:, 1],
         merchants=names[:, 0],
         target=grid.measure(rows, plan.target) * open_days,
         observed=_stack([grid.measure(rows, measure) for measure in plan.observed.values()], grid.shape),
-        known=_stack([grid.sum(column) for column in known], grid.shape),
+        known=known.values,
         static=_stack(static, (len(names),)),
         open=open_days,
         first_day=first_day,
+        censored=_sold_out(grid, rows, plan) & open_days,
+        told=known.told,
     )
+
+
+def _parts_of_rows(grid: _Grid, rows: pd.DataFrame, plan: DataPlan) -> Iterator[Part]:
+    """Read what the rows themselves tell of their days, an attribute at a time."""
+    everyone = np.arange(grid.shape[0])
+    for attribute in plan.known:
+        cells = rows[attribute.column]
+        told = grid.sum(is_told(cells, attribute).astype(float)) > 0
+        values = _stack([grid.sum(column) for column in attribute_columns(cells, attribute)], grid.shape)
+        yield Part(values, told[:, :, None].repeat(values.shape[2], axis=2), everyone, plan.missing_ahead)
 
 
 def empty_panel(plan: DataPlan) -> Panel:
     """Lay out the plan's days and columns for no entity: what can be known of a panel without any data."""
     num_days = (plan.end - plan.start).days + 1
-    covariates = tuple(name for attribute in plan.known for name in attribute.names)
     nobody: np.ndarray = np.array([], dtype=object)
     return Panel(
         start=plan.start,
         channels=tuple(plan.observed),
-        covariates=covariates,
+        covariates=plan.covariates,
         entities=nobody,
         merchants=nobody,
         target=np.zeros((0, num_days), np.float32),
         observed=np.zeros((0, num_days, len(plan.observed)), np.float32),
-        known=np.zeros((0, num_days, len(covariates)), np.float32),
+        known=np.zeros((0, num_days, len(plan.covariates)), np.float32),
         static=np.zeros((0, sum(len(attribute.names) for attribute in plan.static)), np.float32),
         open=np.zeros((0, num_days), bool),
         first_day=np.zeros(0, np.int64),
+        censored=np.zeros((0, num_days), bool),
     )
 
 
@@ -182,28 +211,24 @@ def _open_days(grid: _Grid, plan: DataPlan, first_day: np.ndarray) -> Bool[np.nd
     return ~closed_days(plan)[None, :] & (np.arange(grid.num_days)[None, :] >= first_day[:, None])
 
 
+def _sold_out(grid: _Grid, rows: pd.DataFrame, plan: DataPlan) -> Bool[np.ndarray, "entity day"]:
+    """Tell the days of which one row or more says that the stock ran out."""
+    if not plan.out_of_stock:
+        return np.zeros(grid.shape, bool)
+    return grid.sum(says_yes(rows[plan.out_of_stock]).astype(np.float64)) > 0
+
+
+def says_yes(column: pd.Series) -> Bool[np.ndarray, " row"]:
+    """Tell the cells that say yes: a 1, or one of the words for it (`common.data.cells`)."""
+    return as_numbers(column) == 1.0
+
+
 def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:
     """Tell for each day of the span whether the plan declares it closed for all."""
     calendar = pd.date_range(plan.start, plan.end)
     closed = np.isin(calendar.day_of_week, [WEEKDAYS.index(day) for day in plan.closed_weekdays])
     closed |= np.isin(calendar.date, np.array(plan.closed_dates, dtype=object))
     return np.asarray(closed)
-
-
-def _columns_of(rows: pd.DataFrame, attribute: Attribute) -> list[Float[np.ndarray, " row"]]:
-    """Turn an attribute into numbers by the plan's public categories or scale; what is none of them becomes 0."""
-    column = rows[attribute.column]
-    if attribute.categories:
-        names = as_names(column)
-        return [(names == canonical_name(value)).astype(np.float64) for value in attribute.categories]
-    values = covariate_numbers(column)
-    return [np.log1p(np.maximum(values, 0.0)) / attribute.scale if attribute.logarithm else values / attribute.scale]
-
-
-def covariate_numbers(column: pd.Series) -> Float[np.ndarray, " row"]:
-    """Read a covariate; 0 where it is no number, or one so large that it stands for a missing value."""
-    values = as_numbers(column)
-    return np.where(np.abs(values) <= LARGEST_VALUE, values, 0.0)  # NaN compares as False
 
 
 def _stack(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

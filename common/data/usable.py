@@ -85,7 +85,7 @@ def choose_rows(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None =
         Cells of one table, text or typed; its index says where each row stands.
     ahead_from
         From this day on a plan of one row a day takes rows whose amounts are still empty: they say that the day is
-        open, and what is known ahead of it.
+        open, and what is known ahead of it. What else is empty in them passes the filters, for it is not known yet.
 
     Raises
     ------
@@ -94,17 +94,17 @@ def choose_rows(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None =
     """
     rows = derive_columns(rows, plan)
     require_columns(rows, plan)
-    judge = _Judge(rows, filter_mask(rows, plan.filters))
+    days = as_days(rows[plan.time], plan.time_zone)
+    ahead = days >= np.datetime64(ahead_from, "D") if ahead_from and plan.rows == "panel" else np.zeros(len(rows), bool)
+    judge = _Judge(rows, filter_mask(rows, plan.filters, empty_passes=ahead & _says_no_amount(rows, plan)))
     entities, merchants = as_names(rows[plan.entity]), name_merchants(rows, plan)
     for column in name_columns(plan):
         judge.leave_out(
             is_empty(rows[column]), column, "is empty", "fill it, or filter such rows out with data.filters"
         )
-    days = as_days(rows[plan.time], plan.time_zone)
     judge.leave_out(np.isnat(days), plan.time, "is no date", "write dates as 2011-09-30")
     start, end = np.datetime64(plan.start, "D"), np.datetime64(plan.end, "D")
     judge.leave_out(~((days >= start) & (days <= end)), plan.time, f"lies outside {plan.start} … {plan.end}", "")
-    ahead = days >= np.datetime64(ahead_from, "D") if ahead_from and plan.rows == "panel" else np.zeros(len(rows), bool)
     for column in amount_columns(plan):
         _judge_amounts(judge, rows[column], column, ahead)
     day = (days - start).astype(np.int64)
@@ -170,23 +170,38 @@ def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
     return rows
 
 
-def filter_mask(rows: pd.DataFrame, filters: Sequence[Filter]) -> Bool[np.ndarray, " row"]:
-    """Tell which rows pass every filter."""
+def _says_no_amount(rows: pd.DataFrame, plan: DataPlan) -> Bool[np.ndarray, " row"]:
+    """Tell rows of which every amount is still empty; none where the plan sums nothing."""
+    columns = amount_columns(plan)
+    empty = [is_empty(rows[column]) for column in columns]
+    return np.logical_and.reduce(empty) if empty else np.zeros(len(rows), bool)
+
+
+def filter_mask(
+    rows: pd.DataFrame, filters: Sequence[Filter], *, empty_passes: Bool[np.ndarray, " row"] | None = None
+) -> Bool[np.ndarray, " row"]:
+    """Tell which rows pass every filter; of some rows, what is empty does."""
     keep = np.ones(len(rows), bool)
     for condition in filters:
-        column = rows[condition.column]
-        if condition.equals is not None:
-            if isinstance(condition.equals, str):
-                keep &= as_names(column) == canonical_name(condition.equals)
-            else:
-                keep &= as_numbers(column) == condition.equals
-        if condition.above is not None:
-            keep &= as_numbers(column) > condition.above
-        if condition.at_least is not None:
-            keep &= as_numbers(column) >= condition.at_least
-        if condition.filled is not None:
-            keep &= is_empty(column) != condition.filled
+        passes = _passes(rows[condition.column], condition)
+        keep &= passes if empty_passes is None else passes | (empty_passes & is_empty(rows[condition.column]))
     return keep
+
+
+def _passes(column: pd.Series, condition: Filter) -> Bool[np.ndarray, " row"]:
+    passes = np.ones(len(column), bool)
+    if condition.equals is not None:
+        if isinstance(condition.equals, str):
+            passes &= as_names(column) == canonical_name(condition.equals)
+        else:
+            passes &= as_numbers(column) == condition.equals
+    if condition.above is not None:
+        passes &= as_numbers(column) > condition.above
+    if condition.at_least is not None:
+        passes &= as_numbers(column) >= condition.at_least
+    if condition.filled is not None:
+        passes &= is_empty(column) != condition.filled
+    return passes
 
 
 def name_columns(plan: DataPlan) -> list[str]:
@@ -225,6 +240,7 @@ def require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
         "data.merchant": [plan.merchant] if plan.merchant else [],
         "data.deal": [plan.deal.column] if plan.deal and plan.deal.by == "group" else [],
         "data.target and data.observed": [measure.column for measure in measures if measure.column],
+        "data.out_of_stock": [plan.out_of_stock] if plan.out_of_stock else [],
         "data.filters": [condition.column for condition in plan.filters],
         "data.known and data.static": [attribute.column for attribute in (*plan.known, *plan.static)],
     }

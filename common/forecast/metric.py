@@ -1,4 +1,8 @@
-"""Forecasts and how far they were from what happened; every metric looks at open days only."""
+"""Forecasts and how far they were from what happened; every metric looks at open days only.
+
+Of a day out of stock nobody knows what happened, so its bucket is not scored, by any metric. Those are busy days more
+often than not: of the days that are left an honest forecast says somewhat too much (docs/how-to/stock.md).
+"""
 
 from __future__ import annotations
 
@@ -69,9 +73,9 @@ class Outcome:
     Attributes
     ----------
     counted
-        Buckets with an open day, of entities that existed at the origin.
+        Buckets with an open day and none out of stock, of entities that existed at the origin.
     scale
-        Mean squared one-step change of each entity's past daily demand: RMSSE's denominator.
+        Mean squared one-step change of each entity's past daily demand, between days in stock: RMSSE's denominator.
     """
 
     actual: Float[np.ndarray, "entity bucket"]
@@ -88,10 +92,13 @@ def observe(panel: Panel, plan: ModelPlan, day: int) -> Outcome:
     horizon = slice(day, day + plan.horizon_days)
     buckets = (len(panel.entities), plan.horizon, plan.bucket_days)
     change = np.diff(panel.target[:, :day], axis=1)
-    alive = np.arange(day)[None, 1:] > panel.first_day[:, None]
+    in_stock = ~panel.censored
+    alive = (np.arange(day)[None, 1:] > panel.first_day[:, None]) & in_stock[:, 1:day] & in_stock[:, : max(day - 1, 0)]
     return Outcome(
         actual=(panel.target * panel.open)[:, horizon].reshape(buckets).sum(2),
-        counted=np.asarray(panel.open[:, horizon].reshape(buckets).any(2)),
+        counted=np.asarray(
+            (panel.open[:, horizon].reshape(buckets)).any(2) & in_stock[:, horizon].reshape(buckets).all(2)
+        ),
         scale=(change**2 * alive).sum(1) / np.maximum(alive.sum(1), 1),
     )
 

@@ -9,6 +9,8 @@ A level of money is a geometric mean, a level of counts an arithmetic one. Of mo
 errs on one day: every entity's own past errors, each against the level of half a horizon before. So an untrained
 forecast of days has intervals of about the right width, and training under noise need not find them. (A bucket of
 several days errs by less, which is left to the network.)
+
+A day out of stock enters as what was probably wanted; see `common.model.sold_out`.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy import special
 
 from common.data.panel import Panel
+from common.model.sold_out import CELL_PRIOR_DAYS, Completed, complete_demand, find_cells
 from common.plan.schema import AnchorPlan
 
-CELL_PRIOR_DAYS = 1.0  # a cell without a past takes the overall level; one day outweighs it
 UNKNOWN_SPREAD = 0.25  # standard deviation of log(1 + demand) where there is no past to see it in
 SPREAD_PRIOR_DAYS = 7.0  # and as many days of errors outweigh that guess
 SPREADS = 0.02, 1.0  # whatever the past says
@@ -45,6 +48,8 @@ class Anchor:
         Standard deviation of the errors on that scale; `UNKNOWN_SPREAD` where levels are not logarithmic.
     logarithmic
         Whether levels are means of log(1 + demand).
+    completed
+        The demand that the levels are means of, days out of stock filled in.
     """
 
     level: Float[np.ndarray, "entity step"]
@@ -52,6 +57,7 @@ class Anchor:
     cell_of_day: Int[np.ndarray, "entity day"]
     spread: Float[np.ndarray, "entity step"]
     logarithmic: bool
+    completed: Completed
 
 
 def fit_anchor(
@@ -66,18 +72,20 @@ def fit_anchor(
     lead_days
         How many days before the day that is forecast the levels were known whose errors make the spread.
     """
-    cell_of_day, num_cells = _cells(panel, plan)
-    target = np.log1p(panel.target) if logarithmic else panel.target
+    cell_of_day, num_cells = find_cells(panel, plan)
+    until = int(cutoffs[-1])
+    completed = complete_demand(panel, plan, cell_of_day, num_cells, until=until, logarithmic=logarithmic)
+    target = completed.level_demand
     decay = 0.5 ** (1.0 / plan.half_life_days)
     entities = np.arange(len(target))
     total, weight = (np.zeros((len(target), num_cells)) for _ in range(2))
     level = np.zeros((len(target), len(cutoffs)), np.float32)
     cell_level = np.zeros((len(target), len(cutoffs), num_cells), np.float32)
     step = 0
-    for day in range(int(cutoffs[-1])):
+    for day in range(until):
         total *= decay
         weight *= decay
-        open_today = panel.open[:, day]
+        open_today = completed.seen[:, day]
         total[entities, cell_of_day[:, day]] += target[:, day] * open_today
         weight[entities, cell_of_day[:, day]] += open_today
         if day + 1 == cutoffs[step]:
@@ -89,8 +97,9 @@ def fit_anchor(
     spread = np.full(level.shape, UNKNOWN_SPREAD, np.float32)
     if logarithmic:
         errors, known = _errors(panel, cutoffs, cell_level, cell_of_day, lead_days)
-        spread = _spread(errors, known, cutoffs, decay)
-    return Anchor(level, cell_level, cell_of_day, spread, logarithmic)
+        out = panel.censored[:, :until]
+        spread = _spread(errors, known, cutoffs, decay, *([out] if out.any() else []))
+    return Anchor(level, cell_level, cell_of_day, spread, logarithmic, completed)
 
 
 def _errors(
@@ -100,13 +109,13 @@ def _errors(
     cell_of_day: Int[np.ndarray, "entity day"],
     lead_days: int,
 ) -> tuple[Float[np.ndarray, "entity past"], Bool[np.ndarray, "entity past"]]:
-    """Give by how much the last level that was known `lead_days` before each day missed it, and where there was one."""
+    """Give how far each day lay above the last level known `lead_days` before it, and where there was one."""
     days = np.arange(int(cutoffs[-1]))
     step = np.searchsorted(cutoffs, days - lead_days + 1, side="right") - 1
     target, cell = panel.target[:, days], cell_of_day[:, days]
     seen = np.take_along_axis(cell_level[:, np.maximum(step, 0)], cell[:, :, None], axis=2)[:, :, 0]
     born = cutoffs[np.maximum(step, 0)][None, :] > panel.first_day[:, None]
-    return np.abs(np.log1p(target) - seen), born & (step >= 0) & panel.open[:, days] & (target > 0)
+    return np.log1p(target) - seen, born & (step >= 0) & panel.open[:, days] & (target > 0)
 
 
 def _spread(
@@ -114,16 +123,22 @@ def _spread(
     known: Bool[np.ndarray, "entity past"],
     cutoffs: Int[np.ndarray, " step"],
     decay: float,
+    censored: Bool[np.ndarray, "entity past"] | None = None,
 ) -> Float[np.ndarray, "entity step"]:
     """Follow the weighted mean of the absolute errors, which starts at what is assumed of nobody in particular.
 
     It fades with every error and not with every day: whoever is born late, or closed for long, keeps what was known.
+    On a day out of stock the error was at least what is seen of it: what is expected of a Gaussian as wide as is known
+    by then takes its place.
     """
+    errors, above = np.abs(errors), errors
     total = np.full(len(errors), SPREAD_PRIOR_DAYS * UNKNOWN_SPREAD)
     weight = np.full(len(errors), SPREAD_PRIOR_DAYS)
     spread = np.zeros((len(errors), len(cutoffs)), np.float32)
     step = 0
     for day in range(errors.shape[1]):
+        if censored is not None and (out := censored[:, day] & known[:, day]).any():
+            errors[out, day] = _expected_error(above[out, day], (total / weight)[out])
         fading = np.where(known[:, day], decay, 1.0)
         total = total * fading + DEVIATIONS_PER_ERROR * errors[:, day] * known[:, day]
         weight = weight * fading + known[:, day]
@@ -133,12 +148,12 @@ def _spread(
     return spread
 
 
-def _cells(panel: Panel, plan: AnchorPlan) -> tuple[Int[np.ndarray, "entity day"], int]:
-    cell, num_cells = np.zeros(panel.target.shape, np.int64), 1
-    if plan.by_weekday:
-        cell += (np.arange(panel.num_days) + panel.start.weekday()) % 7
-        num_cells = 7
-    if plan.regime:
-        regime = panel.known[:, :, panel.covariates.index(plan.regime)] > 0.5
-        cell, num_cells = 2 * cell + regime, 2 * num_cells
-    return cell, num_cells
+def _expected_error(above: Float[np.ndarray, " entity"], spread: Float[np.ndarray, " entity"]) -> np.ndarray:
+    """Give E|Z| of a Gaussian around 0, given that Z is at least `above`."""
+    start = above / spread
+    density = np.exp(-0.5 * start**2) / math.sqrt(2 * math.pi)
+    whole = np.where(start < 0, math.sqrt(2 / math.pi) - density, 0.0)
+    log_tail = special.log_ndtr(-start)
+    far = np.exp(-0.5 * start**2 - 0.5 * math.log(2 * math.pi) - log_tail)
+    error: np.ndarray = spread * np.where(start < 0, whole / np.exp(log_tail), far)
+    return error

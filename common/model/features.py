@@ -10,7 +10,7 @@ Every constant below is public. Nothing is fitted across entities: no scaler, no
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -53,6 +53,8 @@ class Series:
         64 bits of a hash of the entity's name; its public draws depend on this and on no other entity.
     future
         Covariates known ahead, per day, closed days included.
+    censored
+        Days on which demand was at least `target`; None where there is no such day, which changes no number.
     """
 
     inputs: Float[Tensor, "entity step feature"]
@@ -69,6 +71,7 @@ class Series:
     cell_of_day: Int[Tensor, "entity day"]
     spread: Float[Tensor, "entity step"]
     plan: ModelPlan
+    censored: Bool[Tensor, "entity day"] | None = None
 
     @property
     def num_entities(self) -> int:
@@ -92,7 +95,8 @@ class Series:
             for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day", "spread")
         }
         shared = {name: getattr(self, name) for name in ("names", "future_names", "cutoffs", "plan")}
-        return Series(key=self.key[entities.numpy()], **shared, **kept)
+        censored = None if self.censored is None else self.censored[entities]
+        return Series(key=self.key[entities.numpy()], censored=censored, **shared, **kept)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,9 @@ class Examples:
         Whether demand could happen on any day of the bucket.
     weight
         1 where the bucket is open and its whole label lies in the data, else 0.
+    censored
+        Whether an open day of the bucket ran out of stock, so that demand was at least the label; None where the
+        series has no such day.
     """
 
     inputs: Float[Tensor, "entity window feature"]
@@ -121,10 +128,16 @@ class Examples:
     label: Float[Tensor, "entity position bucket"]
     open: Bool[Tensor, "entity position bucket"]
     weight: Float[Tensor, "entity position bucket"]
+    censored: Bool[Tensor, "entity position bucket"] | None = None
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """Every tensor that is there, by its name."""
+        return {name: part for name, part in vars(self).items() if part is not None}
 
     def to(self, device: torch.device) -> Examples:
         """Move to a device."""
-        return Examples(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+        return Examples(**{name: tensor.to(device) for name, tensor in self.parts.items()})
 
 
 def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
@@ -147,7 +160,7 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         lead_days=max(plan.horizon_days // 2, 1),
     )
     names, features = _step_features(panel, plan, cutoffs, anchor)
-    future_names, future = _day_covariates(panel, plan)
+    future_names, future = _day_covariates(replace(panel, target=anchor.completed.demand), plan)
     return Series(
         inputs=torch.from_numpy(features),
         names=names,
@@ -163,6 +176,7 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         cell_of_day=torch.from_numpy(anchor.cell_of_day),
         spread=torch.from_numpy(anchor.spread),
         plan=plan,
+        censored=torch.from_numpy(panel.censored) if panel.censored.any() else None,
     )
 
 
@@ -260,6 +274,7 @@ def _cut(
         label=(series.target[row, day].view(buckets) * counted).sum(3),
         open=counted.any(3),
         weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
+        censored=None if series.censored is None else (series.censored[row, day].view(buckets) & counted).any(3),
     )
 
 
@@ -267,13 +282,14 @@ def _step_features(
     panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], anchor: Anchor
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "entity step feature"]]:
     step_days = plan.step_days
-    target = _between(panel.target, cutoffs - step_days, cutoffs)
+    demand, seen = anchor.completed.demand, anchor.completed.seen  # days out of stock are filled in
+    target = _between(demand, cutoffs - step_days, cutoffs)
     open_days = _between(panel.open, cutoffs - step_days, cutoffs)
-    means = [_running_mean(panel.target, panel.open, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
+    means = [_running_mean(np.where(seen, demand, 0.0), seen, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
     rates = [np.log1p(mean * step_days) for mean in means]
     sold = panel.target > 0
     tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
-    covariates, by_day = _day_covariates(panel, plan)
+    covariates, by_day = _day_covariates(replace(panel, target=demand), plan)
     features: dict[str, np.ndarray] = {
         "surprise": (np.log1p(target) - rates[2]) / 4,
         **{f"trend {place}": fast - slow for place, (fast, slow) in enumerate(pairwise(rates))},

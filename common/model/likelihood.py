@@ -2,6 +2,9 @@
 
 Every distribution is placed at the anchor: with all network outputs at zero its location is the anchor's
 forecast, so an untrained network forecasts what the anchor does. Of money the anchor gives the spread too.
+
+A bucket with a day out of stock is censored: demand was at least what was sold, so its loss is -log P(Y ≥ label). That
+is right where a day ends out of stock because demand reached the stock, however the stock had been chosen before.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
+from common.model.censored_count import count_tail_loss
 from common.plan.schema import ModelPlan
 
 FLOOR = 0.02  # an anchor of zero still leaves the network something to multiply
@@ -34,8 +38,9 @@ class Likelihood(Protocol):
         anchor: Float[Tensor, "*batch"],
         spread: Float[Tensor, "*batch"],
         label: Float[Tensor, "*batch"],
+        censored: Bool[Tensor, "*batch"] | None = None,
     ) -> Float[Tensor, "*batch"]:
-        """Negative log-likelihood of each label."""
+        """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
         ...
 
     def describe(
@@ -63,9 +68,15 @@ class NegativeBinomial:
 
     num_outputs = 2
 
-    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
-        """Negative log-likelihood of each label."""
-        return -_negative_binomial(label, *self._parameters(outputs, anchor))
+    def loss(
+        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+    ) -> Tensor:
+        """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
+        log_mean, log_alpha = self._parameters(outputs, anchor)
+        loss = -_negative_binomial(label, log_mean, log_alpha)
+        if censored is None:
+            return loss
+        return torch.where(censored, count_tail_loss(label, log_mean, log_alpha, censored), loss)
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
@@ -87,13 +98,20 @@ class HurdleNegativeBinomial:
 
     num_outputs = 3
 
-    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
-        """Negative log-likelihood of each label."""
+    def loss(
+        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+    ) -> Tensor:
+        """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
         some = label > 0
         coin = -torch.where(some, logsigmoid(logit), logsigmoid(-logit))
-        count = -_negative_binomial((label - 1).clamp(min=0), log_mean, log_alpha)
-        return coin + torch.where(some, count, torch.zeros_like(count))
+        excess = (label - 1).clamp(min=0)
+        count = -_negative_binomial(excess, log_mean, log_alpha)
+        loss = coin + torch.where(some, count, torch.zeros_like(count))
+        if censored is None:
+            return loss
+        tail = torch.where(some, coin + count_tail_loss(excess, log_mean, log_alpha, censored), torch.zeros_like(coin))
+        return torch.where(censored, tail, loss)
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
@@ -122,11 +140,19 @@ class LogNormal:
     num_outputs = 2
     largest_log_scale = math.log(5.0)  # beyond it a mean is no number
 
-    def loss(self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
-        """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing."""
+    def loss(
+        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+    ) -> Tensor:
+        """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing.
+
+        Where `censored`, that of demand at or above the label.
+        """
         location, log_scale = self._parameters(outputs, anchor, spread)
         error = (torch.log1p(label) - location) * torch.exp(-log_scale)
-        return torch.where(label > 0, 0.5 * error.square() + log_scale, torch.zeros_like(error))
+        loss = 0.5 * error.square() + log_scale
+        if censored is not None:
+            loss = torch.where(censored, -torch.special.log_ndtr(-torch.where(censored, error, 0.0)), loss)
+        return torch.where(label > 0, loss, torch.zeros_like(error))
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""

@@ -15,7 +15,11 @@ DRIVE = re.compile(r"[A-Za-z]:")
 def places_of(data: DataPlan) -> dict[str, str]:
     """Give every place that a plan names, by the key that names it; none where the plan draws its data."""
     lookups = {f"data.lookups.{number}.path": lookup.path for number, lookup in enumerate(data.lookups)}
-    return {"data.path": data.path, **lookups} if data.source == "file" else lookups
+    beside = {f"data.ahead.{number}.path": table.path for number, table in enumerate(data.ahead)}
+    if data.school_holidays is not None:
+        beside["data.school_holidays.path"] = data.school_holidays.path
+    own = {"data.path": data.path} if data.source == "file" else {}
+    return {**own, **lookups, **beside}
 
 
 def fault_of_place(path: str) -> str:

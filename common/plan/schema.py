@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from common.calendar.shopping_day import ShoppingDay
 from common.plan.first_keys import FIRST_KEYS
 from common.schema import SCHEMA
 
@@ -56,6 +57,8 @@ NEWER = "newer_schema"  # the type of the fault in a document of a later schema
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
 Start = Literal["cold", "warm"]
+Missing = Literal["refuse", "last", "zero"]  # what a day ahead is of which a covariate is not told
+HolidayKind = Literal["holiday", "before", "after", "worked_weekend"]
 OptimizerName = Literal["adam", "momentum", "adagrad", "yogi"]
 ClippingRuleName = Literal["clip", "automatic"]
 Positive = Annotated[float, Field(gt=0)]
@@ -151,6 +154,47 @@ class Lookup(Section):
     column: str
 
 
+class AheadTable(Section):
+    """A table of what is known of each day, past and to come: a calendar of the merchant's, or rows of each entity.
+
+    Without `entity` its rows are the same for all entities. It must then hold nothing that was made of any one's rows:
+    a record stays a function of the entity's own rows and of the merchant's calendar, which neighbours share.
+    """
+
+    path: str
+    time: str
+    entity: str = Field("", description="column there that names the entity; without it rows are of all entities")
+    merchant: str = Field("", description="column there that names the merchant, for simulations")
+    known: tuple[Attribute, ...] = Field(min_length=1)
+    missing: Missing = "refuse"
+
+
+class PublicHolidays(Section):
+    """Public holidays of a place as covariates, by the library `holidays`."""
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(description="ISO 3166, as DE")
+    subdivision: str = Field("", description="state or province, as BY")
+    covariates: tuple[HolidayKind, ...] = Field(("holiday", "before", "after"), min_length=1)
+    missing: Literal["refuse", "zero"] = "refuse"
+
+
+class SchoolHolidays(Section):
+    """School holidays as a covariate, from a table of one row each; known from its first day to its last."""
+
+    path: str
+    first_day: str = Field("first_day", description="column of the first day of each")
+    last_day: str = Field("last_day", description="column of the last day of each")
+    name: str = Field("", description="column of its name")
+    names: tuple[str, ...] = Field((), description="those that have a covariate each; all together if left out")
+    missing: Literal["refuse", "zero"] = "refuse"
+
+    @model_validator(mode="after")
+    def _names_where_named(self) -> SchoolHolidays:
+        if self.names and not self.name:
+            raise ValueError("names needs the column that holds them, name")
+        return self
+
+
 class Deal(Section):
     """How entities are dealt to merchants where the data has no merchants of its own."""
 
@@ -215,12 +259,21 @@ class DataPlan(Section):
     known: tuple[Attribute, ...] = ()
     static: tuple[Attribute, ...] = ()
     missing: Literal["zero", "closed"] = "zero"
+    missing_ahead: Missing = Field("zero", description="what a day is of which the rows do not tell a known covariate")
+    ahead: tuple[AheadTable, ...] = Field((), description="tables of what lies ahead, beside the rows")
+    holidays: PublicHolidays | None = None
+    shopping_days: tuple[ShoppingDay, ...] = ()
+    school_holidays: SchoolHolidays | None = None
     closed_weekdays: tuple[Weekday, ...] = ()
     closed_dates: tuple[Day, ...] = ()
     start: Day
     end: Day
     time_zone: str = Field(
         "", description="where the shop stands, as Asia/Shanghai: times with an offset count on its days"
+    )
+    out_of_stock: str = Field(
+        "",
+        description="column that says yes in a row of a day that ran out of stock: demand was at least what was sold",
     )
 
     @model_validator(mode="after")
@@ -238,14 +291,56 @@ class DataPlan(Section):
         if self.rows == "events" and self.missing == "closed":
             raise ValueError('missing = "closed" is for rows = "panel": no event on a day is zero demand')
         if self.rows == "events" and self.known:
-            raise ValueError('known needs rows = "panel": events tell nothing of days on which nothing happened')
+            raise ValueError(
+                'known needs rows = "panel": events tell nothing of days on which nothing happened; name a table that '
+                "does in data.ahead"
+            )
+        if self.out_of_stock and self.target.aggregate not in ("sum", "distinct"):
+            raise ValueError(
+                'out_of_stock needs a target that adds up (aggregate = "sum" or "distinct"): a row that only says '
+                "that there was no stock would count as demand"
+            )
         if self.missing == "closed" and (self.closed_weekdays or self.closed_dates):
             raise ValueError(
                 'missing = "closed" says which days are closed; leave out closed_weekdays and closed_dates'
             )
         if self.deal and self.deal.by == "level" and self.deal.column not in self.observed:
             raise ValueError(f"deal.column {self.deal.column!r} is none of the observed channels")
+        self._require_calendar()
         return self
+
+    def _require_calendar(self) -> None:
+        """Refuse tables of what lies ahead that could not be read, or covariates that could not be told apart."""
+        for table in self.ahead:
+            if not table.entity and table.path in {self.path, *(lookup.path for lookup in self.lookups)}:
+                raise ValueError(
+                    f"ahead.path {table.path!r} holds the entities' own rows: name their column with ahead.entity, or "
+                    "give what is the same for all of them in a file of its own"
+                )
+            if table.merchant and not self.merchant:
+                raise ValueError(f"ahead.merchant {table.merchant!r} needs data.merchant: the rows name no merchant")
+        if self.source == "synthetic" and (self.ahead or self.school_holidays):
+            raise ValueError('source = "synthetic" takes no file: leave out ahead and school_holidays')
+        if self.ahead or self.holidays or self.shopping_days or self.school_holidays:
+            names = self.covariates
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two covariates are called {twice[0]!r}; leave one of them out, or rename its column")
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Name every covariate known ahead: of the rows, of the tables, of public days, of the school's, in this order.
+
+        `common.data.calendar` lays them out in the same one.
+        """
+        names = [name for attribute in self.known for name in attribute.names]
+        names += [name for table in self.ahead for attribute in table.known for name in attribute.names]
+        names += self.holidays.covariates if self.holidays else ()
+        names += self.shopping_days
+        if self.school_holidays:
+            named = self.school_holidays.names
+            names += [f"school_holiday={name}" for name in named] or ["school_holiday"]
+        return tuple(names)
 
 
 class AnchorPlan(Section):
@@ -384,12 +479,19 @@ class Plan(Document):
             trained = self.training(private=private).trained
             if trained != "all" and self.start(private=private) != "warm":
                 raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        if self.data.out_of_stock and self.evaluation.task == "purchase":
+            raise ValueError(
+                'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '
+                "stock nobody knows"
+            )
         regime = self.model.anchor.regime
         if self.federation.rehearsal:
             self._require_rehearsal()
-        covariates = [name for attribute in self.data.known for name in attribute.names]
+        covariates = self.data.covariates
         if regime and regime not in covariates:
-            raise ValueError(f"model.anchor.regime {regime!r} is none of data.known: {', '.join(covariates)}")
+            raise ValueError(
+                f"model.anchor.regime {regime!r} is none of what is known ahead: {', '.join(covariates) or 'nothing'}"
+            )
         return self
 
     def _require_rehearsal(self) -> None:

@@ -38,12 +38,16 @@ from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
 from simulation.bench.step import time_steps
 
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading")
-DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory", "reading")
+PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading", "history")
+DEFAULT_PARTS = (
+    "step",
+    "federation",
+    "forecast",
+    "server",
+    "memory",
+    "reading",
+)  # history takes minutes, and a gigabyte
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates")
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "history")
-DEFAULT_PARTS = ("step", "federation", "forecast", "server", "memory")  # history takes minutes, and a gigabyte of disk
-POINT = ("model", "hidden_size", "steps", "entities", "merchants", "series", "updates", "lines")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
 

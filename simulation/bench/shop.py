@@ -53,6 +53,7 @@ def draw_panel(entities: int, *, days: int = STEPS + 2 * HORIZON_DAYS, seed: int
         static=np.zeros((entities, 0), np.float32),
         open=np.ones((entities, days), dtype=bool),
         first_day=np.zeros(entities, dtype=np.int64),
+        censored=np.zeros((entities, days), dtype=bool),
     )
 
 

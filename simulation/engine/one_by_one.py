@@ -34,4 +34,4 @@ def gradients_one_by_one(
 def pick_entity(examples: Examples, entity: int) -> Examples:
     """Keep one entity; positions are the same for all."""
     one = slice(entity, entity + 1)
-    return Examples(**{name: part if name == "position" else part[one] for name, part in vars(examples).items()})
+    return Examples(**{name: part if name == "position" else part[one] for name, part in examples.parts.items()})

@@ -62,7 +62,8 @@ def shorten(trial: Trial, days: int) -> Trial:
         panel,
         start=panel.start + timedelta(days=cut),
         first_day=np.maximum(panel.first_day - cut, 0),
-        **{name: getattr(panel, name)[:, cut:] for name in ("target", "observed", "known", "open")},
+        told=None if panel.told is None else panel.told[:, cut:],
+        **{name: getattr(panel, name)[:, cut:] for name in ("target", "observed", "known", "open", "censored")},
     )
     return replace(trial, day=days, panel=later, series=build_series(later, trial.plan.model, days))
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from client.data.root import DataRoot
 from common.errors import DataError
+from common.plan.reads import calendar_files
 from common.plan.schema import Plan
 
 INVENTED = "synthetic"
 
 
 def fingerprint_data(plan: Plan, data_root: Path) -> str:
-    """Hash the bytes of the plan's table and of its lookups; data that hansa invents has a fixed name.
+    """Hash the bytes of the plan's table and of the files beside it; data that hansa invents has a fixed name.
 
     A file that is missing counts as empty: it is refused where it is read.
 
@@ -25,7 +26,7 @@ def fingerprint_data(plan: Plan, data_root: Path) -> str:
     if plan.data.source == "synthetic":
         return INVENTED
     root = DataRoot(data_root)
-    names = (plan.data.path, *(lookup.path for lookup in plan.data.lookups))
+    names = (plan.data.path, *(lookup.path for lookup in plan.data.lookups), *calendar_files(plan.data))
     digests = [_digest(root.find(name)) for name in names]
     return hashlib.sha256(b"".join(digests)).hexdigest()
 

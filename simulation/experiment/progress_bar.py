@@ -66,6 +66,10 @@ class ProgressBar:
         if time.monotonic() - self._said_at >= self._line_seconds:
             self._say(f"{self._label}: {share:.0%}  {text}".rstrip())
 
+    def note(self, sentence: str) -> None:
+        """Write a sentence that stays, on a terminal above the bar."""
+        self._console.print(sentence, soft_wrap=True, markup=False)
+
     def _say(self, line: str) -> None:
         """Write a line where there is no terminal, and not twice."""
         if not self._console.is_terminal and line != self._said:

@@ -93,6 +93,8 @@ def run_plan(
         display.start(part, done, len(parts))
         if stage is None or stage.trial.origin != part.origin:
             stage = Stage(make_trial(plan, panel, part.origin))
+            for sentence in stage.trial.gaps:
+                display.note(f"At {part.origin}: {sentence}")
         with folder.writing():
             run_part(part, stage, folder, first_seed=seed, device=device, display=display, cluster=cluster)
             _write_summary(folder, shown, plan, header, panel)

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from certs.request import NAME_PATTERN
+from client.data.root import DataRoot
 from common.data.cells import as_names
 from common.errors import ConfigError, DataError
+from common.plan.reads import calendar_files
 from common.plan.schema import Plan
 from simulation.origin.origin import load_rows
 
-TRUTH = ("true_rate",)  # what only the inventor of a world knows
+TRUTH = ("true_rate", "demand")  # what only the inventor of a world knows
 SAFE = " !#$&'()+,;=@[]{}"  # what may stand in a folder's name on every system, beside letters, digits and _.-~
 LONGEST_NAME = 120  # bytes; 255 may be, with names of files that are made of it
 DEVICES = {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}  # on Windows these are no files
@@ -26,7 +28,7 @@ RESERVED = {"con", "prn", "aux", "nul", *DEVICES, "coordinator"}  # the last one
 
 
 def export_merchants(plan: Plan, data_root: Path, out: Path, *, merchants: int | None = None) -> dict[str, int]:
-    """Write `out`/MERCHANT/sales.csv for each merchant, or for those with the most entities.
+    """Write `out`/MERCHANT/sales.csv for each merchant, or for those with the most entities, and its calendar beside.
 
     Guarantee: nothing is written but below `out`, whatever the merchants are called and whatever links lie there.
 
@@ -38,13 +40,19 @@ def export_merchants(plan: Plan, data_root: Path, out: Path, *, merchants: int |
     Raises
     ------
     ConfigError
-        The plan names no column of merchants, or has fewer than were asked for.
+        The plan names no column of merchants, or has fewer than were asked for, or a table of what lies ahead holds
+        several merchants' rows.
     DataError
         A file cannot be written, a link in `out` leads outside, or two names differ only in a way that some disks
         cannot tell apart.
     """
     if not plan.data.merchant:
         raise ConfigError(f"The plan {plan.name!r} names no data.merchant; its rows cannot be told apart.")
+    if any(table.merchant for table in plan.data.ahead):
+        raise ConfigError(
+            f"A table of data.ahead of the plan {plan.name!r} holds the rows of several merchants; give each a file of "
+            "its own, and leave out ahead.merchant."
+        )
     rows = load_rows(plan, data_root)
     for column in (plan.data.merchant, plan.data.entity):
         if column not in rows:
@@ -57,6 +65,7 @@ def export_merchants(plan: Plan, data_root: Path, out: Path, *, merchants: int |
     _require_apart(chosen)
     for name in chosen:
         _write(rows[names == name], sales_file(out, name), plan, out)
+        _copy_calendar(plan, data_root, sales_file(out, name).parent)
     return {name: sizes[name] for name in chosen}
 
 
@@ -102,6 +111,19 @@ def _require_apart(merchants: Sequence[str]) -> None:
         other = known.setdefault(unicodedata.normalize("NFC", folder_name(merchant)).casefold(), merchant)
         if other != merchant:
             raise DataError(f"The merchants {other!r} and {merchant!r} would share a folder; rename one of them.")
+
+
+def _copy_calendar(plan: Plan, data_root: Path, folder: Path) -> None:
+    root = DataRoot(data_root)
+    for path in calendar_files(plan.data):
+        copy = folder / path
+        try:
+            if not copy.resolve().is_relative_to(folder.resolve()):
+                raise DataError(f"{copy} leads outside {folder}; remove that link, or choose another --out.")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(root.find(path).read_bytes())
+        except OSError as error:
+            raise DataError(f"Cannot copy {path} to {folder}: {error.strerror}; choose another --out.") from error
 
 
 def _write(rows: pd.DataFrame, file: Path, plan: Plan, out: Path) -> None:

@@ -33,6 +33,8 @@ def run_localhost_federation(
     epsilon: float,
     console: Console,
     seconds: float = LONGEST_SECONDS,
+    noise: bool = True,
+    data_root: Path = Path(),
 ) -> dict[str, Any]:
     """Export merchants, let them join, run a plan over the network, have each forecast and judge that, stop everything.
 
@@ -45,6 +47,10 @@ def run_localhost_federation(
         The plan whose merchants are exported.
     epsilon
         What each merchant's policy gives to the plan.
+    noise
+        Whether the plan's training with noise runs, or the one without, which every merchant's policy then allows.
+    data_root
+        Of the plan whose merchants are exported.
 
     Returns
     -------
@@ -62,17 +68,25 @@ def run_localhost_federation(
         raise ConfigError(f"{out} holds something already; choose another --out, or remove it.")
     out.mkdir(parents=True, exist_ok=True)
     plan, source = read_plan(plan_file), read_plan(source_file)
-    sizes, readable = export_merchants(source, Path(), out, merchants=merchants), write_section(plan.data)
+    sizes, readable = export_merchants(source, data_root, out, merchants=merchants), write_section(plan.data)
     began = time.monotonic()
     with Processes(out, free_port()) as network:
         for merchant, size in sizes.items():
             size_class = next(found for found in sorted(plan.privacy.size_classes) if found >= size)
-            network.let_in(merchant, unit=plan.privacy.unit, size_class=size_class, epsilon=epsilon, data=readable)
+            network.let_in(
+                merchant,
+                unit=plan.privacy.unit,
+                size_class=size_class,
+                epsilon=epsilon,
+                data=readable,
+                without_noise=not noise,
+            )
             console.print(f"{merchant} joined with size class {size_class}.")
         network.start_coordinator()
         for merchant in sizes:
             network.start_merchant(merchant)
-        network.server("launch", str(plan_file), "--quorum", str(merchants), "--round-seconds", "60")
+        words = ("--quorum", str(merchants), "--round-seconds", "60", *([] if noise else ["--without-noise"]))
+        network.server("launch", str(plan_file), *words)
         status = watch_rounds(network, list(sizes), console, seconds=seconds)
         forecasts = {merchant: predict(network, merchant) for merchant in sizes}
         proofs = {merchant: prove(network, merchant, console) for merchant in sizes}

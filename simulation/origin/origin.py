@@ -13,6 +13,7 @@ from jaxtyping import Int
 
 from client.data.rows import Reading, read, read_frame, read_rows, require_whole
 from client.forecast.view import View
+from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel, find_active
 from common.errors import DataError
 from common.forecast.metric import Outcome, observe
@@ -36,6 +37,8 @@ class Trial:
         The entities that take part at the origin, with their merchants.
     day
         Index of the origin's first forecast day.
+    gaps
+        What is not told of the horizon, in sentences.
     """
 
     plan: Plan
@@ -45,6 +48,7 @@ class Trial:
     series: Series
     cohort: Cohort
     outcome: Outcome
+    gaps: tuple[str, ...] = ()
 
     @property
     def view(self) -> View:
@@ -93,10 +97,12 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
     Raises
     ------
     DataError
-        No entity exists before the origin.
+        No entity exists before the origin, or something is not known of its horizon and the plan refuses that.
     """
     day = panel.day_of(origin)
     present = choose_present(panel, plan, day)
+    gaps = find_gaps(present, plan.data, day, plan.model.horizon_days)
+    require_told(gaps)
     return Trial(
         plan=plan,
         origin=origin,
@@ -105,6 +111,7 @@ def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
         series=build_series(present, plan.model, day),
         cohort=declare_cohort(present, plan),
         outcome=observe(present, plan.model, day),
+        gaps=tuple(gap.sentence for gap in gaps),
     )
 
 

@@ -41,6 +41,10 @@ class SyntheticSettings:
         Calendar days of history of a new merchant (every sixth).
     seed
         The same seed gives the same frames exactly.
+    stock_out_share
+        Share of the days of each product on which it runs out of stock, up to one half; 0 is a world without stock.
+    money
+        Whether a world with stock counts money in place of pieces.
 
     Raises
     ------
@@ -58,6 +62,8 @@ class SyntheticSettings:
     closed_weekday: int = 6
     newcomer_days: int = 56
     seed: int = 0
+    stock_out_share: float = 0.0
+    money: bool = False
 
     def __post_init__(self) -> None:
         _require(self.merchants >= 1, "merchants must be at least 1")
@@ -67,6 +73,8 @@ class SyntheticSettings:
         _require(7 <= self.newcomer_days <= self.days, "newcomer_days must lie in 7 … days")
         _require(0 <= self.closed_weekday <= 6, "closed_weekday must lie in 0 (Monday) … 6 (Sunday)")
         _require(self.seed >= 0, "seed must not be negative")
+        _require(0 <= self.stock_out_share <= 0.5, "stock_out_share must lie in 0 … 0.5")
+        _require(self.stock_out_share > 0 or not self.money, "money needs a stock_out_share")
 
 
 def merchant_name(merchant: int) -> str:

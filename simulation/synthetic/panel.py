@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from numpy.random import Generator
 
 from simulation.synthetic.federation import SyntheticSettings, merchant_generator
-from simulation.synthetic.shop import draw_shop
+from simulation.synthetic.shop import Shop, draw_shop
+from simulation.synthetic.stock import sell_counts, sell_money
 
 VIEW_DISPERSION: Final = 10.0
 
@@ -27,7 +28,8 @@ def draw_panel(settings: SyntheticSettings) -> pd.DataFrame:
         One row per merchant, product and open day since the product's first day, in that order: `merchant`,
         `product` (unique over merchants), `date`, `units`, `views`, `carts`, `price` (paid that day, discount
         included), `promotion` (0 or 1, known in advance), `kind` (a name from `kind.KINDS`), and `true_rate`,
-        the mean from which `units` was drawn: the truth, never a feature.
+        the mean from which `units` was drawn: the truth, never a feature. Where stock runs out, `units` is what was
+        sold, `out_of_stock` (0 or 1) says whether there was no more, and `demand` is the truth.
 
     Notes
     -----
@@ -54,8 +56,24 @@ def _draw_merchant_panel(settings: SyntheticSettings, merchant: int) -> pd.DataF
             "promotion": shop.promotion[shop.on_sale].astype(np.int64),
             "kind": shop.kind.name,
             "true_rate": shop.rate[shop.on_sale],
+            **_draw_stock(settings, merchant, shop, units),
         }
     )
+
+
+def _draw_stock(
+    settings: SyntheticSettings, merchant: int, shop: Shop, units: Int[np.ndarray, " row"]
+) -> dict[str, np.ndarray]:
+    """Draw what was sold of what was wanted; nothing where stock never runs out."""
+    if settings.stock_out_share == 0:
+        return {}
+    generator, rate = merchant_generator(settings, merchant, stream=4), shop.rate[shop.on_sale]
+    share = settings.stock_out_share
+    if settings.money:
+        sales = sell_money(rate, generator, share=share)
+    else:
+        sales = sell_counts(units.astype(float), rate, generator, dispersion=shop.kind.dispersion, share=share)
+    return {"units": sales.sold, "demand": sales.demand, "out_of_stock": sales.out.astype(np.int64)}
 
 
 def _draw_counts(

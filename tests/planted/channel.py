@@ -99,7 +99,7 @@ def channels_by_total(patch: Patch) -> None:
 
 def regime_by_median(patch: Patch) -> None:
     """Call a regime on where its covariate is above the median of everyone's."""
-    cells = anchor._cells
+    cells = anchor.find_cells
 
     def faulty(own: Panel, plan: AnchorPlan) -> tuple[np.ndarray, int]:
         if not plan.regime or not len(own.known):
@@ -109,7 +109,7 @@ def regime_by_median(patch: Patch) -> None:
         known[:, :, place] = known[:, :, place] > np.median(known[:, :, place])
         return cells(replace(own, known=known), plan)
 
-    patch.setattr(anchor, "_cells", faulty)
+    patch.setattr(anchor, "find_cells", faulty)
 
 
 def birth_of_the_group(patch: Patch) -> None:

@@ -25,11 +25,15 @@ def pooled_spread(patch: Patch) -> None:
     """Begin every entity's spread with the mean error of all, not with a constant (log-normal plans alone have one)."""
     spread = anchor._spread
 
-    def faulty(errors: np.ndarray, known: np.ndarray, cutoffs: np.ndarray, decay: float) -> np.ndarray:
+    def faulty(
+        errors: np.ndarray, known: np.ndarray, cutoffs: np.ndarray, decay: float, *censored: np.ndarray
+    ) -> np.ndarray:
         with pytest.MonkeyPatch.context() as inner:
             if known.any():
-                inner.setattr(anchor, "UNKNOWN_SPREAD", float(anchor.DEVIATIONS_PER_ERROR * errors[known].mean()))
-            return spread(errors, known, cutoffs, decay)
+                inner.setattr(
+                    anchor, "UNKNOWN_SPREAD", float(anchor.DEVIATIONS_PER_ERROR * np.abs(errors[known]).mean())
+                )
+            return spread(errors, known, cutoffs, decay, *censored)
 
     patch.setattr(anchor, "_spread", faulty)
 
@@ -38,10 +42,17 @@ def weighed_by_buyers(patch: Patch) -> None:
     """Weigh demand against none by how rare it is among the batch (hurdle plans alone)."""
     loss = HurdleNegativeBinomial.loss
 
-    def faulty(self: HurdleNegativeBinomial, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor) -> Tensor:
+    def faulty(
+        self: HurdleNegativeBinomial,
+        outputs: Tensor,
+        anchor: Tensor,
+        spread: Tensor,
+        label: Tensor,
+        censored: Tensor | None,
+    ) -> Tensor:
         some = label > 0
         share = some.float().mean().clamp(0.01, 0.99)
-        return loss(self, outputs, anchor, spread, label) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
+        return loss(self, outputs, anchor, spread, label, censored) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
 
     patch.setattr(HurdleNegativeBinomial, "loss", faulty)
 

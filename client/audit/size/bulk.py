@@ -49,10 +49,14 @@ def check_names(subject: AuditSubject, num_names: int = NAMES) -> list[str]:
     """Read very many entities of one row each, over few days; the first and the last are read as they are alone."""
     span = timedelta(days=DAYS)
     plan = subject.plan.data
-    changed = {"start": subject.origin - span, "path": "audit.parquet", "lookups": (), "active": None, "filters": ()}
+    changed = {"start": subject.origin - span, "path": "audit.parquet", "active": None, "filters": ()}
+    changed |= {"lookups": (), "ahead": (), "school_holidays": None}
     source = replace(subject.source, path="audit.parquet", lines=(), unreadable=(), lookups={})
     moved = subject.plan.model_copy(update={"data": plan.model_copy(update=changed)})
-    reader = replace(subject, plan=cold(moved, **SMALL), source=source, allowed=None)
+    anchor = moved.model.anchor
+    if anchor.regime not in moved.data.covariates:
+        anchor = anchor.model_copy(update={"regime": ""})
+    reader = replace(subject, plan=cold(moved, **SMALL, anchor=anchor), source=source, allowed=None)
     one = dated(subject.source.rows.iloc[:1], plan, subject.origin - timedelta(days=DAYS // 2))
     rows = one.loc[one.index.repeat(num_names)].reset_index(drop=True)
     rows = rows.assign(**{plan.entity: [f"audit-{number:07d}" for number in range(num_names)]})

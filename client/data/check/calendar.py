@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Int
 
 from client.data.check.report import Finding
+from client.shop.calendar.closed_day import ShopDays, WeekdayGuess, guess_weekdays
 from common.data.panel import closed_days
 from common.plan.schema import WEEKDAYS, DataPlan
 
 SHOWN = 6  # dates named in a sentence
 BUSY_ROWS = 5.0  # rows on an ordinary day of the weekday, from which on a day without any is no chance
-SILENT_SHARE = 0.9  # of a weekday's days, from which on the weekday itself is closed
 
 
 def find_calendar_faults(days: Int[np.ndarray, " row"], plan: DataPlan) -> Iterator[Finding]:
@@ -67,17 +67,16 @@ def _find_silent_days(count: Int[np.ndarray, " day"], closed: np.ndarray, plan: 
     inside = (np.arange(len(count)) >= there[0]) & (np.arange(len(count)) <= there[-1])
     weekday = (np.arange(len(count)) + plan.start.weekday()) % 7
     silent = inside & ~closed & (count == 0)
-    for number, name in enumerate(WEEKDAYS):
+    weekly = _closed_weekdays(count, closed, plan, int(there[0]), int(there[-1]))
+    for guess in weekly:
+        mine = np.zeros(len(count), bool)
+        mine[[(day - plan.start).days for day in guess.closure.days]] = True
+        yield _describe_weekday(guess, mine, int((inside & ~closed & (weekday == guess.weekday)).sum()))
+        silent &= ~mine
+    for number in range(7):
         days = inside & ~closed & (weekday == number)
-        if days.sum() > 1 and silent[days].mean() > SILENT_SHARE and count.mean() > BUSY_ROWS:
-            yield Finding(
-                "warning",
-                "closed_weekday",
-                f"{silent[days].sum()} of {days.sum()} {name}s have no row of anyone, yet the plan calls them open, so "
-                f'they are learnt as no demand; if the shop is closed, add "{name}" to data.closed_weekdays.',
-            )
         if days.any() and count[days].mean() < BUSY_ROWS:
-            silent &= weekday != number  # told already, or few rows a day: a day without any may be chance
+            silent &= weekday != number  # few rows a day: a day without any may be chance
     if silent.any():
         yield Finding(
             "warning",
@@ -85,6 +84,30 @@ def _find_silent_days(count: Int[np.ndarray, " day"], closed: np.ndarray, plan: 
             f"On {silent.sum()} days that the plan calls open nobody has a row ({_dates(silent, plan)}), so they are "
             "learnt as no demand; if the shop was closed, name them in data.closed_dates.",
         )
+
+
+def _closed_weekdays(
+    count: Int[np.ndarray, " day"], closed: np.ndarray, plan: DataPlan, first: int, last: int
+) -> list[WeekdayGuess]:
+    """Guess weekdays on which nobody has a row; from everybody's rows together, which is for this report alone."""
+    begin = plan.start + timedelta(days=first)
+    told = [plan.start + timedelta(days=int(day)) for day in np.flatnonzero(closed) if first <= day <= last]
+    return list(guess_weekdays(ShopDays(begin, count[first : last + 1].astype(np.float64), told)))
+
+
+def _describe_weekday(guess: WeekdayGuess, mine: np.ndarray, num_days: int) -> Finding:
+    name, exceptions = WEEKDAYS[guess.weekday], guess.closure.exceptions
+    advice = f'add "{name}" to data.closed_weekdays'
+    if exceptions or not guess.goes_on or mine.sum() < num_days:
+        named = ", ".join(map(str, exceptions[:SHOWN])) + (", …" if len(exceptions) > SHOWN else "")
+        but = f" (it was open on {named})" if exceptions else ""
+        advice = f"name these days in data.closed_dates{but}: data.closed_weekdays would lose the demand of the others"
+    return Finding(
+        "warning",
+        "closed_weekday",
+        f"{mine.sum()} of {num_days} {name}s have no row of anyone, yet the plan calls them open, so they are learnt "
+        f"as no demand; if the shop was closed, {advice}.",
+    )
 
 
 def _dates(chosen: np.ndarray, plan: DataPlan) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from client.data.check.ahead import find_missing_ahead
 from client.data.check.calendar import find_calendar_faults
 from client.data.check.leak import find_leaks
 from client.data.check.likelihood import find_model_faults, find_size_faults
@@ -41,6 +42,7 @@ def inspect_reading(reading: Reading, plan: Plan) -> Report:
         *find_calendar_faults(usable.day, plan.data),
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
+        *find_missing_ahead(panel, plan),
         *find_leaks(panel, plan),
         *find_model_faults(panel, plan),
     )

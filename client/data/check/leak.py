@@ -8,7 +8,7 @@ import numpy as np
 
 from client.data.check.report import Finding
 from common.data.panel import Panel
-from common.plan.schema import Plan
+from common.plan.schema import DataPlan, Plan
 
 DETERMINES = 0.98  # absolute correlation from which on a covariate nearly is the target
 SAME_DAYS = 0.995  # share of open days on which a covariate and demand are both there or both absent
@@ -17,14 +17,23 @@ EVER = 0.01  # share of days before the origin on which a covariate is on, from 
 
 
 def find_leaks(panel: Panel, plan: Plan) -> Iterator[Finding]:
-    """Hold every covariate known ahead against the target, and its days ahead against its days before."""
-    for number, name in enumerate(panel.covariates):
+    """Hold every covariate that somebody told against the target, and its days ahead against its days before.
+
+    Holidays and shopping days are told by no one: they are known ahead, however seldom they come.
+    """
+    for number, name in enumerate(told_covariates(plan.data)):
         yield from _find_answer(panel, panel.known[:, :, number], name)
         yield from _find_unknown_ahead(panel, panel.known[:, :, number], name, plan)
     for number, name in enumerate(panel.channels):
         values = panel.observed[:, :, number] * panel.open
         if np.array_equal(values, panel.target):
             yield Finding("note", "same_as_target", f"Channel {name!r} equals the target everywhere and adds nothing.")
+
+
+def told_covariates(plan: DataPlan) -> tuple[str, ...]:
+    """Name the covariates of the rows and of tables, which come first."""
+    attributes = [*plan.known, *(attribute for table in plan.ahead for attribute in table.known)]
+    return tuple(name for attribute in attributes for name in attribute.names)
 
 
 def _find_answer(panel: Panel, covariate: np.ndarray, name: str) -> Iterator[Finding]:

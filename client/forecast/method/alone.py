@@ -171,7 +171,7 @@ def _losses(
     names = [name for name, _ in model.named_parameters()]
     shapes = [parameter.shape for parameter in model.parameters()]
     fields = {
-        name: value.unflatten(0, (len(vectors), -1)) for name, value in vars(examples).items() if name != "position"
+        name: value.unflatten(0, (len(vectors), -1)) for name, value in examples.parts.items() if name != "position"
     }
 
     def losses_of(vector: Tensor, own: dict[str, Tensor]) -> Tensor:

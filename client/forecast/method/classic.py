@@ -17,6 +17,7 @@ from joblib import Parallel, delayed
 
 from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, Forecast
+from common.model.sold_out import fill_in
 from common.plan.schema import ModelPlan
 
 HISTORY = 182  # buckets that exponential smoothing looks back
@@ -64,7 +65,8 @@ def forecast_croston(panel: Panel, plan: ModelPlan, origin: int, *, on_step: OnS
 
 
 def histories(panel: Panel, plan: ModelPlan, origin: int) -> list[History]:
-    """Lay out every entity's whole buckets between its first day and the origin."""
+    """Lay out every entity's whole buckets between its first day and the origin; days out of stock are filled in."""
+    panel = fill_in(panel, plan, until=origin)
     days, season = plan.bucket_days, 7 if plan.bucket_days == 1 else 1
     past = slice(origin % days, origin)
     shape = (len(panel.entities), origin // days, days)

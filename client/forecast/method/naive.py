@@ -1,7 +1,8 @@
 """Point forecasts that need no training: what a model must beat.
 
 Each looks at one entity's own open days before the origin and says 0 for a closed day, since closed days are
-known ahead. An entity without a past is forecast 0; a weekday without a past takes the moving average.
+known ahead. A day out of stock counts as what was probably wanted (`common.model.sold_out`). An entity without a past
+is forecast 0; a weekday without a past takes the moving average.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
+from common.model.sold_out import fill_in
 from common.plan.schema import ModelPlan
 
 AVERAGE_DAYS = 28
@@ -19,6 +21,7 @@ AVERAGE_WEEKS = 4
 
 def forecast_seasonal_naive(panel: Panel, plan: ModelPlan, origin: int) -> Forecast:
     """Repeat the last open day of the same weekday; where a bucket has more days, the sum of the last."""
+    panel = fill_in(panel, plan, until=origin)
     if plan.bucket_days == 1:
         return _forecast_days(panel, plan, origin, _weekday_means(panel, origin, weeks=1))
     last = slice(max(origin - plan.bucket_days, 0), origin)
@@ -28,11 +31,13 @@ def forecast_seasonal_naive(panel: Panel, plan: ModelPlan, origin: int) -> Forec
 
 def forecast_moving_average(panel: Panel, plan: ModelPlan, origin: int) -> Forecast:
     """Repeat the mean of the open days among the last 28 days."""
+    panel = fill_in(panel, plan, until=origin)
     return _forecast_days(panel, plan, origin, np.repeat(_moving_average(panel, origin)[:, None], 7, axis=1))
 
 
 def forecast_weekday_mean(panel: Panel, plan: ModelPlan, origin: int) -> Forecast:
     """Repeat the mean of the last four open days of the same weekday."""
+    panel = fill_in(panel, plan, until=origin)
     return _forecast_days(panel, plan, origin, _weekday_means(panel, origin, weeks=AVERAGE_WEEKS))
 
 

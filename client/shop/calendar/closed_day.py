@@ -3,7 +3,8 @@
 **For the shop alone**: a day is guessed to be closed from the rows of all products together. On the road of a
 federation's plan that would let one product's rows decide about another's record, so nothing there asks here.
 
-A guess is made only where a silent day is no chance: where `BUSY_LINES` lines are usual on such a day.
+A guess is made only where a silent day is no chance: where `BUSY_LINES` lines are usual on such a day, or half as many
+for a weekday, of which there are many days.
 
 - **A weekday** is closed where it is silent on nine in ten of its days, or on every second one while the others are far
   too busy for that to be chance: those are days on which it was open all the same. It may also have begun lately.
@@ -27,6 +28,7 @@ from common.plan.schema import WEEKDAYS
 Source = Literal["told", "guess"]
 
 BUSY_LINES = 10.0  # usual on a day, from which on a day without any is no chance
+BUSY_WEEKDAY = 5.0  # the same where many days of a weekday are held against it
 MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever the others show
 OFTEN = 0.5  # share from which on it may be
 TOO_BUSY = 3.0  # times as many lines on its open days as chance would leave on days that are not silent
@@ -119,7 +121,7 @@ def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
     for number, name in enumerate(WEEKDAYS):
         mine, others = (days.weekday == number) & ~days.explained, (days.weekday != number) & ~days.explained
         open_lines = days.lines[others & ~silent]
-        if mine.sum() < LATELY or len(open_lines) == 0 or np.median(open_lines) < BUSY_LINES:
+        if mine.sum() < LATELY or len(open_lines) == 0 or np.median(open_lines) < BUSY_WEEKDAY:
             continue
         closed = mine & silent
         if not _is_closed_weekday(days.lines[mine], others_silent=float(silent[others].mean())):

@@ -146,7 +146,7 @@ def _told(history: Kept, shop: Shop, sold: Sold) -> Iterator[Closure]:
         names = holidays_between(shop.country, shop.subdivision, sold.first, sold.last).names
         inside = [day for day in names if sold.first <= day <= sold.last]
         yield _without_sales("public holidays", inside, "shop.toml says so.", sold)
-    for row in history.records("closures").to_pylist():
+    for row in (each for each in history.records("closures").to_pylist() if each["first_day"]):
         days = span_of(row["first_day"], row["last_day"] or row["first_day"])
         yield _without_sales(row["name"] or "a closure", days, "The history has this closure.", sold)
 

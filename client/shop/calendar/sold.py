@@ -80,6 +80,7 @@ def read_sold(history: Kept) -> Sold:
     is_sold, is_out = inside & (lines > 0), inside & out
     by_total = bool((lines[is_sold] <= 1).all())
     amount = units if by_total else lines
+    is_sold = is_sold & (amount > 0)
     return Sold(
         first=first,
         last=last,

@@ -49,6 +49,7 @@ TREE_ROWS = 60_000  # that trees of one origin learn from
 CPU = torch.device("cpu")
 
 Means = Float[np.ndarray, "origin product day"]
+Past = Float[np.ndarray, "past product day"]  # of the origins before the last
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ class Batch:
         return build_series(self.panel, self.plan.model, self.origins[-1])
 
     def counted(self) -> Bool[np.ndarray, "origin product day"]:
-        """Tell which days of each horizon are open, of products that had sold before it."""
-        days = [self.panel.open[:, day : day + self.horizon] for day in self.origins]
+        """Tell which days of each horizon are open and in stock, of products that had sold before it."""
+        seen = self.panel.open & ~self.panel.censored
+        days = [seen[:, day : day + self.horizon] for day in self.origins]
         born = [(self.panel.first_day < day)[:, None] for day in self.origins]
         return np.stack([own & there for own, there in zip(days, born, strict=True)])
 
@@ -89,7 +91,7 @@ class Batch:
         """Tell the same at each past origin."""
         return [tell_states(self.panel, day, self.horizon, self.first_sale) for day in self.origins[:-1]]
 
-    def actual(self) -> Means:
+    def actual(self) -> Past:
         """Give what was sold on the days of each past horizon."""
         days = [self.panel.target[:, day : day + self.horizon] for day in self.origins[:-1]]
         return np.array(days, dtype=np.float64).reshape(-1, len(self.panel.entities), self.horizon)

@@ -37,9 +37,9 @@ class Levels:
 
 
 def measure_levels(
-    served: Float[np.ndarray, "origin product day"],
-    actual: Float[np.ndarray, "origin product day"],
-    counted: Bool[np.ndarray, "origin product day"],
+    served: Float[np.ndarray, "past product day"],
+    actual: Float[np.ndarray, "past product day"],
+    counted: Bool[np.ndarray, "past product day"],
     states: Sequence[Sequence[State]],
 ) -> Levels:
     """Measure both on past horizons.

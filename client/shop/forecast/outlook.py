@@ -35,11 +35,12 @@ from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.level import Levels, measure_levels, put_right
 from client.shop.forecast.life import State
 from client.shop.forecast.panel import Days, build_panel
+from client.shop.forecast.past import see_as_of
 from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, By, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.sales import Sales, read_sales
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
-from client.shop.forecast.weight import Weighed, mix, weigh
+from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
 from client.shop.settings import Shop
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError
@@ -155,6 +156,7 @@ class _Fitted:
     """What was found once for the shop, and the products that it was found on."""
 
     names: tuple[str, ...]
+    astray: tuple[str, ...]
     learned: Learned
     weighed: Weighed
     levels: Levels
@@ -193,7 +195,7 @@ def forecast_shop(
         weighed=fitted.weighed,
         weighed_on=tuple(past) if len(names) > 1 else (),
         measured=bool(past),
-        left_out=left_out,
+        left_out={**left_out, **dict.fromkeys(fitted.astray, "said many times more or less than all others")},
         warnings=(*warnings, *_say_closed(setting)),
         states=states,
     )
@@ -219,10 +221,16 @@ def _set_up(
     start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
     sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
     sales = read_sales(history, sold, lambda share: on_step("reading the history", share)).before(origin)
+    if not sales.units.any():
+        raise DataError(
+            f"Nothing but quantities of 0 was sold before {origin}, so there is nothing to forecast from; see which "
+            "column holds the quantity in shop.toml."
+        )
     end = origin + timedelta(days=horizon - 1)
     look = [sales.products[place] for place in _choose_learned(sales)]
-    kinds = guess_kinds(history, shop)
-    known, ahead = look_ahead(history, shop, kinds, first=start, last=end, origin=origin, products=look)
+    known_then = see_as_of(history, origin) if origin <= span[1] else history
+    kinds = guess_kinds(known_then, shop)
+    known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
     closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
     days = Days(start, (origin - start).days, closed, known.shared_names, known.shared(ahead))
     plan = make_plan(
@@ -311,6 +319,9 @@ def _fit(setting: _Setting, names: tuple[str, ...], on_step: OnStep) -> _Fitted:
     batch, counts = setting.batch(places), setting.sales.are_counts
     learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
     means = forecast_means(batch, learned, names)
+    astray = find_astray(means) if len(names) > 2 else ()
+    names = tuple(name for name in names if name not in astray)
+    means = {name: means[name] for name in names}
     actual, counted = batch.actual(), batch.counted()[:-1]
     weighed = weigh(means, actual, counted, tuple(SIMPLE))
     served = mix(means, weighed.weights)
@@ -318,7 +329,7 @@ def _fit(setting: _Setting, names: tuple[str, ...], on_step: OnStep) -> _Fitted:
     served = _correct(served, batch, levels)
     lengths = sorted({period.days for period in setting.periods})
     spreads = {days: _measure(served, batch, days, counts=counts) for days in lengths}
-    return _Fitted(names, learned, weighed, levels, spreads, places, batch, served)
+    return _Fitted(names, astray, learned, weighed, levels, spreads, places, batch, served)
 
 
 def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:

@@ -1,7 +1,7 @@
 """From a shop's sales to a panel: a row per product, a column per day, built in one pass without a loop.
 
-A day is open for a product from its first sale on, where the shop is open and the product was not out of stock: a day
-on which it could not be sold says nothing of demand.
+A day is open for a product from its first sale on, where the shop is open. Where the product was out of stock that day,
+demand was at least what was sold, and such a day is censored.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def build_panel(
     sold = sales.units[rows] > 0
     np.minimum.at(first_day, place[sold], day[sold])
     day_now = np.arange(days.number)
-    is_open = ~(is_out & (day_now < days.origin)) & ~days.closed & (day_now >= first_day[:, None])
+    is_open = ~days.closed & (day_now >= first_day[:, None])
     shared = np.broadcast_to(days.known.astype(np.float32), (len(chosen), *days.known.shape))
     return Panel(
         start=days.start,
@@ -90,4 +90,5 @@ def build_panel(
         static=np.zeros((len(chosen), 0), np.float32),
         open=is_open,
         first_day=first_day,
+        censored=is_out & is_open & (day_now < days.origin),
     )

@@ -27,8 +27,10 @@ SHARES = {"lightgbm": 3.0, "warm": 1.0, "anchor": 1.0, "moving_average": 1.0, "w
 USUAL_SHARE = 0.2  # of every other, seasonal naive among them
 FLOOR = 0.005  # of a mean, so that a candidate that says never does not become impossible by one sale
 BLOCK_DAYS = 7
+ASTRAY = 5.0  # times the median of the candidates' totals
 
 Means = Float[np.ndarray, "origin product day"]
+Past = Float[np.ndarray, "past product day"]  # of the origins before the last
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Weighed:
 
 def weigh(
     means: Mapping[str, Means],
-    actual: Means,
-    counted: Bool[np.ndarray, "origin product day"],
+    actual: Past,
+    counted: Bool[np.ndarray, "past product day"],
     simple: Sequence[str],
 ) -> Weighed:
     """Weigh candidates by past horizons; without any each has its usual share."""
@@ -75,6 +77,14 @@ def weigh(
     return Weighed(dict(zip(names, weights.tolist(), strict=True)), told)
 
 
+def find_astray(means: Mapping[str, Means]) -> tuple[str, ...]:
+    """Name the candidates that at some origin say many times more, or less, in all than is usual among them."""
+    totals = {name: mean.sum(axis=(1, 2)) + FLOOR for name, mean in means.items()}
+    usual = np.median(np.stack(list(totals.values())), axis=0)
+    far = {name: np.maximum(total / usual, usual / total).max() > ASTRAY for name, total in totals.items()}
+    return tuple(name for name, is_far in far.items() if is_far)
+
+
 def mix(means: Mapping[str, Means], weights: Mapping[str, float]) -> Means:
     """Average the means of the candidates."""
     total: Means = sum(weights[name] * mean for name, mean in means.items())  # type: ignore[assignment]
@@ -86,7 +96,7 @@ def _prior(names: Sequence[str]) -> Float[np.ndarray, " candidate"]:
     return shares / shares.sum()
 
 
-def _held_out_average(said: np.ndarray, actual: Means, counted: np.ndarray, prior: np.ndarray) -> Means:
+def _held_out_average(said: np.ndarray, actual: Past, counted: np.ndarray, prior: np.ndarray) -> Past:
     """Average each past horizon with the weights that the others give."""
     parts = []
     for origin in range(len(actual)):
@@ -97,7 +107,7 @@ def _held_out_average(said: np.ndarray, actual: Means, counted: np.ndarray, prio
 
 
 def _fit(
-    said: Float[np.ndarray, "candidate origin product day"], actual: Means, counted: np.ndarray, prior: np.ndarray
+    said: Float[np.ndarray, "candidate origin product day"], actual: Past, counted: np.ndarray, prior: np.ndarray
 ) -> Float[np.ndarray, " candidate"]:
     """Find the most probable weights under the prior; the sum to be least is convex, so there is one such."""
     if not counted.any():
@@ -123,7 +133,7 @@ def _fit(
     return np.asarray(weights / weights.sum()) if np.isfinite(weights).all() and weights.sum() > 0 else prior
 
 
-def _blocks(mean: Means, actual: Means, counted: np.ndarray) -> Float[np.ndarray, " block"]:
+def _blocks(mean: np.ndarray, actual: Past, counted: np.ndarray) -> Float[np.ndarray, " block"]:
     """Give twice the Poisson deviance of every block of one product and one week of one horizon."""
     mean, actual = mean[: len(actual)] + FLOOR, actual
     with np.errstate(divide="ignore", invalid="ignore"):

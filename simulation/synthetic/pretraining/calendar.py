@@ -60,5 +60,6 @@ def make_panel(
         static=np.zeros((len(target), 0), np.float32),
         open=is_open & (np.arange(days) >= first_day[:, None]),
         first_day=first_day,
+        censored=np.zeros(shape, bool),
     )
     return panel.select(np.flatnonzero(first_day < days - SHORTEST_HISTORY_DAYS))

@@ -59,6 +59,21 @@ def test_every_file_and_column_of_a_plan_is_named(path: Path, make_policy: Calla
         ({"entity": "a\nallowed: True"}, "'a\\nallowed: True'"),
         ({"observed": {"a\nb": {"aggregate": "sum", "column": "c"}}}, "'c' (data.observed.'a\\nb')"),
         ({"derived": {"a\nb": ["c", "d"]}}, "It computes 'a\\nb' as 'c' times 'd'."),
+        (
+            {"ahead": [{"path": "c.csv", "time": "date", "known": [{"column": "fair"}]}]},
+            "It takes of 'c.csv', by its 'date', the same for all records, of nobody's rows: 'fair' (data.ahead).",
+        ),
+        (
+            {"ahead": [{"path": "p.csv", "time": "date", "entity": "who", "known": [{"column": "price"}]}]},
+            "It takes of 'p.csv', by its 'date', of those rows whose 'who' is the record's: 'price' (data.ahead).",
+        ),
+        ({"holidays": {"country": "DE", "subdivision": "BY"}}, "public holidays of 'BY DE' (data.holidays)"),
+        ({"shopping_days": ["black_friday"]}, "It knows the days black_friday (data.shopping_days)"),
+        (
+            {"school_holidays": {"path": "s.csv", "name": "what", "names": ["ski"]}},
+            "It takes of 's.csv', the same for all records, the spans of days in 'first_day', 'last_day' and 'what' "
+            "(those called 'ski') (data.school_holidays).",
+        ),
     ],
 )
 def test_what_decides_what_a_record_is_and_which_rows_count_is_said(

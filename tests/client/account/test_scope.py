@@ -15,7 +15,7 @@ from client.account.policy import Policy
 from client.account.scope import require_within
 from client.data.root import DataRoot
 from client.data.rows import read
-from common.errors import PrivacyError
+from common.errors import DataError, PrivacyError
 from common.plan.schema import Plan
 
 SCOPE = {
@@ -173,3 +173,83 @@ def test_each_record_of_a_plan_within_the_policy_is_one_value_of_its_entity_colu
     assert records["product"] < records["merchant"]  # what a plan could make of one product
     panel = read(product_plan().data, DataRoot(tmp_path, policy.readable)).panel
     assert sorted(panel.entities) == sorted(set(rows["product"]))
+
+
+CALENDAR = {"path": "calendar.csv", "time": "date", "known": [{"column": "fair"}]}
+PRICES = {"path": "prices.csv", "time": "date", "entity": "sku", "known": [{"column": "price"}]}
+SCHOOL = {"path": "school.csv"}
+CALENDAR_FILES = {
+    "calendar.csv": ["date", "fair", "product", "kind"],
+    "prices.csv": ["sku", "date", "price", "kind"],
+    "school.csv": ["first_day", "last_day"],
+}
+
+
+def calendar_scope(**changes: Any) -> dict[str, Any]:
+    scope = {**SCOPE, "files": {**SCOPE["files"], **CALENDAR_FILES}, "lookups": {"prices.csv": "sku"}}  # type: ignore[dict-item]
+    return {**scope, "public": ["calendar.csv", "school.csv"], **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "said"),
+    [
+        ({}, {"ahead": [CALENDAR, PRICES], "school_holidays": SCHOOL, "holidays": {"country": "DE"}}, ""),
+        ({"public": ["school.csv"]}, {"ahead": [CALENDAR]}, "would read 'calendar.csv' for all entities alike"),
+        ({"public": []}, {"school_holidays": SCHOOL}, "would read 'school.csv' for all entities alike"),
+        ({}, {"ahead": [{**PRICES, "entity": ""}]}, "would read 'prices.csv' for all entities alike"),
+        (
+            {},
+            {"ahead": [{**PRICES, "entity": "kind"}]},
+            "would join 'prices.csv' by 'kind', so that one unit could meet",
+        ),
+        ({"lookups": {}}, {"ahead": [PRICES]}, "would join 'prices.csv' by 'sku'"),
+        ({"lookups": {}, "public": ["prices.csv"]}, {"ahead": [PRICES]}, ""),
+        ({}, {"ahead": [{**CALENDAR, "path": "other.csv"}]}, "would read the file 'other.csv'"),
+        (
+            {},
+            {"ahead": [{**CALENDAR, "known": [{"column": "sales"}]}]},
+            "would read the column 'sales' (data.ahead.0.known)",
+        ),
+        ({}, {"ahead": [{**CALENDAR, "known": [{"column": "email"}]}]}, "which data.never of the policy forbids"),
+        ({}, {"ahead": [{**PRICES, "path": "sales.csv", "entity": "product"}], "known": []}, ""),
+        ({}, {"ahead": [{**PRICES, "path": "sales.csv", "entity": "kind"}]}, "would join 'sales.csv' by 'kind'"),
+    ],
+)
+def test_a_calendar_of_all_entities_must_be_public_and_a_table_of_each_joined_by_its_own_column(
+    make_policy: Callable[..., Policy],
+    product_plan: Callable[..., Plan],
+    changes: dict[str, Any],
+    data: dict[str, Any],
+    said: str,
+) -> None:
+    policy, plan = make_policy(unit="product", data=calendar_scope(**changes)), product_plan(**data)
+    if not said:
+        require_within(policy, plan)
+        return
+    with pytest.raises(PrivacyError) as caught:
+        require_within(policy, plan)
+    assert said in str(caught.value)
+
+
+def test_a_table_of_several_merchants_is_joined_by_both_names(
+    make_policy: Callable[..., Policy], product_plan: Callable[..., Plan]
+) -> None:
+    files = {"sales.csv": ["product", "date", "units", "shop"], "prices.csv": ["product", "date", "price", "shop"]}
+    policy = make_policy(unit="product", data={"entity": "product", "merchant": "shop", "files": files})
+    table = {**PRICES, "entity": "product", "merchant": "shop"}
+    require_within(policy, product_plan(merchant="shop", ahead=[table]))
+    with pytest.raises(PrivacyError, match=r"would join 'prices\.csv' by 'product'"):
+        require_within(policy, product_plan(merchant="shop", ahead=[{**table, "merchant": ""}]))
+
+
+def test_the_reading_of_a_calendar_leaves_out_what_the_policy_does_not_name(
+    make_policy: Callable[..., Policy], product_plan: Callable[..., Plan], tmp_path: Any
+) -> None:
+    (tmp_path / "sales.csv").write_text("product,date,units\ntea,2024-01-02,3\n")
+    (tmp_path / "calendar.csv").write_text("date,fair,secret\n2024-01-02,1,9\n")
+    policy = make_policy(unit="product", data=calendar_scope())
+    root = DataRoot(tmp_path, policy.readable)
+    assert read(product_plan(ahead=[CALENDAR]).data, root).panel.known.sum() == 1
+    hidden = product_plan(ahead=[{**CALENDAR, "known": [{"column": "secret"}]}])
+    with pytest.raises(DataError, match="names the column 'secret'"):
+        read(hidden.data, root)

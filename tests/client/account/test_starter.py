@@ -65,3 +65,17 @@ def test_a_section_names_the_column_of_merchants_and_how_files_are_joined(make_p
     section = write_section(make_plan(data={"merchant": "shop", "lookups": [lookup]}).data)
     assert 'merchant = "shop"' in section
     assert '"kinds.csv" = "Id"' in section
+
+
+def test_a_policy_written_from_a_plan_names_its_calendar_as_public_and_how_a_table_is_joined(
+    make_plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    calendar = {"path": "calendar.csv", "time": "date", "known": [{"column": "fair"}]}
+    prices = {"path": "prices.csv", "time": "date", "entity": "who", "known": [{"column": "price"}]}
+    plan = make_plan(data={"ahead": [calendar, prices], "school_holidays": {"path": "school.csv"}})
+    policy = parse_toml(start_from_plan(plan, DataRoot(tmp_path)), Policy, origin="policy")
+    assert policy.data is not None
+    assert policy.data.public == ("calendar.csv", "school.csv")
+    assert policy.data.lookups == {"prices.csv": "who"}
+    assert policy.data.files["school.csv"] == ("first_day", "last_day")
+    require_within(policy, plan)

@@ -19,7 +19,7 @@ from client.data.rows import read
 from common.data.panel import Panel
 from common.data.rehearsal import step_back
 from common.errors import DataError, PrivacyError
-from common.plan.schema import Active, Lookup, Measure, Plan
+from common.plan.schema import Active, AheadTable, Attribute, Lookup, Measure, Plan, PublicHolidays
 from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 
@@ -131,6 +131,27 @@ def test_a_panel_with_covariates_and_typed_names_has_no_violation(make_plan: Cal
     )
     source = make_source(rows, plan.data.path)
     subject = AuditSubject(plan, source, Mechanism(0.5, 3.0), 10, 8.0, 1e-5)
+    assert replay_neighbours(subject).violations == ()
+
+
+@pytest.mark.slow
+def test_a_calendar_and_a_table_of_each_entity_have_no_violation(make_subject: Callable[..., AuditSubject]) -> None:
+    subject = make_subject(num_customers=8)
+    tables = (
+        AheadTable(path="fairs.csv", time="day", known=(Attribute(column="fair"),), missing="zero"),
+        AheadTable(path="offers.csv", time="day", entity="who", known=(Attribute(column="offer"),), missing="last"),
+    )
+    changed = {"ahead": tables, "holidays": PublicHolidays(country="DE"), "shopping_days": ("womens_day",)}
+    names = sorted(set(subject.source.names("customer")))
+    offers = "".join(f"{name},2024-01-{day:02},{day % 3}\n" for name in names for day in (3, 9, 20))
+    beside = {"fairs.csv": b"day,fair\n2024-01-15,1\n", "offers.csv": f"who,day,offer\n{offers}".encode()}
+    data = subject.plan.data.model_copy(update=changed)
+    subject = replace(
+        subject,
+        plan=subject.plan.model_copy(update={"data": data}),
+        source=replace(subject.source, lookups=beside),
+    )
+    assert subject.own_series().num_entities == 8
     assert replay_neighbours(subject).violations == ()
 
 

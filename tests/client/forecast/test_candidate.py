@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from client.data.rows import read_series
 from client.forecast.candidate import call, choose_candidates, read_method
 from client.forecast.prediction import Question, predict
 from common.errors import ConfigError, DataError
@@ -170,6 +171,42 @@ def test_days_ahead_that_nobody_has_a_row_for_are_refused_where_missing_means_cl
     assert "No row can be used from 2024-03-07 to 2024-03-08" in some.warnings[0]
     assert some.table["mean"].groupby(some.table["date"]).sum().gt(0).tolist() == [True, True, False, False]
     assert ask("anchor", plan=PANEL, rows=write_panel(4)).warnings == ()
+
+
+def with_prices(missing):
+    table = {"path": "prices.csv", "time": "date", "known": [{"column": "price"}], "missing": missing}
+    return {"data": {"ahead": [table]}}
+
+
+@pytest.fixture
+def write_prices(write_rows):
+    """Write visits, and what a visit costs up to a day, the same for everybody."""
+
+    def write(until):
+        folder = write_rows()
+        days = pd.date_range("2024-01-01", until).strftime("%Y-%m-%d")
+        pd.DataFrame({"date": days, "price": 4}).to_csv(folder / "prices.csv", index=False)
+        return folder
+
+    return write
+
+
+def test_what_is_not_known_of_the_days_ahead_is_said_or_refused_as_the_plan_wants(ask, write_prices):
+    rows = write_prices(LATER + timedelta(days=1))
+    said = "'price' is not told by prices.csv on 50% of the open days from 2024-03-05 on, the first 2024-03-07"
+    with pytest.raises(DataError, match=said):
+        ask("anchor", plan=with_prices("refuse"), rows=rows)
+    for missing in ("last", "zero"):
+        (warning,) = ask("anchor", plan=with_prices(missing), rows=rows).warnings
+        assert said in warning
+        assert f'(data.ahead.missing = "{missing}"); add these days to prices.csv.' in warning
+    assert ask("anchor", plan=with_prices("refuse"), rows=write_prices(LATER + timedelta(days=3))).warnings == ()
+
+
+def test_a_round_reads_on_where_a_forecast_would_be_refused(make_plan, write_prices):
+    plan = make_plan(**with_prices("refuse"))
+    rows = write_prices(date(2024, 2, 1))
+    assert read_series(plan, rows).num_entities == 12
 
 
 def test_a_point_stands_in_the_middle_and_leaves_the_other_quantiles_empty(ask):

@@ -2,11 +2,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from client.round.entity_gradient import GradientFactorModule
+from common.data.panel import Panel
 from common.model.demand_gru import DemandGRU, entity_losses, freeze
 from common.model.features import Examples, Series, cut_training
 
@@ -60,14 +62,20 @@ def test_what_is_frozen_has_no_gradient_and_the_rest_the_one_it_had(
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("sold_out", [False, True])
 def test_every_parameter_s_gradient_is_that_of_each_entity_alone(
     make_series: MakeSeries,
+    make_panel: Callable[..., Panel],
     make_awake_model: Callable[..., DemandGRU],
     to_double: Callable[[Examples], Examples],
     gradient_of_each: Callable[..., Tensor],
     likelihood: str,
+    *,
+    sold_out: bool,
 ) -> None:
-    series = make_series(likelihood=likelihood, horizon_days=6, bucket_days=2)
+    censored = np.random.default_rng(1).random((5, 91)) < 0.2 * sold_out
+    series = make_series(make_panel(censored=censored), likelihood=likelihood, horizon_days=6, bucket_days=2)
+    assert (series.censored is not None) == sold_out
     model, examples = make_awake_model(series), to_double(cut_training(series, 1))
     expected = gradient_of_each(model, examples)
     with hooked(model) as gradients_of:

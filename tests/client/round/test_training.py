@@ -34,6 +34,13 @@ def plan(make_plan: Callable[..., Plan]) -> Plan:
     return units_plan(make_plan, 16)
 
 
+def stock_plan(make_plan: Callable[..., Plan], likelihood: str) -> Plan:
+    """Forecast units of plans that know the days out of stock."""
+    units = {"aggregate": "sum", "column": "units"}
+    data = {"target": units, "observed": {"units": units}, "out_of_stock": "gone"}
+    return make_plan(data=data, model={"hidden_size": 16, "decoder_size": 16, "likelihood": likelihood})
+
+
 def draw_rows(customers: list[str], *, seed: int = 5) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
     visits = [generator.integers(1, 40) for _ in customers]
@@ -94,6 +101,55 @@ def test_one_entity_more_adds_its_own_contribution_and_changes_no_bit_of_the_oth
     silent = replace(CLIPPED, noise_multiplier=0.0)
     alone = replay(make_series(rows, plan), plan, mechanism=silent)
     assert torch.equal(both - without, alone)
+
+
+LIKELIHOODS = ("negative_binomial", "hurdle_negative_binomial", "log_normal")
+
+
+def mark(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Let a share of the rows say that the stock ran out, each by its own number."""
+    return rows.assign(gone=(rows["units"].to_numpy() * 7 + np.arange(len(rows))) % 100 < 100 * share)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("others", [0.0, 0.3], ids=["others are never sold out", "others are sold out too"])
+@pytest.mark.parametrize("name", ["a-first", "customer-030-between"])
+def test_an_entity_that_sells_out_changes_no_bit_of_the_others(
+    make_plan: Callable[..., Plan], likelihood: str, others: float, name: str
+) -> None:
+    plan, base = stock_plan(make_plan, likelihood), mark(BASE, others)
+    rows = draw_rows([name], seed=3).assign(gone=True)
+    without = replay(make_series(base, plan), plan)
+    both = replay(make_series(pd.concat([base, rows]), plan), plan)
+    silent = replace(CLIPPED, noise_multiplier=0.0)
+    alone = replay(make_series(rows, plan), plan, mechanism=silent)
+    assert torch.equal(both - without, alone)
+    assert 0 < integer_norm(alone) <= 2**LATTICE_BITS
+    open_ended = replay(make_series(rows.assign(gone=False), plan), plan, mechanism=silent)
+    assert not torch.equal(alone, open_ended)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("units", [1e6, 1e12])
+def test_an_entity_that_sells_out_of_enormous_amounts_is_clipped(
+    make_plan: Callable[..., Plan], likelihood: str, units: float
+) -> None:
+    plan, base = stock_plan(make_plan, likelihood), mark(BASE, 0.3)
+    rows = draw_rows(["a-first"], seed=3).assign(units=units)
+    rows = rows.assign(gone=np.arange(len(rows)) % 2 == 0)
+    without, both = (replay(make_series(each, plan), plan) for each in (base, pd.concat([base, rows])))
+    assert integer_norm(both - without) <= 2**LATTICE_BITS
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e38])
+def test_a_sold_out_label_that_is_no_amount_moves_the_sum_by_the_clipping_norm_at_most(
+    make_plan: Callable[..., Plan], likelihood: str, value: float
+) -> None:
+    plan, base = stock_plan(make_plan, likelihood), mark(BASE, 0.3)
+    series = make_series(pd.concat([base, draw_rows(["a-first"], seed=3).assign(gone=True)]), plan)
+    series.target[0] = value
+    assert integer_norm(replay(series, plan) - replay(make_series(base, plan), plan)) <= 2**LATTICE_BITS
 
 
 @pytest.mark.parametrize("size", [1, 3, 20])

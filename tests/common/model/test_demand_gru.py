@@ -174,7 +174,7 @@ def test_a_standardised_model_forecasts_as_before(make_series: MakeSeries, make_
 
 
 def replace_floats(examples: Examples) -> Examples:
-    return Examples(**{k: v.double() if v.dtype == torch.float32 else v for k, v in vars(examples).items()})
+    return Examples(**{k: v.double() if v.dtype == torch.float32 else v for k, v in examples.parts.items()})
 
 
 def test_a_direct_path_reads_the_features_at_the_cut_off_and_begins_without_a_say(make_series: MakeSeries) -> None:

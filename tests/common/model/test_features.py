@@ -199,7 +199,7 @@ def test_no_entity_s_features_or_examples_change_when_another_goes(
         if name != "plan":
             assert_equal(vars(kept)[name], value, name)
     for cut in (cut_forecast, lambda series: cut_training(series, round_number)):
-        for name, value in vars(cut(less)).items():
+        for name, value in cut(less).parts.items():
             of_whole = getattr(cut(whole), name)
             assert_equal(of_whole if name == "position" else of_whole[left], value, name)
 
@@ -314,7 +314,7 @@ def test_a_forecast_whose_horizon_passes_the_data_has_no_label_that_counts(
 
 
 def assert_finite(examples: Examples) -> None:
-    for name, tensor in vars(examples).items():
+    for name, tensor in examples.parts.items():
         assert torch.isfinite(tensor).all(), name
 
 

@@ -22,6 +22,10 @@ NO_COLUMNS = {  # texts of a plan's data that name no column and no file
     "derived.<name>",
     "filters.equals",
     "known.categories",
+    "ahead.known.categories",
+    "holidays.country",
+    "holidays.subdivision",
+    "school_holidays.names",
     "static.categories",
 }
 

@@ -1,4 +1,5 @@
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -157,8 +158,8 @@ def test_a_missing_key_is_named() -> None:
         (', column = "sales" }', " }", "every other aggregate needs one"),
         ('"sum", column = "sales"', '"rows", column = "sales"', "takes no column"),
         (", above = 0", "", "needs one of equals, above, at_least, filled"),
-        ('regime = "promo"', 'regime = "price"', "is none of data.known: promo, holiday=a, holiday=b"),
-        ('regime = "promo"', 'regime = "holiday"', "is none of data.known: promo, holiday=a, holiday=b"),
+        ('regime = "promo"', 'regime = "price"', "is none of what is known ahead: promo, holiday=a, holiday=b"),
+        ('regime = "promo"', 'regime = "holiday"', "is none of what is known ahead: promo, holiday=a, holiday=b"),
         ("clipping_norm = 1.0", 'training = { trained = "output" }', 'needs privacy.start = "warm"'),
         ("[2024-03-01]", "[]", "at least 1 item"),
         ("[2024-03-01]", "[2024-01-01]", "leaves no whole step after data.start"),
@@ -244,3 +245,12 @@ def test_a_plan_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_plan_cannot_be_changed_after_reading() -> None:
     with pytest.raises(ValueError, match="frozen"):
         parse_plan(TEXT).model.hidden_size = 9  # type: ignore[misc]
+
+
+def test_the_column_of_days_out_of_stock_is_hashed_only_where_it_is_named(make_plan: Callable[..., Plan]) -> None:
+    target = {"aggregate": "sum", "column": "units"}
+    silent, empty = make_plan(data={"target": target}), make_plan(data={"target": target, "out_of_stock": ""})
+    named = make_plan(data={"target": target, "out_of_stock": "gone"})
+    assert silent.hash == empty.hash != named.hash
+    assert "out_of_stock" not in silent.model_dump(mode="json")["data"]
+    assert named.model_dump(mode="json")["data"]["out_of_stock"] == "gone"

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from client.forecast.method.trees.completion import complete_rows
 from client.forecast.method.trees.example import OWN_ROWS, DemandRows, cut_horizon, draw_past
 from client.forecast.method.trees.tree import TreePlan, TreeRows, enough_trees, fit_trees, predict_score
 from common.data.panel import Panel
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.model.features import Series, build_series
+from common.model.sold_out import fill_in
 from common.plan.schema import ModelPlan
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 QUANTILE = TreePlan(num_trees=200, learning_rate=0.08, num_leaves=31, min_leaf_rows=50, objective="quantile")
 MEAN = replace(QUANTILE, objective="poisson")
+STEADY_MEAN = replace(MEAN, largest_step=3.0)
+RARE_LABEL, ANCHORS = 0.999, 20.0  # a label beyond that quantile and so many anchors is one order's whim
 FLOOR = 0.02  # an anchor of zero still leaves something to multiply, as in `common.model.likelihood`
 NUM_FITS = 3 + len(QUANTILE_LEVELS)  # two to see how many trees are enough, the mean, every quantile
 
@@ -45,14 +49,17 @@ def forecast_boosted_demand(
 ) -> Forecast:
     """Train on the past of one panel and forecast the horizon that starts on `day`."""
     series = build_series(panel, plan, day)
+    panel = fill_in(panel, plan, until=day)
     past, ahead = draw_past(panel, series, until=day, seed=seed, num_rows=num_rows), cut_horizon(panel, series, day)
     quantile, mean = (replace(tree_plan, num_threads=num_threads) for tree_plan in (QUANTILE, MEAN))
     enough = [_enough_trees(panel, series, day, tree_plan, seed, num_rows) for tree_plan in (quantile, mean)]
     on_step(len(enough) / NUM_FITS)
+    few = replace(mean, num_trees=enough[1])
+    past, drawn = complete_rows(past, lambda rows: np.exp(_boost(rows, rows, few, seed)), seed=seed)
     fits = [replace(quantile, level=level, num_trees=enough[0]) for level in QUANTILE_LEVELS]
     scores = []
-    for tree_plan in (*fits, replace(mean, num_trees=enough[1])):
-        scores.append(_boost(past, ahead, tree_plan, seed))
+    for tree_plan in (*fits, few):
+        scores.append(_boost(drawn if tree_plan.objective == "quantile" else past, ahead, tree_plan, seed))
         on_step((len(enough) + len(scores)) / NUM_FITS)
     ratios = np.sort(np.stack(scores[:-1], axis=1), axis=1)  # models of neighbouring levels may cross
     quantiles = np.maximum(np.expm1(ratios + np.log1p(ahead.anchor)[:, None]), 0.0)
@@ -78,8 +85,8 @@ class BoostedMean:
 
     def forecast(self, panel: Panel, series: Series, day: int) -> Float[np.ndarray, "entity bucket"]:
         """Forecast the horizon that starts on `day`, a cut-off of the series; a closed bucket is zero."""
-        ahead = cut_horizon(panel, series, day)
-        rows = _rows(ahead, MEAN, self.offset)
+        ahead = cut_horizon(fill_in(panel, series.plan, until=day), series, day)
+        rows = _rows(ahead, STEADY_MEAN, self.offset)
         score = rows.offset if self.booster is None else predict_score(self.booster, rows)
         mean: np.ndarray = (np.exp(score) * ahead.counted).reshape(-1, series.plan.horizon)
         return mean
@@ -87,19 +94,29 @@ class BoostedMean:
 
 def enough_mean_trees(panel: Panel, series: Series, day: int, *, seed: int, num_rows: int = OWN_ROWS) -> int:
     """Say after how many trees the last horizon before `day` is forecast best in the mean."""
-    return _enough_trees(panel, series, day, MEAN, seed, num_rows)
+    return _enough_trees(fill_in(panel, series.plan, until=day), series, day, STEADY_MEAN, seed, num_rows)
 
 
 def fit_boosted_mean(
     panel: Panel, series: Series, *, until: int, num_trees: int, seed: int, num_rows: int = OWN_ROWS
 ) -> BoostedMean:
     """Fit the mean on horizons that end by day `until`."""
-    past = draw_past(panel, series, until=until, seed=seed, num_rows=num_rows)
-    offset = _offset(past, MEAN)
+    filled, plan = fill_in(panel, series.plan, until=until), replace(STEADY_MEAN, num_trees=num_trees)
+    past = draw_past(filled, series, until=until, seed=seed, num_rows=num_rows)
+    past, _ = complete_rows(past, lambda rows: np.exp(_boost(rows, rows, plan, seed)), seed=seed)
+    past = _without_whims(past)
+    offset = _offset(past, plan)
     if num_trees == 0 or not past.label.any():
         return BoostedMean(None, offset)
-    plan = replace(MEAN, num_trees=num_trees)
     return BoostedMean(fit_trees(_rows(past, plan, offset), plan, seed=seed), offset)
+
+
+def _without_whims(past: DemandRows) -> DemandRows:
+    """Cut labels that are far beyond all others and beyond what was expected of them."""
+    if len(past.label) == 0:
+        return past
+    most = np.quantile(past.label, RARE_LABEL) + ANCHORS * past.anchor
+    return replace(past, label=np.minimum(past.label, most))
 
 
 def _enough_trees(panel: Panel, series: Series, day: int, plan: TreePlan, seed: int, num_rows: int) -> int:

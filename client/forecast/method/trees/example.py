@@ -32,19 +32,25 @@ class DemandRows:
     anchor
         The anchor's forecast of the bucket.
     label
-        Demand in the bucket.
+        Demand in the bucket; where it ran out of stock what was probably wanted.
     counted
         Whether the bucket has an open day, the entity exists, and at training its whole horizon is in the past.
+    sold
+        What was sold in the bucket.
+    censored
+        Whether it ran out of stock.
     """
 
     features: Float[np.ndarray, "row feature"]
     anchor: Float[np.ndarray, " row"]
     label: Float[np.ndarray, " row"]
     counted: Bool[np.ndarray, " row"]
+    sold: Float[np.ndarray, " row"]
+    censored: Bool[np.ndarray, " row"]
 
     def select(self, rows: np.ndarray) -> DemandRows:
         """Keep some rows."""
-        return DemandRows(self.features[rows], self.anchor[rows], self.label[rows], self.counted[rows])
+        return DemandRows(**{name: part[rows] for name, part in vars(self).items()})
 
 
 def draw_past(panel: Panel, series: Series, *, until: int, seed: int, num_rows: int = OWN_ROWS) -> DemandRows:
@@ -74,7 +80,13 @@ def cut_rows(
     step: Int[np.ndarray, " row"],
     bucket: Int[np.ndarray, " row"],
 ) -> DemandRows:
-    """Cut one row per entity, step and bucket; the step's cut-off is the first day that no feature may see."""
+    """Cut one row per entity, step and bucket; the step's cut-off is the first day that no feature may see.
+
+    Parameters
+    ----------
+    panel
+        That of `series`, its days out of stock filled in (`common.model.sold_out.fill_in`).
+    """
     plan = series.plan
     cutoff = series.cutoffs.numpy()[step]
     first = cutoff + bucket * plan.bucket_days
@@ -98,6 +110,8 @@ def cut_rows(
         anchor=anchor.astype(np.float64),
         label=(panel.target[row, days] * is_open).sum(axis=1, dtype=np.float64),
         counted=is_open.any(axis=1) & (panel.first_day[entity] < cutoff),
+        sold=(series.target.numpy()[row, days] * is_open).sum(axis=1, dtype=np.float64),
+        censored=(panel.censored[row, days] & is_open).any(axis=1),
     )
 
 

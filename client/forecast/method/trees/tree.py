@@ -24,6 +24,9 @@ class TreePlan:
         LightGBM's name of the loss.
     level
         Of the quantile, where the objective is one.
+    largest_step
+        That one leaf may add to a score, before the learning rate; 0 is without a bound. Without one a leaf in which
+        much is sold where nothing was expected can take a Poisson mean to infinity.
     """
 
     num_trees: int
@@ -32,6 +35,7 @@ class TreePlan:
     min_leaf_rows: int
     objective: str
     level: float = 0.5
+    largest_step: float = 0.0
     l2: float = 1.0
     feature_share: float = 0.7
     row_share: float = 0.7
@@ -100,6 +104,7 @@ def _parameters(plan: TreePlan, seed: int) -> dict[str, Any]:
         "num_leaves": plan.num_leaves,
         "min_data_in_leaf": plan.min_leaf_rows,
         "lambda_l2": plan.l2,
+        "max_delta_step": plan.largest_step,
         "feature_fraction": plan.feature_share,
         "bagging_fraction": plan.row_share,
         "bagging_freq": 1,

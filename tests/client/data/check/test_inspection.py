@@ -230,3 +230,36 @@ def test_a_covariate_that_stops_at_the_origin_is_told(rows: pd.DataFrame) -> Non
 def test_a_channel_that_is_the_target_is_noted(rows: pd.DataFrame) -> None:
     plan = make_plan(observed={"sold": {"aggregate": "sum", "column": "units"}})
     assert findings(rows, plan)["same_as_target"].startswith("note: Channel 'sold'")
+
+
+def test_a_weekday_that_is_closed_on_most_of_its_days_is_noticed_with_those_on_which_it_was_open(
+    rows: pd.DataFrame,
+) -> None:
+    saturday = pd.to_datetime(rows["date"]).dt.day_name() == "Saturday"
+    kept = rows[~saturday | rows["date"].isin(["2024-01-20", "2024-02-17", "2024-03-09"])]  # 10 of 13 are silent
+    said = findings(kept, as_events(rows))["closed_weekday"]
+    assert said.startswith("warning: 10 of 13 saturdays have no row of anyone")
+    assert "name these days in data.closed_dates (it was open on 2024-01-20, 2024-02-17, 2024-03-09)" in said
+    assert "closed_dates" not in findings(kept, as_events(rows))
+
+
+def test_a_covariate_that_is_not_told_of_days_ahead_is_a_warning_and_where_the_plan_refuses_a_fault(
+    rows: pd.DataFrame,
+) -> None:
+    known = rows[rows["date"] < "2024-03-18"]
+    said = findings(known, make_plan())["missing_ahead"]
+    assert said.startswith("warning: Covariate 'promotion' is not told by the rows of rows.csv on 57% of the open days")
+    assert "the first 2024-03-18, the last 2024-03-21, so it counts as 0 there" in said
+    refused = inspect(known, make_plan(missing_ahead="refuse"))
+    assert refused.fails
+    assert inspect(known, make_plan()).fails is False
+    assert "missing_ahead" not in findings(rows, make_plan())
+
+
+def test_public_holidays_that_are_not_known_or_only_of_parts_are_said(rows: pd.DataFrame) -> None:
+    assert (
+        "fault: data.holidays: public holidays of the country 'XX'"
+        in findings(rows, make_plan(holidays={"country": "XX", "missing": "zero"}))["holidays"]
+    )
+    assert "name the part, one of ENG" in findings(rows, make_plan(holidays={"country": "GB"}))["holidays"]
+    assert findings(rows, make_plan(holidays={"country": "GB", "subdivision": "ENG"})) == {}
