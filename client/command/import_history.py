@@ -13,7 +13,7 @@ from common.command.program import EXIT_MISTAKE
 from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from client.shop.history.entry import Entry
+    from client.shop.history.entry import Counts, Entry
     from client.shop.history.history import History
     from client.shop.settings import Shop, SourceSettings
 
@@ -41,11 +41,11 @@ def import_history(
     shop = read_shop(folder)
     chosen = _choose(shop, sources or [], file)
     with History.open(folder) as history:
-        entries, troubles = import_sources(history, shop, chosen, folder, quiet=as_json)
+        done, troubles = import_sources(history, shop, chosen, folder, quiet=as_json)
         written = refresh_plans(history, shop, folder)
     paths = [str(adapted.path) for adapted in written]
-    said = {"imports": [describe_entry(entry) for entry in entries], "troubles": troubles, "plans": paths}
-    words = [*map(say_entry, entries), *(f"Wrote {path} for its plan." for path in paths)]
+    said = {"imports": [describe_import(name, entry) for name, entry in done], "troubles": troubles, "plans": paths}
+    words = [*(say_import(name, entry) for name, entry in done), *(f"Wrote {path} for its plan." for path in paths)]
     say(said, "\n".join(words), as_json=as_json)
     for trouble in troubles:
         typer.echo(f"hansa-client: {trouble}", err=True)
@@ -70,13 +70,21 @@ def _choose(shop: Shop, names: list[str], file: Path | None) -> list[SourceSetti
 
 def import_sources(
     history: History, shop: Shop, sources: list[SourceSettings], folder: Path, *, quiet: bool
-) -> tuple[list[Entry], list[str]]:
-    """Import sources one after another, and give what each changed and what went wrong, a sentence for each source."""
+) -> tuple[list[tuple[str, Entry | None]], list[str]]:
+    """Import sources one after another, and show how far it is.
+
+    Returns
+    -------
+    tuple
+        What each changed, by name, None where the very same was imported before; and what went wrong, a sentence for
+        each source.
+    """
     from rich.progress import Progress, TextColumn, TimeElapsedColumn  # not needed for help
 
+    from client.shop.setup.change import explain_change
     from client.shop.setup.importing import SourceImport
 
-    entries, troubles = [], []
+    done, troubles = [], []
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
     console = make_console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
@@ -86,51 +94,45 @@ def import_sources(
             try:
                 for num_rows in importing.steps():
                     progress.update(task, completed=num_rows)
-            except DataError as error:
+            except ConfigError as error:
                 troubles.append(f"{settings.name}: {error}")
-                continue
-            if importing.entry is not None:
-                entries.append(importing.entry)
-    return entries, troubles
+            except DataError as error:
+                troubles.append(f"{settings.name}: {explain_change(settings, folder, error)}")
+            else:
+                done.append((settings.name, importing.entry))
+    return done, troubles
 
 
-def describe_entry(entry: Entry) -> dict[str, Any]:
+def describe_import(name: str, entry: Entry | None) -> dict[str, Any]:
     """Say what an import changed, for machines."""
-    return {
-        "number": entry.number,
-        "source": entry.source,
-        "state": entry.state,
-        "counts": {
-            kind: {
-                "new": counts.new,
-                "changed": counts.replaced,
-                "already_there": counts.same,
-                "older": counts.older,
-            }
-            for kind, counts in entry.counts.items()
-        },
-        "left_out": [
-            {"reason": each.reason, "count": each.count, "example": each.example, "advice": each.advice}
-            for each in entry.left_out
-        ],
+    if entry is None:
+        return {"source": name, "number": None, "counts": {}, "left_out": [], "same_file": True}
+    counts = {
+        kind: {"new": each.new, "changed": each.replaced, "already_there": each.same, "older": each.older}
+        for kind, each in entry.counts.items()
     }
+    left_out = [
+        {"reason": each.reason, "count": each.count, "example": each.example, "advice": each.advice}
+        for each in entry.left_out
+    ]
+    return {"source": name, "number": entry.number, "counts": counts, "left_out": left_out, "same_file": False}
 
 
-def say_entry(entry: Entry) -> str:
+def say_import(name: str, entry: Entry | None) -> str:
     """Say what an import changed, for a person."""
-    lines = [f"{entry.source}: {say_counts(kind, counts)}" for kind, counts in entry.counts.items()]
+    if entry is None:
+        return f"{name}: nothing new, the file is the same as before"
+    told = [_say_counts(kind, counts) for kind, counts in entry.counts.items()]
+    lines = [f"{name}: {'; '.join(told) or 'nothing new'}"]
     for each in entry.left_out[:MOST_REASONS]:
         first = f" ({each.example})" if each.example else ""
         advice = f"; {each.advice}" if each.advice else ""
         lines.append(f"  left out {each.count:,}: {each.reason}{first}{advice}")
-    return "\n".join(lines) or f"{entry.source}: nothing new"
+    return "\n".join(lines)
 
 
-def say_counts(kind: str, counts: Any) -> str:
-    """Say how many records of a kind are new, changed and already there."""
-    parts = [f"{counts.new:,} new"]
-    if counts.replaced:
-        parts.append(f"{counts.replaced:,} changed")
-    if counts.same + counts.older:
-        parts.append(f"{counts.same + counts.older:,} already there")
-    return f"{kind} {', '.join(parts)}"
+def _say_counts(kind: str, counts: Counts) -> str:
+    parts = [f"{counts.new:,} new"] if counts.new else []
+    parts += [f"{counts.replaced:,} changed"] if counts.replaced else []
+    parts += [f"{counts.same + counts.older:,} already there"] if counts.same + counts.older else []
+    return f"{kind} {', '.join(parts) or 'nothing'}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from client.command.import_history import ShopFolderOption, describe_entry, import_sources, say_entry
+from client.command.import_history import ShopFolderOption, describe_import, import_sources, say_import
 from common.command.app import JsonOption
 from common.command.output import say
 from common.command.program import EXIT_MISTAKE
@@ -97,12 +97,12 @@ def _import_and_tell(prepared: Prepared, folder: Path, said: Said, *, as_json: b
     ]
     _tell("\n".join(lines), quiet=as_json)
     with History.open(folder) as history:
-        entries, troubles = import_sources(history, prepared.shop, list(prepared.fresh), folder, quiet=as_json)
+        done, troubles = import_sources(history, prepared.shop, list(prepared.fresh), folder, quiet=as_json)
         prepared, noticed = notice_closed(prepared, history, said)
         prepared.write(folder)
         report = inspect_shop(history, prepared.shop)
-    _tell("\n".join([*map(say_entry, entries), *noticed, "", report.as_text(), ""]), quiet=as_json)
-    what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_entry(each) for each in entries]}
+    _tell("\n".join([*(say_import(*each) for each in done), *noticed, "", report.as_text(), ""]), quiet=as_json)
+    what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_import(*each) for each in done]}
     say({**what, "troubles": troubles, "check": report.as_json()}, "\n".join(NEXT), as_json=as_json)
     return troubles
 

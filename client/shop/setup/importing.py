@@ -20,7 +20,13 @@ COMMIT_SECONDS = 5.0  # what an interruption may cost at most
 
 @dataclass
 class SourceImport:
-    """One source and the history that it is read into; `entry` says what it changed once all steps are done."""
+    """One source and the history that it is read into.
+
+    Attributes
+    ----------
+    entry
+        What it changed; None until all steps are done, and where the very same was imported before.
+    """
 
     history: History
     shop: Shop
@@ -41,7 +47,7 @@ class SourceImport:
         with self.history.begin(name, fingerprint=source.fingerprint, origin=self._origin, after=after) as importing:
             if importing.same_as is None:
                 yield from self._read(source, importing, after)
-            self.entry = importing.finish()
+                self.entry = importing.finish()
 
     def _read(self, source: Source, importing: Import, after: str) -> Iterator[int]:
         converter, num_rows, last = Converter(self.settings, self.shop), 0, time.monotonic()

@@ -50,8 +50,8 @@ def hansa_client(
 
 @pytest.fixture(scope="session")
 def invented() -> InventedShop:
-    """Eleven weeks around the night in which the clock is put forward."""
-    return invent_shop(11, Size(date(2024, 2, 15), date(2024, 4, 30), num_people=40))
+    """Eight weeks around the night in which the clock is put forward."""
+    return invent_shop(11, Size(date(2024, 2, 19), date(2024, 4, 13), num_people=20, orders_a_day=2.0))
 
 
 def demand_in(folder: Path) -> Demand:
