@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,7 @@ from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.columns import Columns, choose_columns
 from client.shop.source.delimited import fingerprint_of
 from client.shop.source.dialect import find_header, guess_dates, guess_numbers
-from client.shop.source.sample import spread
-from client.shop.source.source import Batch, Look
+from client.shop.source.source import NUM_SAMPLES, Batch, Look
 from common.disk.reading import require_file
 from common.errors import DataError
 
@@ -44,16 +44,17 @@ class SheetSource:
         """Read the rows; a workbook has no cursor, it is read as a whole."""
         sheet = self._find_sheet(open_workbook(self._path))
         dialect = self._settings.dialect or Dialect()
-        rows = read_rows(sheet, dialect)
-        origin = f"{self._path}, sheet {sheet.name!r}"
-        header_row = dialect.header_row if self._settings.dialect else find_header(_head(rows), origin=origin)[0]
-        if header_row > len(rows):
+        origin, rows = f"{self._path}, sheet {sheet.name!r}", read_rows(sheet, dialect)
+        header_row = dialect.header_row if self._settings.dialect else find_header(_head(sheet), origin=origin)[0]
+        header = next(islice(rows, header_row - 1, None), None)
+        if header is None:
             raise DataError(
                 f"{origin} ends before row {header_row}, where its header should be; mend dialect.header_row."
             )
-        columns = choose_columns(_names(rows[header_row - 1]), self._settings, origin=origin)
-        for first in range(header_row, len(rows), BATCH_ROWS):
-            yield make_batch(rows[first : first + BATCH_ROWS], columns, first + 1)
+        columns, place = choose_columns(_names(header), self._settings, origin=origin), header_row + 1
+        while batch := list(islice(rows, BATCH_ROWS)):
+            yield make_batch(batch, columns, place)
+            place += len(batch)
 
     def _find_sheet(self, workbook: CalamineWorkbook) -> CalamineSheet:
         names = _sheet_names(workbook)
@@ -83,28 +84,30 @@ def look_workbook(path: Path, location: str) -> tuple[Look, ...]:
 
 
 def _look_sheet(sheet: CalamineSheet, location: str, origin: str) -> Look:
-    rows = read_rows(sheet, Dialect())
-    header_row, why_header = find_header(_head(rows), origin=origin)
-    columns = choose_columns(
-        _names(rows[header_row - 1]), SourceSettings(name="look", location=location), origin=origin
-    )
-    cells = [row for row in rows[header_row:] if any(row)]
+    head = _head(sheet)
+    header_row, why_header = find_header(head, origin=origin)
+    settings = SourceSettings(name="look", location=location)
+    columns = choose_columns(_names(head[header_row - 1]), settings, origin=origin)
     texts = _texts(sheet, header_row, columns)
     decimal, thousands, why_number = guess_numbers(texts)
     dates, why_dates = guess_dates(texts, prefer_day=decimal == ",")
     dialect = Dialect(decimal=decimal, thousands=thousands, dates=dates, header_row=header_row)
-    rows = read_rows(sheet, dialect)[header_row:] if decimal == "," else cells
-    rows = spread([row for row in rows if any(row)])
+    step = -(-sheet.height // NUM_SAMPLES) or 1
+    chosen, num_rows = list[list[str]](), 0
+    for row in islice(read_rows(sheet, dialect), header_row, None):
+        if any(row):
+            chosen += [row] if num_rows % step == 0 else []
+            num_rows += 1
     sample = {
-        name: tuple(row[place] for row in rows) for name, place in zip(columns.names, columns.places, strict=True)
+        name: tuple(row[place] for row in chosen) for name, place in zip(columns.names, columns.places, strict=True)
     }
     evidence = tuple(sentence for sentence in (why_header, why_number, why_dates, *columns.notes) if sentence)
-    return Look(location, sheet.name, "sheet", sample, len(cells), dialect, evidence)
+    return Look(location, sheet.name, "sheet", sample, num_rows, dialect, evidence)
 
 
 def _texts(sheet: CalamineSheet, header_row: int, columns: Columns) -> dict[str, list[str]]:
     """Give the cells that are typed as text, which alone have a dialect."""
-    values = sheet.to_python(skip_empty_area=False)[header_row : header_row + LOOKED_AT]
+    values = list(islice(sheet.iter_rows(), header_row, header_row + LOOKED_AT))
     return {
         name: [cell for cell in (row[place] for row in values) if isinstance(cell, str)]
         for name, place in zip(columns.names, columns.places, strict=True)
@@ -129,9 +132,10 @@ def open_workbook(path: Path) -> CalamineWorkbook:
         raise DataError(f"Cannot read {path} as a workbook ({reason}); save it again from the spreadsheet.") from error
 
 
-def read_rows(sheet: CalamineSheet, dialect: Dialect) -> list[list[str]]:
-    """Read all rows of a sheet as text, counted from its first row."""
-    return [[write_cell(value, dialect) for value in row] for row in sheet.to_python(skip_empty_area=False)]
+def read_rows(sheet: CalamineSheet, dialect: Dialect) -> Iterator[list[str]]:
+    """Read the rows of a sheet as text, from its first one on."""
+    for row in sheet.iter_rows():
+        yield [write_cell(value, dialect) for value in row]
 
 
 def write_cell(value: object, dialect: Dialect) -> str:
@@ -163,11 +167,10 @@ def _names(row: Sequence[str]) -> list[str]:
     return [" ".join(cell.split()) for cell in row]
 
 
-def _head(rows: Sequence[list[str]]) -> list[list[str]]:
+def _head(sheet: CalamineSheet) -> list[list[str]]:
     """Give the first rows, each up to its last cell that is not empty."""
-    return [
-        row[: max((number for number, cell in enumerate(row, start=1) if cell), default=0)] for row in rows[:LOOKED_AT]
-    ]
+    rows = islice(read_rows(sheet, Dialect()), LOOKED_AT)
+    return [row[: max((number for number, cell in enumerate(row, start=1) if cell), default=0)] for row in rows]
 
 
 def _sheet_names(workbook: CalamineWorkbook) -> list[str]:
