@@ -108,6 +108,7 @@ def _postgresql(address: Address) -> Engine:
         running = context.execution_context
         if context.is_disconnect and running is not None:
             with suppress(Exception):  # SQLAlchemy forgets the cursor of a connection that is gone, and psycopg warns
+                running.cursor.connection.close()
                 running.cursor.close()
 
     @event.listens_for(engine, "begin")
