@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import NullPool
 
 from client.shop.source.sql.address import Address
@@ -102,13 +102,6 @@ def _postgresql(address: Address) -> Engine:
             connection.commit()
             for name in ("text", "varchar", "bpchar", "name"):
                 connection.adapters.register_loader(name, _tolerant_loader())
-
-    @event.listens_for(engine, "handle_error")
-    def _on_error(context: ExceptionContext) -> None:
-        running = context.execution_context
-        if context.is_disconnect and running is not None:
-            with suppress(Exception):  # SQLAlchemy forgets the cursor of a connection that is gone, and psycopg warns
-                running.cursor.close()
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

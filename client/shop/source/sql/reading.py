@@ -243,6 +243,7 @@ class Reading:
     def _stream(self, statement: sqlalchemy.Select[Any], limit: int | None = None) -> Iterator[Rows]:
         """Run a statement, and let go of the table before the last of its rows are given."""
         options = {"stream_results": True, "max_row_buffer": self._batch_rows}
+        self._connection.begin()  # by itself: where the connection is gone, no cursor is left open behind
         result = self._connection.execute(statement, execution_options=options)
         try:
             self._compare_form(result)
