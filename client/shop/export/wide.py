@@ -58,5 +58,10 @@ def _product_headers(columns: Sequence[Column]) -> list[str]:
     others = [column for column in columns if not header_score(column.name, words)]
     known = [column for column in columns if column not in others]
     only_days = len(known) <= 1 and all(column.share_days >= MOSTLY and column.share_distinct == 1 for column in known)
-    numeric = all(column.share_numbers >= MOSTLY for column in others if column.filled)
-    return [column.name for column in others] if known and only_days and numeric else []
+    counted = all(_are_pieces(column) for column in others if column.filled)
+    return [column.name for column in others] if known and only_days and counted else []
+
+
+def _are_pieces(column: Column) -> bool:
+    """Whether values can be pieces sold, unlike degrees or shares."""
+    return column.share_numbers >= MOSTLY and column.share_whole == 1 and not (column.numbers < 0).any()

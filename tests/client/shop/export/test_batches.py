@@ -3,6 +3,8 @@
 Hypothesis draws orders with lines that stand apart, one product twice, cells in the first line only and refunds.
 """
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,16 +27,20 @@ DAMAGE = ["", "?", "31.31.2026", "1,000,x"]
 
 @st.composite
 def orders(draw: st.DrawFn) -> list[list[list[str]]]:
-    """Draw orders, each a list of rows; what belongs to the order stands in its first row."""
+    """Draw orders, each a list of rows; what belongs to the order stands in its first row or in each."""
     drawn = []
     for number in range(draw(st.integers(1, 5))):
         state = draw(st.sampled_from(["paid", "pending", "refunded", "partially_refunded"]))
         refund = "3.00" if "refund" in state else "0"
         lines = draw(st.lists(st.tuples(st.sampled_from("AB"), st.integers(-1, 3)), min_size=1, max_size=4))
-        rows = []
+        rows, in_each_row = [], draw(st.booleans())
         for place, (sku, quantity) in enumerate(lines):
-            head = [f"c{number}@x.co", state, "USD", f"2026-01-0{number + 1} 10:00:00 +0100"] if not place else [""] * 4
-            end = [sku, "", refund if not place else ""]
+            head = (
+                [f"c{number}@x.co", state, "USD", f"2026-01-0{number + 1} 10:00:00 +0100"]
+                if not place or in_each_row
+                else [""] * 4
+            )
+            end = [sku, "", refund if not place or in_each_row else ""]
             rows.append([f"#{number}", *head, str(quantity), f"Tea {sku}", "2.50", *end])
         drawn.append(rows)
     return drawn
@@ -160,3 +166,25 @@ def test_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data)
 @given(drawn=orders(), data=st.data())
 def test_lines_of_an_order_in_another_order_are_the_same_lines_in_many_draws(run, drawn, data):
     check_lines_of_an_order_in_another_order_are_the_same_lines(run, drawn, data)
+
+
+LATE = [  # lines of one order before, at and after its first line with a day, with lines of another between
+    ["#1", "", "", "", "", "1", "Tea", "2.50", "A", "", ""],
+    ["#2", "b@x.co", "paid", "EUR", "2026-01-02 10:00:00 +0100", "1", "Tea", "2.50", "A", "", ""],
+    ["#1", "a@x.co", "refunded", "EUR", "2026-01-01 10:00:00 +0100", "4", "Tea", "2.50", "A", "", "3.00"],
+    ["#2", "", "", "", "", "1", "Tea", "2.50", "A", "", ""],
+    ["#1", "a@x.co", "refunded", "EUR", "2026-01-01 10:00:00 +0100", "2", "Tea", "2.50", "A", "", "3.00"],
+]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (3,), (4,), (1, 2, 3, 4)])
+def test_lines_that_stand_apart_are_numbered_and_refunded_alike_wherever_batches_end(in_batches, facts, cuts):
+    converted = in_batches(SHOPIFY, LATE, cuts, format="shopify")
+    assert facts(converted, "sales", "order", "line", "quantity", "day") == [
+        ("#1", "A#3", 1.0, date(2026, 1, 1)),  # it waited for its order's day
+        ("#2", "A", 1.0, date(2026, 1, 2)),
+        ("#1", "A", 4.0, date(2026, 1, 1)),
+        ("#2", "A#2", 1.0, date(2026, 1, 2)),
+        ("#1", "A#2", 2.0, date(2026, 1, 1)),
+    ]
+    assert facts(converted, "returns", "row", "order", "amount") == [(4, "#1", 3.0)]

@@ -122,7 +122,10 @@ def test_a_column_for_each_product_is_refused_with_what_to_do(look):
         propose(look("date,Mug,Tea,Plate\n2026-01-01,1,2,3\n2026-01-02,1,2,3"), name="mine")
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2", "name,address\nBob,Street 1", "x\n"])
+WEATHER = "date,celsius,rain,wind\n2026-01-01,-1.5,0,3\n2026-01-02,2.5,1.2,4"
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2", "name,address\nBob,Street 1", "x\n", WEATHER])
 def test_a_table_of_something_else_is_nothing(look, text):
     assert propose(look(text), name="mine") is None
 
