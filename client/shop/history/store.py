@@ -22,6 +22,7 @@ from common.errors import DataError
 from common.schema import newer_file
 
 FILE_NAME, LOCK_NAME, SPILL_NAME = "history.duckdb", "history.lock", "history.spill"
+DAMAGED = "it is damaged; bring a copy back, or move it away and import everything anew"
 MEMORY_LIMIT = "800MB"  # of DuckDB's own; what it gives and takes as Arrow comes on top
 MOST_THREADS = 4
 READER_PATIENCE_SECONDS, WRITER_PATIENCE_SECONDS = 20.0, 600.0
@@ -47,7 +48,7 @@ class Store:
             It is damaged, is of a later version, or an import does not let go of it.
         """
         if not self.path.exists():
-            with _closing(duckdb.connect(":memory:", config=self._config())) as connection:
+            with _closing(self._connect(":memory:")) as connection:
                 migrate(connection)
                 yield connection
             return
@@ -84,7 +85,7 @@ class Store:
         for old in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             old.unlink(missing_ok=True)
         try:
-            with _closing(duckdb.connect(fresh, config=self._config())) as connection:
+            with _closing(self._connect(fresh)) as connection:
                 migrate(connection)
                 connection.execute("CHECKPOINT")
             fresh.chmod(0o600)
@@ -98,7 +99,7 @@ class Store:
         until, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only, config=self._config())
+                return self._connect(self.path, read_only=read_only)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not _is_busy(error):
                     raise
@@ -106,8 +107,15 @@ class Store:
                     raise DataError(
                         f"{self.path} is in use by another process; try again when that one is done."
                     ) from error
+            except (MemoryError, RuntimeError, ValueError, IndexError) as error:  # of lengths that are none
+                raise DataError(f"Cannot use {self.path}: {DAMAGED}.") from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def _connect(self, path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(path, read_only=read_only, config=self._config())
+        connection.execute("SET enable_progress_bar = false")  # it would stand in the middle of a command's output
+        return connection
 
     def _config(self) -> dict[str, str | bool | int | float | list[str]]:
         return {
@@ -178,7 +186,7 @@ def say_remedy(error: duckdb.Error) -> str:
     if "newer version of duckdb" in said:
         return "it was written by a newer version of hansa; install that version to read it"
     if isinstance(error, duckdb.OutOfMemoryException):
-        return "there is too little memory or room on the disk; make room, and try again"
+        return "there is too little memory or room on the disk, or it is damaged; make room, or bring a copy back"
     if "permission denied" in said or "read-only" in said:
         return "it may not be read or written; see who may read and write there"
-    return "it is damaged; bring a copy back, or move it away and import everything anew"
+    return DAMAGED

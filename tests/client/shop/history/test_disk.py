@@ -1,6 +1,5 @@
 """An import is killed, meets a full disk or meets another: what it had committed stands, with its cursor."""
 
-import os
 import random
 import resource
 import signal
@@ -42,14 +41,19 @@ with history.begin("till", fingerprint="f", after=after) as one:
         one.remember(str(group + 1))
         one.commit()
         print(group + 1, flush=True)
+        if group + 1 == {halt}:
+            sys.stdin.readline()
     one.finish()
 print("done", flush=True)
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    script = IMPORT.format(tests=str(Path(__file__).parents[3]), groups=GROUPS, records=RECORDS, folder=str(folder))
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+def start(folder: Path, *, halt: int = 0) -> subprocess.Popen[str]:
+    """Start an import that is ready to begin; after group `halt` it waits for a word."""
+    script = IMPORT.format(
+        tests=str(Path(__file__).parents[3]), groups=GROUPS, records=RECORDS, folder=str(folder), halt=halt
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
     return child
@@ -191,14 +195,14 @@ def test_beginning_on_a_full_disk_leaves_nothing_and_may_be_tried_again(small_di
 
 
 def test_a_second_import_is_told_of_the_first_and_readers_see_whole_commits(tmp_path: Path, make: Make) -> None:
-    child = start(tmp_path)
+    child = start(tmp_path, halt=2)
     assert child.stdout is not None
-    child.stdout.readline()
+    assert [child.stdout.readline() for _ in range(2)] == ["1\n", "2\n"]
     said = refusal(lambda: History.open(tmp_path).begin("till"))
     assert "Another import" in said
-    while child.poll() is None:
-        assert History.open(tmp_path).records("sales").num_rows % RECORDS == 0
-    assert child.communicate()[0].split()[-1] == "done"
+    assert History.open(tmp_path).records("sales").num_rows == 2 * RECORDS
+    assert child.communicate("go on\n")[0].split()[-1] == "done"
+    assert History.open(tmp_path).records("sales").num_rows == GROUPS * RECORDS
     with pytest.raises(DataError, match="There is no import 9"):
         History.open(tmp_path).undo(9)
 
@@ -243,7 +247,7 @@ def test_two_threads_of_a_process_read_at_once(history: History, make: Make) -> 
 def damage(path: Path, place: int) -> None:
     with path.open("r+b") as file:
         file.seek(place)
-        file.write(os.urandom(4096))
+        file.write(random.Random(place).randbytes(4096))  # noqa: S311
 
 
 def read_or_refuse(history: History) -> str:
