@@ -30,6 +30,7 @@ def orders(invented: InventedShop, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_same_file_twice_changes_nothing(
     hansa_client: Run, orders: Path, invented: InventedShop, demand: Demand
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_newer_export_brings_what_is_new_and_what_changed(
     assert demand(Path()) == invented.daily_demand()
 
 
+@pytest.mark.slow
 def test_a_pattern_takes_in_files_that_have_come_since(
     hansa_client: Run, invented: InventedShop, demand: Demand, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_file_that_is_not_as_it_was_is_one_sentence(
     assert demand(Path()) == invented.daily_demand()
 
 
+@pytest.mark.slow
 def test_what_one_source_lacks_costs_no_other_anything(hansa_client: Run, orders: Path, tmp_path: Path) -> None:
     orders.with_name("stock.csv").write_text("date,sku,on_hand\n2024-03-01,NA,5\n2024-03-02,NA,4\n")
     hansa_client("init", orders.name, "stock.csv", *PLACE)
@@ -105,6 +108,7 @@ def test_names_that_are_none_are_one_sentence(hansa_client: Run, orders: Path) -
     assert "shop.toml has no source 'order'; there are orders." in hansa_client("import", "order").stderr
 
 
+@pytest.mark.slow
 def test_a_plan_follows_every_import(hansa_client: Run, orders: Path, invented: InventedShop) -> None:
     hansa_client("init", orders.name, *PLACE)
     assert "A plan needs a history of 84 days" in hansa_client("adapt", "--new-plan", "plan.toml").stderr

@@ -66,6 +66,7 @@ def test_a_canary_would_be_found(invented: InventedShop, tmp_path: Path) -> None
     assert found_in(tmp_path / "kept", invented) == [invented.people[3].last_name]
 
 
+@pytest.mark.slow
 def test_reviews_keep_their_words_and_lose_who_can_be_reached(
     hansa_client: Run, invented: InventedShop, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_reviews_keep_their_words_and_lose_who_can_be_reached(
     assert any("Fragen an" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_the_settings_are_written_for_people_and_no_cell_of_a_person_is_in_them(
     hansa_client: Run, exports: dict[str, Path], invented: InventedShop
 ) -> None:
@@ -90,6 +92,7 @@ def test_the_settings_are_written_for_people_and_no_cell_of_a_person_is_in_them(
     assert [word for word in invented.private if word in text] == []
 
 
+@pytest.mark.slow
 def test_two_exports_of_the_same_sales_do_not_double_demand(
     hansa_client: Run, exports: dict[str, Path], invented: InventedShop, demand: Demand
 ) -> None:
@@ -128,12 +131,14 @@ def test_nobody_at_the_terminal_is_told_which_flags_to_give(hansa_client: Run, e
     assert hansa_client("init", exports["german"].name, *PLACE).code == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_guess_can_be_set_right(hansa_client: Run, exports: dict[str, Path]) -> None:
     wish = ("--set", "bestellungen.product=Bezeichnung")
     assert hansa_client("init", exports["german"].name, "--yes", *PLACE, *wish).code == 0
     assert read_shop(Path()).sources[0].columns["product"] == "Bezeichnung"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
@@ -158,6 +163,7 @@ def test_a_file_in_which_nothing_of_a_shop_is_seen_is_one_sentence(content: byte
     assert not Path("shop.toml").exists()
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_program_of_its_own(exports: dict[str, Path], tmp_path: Path) -> None:
     line = [sys.executable, "-m", "client", "init", exports["woocommerce"].name, "--yes", "--json"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
