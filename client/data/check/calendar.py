@@ -9,12 +9,11 @@ import numpy as np
 from jaxtyping import Int
 
 from client.data.check.report import Finding
-from client.shop.calendar.closed_day import ShopDays, WeekdayGuess, guess_weekdays
+from client.shop.calendar.closed_day import ShopDays, WeekdayGuess, guess_closures, guess_weekdays
 from common.data.panel import closed_days
 from common.plan.schema import WEEKDAYS, DataPlan
 
 SHOWN = 6  # dates named in a sentence
-BUSY_ROWS = 5.0  # rows on an ordinary day of the weekday, from which on a day without any is no chance
 
 
 def find_calendar_faults(days: Int[np.ndarray, " row"], plan: DataPlan) -> Iterator[Finding]:
@@ -62,21 +61,19 @@ def _find_loose_ends(count: Int[np.ndarray, " day"], plan: DataPlan) -> Iterator
 
 
 def _find_silent_days(count: Int[np.ndarray, " day"], closed: np.ndarray, plan: DataPlan) -> Iterator[Finding]:
-    """Look for open days on which nobody has a row, although others of that weekday have many."""
+    """Look for open days on which nobody has a row, although that is no chance.
+
+    From everybody's rows together, which is for this report alone: nothing of it decides about a record.
+    """
     there = np.flatnonzero(count)
-    inside = (np.arange(len(count)) >= there[0]) & (np.arange(len(count)) <= there[-1])
-    weekday = (np.arange(len(count)) + plan.start.weekday()) % 7
-    silent = inside & ~closed & (count == 0)
-    weekly = _closed_weekdays(count, closed, plan, int(there[0]), int(there[-1]))
-    for guess in weekly:
-        mine = np.zeros(len(count), bool)
-        mine[[(day - plan.start).days for day in guess.closure.days]] = True
-        yield _describe_weekday(guess, mine, int((inside & ~closed & (weekday == guess.weekday)).sum()))
-        silent &= ~mine
-    for number in range(7):
-        days = inside & ~closed & (weekday == number)
-        if days.any() and count[days].mean() < BUSY_ROWS:
-            silent &= weekday != number  # few rows a day: a day without any may be chance
+    first, last = int(there[0]), int(there[-1])
+    told = [plan.start + timedelta(days=int(day)) for day in np.flatnonzero(closed) if first <= day <= last]
+    days = ShopDays(plan.start + timedelta(days=first), count[first : last + 1].astype(np.float64), told)
+    for guess in guess_weekdays(days):
+        yield _describe_weekday(guess, int((~days.explained & (days.weekday == guess.weekday)).sum()))
+        days.explain(guess.closure.days)
+    silent = np.zeros(len(count), bool)
+    silent[[(day - plan.start).days for closure in guess_closures(days) for day in closure.days]] = True
     if silent.any():
         yield Finding(
             "warning",
@@ -86,26 +83,17 @@ def _find_silent_days(count: Int[np.ndarray, " day"], closed: np.ndarray, plan: 
         )
 
 
-def _closed_weekdays(
-    count: Int[np.ndarray, " day"], closed: np.ndarray, plan: DataPlan, first: int, last: int
-) -> list[WeekdayGuess]:
-    """Guess weekdays on which nobody has a row; from everybody's rows together, which is for this report alone."""
-    begin = plan.start + timedelta(days=first)
-    told = [plan.start + timedelta(days=int(day)) for day in np.flatnonzero(closed) if first <= day <= last]
-    return list(guess_weekdays(ShopDays(begin, count[first : last + 1].astype(np.float64), told)))
-
-
-def _describe_weekday(guess: WeekdayGuess, mine: np.ndarray, num_days: int) -> Finding:
-    name, exceptions = WEEKDAYS[guess.weekday], guess.closure.exceptions
+def _describe_weekday(guess: WeekdayGuess, num_days: int) -> Finding:
+    name, exceptions, silent = WEEKDAYS[guess.weekday], guess.closure.exceptions, len(guess.closure.days)
     advice = f'add "{name}" to data.closed_weekdays'
-    if exceptions or not guess.goes_on or mine.sum() < num_days:
+    if exceptions or not guess.goes_on or silent < num_days:
         named = ", ".join(map(str, exceptions[:SHOWN])) + (", …" if len(exceptions) > SHOWN else "")
         but = f" (it was open on {named})" if exceptions else ""
         advice = f"name these days in data.closed_dates{but}: data.closed_weekdays would lose the demand of the others"
     return Finding(
         "warning",
         "closed_weekday",
-        f"{mine.sum()} of {num_days} {name}s have no row of anyone, yet the plan calls them open, so they are learnt "
+        f"{silent} of {num_days} {name}s have no row of anyone, yet the plan calls them open, so they are learnt "
         f"as no demand; if the shop was closed, {advice}.",
     )
 

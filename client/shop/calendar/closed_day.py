@@ -3,11 +3,14 @@
 **For the shop alone**: a day is guessed to be closed from the rows of all products together. On the road of a
 federation's plan that would let one product's rows decide about another's record, so nothing there asks here.
 
-A guess is made only where a silent day is no chance: where `BUSY_LINES` lines are usual on such a day, or half as many
-for a weekday, of which there are many days.
+A guess is made only where silence is no chance. Lines come in orders, some of many lines, so they are counted in units
+of their own spread: the variance over the mean, from a day to the same weekday a week later, so that growth and season
+are no spread. In these units a day's lines are taken for a Poisson count, and a run of days for silent by chance where
+more than `FALSE_ALARMS` such runs are expected in the whole history.
 
-- **A weekday** is closed where it is silent on nine in ten of its days, or on every second one while the others are far
-  too busy for that to be chance: those are days on which it was open all the same. It may also have begun lately.
+- **A weekday** is closed where it is silent on nine in ten of its days, as the others are not; or in a busy shop on
+  every second one, while what was sold on the rest is too much for that to be chance: on those it was open all the
+  same. It may also have begun lately.
 - **A public holiday**, by its name, is closed where nothing was ever sold on it.
 - **Other silent days** in a row are one closure, and may as well be rows that are missing: the sentence says both.
 """
@@ -21,17 +24,21 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.stats import binom
 
 from common.calendar.public_holiday import HolidayCalendar
 from common.plan.schema import WEEKDAYS
 
 Source = Literal["told", "guess"]
 
-BUSY_LINES = 10.0  # usual on a day, from which on a day without any is no chance
-BUSY_WEEKDAY = 5.0  # the same where many days of a weekday are held against it
+IMPROBABLE = 1e-4  # chance that a weekday is silent so often, were it as the others
+FALSE_ALARMS = 0.05  # closures by chance in the whole history, from which on none is guessed
+BUSY = 5.0  # units that are usual on other days, from which on a weekday may be closed
+COMMON = 0.15  # share of other days without a line, from which on a day without any is nothing odd
+FEWEST_PAIRS = 8  # of days a week apart, from which on they say what the spread is
 MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever the others show
 OFTEN = 0.5  # share from which on it may be
-TOO_BUSY = 3.0  # times as many lines on its open days as chance would leave on days that are not silent
+TOO_BUSY = 3.0  # times as much on its open days as chance would leave on days that are not silent
 LATELY = 6  # silent days of a weekday up to the last one, from which on it is closed since then
 STILL = 8  # last days of a weekday that say whether it goes on
 LONG_RUN = 14  # days of a closure, above which it is rather taken for rows that are missing
@@ -90,6 +97,7 @@ class ShopDays:
         self.first, self.lines = first, lines
         self.weekday = (np.arange(len(lines)) + first.weekday()) % 7
         self.explained = np.isin(np.arange(len(lines)), [(day - first).days for day in closed])
+        self.unit = _spread(lines)
 
     @property
     def silent(self) -> Bool[np.ndarray, " day"]:
@@ -112,6 +120,25 @@ class ShopDays:
         chosen = near if near.any() else same if same.any() else self.lines > 0
         return float(np.median(self.lines[chosen])) if chosen.any() else 0.0
 
+    def is_chance(self, places: Sequence[int]) -> bool:
+        """Whether it may be chance that nothing was sold on all of some days; by how common silence is where it is."""
+        others = ~self.explained
+        others[list(places)] = False
+        common = float(self.silent[others].mean()) if others.any() else 1.0
+        least = common if common > COMMON else 0.0
+        chances = [max(np.exp(-self.usual(place) / self.unit), least) for place in places]
+        return bool(len(self.lines) * np.prod(chances) >= FALSE_ALARMS)
+
+
+def _spread(lines: Float[np.ndarray, " day"]) -> float:
+    """Give the variance over the mean of days with a line, a week apart where there are enough; at least 1."""
+    both = (lines[7:] > 0) & (lines[:-7] > 0)
+    there = lines[lines > 0]
+    if len(there) == 0:
+        return 1.0
+    variance = (lines[7:] - lines[:-7])[both].var() / 2 if both.sum() >= FEWEST_PAIRS else there.var()
+    return max(float(variance / there.mean()), 1.0)
+
 
 def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
     """Find weekdays on which the shop is closed, with the days of them on which it was not."""
@@ -120,25 +147,33 @@ def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
         return  # a shop that sells now and then, on whatever day
     for number, name in enumerate(WEEKDAYS):
         mine, others = (days.weekday == number) & ~days.explained, (days.weekday != number) & ~days.explained
-        open_lines = days.lines[others & ~silent]
-        if mine.sum() < LATELY or len(open_lines) == 0 or np.median(open_lines) < BUSY_WEEKDAY:
+        if mine.sum() < LATELY or not (others & ~silent).any():
             continue
+        is_busy = bool(np.median(days.lines[others & ~silent]) >= BUSY * days.unit)
+        others_silent = float(silent[others].mean())
         closed = mine & silent
-        if not _is_closed_weekday(days.lines[mine], others_silent=float(silent[others].mean())):
-            closed = _closed_lately(closed, mine)
+        if not (
+            _is_mostly_silent(silent[mine], others_silent)
+            or (is_busy and _is_often_closed(days.lines[mine] / days.unit, others_silent))
+        ):
+            closed = _closed_lately(closed, mine) if is_busy else np.zeros_like(closed)
         if closed.any():
             yield _describe_weekday(days, mine, closed, name)
 
 
-def _is_closed_weekday(lines: Float[np.ndarray, " day"], *, others_silent: float) -> bool:
-    """Tell a weekday that is closed, with exceptions, from one on which little is sold."""
-    share = float((lines == 0).mean())
-    if share >= MOSTLY:
-        return True
-    if share < max(OFTEN, 2 * others_silent):
+def _is_mostly_silent(silent: Bool[np.ndarray, " day"], others_silent: float) -> bool:
+    """Tell a weekday on which there is hardly ever a row, though the others would not be silent so often by chance."""
+    by_chance = float(binom.sf(silent.sum() - 1, len(silent), others_silent))
+    return bool(silent.mean() >= MOSTLY and by_chance < IMPROBABLE)
+
+
+def _is_often_closed(units: Float[np.ndarray, " day"], others_silent: float) -> bool:
+    """Tell a weekday that is closed, with exceptions, from one on which little is sold; in a busy shop."""
+    share = float((units == 0).mean())
+    if not max(OFTEN, 2 * others_silent) <= share < 1:
         return False
     by_chance = -np.log(share) / (1 - share)  # mean of a Poisson count that is 0 so often, where it is not 0
-    return bool(lines[lines > 0].mean() >= TOO_BUSY * by_chance)
+    return bool(units[units > 0].mean() >= TOO_BUSY * by_chance)
 
 
 def _closed_lately(closed: Bool[np.ndarray, " day"], mine: Bool[np.ndarray, " day"]) -> Bool[np.ndarray, " day"]:
@@ -181,9 +216,9 @@ def guess_holidays(days: ShopDays, holidays: HolidayCalendar) -> tuple[Closure |
     silent, there = days.silent, dict[str, list[int]]()
     for day, name in holidays.names.items():
         place = (day - days.first).days
-        if 0 <= place < len(days.lines) and not days.explained[place] and days.usual(place) >= BUSY_LINES:
+        if 0 <= place < len(days.lines) and not days.explained[place]:
             there.setdefault(name, []).append(place)
-    always = {name: places for name, places in there.items() if silent[places].all()}
+    always = {name: each for name, each in there.items() if silent[each].all() and not days.is_chance(each)}
     if not always:
         return None, frozenset()
     closed = np.isin(np.arange(len(silent)), [place for places in always.values() for place in places])
@@ -204,7 +239,7 @@ def guess_closures(days: ShopDays) -> Iterator[Closure]:
     """Find other days without any row; those in a row, with days that are closed anyhow between them, are one."""
     for run in _runs(days.silent, days.explained):
         usual = sum(days.usual(place) for place in run)
-        if usual < BUSY_LINES * len(run) and not (len(run) > 1 and usual >= 2 * BUSY_LINES):
+        if days.is_chance(run):
             continue
         first, last = (days.first + timedelta(days=place) for place in (run[0], run[-1]))
         when = f"on {first}" if first == last else f"from {first} to {last}"

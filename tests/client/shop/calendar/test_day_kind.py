@@ -116,9 +116,23 @@ def test_days_in_a_row_without_any_row_are_one_closure() -> None:
     assert "closed, or rows are missing" in found.evidence
 
 
-def test_a_shop_that_sells_little_is_silent_by_chance() -> None:
-    lines = np.random.default_rng(7).poisson(0.5, (4, NUM_DAYS))
-    assert guess_kinds(history(lines), shop(country="GB")).closures == ()
+@pytest.mark.parametrize("rate", [0.3, 1.0, 2.0, 8.0])
+def test_a_shop_that_never_closes_is_silent_by_chance_alone(rate: float) -> None:
+    """The stated rate is one closure in 20 shops; 5 of 25 come by chance in fewer than 1 of 100 draws."""
+    found = 0
+    for seed in range(25):
+        lines = np.random.default_rng(seed).poisson(rate, (1, NUM_DAYS))
+        found += bool(guess_kinds(history(lines), shop(country="GB", subdivision="ENG")).closures)
+    assert found < 5
+
+
+def test_a_shop_of_few_large_orders_is_silent_by_chance() -> None:
+    """Three orders a day of some twenty lines each, and one every other Sunday."""
+    rng = np.random.default_rng(16)
+    orders = rng.poisson(np.where(np.arange(NUM_DAYS) % 7 == 6, 0.5, 3.0))
+    lines = np.array([[rng.integers(5, 35, number).sum() for number in orders]])
+    assert (lines[0] == 0).sum() > 60
+    assert guess_kinds(history(lines), shop(country="GB", subdivision="ENG")).closures == ()
 
 
 def test_a_guess_counts_unless_the_owner_says_that_only_what_is_told_does() -> None:
