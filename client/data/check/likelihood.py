@@ -19,7 +19,7 @@ MANY_ZEROS = 0.1  # share of open days without demand, from which on a likelihoo
 
 def find_model_faults(panel: Panel, plan: Plan) -> Iterator[Finding]:
     """Hold the target against the likelihood, and the model's size against the proof of clipping."""
-    demand = panel.target[panel.open & _is_born(panel)].astype(np.float64)
+    demand = panel.target[panel.open & _is_born(panel) & ~panel.censored].astype(np.float64)
     if demand.any():
         yield from _find_fractions(demand, plan) if plan.model.likelihood != "log_normal" else _find_zeros(demand)
     yield from find_size_faults(plan)
