@@ -68,6 +68,8 @@ def write(folder: Path, content: bytes) -> Path:
 @given(tokens=st.lists(st.sampled_from(TOKENS), max_size=30), window=st.sampled_from([1, 7, 40, 1 << 20]))
 @example(tokens=[b'1,2024-01-05,p,"x\n', b"\n", b"\xff", b'"', b"\n"], window=7)
 @example(tokens=[b"\0,2024-01-05,p,x\0y\n"], window=40)
+@example(tokens=[b'1,2024-01-05,a"p,x",y\n'], window=40)
+@example(tokens=[b'1,2024-01-05,p,"x\na,b,c,d\ny"\n2,2024-01-05,p,x\n'], window=1 << 20)
 def test_the_fast_and_the_careful_way_give_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, encoding: str, separator: str, tokens: Sequence[bytes], window: int
 ) -> None:
