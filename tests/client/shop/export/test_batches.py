@@ -21,7 +21,7 @@ TABLE_COLUMNS = {
 }  # fmt: skip
 IN_FIXTURE = [HealthCheck.function_scoped_fixture]  # converters are made anew for each conversion
 FEW = settings(max_examples=8, deadline=None, suppress_health_check=IN_FIXTURE)
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=IN_FIXTURE)
+MANY = settings(max_examples=100, deadline=None, suppress_health_check=IN_FIXTURE)
 DAMAGE = ["", "?", "31.31.2026", "1,000,x"]
 
 
