@@ -85,7 +85,7 @@ def test_nothing_of_a_customer_spills_to_the_disk(history: History, make: Make) 
     bring(history, make)
     with store.writing() as connection:
         for kind in ("reviews", "sales"):
-            rows = f"SELECT said.* FROM now_{kind} said CROSS JOIN range(80000)"  # noqa: S608
+            rows = f"SELECT said.* FROM now_{kind} said CROSS JOIN range(150000)"  # noqa: S608
             connection.execute(f"CREATE TEMP TABLE many_{kind} AS {rows}")
         spilled = sum(file.stat().st_size for file in history.folder.glob("history.spill-*/*"))
         assert spilled > 1_000_000
