@@ -188,7 +188,7 @@ def undoings(draw: st.DrawFn) -> tuple[list[File], int]:
     return files, draw(st.integers(0, len(files) - 1))
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(shuffles())
 def test_any_order_repetition_and_overlap_of_exports_gives_one_history(drawn: tuple[list[File], list[File]]) -> None:
     check_any_order(*drawn)
@@ -201,7 +201,7 @@ def test_any_order_of_many_more_exports_gives_one_history(drawn: tuple[list[File
     check_any_order(*drawn)
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(undoings())
 def test_an_import_that_is_undone_was_never_there(drawn: tuple[list[File], int]) -> None:
     check_undo(*drawn)
