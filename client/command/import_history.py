@@ -63,9 +63,11 @@ def _choose(shop: Shop, names: list[str], file: Path | None) -> list[SourceSetti
         raise ConfigError("shop.toml has no source; add one with: hansa-client init SOURCE --add")
     if file is None:
         return chosen
-    if len(chosen) > 1:
+    places = {(source.location, source.table) for source in chosen}
+    if len(places) > 1:
         raise ConfigError(f"--file is a new export of one source; name it before: {', '.join(known)}.")
-    return [chosen[0].model_copy(update={"location": str(file.absolute())})]
+    alike = [source for source in shop.sources if (source.location, source.table) in places]  # read of the same rows
+    return [source.model_copy(update={"location": str(file.absolute())}) for source in alike]
 
 
 def import_sources(
@@ -84,11 +86,13 @@ def import_sources(
     from client.shop.setup.change import explain_change
     from client.shop.setup.importing import SourceImport
 
-    done, troubles = [], []
+    done, troubles, unreadable = [], [], set[tuple[str, str]]()
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
     console = make_console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         for settings in sources:
+            if (settings.location, settings.table) in unreadable:
+                continue  # said already, of another source of the same rows
             task = progress.add_task(f"Reading {settings.name}")
             importing = SourceImport(history, shop, settings, folder)
             try:
@@ -98,6 +102,7 @@ def import_sources(
                 troubles.append(f"{settings.name}: {error}")
             except DataError as error:
                 troubles.append(f"{settings.name}: {explain_change(settings, folder, error)}")
+                unreadable.add((settings.location, settings.table))
             else:
                 done.append((settings.name, importing.entry))
     return done, troubles

@@ -117,7 +117,7 @@ def test_a_second_init_is_refused_and_adding_keeps_what_a_person_wrote(
     Path("shop.toml").write_text("# mine\n" + Path("shop.toml").read_text())
     assert hansa_client("init", "stock_levels.csv", "--add").code == 0
     assert Path("shop.toml").read_text().startswith("# mine\n")
-    assert [source.kind for source in read_shop(Path()).sources] == ["sales", "stock"]
+    assert [source.kind for source in read_shop(Path()).sources] == ["sales", "products", "stock"]
 
 
 def test_nobody_at_the_terminal_is_told_which_flags_to_give(hansa_client: Run, exports: dict[str, Path]) -> None:
