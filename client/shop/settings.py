@@ -47,6 +47,9 @@ class SourceSettings(Section):
     dialect: Dialect | None = None
     columns: dict[str, str] = Field({}, description="field → column")
     states: dict[State, tuple[str, ...]] = Field({}, description="state → the source's words for it")
+    same_as: str = Field(
+        "", description="name of a source that tells of the same sales: an order that both have is one order"
+    )
     follow: str = Field("", description="column of a database that grows: only rows beyond the last are asked for")
 
     @model_validator(mode="after")
@@ -106,6 +109,9 @@ class Shop(Document):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {twice[0]!r}; give each a name of its own")
+        for source in self.sources:
+            if source.same_as and (source.same_as not in names or source.same_as == source.name):
+                raise ValueError(f"{source.name}.same_as = {source.same_as!r} is no other source; there are {names}")
         return self
 
 

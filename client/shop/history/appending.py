@@ -155,8 +155,12 @@ def commit_group(
     moment = max((found for found in moments if found is not None), default=None)
     move_on(connection, beginning.number, moment=moment, cursor=cursor, state=state)
     for kind, records in tables.items():
-        add_change(connection, beginning.number, kind, merge(connection, kind, records, number=beginning.number))
+        add_change(connection, beginning.number, kind, _merge(connection, kind, records, beginning))
     _settle_late(connection, beginning.number)
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, kind: Kind, records: pa.Table, beginning: Beginning) -> Counts:
+    return merge(connection, kind, records, number=beginning.number, numbering=beginning.numbering)
 
 
 def _settle_late(connection: duckdb.DuckDBPyConnection, number: int) -> None:

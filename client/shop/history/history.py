@@ -69,6 +69,7 @@ class History:
         origin: str = "",
         after: str = "",
         moment: datetime | None = None,
+        numbering: str = "",
     ) -> Import:
         """Begin an import; leave it with `with`, and call `finish` once the source has ended.
 
@@ -84,6 +85,9 @@ class History:
         moment
             When the source was exported, in UTC, for a source whose records tell no day; it counts where it is later
             than every moment in them.
+        numbering
+            Whose order numbers and rows these are: sources of one numbering tell of the same sales; others do not,
+            though their order numbers be the same.
 
         Raises
         ------
@@ -109,6 +113,7 @@ class History:
                 fingerprint=fingerprint,
                 after=after,
                 given_moment=moment,
+                numbering=numbering,
             )
             return Import(self._store, read_pseudonyms(self.folder, check), beginning, lock, same_as=same)
         except BaseException:

@@ -27,6 +27,7 @@ RANKS: dict[Kind, str] = {
     "stock": "CASE WHEN out THEN 1 ELSE 0 END",
 }
 HAPPENED: tuple[Kind, ...] = ("sales", "returns", "views", "carts", "searches", "reviews", "stock")  # never ahead
+BY_SOURCE: tuple[Kind, ...] = ("sales", "returns", "views", "carts", "searches", "reviews")  # told by one channel each
 _MICRO = 1_000_000  # numbers are kept to six decimals, so that sums do not depend on the order of the rows
 _LARGEST = 9e12
 
@@ -53,16 +54,25 @@ def select_clean(kind: Kind, source: str) -> str:
     return f"SELECT row, updated, {fields} FROM {source}"
 
 
-def key_of(kind: Kind) -> str:
-    """Give SQL for the key of a clean record."""
+def key_of(kind: Kind, numbering: str = "") -> str:
+    """Give SQL for the key of a clean record.
+
+    Parameters
+    ----------
+    numbering
+        Whose numbers and rows these are: two channels that both begin at order 1001 tell of different sales. What is
+        true of the shop whoever tells it, as a price, is the same in every numbering.
+    """
+    of = f"/{numbering.replace(chr(39), chr(39) * 2)}" if numbering and kind in BY_SOURCE else ""
     if kind not in IDENTITY:
-        return _hash(kind, "all", COLUMNS[kind])
+        return _hash(kind, f"all{of}", COLUMNS[kind])
     if "order" not in IDENTITY[kind]:
         return _hash(kind, "number", IDENTITY[kind])
     lineless = tuple("product" if field == "line" else field for field in IDENTITY[kind])
     return (
-        f"CASE WHEN \"order\" = '' THEN {_hash(kind, 'all', COLUMNS[kind])} "
-        f"WHEN line = '' THEN {_hash(kind, 'order', lineless)} ELSE {_hash(kind, 'number', IDENTITY[kind])} END"
+        f"CASE WHEN \"order\" = '' THEN {_hash(kind, f'all{of}', COLUMNS[kind])} "
+        f"WHEN line = '' THEN {_hash(kind, f'order{of}', lineless)} "
+        f"ELSE {_hash(kind, f'number{of}', IDENTITY[kind])} END"
     )
 
 

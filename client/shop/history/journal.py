@@ -24,6 +24,8 @@ class Beginning:
         The first import of those that go on where one ended, itself where it begins anew.
     after
         The cursor from which it goes on; "" from the beginning.
+    numbering
+        Whose order numbers these are; see `client.shop.history.identity.key_of`.
     given_moment
         When the source was exported, where its data does not tell.
     """
@@ -36,6 +38,7 @@ class Beginning:
     fingerprint: str
     after: str
     given_moment: datetime | None
+    numbering: str = ""
 
 
 def add_import(connection: Connection, beginning: Beginning) -> None:

@@ -24,15 +24,17 @@ from client.shop.record import Kind
 Connection = duckdb.DuckDBPyConnection
 
 
-def merge(connection: Connection, kind: Kind, records: pa.Table, *, number: int) -> Counts:
+def merge(connection: Connection, kind: Kind, records: pa.Table, *, number: int, numbering: str = "") -> Counts:
     """Merge records of one import, and count what became of them.
 
     Parameters
     ----------
     records
         With the columns of the kind, customers as hashes.
+    numbering
+        As in `client.shop.history.identity.key_of`.
     """
-    _stage(connection, kind, records)
+    _stage(connection, kind, records, numbering)
     _count_repeats(connection, kind, number)
     _judge(connection, kind, number)
     columns = list_columns(kind)
@@ -120,12 +122,12 @@ def forget(connection: Connection, kind: Kind, *, number: int) -> None:
     connection.execute("DROP TABLE unsettled")
 
 
-def _stage(connection: Connection, kind: Kind, records: pa.Table) -> None:
+def _stage(connection: Connection, kind: Kind, records: pa.Table, numbering: str) -> None:
     connection.register("incoming", records)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE staged AS
-        SELECT {key_of(kind)} AS key, {content_of(kind)} AS content, {repeats_in(kind)} AS repeats, clean.*
+        SELECT {key_of(kind, numbering)} AS key, {content_of(kind)} AS content, {repeats_in(kind)} AS repeats, clean.*
         FROM ({select_clean(kind, "incoming")}) clean
         """
     )

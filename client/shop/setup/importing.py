@@ -44,7 +44,13 @@ class SourceImport:
         """
         name, source = self.settings.name, open_source(self.settings, self.folder)
         after = self.history.cursor(name, fingerprint=source.fingerprint)
-        with self.history.begin(name, fingerprint=source.fingerprint, origin=self._origin, after=after) as importing:
+        with self.history.begin(
+            name,
+            fingerprint=source.fingerprint,
+            origin=self._origin,
+            after=after,
+            numbering=self.settings.same_as or name,
+        ) as importing:
             if importing.same_as is None:
                 yield from self._read(source, importing, after)
                 self.entry = importing.finish()

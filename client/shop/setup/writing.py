@@ -56,6 +56,8 @@ def write_source(source: SourceSettings) -> str:
     if source.format != "table":
         lines.append(_note(f"format = {quote(source.format)}", "whose export it is"))
     lines.append(_note(f"kind = {quote(source.kind)}", "what one row tells of"))
+    if source.same_as:
+        lines.append(_note(f"same_as = {quote(source.same_as)}", "tells of the same sales; an order of both is one"))
     if source.follow:
         lines.append(_note(f"follow = {quote(source.follow)}", "grows: only rows beyond the last are asked for"))
     if source.dialect is not None:

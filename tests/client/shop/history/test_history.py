@@ -160,3 +160,17 @@ def test_numbers_beyond_all_measure_cost_nobody_else_a_row(history: History, mak
         one.finish()
     assert history.daily()["units"].to_pylist() == [1.0]
     assert history.records("sales").num_rows == 5
+
+
+def test_two_channels_that_number_their_orders_alike_are_not_mixed_up(history: History, make: Make) -> None:
+    for source in ("till", "web"):
+        with history.begin(source, numbering=source) as one:
+            one.append("sales", make("sales", {}, {"order": "", "line": ""}))
+            one.append("prices", make("prices", {}))
+            one.finish()
+    assert history.daily()["units"].to_pylist() == [4.0]
+    assert history.records("prices").num_rows == 1, "a price is true of the shop, whoever tells it"
+    with history.begin("books", numbering="web") as one:
+        one.append("sales", make("sales", {}, {"order": "", "line": ""}))
+        assert one.finish().counts["sales"].same == 2
+    assert history.daily()["units"].to_pylist() == [4.0]
