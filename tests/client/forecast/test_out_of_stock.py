@@ -41,7 +41,7 @@ FORECASTS: dict[str, Callable[[Panel, ModelPlan], Forecast]] = {
         personalise(untrained(panel, plan), panel, plan, ORIGIN), build_series(panel, plan, ORIGIN), device=CPU
     ),
 }
-SLOW = {"auto_ets", "gru_local"}
+SLOW = {"auto_ets", "gru_local", "lightgbm_local"}
 TOLERANCE = {"croston": 0.03}  # each series chooses its own rate of smoothing, by what it saw
 
 
@@ -79,6 +79,7 @@ def test_a_mean_forecast_is_that_of_all_demand(shop: tuple[Panel, Panel], plan: 
 
 
 # Seeded; the 90 % quantile of all demand lies where a tenth of 4,000 bucket-days lie above.
+@pytest.mark.slow
 def test_quantiles_of_trees_are_those_of_all_demand(shop: tuple[Panel, Panel], plan: ModelPlan) -> None:
     wanted, sold = shop
     blind = replace(sold, censored=np.zeros_like(sold.censored))
@@ -90,6 +91,7 @@ def test_quantiles_of_trees_are_those_of_all_demand(shop: tuple[Panel, Panel], p
     assert abs(known / of_all - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_trees_are_the_same_from_the_same_seed(shop: tuple[Panel, Panel], plan: ModelPlan) -> None:
     first, second = (forecast_boosted_demand(shop[1], plan, ORIGIN, seed=3) for _ in range(2))
     assert np.array_equal(first.mean, second.mean)
