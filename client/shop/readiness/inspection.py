@@ -33,14 +33,15 @@ FROM sales WHERE state = 'sold'
 
 def inspect_shop(history: History, shop: Shop) -> Readiness:
     """Look a shop's history over, its days and what lies ahead of it included."""
-    left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
-    others: list[Problem] = []
-    if history.span() is not None:
-        others += find_days(guess_kinds(history, shop))
-        first = origin_of(history)
-        ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
-        others += as_problems(ahead.findings)
-    return inspect_history(history.ask, shop, left_out, others)
+    with history.holding():
+        left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
+        others: list[Problem] = []
+        if history.span() is not None:
+            others += find_days(guess_kinds(history, shop))
+            first = origin_of(history)
+            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
+            others += as_problems(ahead.findings)
+        return inspect_history(history.ask, shop, left_out, others)
 
 
 def inspect_history(
