@@ -16,7 +16,7 @@ from client.shop.export.money import read_currencies
 from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
 from client.shop.export.text import first_filled, fold_words, look_up, matches
-from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, YES
+from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, TOTALS, YES
 from client.shop.settings import Shop
 from common.data.usable import LARGEST_VALUE
 
@@ -133,6 +133,8 @@ def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray
         if cells.has(name):
             wrong = matches(cells.text(name), NO_PRODUCT)
             sieve.leave_out(wrong, "the line is no product (shipping, a tip, a discount, a gift card)")
+            total = matches(cells.text(name), TOTALS)
+            sieve.leave_out(total, "the line is a total of others, by its name", "rename the product if it is one")
     channel = cells.text("channel")
     is_elsewhere = matches(channel, "^non-amazon") if cells.has("channel") else np.zeros(cells.size, bool)
     sieve.leave_out(is_elsewhere, "the order is of another channel, and counts there")
