@@ -13,7 +13,8 @@ from common.data.panel import Panel
 from common.plan.schema import Plan
 
 SHOWN = 3  # names in a sentence
-SHORTENED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{2}")
+SHORTENED = re.compile(r"\d[.,]\d+[eE]\+?\d{1,2}|\d[eE]\+\d{2}")
+SUM_OF = re.compile(r"(.*\S)[\s:_-]+(?:(?:sub)?total|sum|summe|gesamt|ergebnis|合计|小计|汇总)", re.IGNORECASE)
 FEWEST_OTHERS = 2  # entities that a total is held against
 CLOSE = 1e-6  # of the sum, as single precision is off
 
@@ -60,11 +61,18 @@ def find_shortened(names: Sequence[str]) -> list[str]:
 
 
 def find_totals(units: Mapping[str, float]) -> list[str]:
-    """Find what is as much as everything else together, where there are others enough."""
-    whole = sum(units.values())
-    if len(units) <= FEWEST_OTHERS or whole <= 0:
-        return []
-    return [name for name, each in units.items() if abs(2 * each - whole) <= CLOSE * whole]
+    """Find what is as much as everything else together, where there are others enough; or is called another's total."""
+    whole, enough = sum(units.values()), len(units) > FEWEST_OTHERS
+    return [
+        name
+        for name, each in units.items()
+        if (enough and each > 0 and abs(2 * each - whole) <= CLOSE * whole) or _sum_of(name) in units
+    ]
+
+
+def _sum_of(name: str) -> str:
+    found = SUM_OF.fullmatch(name)
+    return found[1] if found else ""
 
 
 def say_alike(what: str, groups: Sequence[Sequence[str]]) -> str:
@@ -77,7 +85,7 @@ def say_shortened(what: str, names: Sequence[str]) -> str:
     """Say which numbers have lost digits."""
     shown = ", ".join(map(repr, names[:SHOWN]))
     return (
-        f"{len(names)} values of {what!r} are written as a spreadsheet shortens long numbers ({shown}), so that "
+        f"Values of {what!r} are written as a spreadsheet shortens long numbers ({shown}; {len(names)} in all), so that "
         "several may have become one"
     )
 
@@ -85,4 +93,4 @@ def say_shortened(what: str, names: Sequence[str]) -> str:
 def say_totals(what: str, names: Sequence[str]) -> str:
     """Say what seems to be a sum of the others."""
     shown = ", ".join(map(repr, names[:SHOWN]))
-    return f"The {what!r} {shown} has as much demand as all others together, as rows of totals have"
+    return f"The {what!r} {shown} seems to be a row of totals: it has the demand of all others, or the name of another"

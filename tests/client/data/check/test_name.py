@@ -50,13 +50,18 @@ def test_names_that_differ_are_no_look_alikes() -> None:
 
 def test_numbers_that_a_spreadsheet_shortened_are_said() -> None:
     found = said(["4.00638E+12", "5.1E+11", "A1", "1e5"], ["3", "4", "5", "6"])
-    assert found["shortened"].startswith("2 values of 'product' are written as a spreadsheet shortens long numbers")
+    assert found["shortened"].startswith("Values of 'product' are written as a spreadsheet shortens long")
+    assert "1 in all" in said(["1.2345E+4", "12345", "A1", "B1"], ["3", "4", "5", "6"])["shortened"]
     assert "shortened" not in said(["4006381333931", "1e5", "E+12", "2.5"], ["3", "4", "5", "6"])
 
 
 def test_what_is_as_much_as_everything_else_is_said_to_be_a_total() -> None:
     found = said(["A", "B", "C", "Alles"], ["3", "4", "5", "12"])
-    assert found["totals"].startswith("The 'product' 'Alles' has as much demand as all others together")
+    assert found["totals"].startswith("The 'product' 'Alles' seems to be a row of totals")
+    assert find_totals({"A": 1.0, "B": 3.0, "A total": 1.0, "B Summe": 3.0, "Grand total": 1.0}) == [
+        "A total",
+        "B Summe",
+    ]
     assert "totals" not in said(["A", "B", "C", "D"], ["3", "4", "5", "11"])
     assert find_totals({"A": 1.0, "B": 1.0}) == []
     assert find_totals({"A": 0.0, "B": 0.0, "C": 0.0}) == []

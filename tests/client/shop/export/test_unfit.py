@@ -29,7 +29,7 @@ def sold(folder: Path, content: str) -> tuple[list[tuple[str, str, float]], list
     return [(row["product"], str(row["day"]), row["quantity"]) for row in rows], left_out
 
 
-@pytest.mark.parametrize("units", [["五", "三"], ["0x5", "0x3"], ["", ""], ["4 kg", "500 g"]])
+@pytest.mark.parametrize("units", [["五", "三"], ["0x5", "0x3"], ["4 kg", "500 g"]])
 def test_a_quantity_that_cannot_be_read_does_not_make_each_row_one_piece(units: list[str], tmp_path: Path) -> None:
     rows = "".join(f"A,2024-01-0{day},{cell}\n" for day, cell in enumerate(units, start=1))
     lines, left_out = sold(tmp_path, f"product,date,units\n{rows}")
@@ -42,7 +42,12 @@ def test_some_quantities_that_cannot_be_read_cost_their_own_rows_alone(tmp_path:
     rows = "".join(f"A,2024-01-0{day},{cell}\n" for day, cell in enumerate(cells, start=1))
     lines, left_out = sold(tmp_path, f"product,date,units\n{rows}")
     assert lines == [("A", "2024-01-01", 5.0), ("A", "2024-01-07", 7.0)]
-    assert left_out == ["5: the quantity is no number"]
+    assert left_out == ["1: the quantity is empty", "4: the quantity is no number"]
+
+
+def test_a_quantity_that_is_empty_throughout_sells_nothing(tmp_path: Path) -> None:
+    lines, left_out = sold(tmp_path, "product,date,units\nA,2024-01-01,\nA,2024-01-02,\n")
+    assert (lines, left_out) == ([], ["2: the quantity is empty"])
 
 
 def test_a_word_in_a_column_called_sold_is_no_quantity(tmp_path: Path) -> None:
