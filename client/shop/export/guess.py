@@ -21,6 +21,8 @@ from client.shop.source.cells import read_days, read_numbers
 
 MOSTLY = 0.8  # of the values that are filled
 EXACT, WORDS, PART = 3.0, 2.0, 1.0  # how well a header fits a word
+FITS = 1.9  # a header that holds all of a field's word, and little else
+SURE = EXACT - 0.3
 CLOSE = 0.5  # scores that lie this close leave a doubt
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _GREENWICH = ZoneInfo("UTC")

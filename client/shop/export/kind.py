@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from client.shop.export.field import CART_WORDS, CLOSURE_WORDS, RETURN_DAYS, RETURN_QUANTITIES, VIEW_WORDS, WORDS
-from client.shop.export.guess import EXACT, Column, header_score, rank_columns
+from client.shop.export.guess import FITS, SURE, Column, header_score, rank_columns
 from client.shop.record import Kind
 from client.shop.source.source import Look
 
-FITS = 1.9  # a header that holds all of a field's word, and little else
-SURE = EXACT - 0.3
 PROMOTION_WORDS = ("promo", "aktion", "sale", "rabatt", "促销", "活动")
 
 

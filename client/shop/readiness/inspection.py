@@ -8,6 +8,7 @@ from datetime import timedelta
 from client.shop.calendar.ahead import ahead_of, origin_of
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.history.history import History
+from client.shop.readiness.alike import find_odd_names
 from client.shop.readiness.bot import find_bots
 from client.shop.readiness.clock import find_other_clocks
 from client.shop.readiness.currency import find_currencies
@@ -85,3 +86,4 @@ def _find(ask: Ask, shop: Shop, left_out: Iterable[LeftOut]) -> Iterator[Problem
     yield from find_currencies(ask, shop)
     yield from find_bots(ask)
     yield from find_renamed(ask)
+    yield from find_odd_names(ask)

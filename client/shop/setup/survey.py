@@ -9,6 +9,7 @@ from pathlib import Path
 
 from client.shop.export.guess import Guess
 from client.shop.export.proposal import Proposal, propose
+from client.shop.export.unfit import explain_unfit
 from client.shop.record import COLUMNS
 from client.shop.settings import SourceSettings
 from client.shop.setup.naming import name_source
@@ -100,6 +101,9 @@ def _follow_changes(proposal: Proposal, look: Look) -> Proposal:
 
 
 def _nothing(unknown: Sequence[Look]) -> str:
+    unfit = next(filter(None, map(explain_unfit, unknown)), "")
+    if unfit:
+        return unfit
     columns = ", ".join(list(unknown[0].sample)[:8]) if unknown else "none"
     where = unknown[0].location if unknown else "the sources"
     return (

@@ -45,7 +45,7 @@ def look_delimited(path: Path, location: str) -> Look:
         for name, place in zip(columns.names, columns.places, strict=True)
     }
     evidence = (*guessed.evidence, *columns.notes)
-    return Look(location, "", "delimited", sample, num_rows, guessed.dialect, evidence)
+    return Look(location, "", "delimited", sample, num_rows, guessed.dialect, evidence, columns.doubled)
 
 
 def spread(rows: Sequence[list[str]]) -> list[list[str]]:
