@@ -85,8 +85,8 @@ def say_shortened(what: str, names: Sequence[str]) -> str:
     """Say which numbers have lost digits."""
     shown = ", ".join(map(repr, names[:SHOWN]))
     return (
-        f"Values of {what!r} are written as a spreadsheet shortens long numbers ({shown}; {len(names)} in all), so that "
-        "several may have become one"
+        f"Values of {what!r} are written as a spreadsheet shortens long numbers ({shown}; {len(names)} in all), so "
+        "that several may have become one"
     )
 
 

@@ -18,6 +18,7 @@ import duckdb
 
 from client.shop.history.table import STEPS, STORAGE_VERSION, migrate, schema_version
 from common.disk.file import sync_folder
+from common.disk.reading import require_file
 from common.errors import DataError
 from common.schema import newer_file
 
@@ -108,6 +109,7 @@ class Store:
 
     def _open(self, patience_seconds: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         """Open the file once others let go of it."""
+        require_file(self.path)  # a pipe would be waited for in vain
         until, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
         while True:
             try:
