@@ -15,6 +15,7 @@ from common.plan.schema import Plan
 SHOWN = 3  # names in a sentence
 SHORTENED = re.compile(r"\d[.,]\d+[eE]\+?\d{1,2}|\d[eE]\+\d{2}")
 SUM_OF = re.compile(r"(.*\S)[\s:_-]+(?:(?:sub)?total|sum|summe|gesamt|ergebnis|合计|小计|汇总)", re.IGNORECASE)
+WHOLE = re.compile(r"\+?(\d+)(?:[.,]0*)?")  # 12345, 12345. and 12345,0 are one number
 FEWEST_OTHERS = 2  # entities that a total is held against
 CLOSE = 1e-6  # of the sum, as single precision is off
 
@@ -41,7 +42,7 @@ def find_name_faults(panel: Panel, plan: Plan) -> Iterator[Finding]:
 
 
 def group_alike(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Group names that differ in letters without a width, in blanks, in wide letters or in capitals alone."""
+    """Group names that differ in unseen letters, blanks, wide letters or capitals alone, or are one whole number."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(_key(name), []).append(name)
@@ -49,6 +50,9 @@ def group_alike(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _key(name: str) -> str:
+    whole = WHOLE.fullmatch(name)
+    if whole is not None or SHORTENED.fullmatch(name):
+        return whole[1] if whole else f"{float(name.replace(',', '.')):.0f}"
     if name.isascii():
         return " ".join(name.lower().split())
     seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")

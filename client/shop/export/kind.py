@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from client.shop.export.field import CART_WORDS, CLOSURE_WORDS, RETURN_DAYS, RETURN_QUANTITIES, VIEW_WORDS, WORDS
@@ -9,7 +10,7 @@ from client.shop.export.guess import FITS, SURE, Column, header_score, rank_colu
 from client.shop.record import Kind
 from client.shop.source.source import Look
 
-PROMOTION_WORDS = ("promo", "aktion", "sale", "rabatt", "促销", "活动")
+PROMOTION_WORDS = re.compile(r"promo|aktion|(?<![a-z])sale(?![a-z])|rabatt|促销|活动")
 
 
 class _Signs:
@@ -89,7 +90,7 @@ def _kind_of_days(look: Look, signs: _Signs) -> Kind | None:
     values = " ".join(value.lower() for column in signs.columns for value in column.filled[:50])
     if any(word in said for word in CLOSURE_WORDS):
         return "closures"
-    if any(word in said for word in PROMOTION_WORDS) and len(signs.columns) > 1:
+    if PROMOTION_WORDS.search(said) and len(signs.columns) > 1:
         return "promotions"
     if not signs.has("events", "name"):
         return None

@@ -48,6 +48,7 @@ def read_lines(cells: Cells) -> Lines:
     times = _read_day(cells)
     sieve.leave_out(~times.known & ~cells.filled("day"), "no line of the order says its day", _say_no_day(cells))
     sieve.leave_out(~times.known, "the day cannot be read", _DAYS)
+    sieve.leave_out(np.isin(times.days, NO_DAYS), "the day is one that programs write where there is none", _DAYS)
     has_quantity = cells.filled("quantity") | cells.filled("net_quantity")
     sieve.leave_out(np.isnan(quantity) & ~has_quantity, "the quantity is empty", _EMPTY)
     sieve.leave_out(np.isnan(quantity), "the quantity is no number", _NUMBERS)
@@ -110,6 +111,7 @@ def _add_variant(names: pa.Array, cells: Cells) -> pa.Array:
     return pc.if_else(has_both, pc.binary_join_element_wise(names, variant, " / "), names)
 
 
+NO_DAYS = np.array(["1899-12-30", "1899-12-31", "1900-01-01", "1904-01-01", "1970-01-01"], "datetime64[D]")
 _STATE = "say under states in shop.toml what its word means"
 _DAYS, _NUMBERS = "write days as 2026-01-31, or set dialect.dates", "mend these rows, or set dialect.decimal"
 _EMPTY = "fill in how many, 0 where nothing was sold; rows of days to come may stay empty"

@@ -12,7 +12,6 @@ from client.shop.settings import Dialect
 from client.shop.source.source import Look
 from common.errors import DataError
 
-COUNTED = re.compile(r"[\d一二两三四五六七八九十百千万]")
 NOTHING = ("", "na", "n/a", "null", "none", "nan", "nil", "k. a", "k.a", "无", "空")
 HINTS = (
     (r"\d{5}(?:\.\d+)?", "these look like a spreadsheet's numbers of days, so format the column as a date"),
@@ -33,7 +32,7 @@ def find_counting(kind: Kind, columns: Sequence[Column]) -> Column | None:
 
 def _counts(column: Column) -> bool:
     said = [value for value in column.filled if value.lower().strip("#-–. ") not in NOTHING]
-    return sum(COUNTED.search(value) is not None for value in said) * 2 >= len(said)
+    return sum(any(map(str.isnumeric, value)) for value in said) * 2 >= len(said)
 
 
 def ask_counting(column: Column) -> str:
@@ -63,7 +62,12 @@ def refuse_doubled(look: Look, columns: Sequence[Column]) -> None:
 
 
 def explain_unfit(look: Look) -> str:
-    """Say which column is called a day and holds few that can be read; "" where there is no such column."""
+    """Say that no row can be read, or which column is called a day and holds few; "" where it is neither."""
+    if look.num_rows == 0:
+        return (
+            f"{_where(look)} has no row that can be read below the names of its columns, which are "
+            f"{', '.join(look.sample)}; see that each row has as many cells as there are names."
+        )
     columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
     column = next((each for each in columns if header_score(each.name, WORDS["sales"]["day"]) >= SURE), None)
     if column is None or column.share_days >= MOSTLY or not column.filled:

@@ -14,6 +14,7 @@ from client.shop.readiness.clock import find_other_clocks
 from client.shop.readiness.currency import find_currencies
 from client.shop.readiness.day import as_problems, find_days
 from client.shop.readiness.duplicate import find_duplicates
+from client.shop.readiness.far import find_far_days
 from client.shop.readiness.left_out import find_lacking, find_left_out
 from client.shop.readiness.outlier import find_outliers
 from client.shop.readiness.problem import Ask, Problem
@@ -87,3 +88,4 @@ def _find(ask: Ask, shop: Shop, left_out: Iterable[LeftOut]) -> Iterator[Problem
     yield from find_bots(ask)
     yield from find_renamed(ask)
     yield from find_odd_names(ask)
+    yield from find_far_days(ask)

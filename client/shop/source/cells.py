@@ -130,6 +130,7 @@ def _read_texts(texts: pa.Array, dialect: Dialect) -> Float[np.ndarray, " value"
 def read_number(text: str, dialect: Dialect) -> float:
     """Read one text as a number; NaN where it is none."""
     text = write_plainly(_unwrap(text))
+    text = re.sub(rf"(?<=[0-9]){re.escape(dialect.decimal)}-{{1,2}}", "", text)  # 5,- is five, and nothing behind it
     is_negative = text.startswith("(") and text.endswith(")")
     text = text[1:-1].strip() if is_negative else text
     found = _number_pattern(dialect).fullmatch(text)

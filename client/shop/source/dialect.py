@@ -26,13 +26,14 @@ ENOUGH = 0.9  # of the lines that tell encodings apart
 MOST_LINES = 10  # that a row goes over
 FEWEST_DAY_COLUMNS = 4  # fewer days beside each other may be those of an order
 SHOWN = 3  # cells quoted
+CLEARLY = 1.5  # times as many steps back in time, from which on an order of day and month is not that of the rows
 FEW_SLIPS, SLIPS = 2, 0.02  # cells of a column, and their share, that may have day and month the other way round
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 PRIVATE = ("birth", "geburt", "born", "dob", "生日", "出生")
 
 Text = Literal["", ",", ".", " ", "'"]
-_SIGN = r"[-+(]?(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥￥])? ?[-+]?"
-_TAIL = rf"(?: ?(?:[A-Z]{{3}}|[$€£¥￥%]))?[-)]?(?: ?(?i:{PIECES}))?"
+_SIGN = r"[-+(]?(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥￥₹₩₽₺₫฿₴₦])? ?[-+]?"
+_TAIL = rf"(?:[eE][-+]?[0-9]{{1,3}})?(?: ?(?:[A-Z]{{3}}|[$€£¥￥₹₩₽₺₫฿₴₦%]))?[-)]?(?: ?(?i:{PIECES}))?"
 _LAKHS = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
 _END = r"(?:[0-9]{1,2}|[0-9]{4,})"  # three digits may be thousands
 COMMA = re.compile(rf"{_SIGN}(?:(?:[0-9]{{1,3}}(?:[.' ][0-9]{{3}})+|[0-9]+),{_END}|0,[0-9]+){_TAIL}")
@@ -360,7 +361,7 @@ def guess_dates(columns: dict[str, list[str]], *, prefer_day: bool, origin: str)
         return order, f"The {'day' if order == 'dmy' else 'month'} stands first: {_quote(most)}{but}."
     steps = {order: sum(_steps_back(column, order) for column in found.values()) for order in ("dmy", "mdy")}
     cells = _quote(cell for cell, _ in days)
-    if steps["dmy"] != steps["mdy"]:
+    if max(steps.values()) > CLEARLY * min(steps.values()):
         order = "dmy" if steps["dmy"] < steps["mdy"] else "mdy"
         return (
             order,

@@ -45,6 +45,9 @@ def test_names_that_look_alike_are_said(other: str) -> None:
 
 def test_names_that_differ_are_no_look_alikes() -> None:
     assert group_alike(["007", "7", "A-1", "A1", "Müsli", "Musli", "红", "紅"]) == []
+    assert group_alike(["12345", "12345.", "12345,0", "+12345", "1.2345E+4", "012345"]) == [
+        ("12345", "12345.", "12345,0", "+12345", "1.2345E+4")
+    ]
     assert group_alike(["Red  mug", "red\u00a0mug", "blue"]) == [("Red  mug", "red\u00a0mug")]
 
 

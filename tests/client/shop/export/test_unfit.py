@@ -29,7 +29,7 @@ def sold(folder: Path, content: str) -> tuple[list[tuple[str, str, float]], list
     return [(row["product"], str(row["day"]), row["quantity"]) for row in rows], left_out
 
 
-@pytest.mark.parametrize("units", [["五", "三"], ["0x5", "0x3"], ["4 kg", "500 g"]])
+@pytest.mark.parametrize("units", [["五", "三"], ["½", "¼"], ["0x5", "0x3"], ["4 kg", "500 g"]])
 def test_a_quantity_that_cannot_be_read_does_not_make_each_row_one_piece(units: list[str], tmp_path: Path) -> None:
     rows = "".join(f"A,2024-01-0{day},{cell}\n" for day, cell in enumerate(units, start=1))
     lines, left_out = sold(tmp_path, f"product,date,units\n{rows}")
@@ -103,3 +103,32 @@ def test_leading_zeros_and_letters_of_another_case_stay_what_they_are(tmp_path: 
         tmp_path, "product,date,units\n007,2024-01-01,5\n7,2024-01-02,7\na7,2024-01-02,7\nA7,2024-01-02,7\n"
     )
     assert [product for product, _, _ in lines] == ["007", "7", "a7", "A7"]
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "1899-12-30", "1900-01-01T00:00:00"])
+def test_a_day_that_stands_for_none_is_left_out(day: str, tmp_path: Path) -> None:
+    rows = "".join(f"A,2024-01-0{number},5\n" for number in range(1, 8))
+    lines, left_out = sold(tmp_path, f"product,date,units\n{rows}A,{day},3\n")
+    assert len(lines) == 7
+    assert left_out == ["1: the day is one that programs write where there is none"]
+
+
+def test_rows_of_more_cells_than_names_are_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text("product,date,units,price\nA,2024-01-01,5,9,90\nB,2024-01-02,5,9,90\n")
+    with pytest.raises(DataError, match=r"has no row that can be read .* product, date, units, price; see that each"):
+        survey([str(file)], tmp_path)
+
+
+def test_a_table_of_sales_in_another_language_is_no_promotion(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("produit,date,quantité\nA,2024-01-01,5\nB,2024-01-02,7\n", encoding="utf-8")
+    assert propose(look("sales.csv", tmp_path)[0], name="sales") is None
+    (tmp_path / "sale.csv").write_text("date,offer\n2024-01-01,all\n2024-01-02,all\n")
+    found = propose(look("sale.csv", tmp_path)[0], name="sale")
+    assert found is not None
+    assert found.settings.kind == "promotions"
+
+
+def test_two_marks_of_utf_8_are_no_part_of_a_name(tmp_path: Path) -> None:
+    lines, _ = sold(tmp_path, "\ufeff\ufeffproduct,date,units\nA,2024-01-01,5\nA,2024-01-02,7\n")
+    assert len(lines) == 2

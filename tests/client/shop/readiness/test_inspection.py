@@ -189,3 +189,10 @@ def test_shortened_numbers_and_totals_are_found(inspect: Callable[..., Readiness
     report = inspect(sales=rows)
     assert only(report, "shortened").examples == ("4.00638E+12",)
     assert only(report, "totals").examples == ("Alles",)
+
+
+def test_few_sales_years_away_from_all_others_are_found(inspect: Callable[..., Readiness]) -> None:
+    found = only(inspect(sales=[*year(), sale(36_500), sale(36_501)]), "far_days")
+    assert (found.rows, found.examples[0]) == (2, "2123-12-08: 1 sale")
+    two = [*year(), *(sale(day) for day in range(1500, 1900))]  # a shop that paused
+    assert "far_days" not in {problem.key for problem in inspect(sales=two).problems}

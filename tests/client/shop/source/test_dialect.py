@@ -63,6 +63,8 @@ def test_the_separator_is_that_by_which_lines_are_alike(separator: str) -> None:
         (["1\u202f234,5", "950,0"], ",", ".", "behind a comma: 1 234,5, 950,0."),
         (["1,23,450.50", "12,34,567.00"], ".", ",", "behind a point: 1,23,450.50, 12,34,567.00."),
         (["1,23,450", "12,34,567"], ".", ",", "A comma stands between thousands: 1,23,450, 12,34,567."),
+        (["₹1,23,450.00", "₹99.50"], ".", ",", "behind a point: ₹1,23,450.00, ₹99.50."),
+        (["1,5E+03", "2,0E+03"], ",", ".", "behind a comma: 1,5E+03, 2,0E+03."),
         (["5 pcs", "1,5 pcs"], ",", ".", "behind a comma: 1,5 pcs."),
         (["8.200", "15.300"], ",", ".", "Whether 8.200 is 8200 or 8.2 cannot be told; 8200 is assumed"),
         (["8,200", "15,300"], ",", ".", "Whether 8,200 is 8200 or 8.2 cannot be told; 8.2 is assumed"),
@@ -182,3 +184,9 @@ def test_a_column_for_each_day_is_refused_with_how_to_lay_it_out() -> None:
     days = ",".join(f"2024-01-{day:02}" for day in range(1, 11))
     with pytest.raises(DataError, match=r"x.csv has a column for each day .2024-01-01 … 2024-01-10.; lay it out"):
         guess(f"product,{days}\nA,1,2,3,4,5,6,7,8,9,10\n")
+
+
+def test_rows_in_no_order_of_time_do_not_tell_day_from_month() -> None:
+    days = [(7 * number) % 12 + 1 for number in range(40)]
+    rows = "".join(f"{(5 * number) % 12 + 1:02}/{day:02}/2024,5\n" for number, day in enumerate(days))
+    assert "cannot be told from" in guess(f"date,units\n{rows}")[1]
