@@ -76,31 +76,37 @@ def import_sources(
     Returns
     -------
     tuple
-        What each changed, by name, None where the very same was imported before; and what went wrong, a sentence for
-        each source.
+        What each file changed, by its source's name, None where the very same was imported before; and what went
+        wrong, a sentence for each source.
     """
     from rich.progress import Progress, TextColumn, TimeElapsedColumn  # not needed for help
 
     from client.shop.setup.change import explain_change
-    from client.shop.setup.importing import SourceImport
+    from client.shop.setup.importing import SourceImport, split_files
 
-    done, troubles = [], []
+    done: list[tuple[str, Entry | None]] = []
+    troubles: list[str] = []
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
     console = make_console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         for settings in sources:
             task = progress.add_task(f"Reading {settings.name}")
-            importing = SourceImport(history, shop, settings, folder)
             try:
-                for num_rows in importing.steps():
-                    progress.update(task, completed=num_rows)
+                files = split_files(settings, folder)
+                for file in files:
+                    importing = SourceImport(history, shop, file, folder)
+                    for num_rows in importing.steps():
+                        progress.update(task, completed=num_rows)
+                    done.append((_name_file(file, num_files=len(files)), importing.entry))
             except ConfigError as error:
                 troubles.append(f"{settings.name}: {error}")
             except DataError as error:
                 troubles.append(f"{settings.name}: {explain_change(settings, folder, error)}")
-            else:
-                done.append((settings.name, importing.entry))
     return done, troubles
+
+
+def _name_file(file: SourceSettings, *, num_files: int) -> str:
+    return file.name if num_files == 1 else f"{file.name} ({Path(file.location).name})"
 
 
 def describe_import(name: str, entry: Entry | None) -> dict[str, Any]:

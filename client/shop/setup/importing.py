@@ -12,10 +12,26 @@ from client.shop.history.appending import Import
 from client.shop.history.entry import Entry
 from client.shop.history.history import History
 from client.shop.settings import Shop, SourceSettings
-from client.shop.source.opening import open_source
+from client.shop.source.opening import list_locations, open_source
 from client.shop.source.source import Batch, Source
 
 COMMIT_SECONDS = 5.0  # what an interruption may cost at most
+IN_PARTS = ("taobao",)  # exports one file of which says what the lines of another lack: they are read together
+
+
+def split_files(settings: SourceSettings, folder: Path) -> list[SourceSettings]:
+    """Take the files that a pattern names apart: each is an export by itself, and one that came before stays as it is.
+
+    Exports overlap, and a line that stands in two of them is one line, but two equal lines of one export are two.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
+    if settings.format in IN_PARTS:
+        return [settings]
+    return [settings.model_copy(update={"location": each}) for each in list_locations(settings.location, folder)]
 
 
 @dataclass
