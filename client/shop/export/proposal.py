@@ -101,7 +101,7 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
             f"Can the export also hold the quantity as ordered? From {found['net_quantity']!r} returns are taken off, "
             f"so what came back does not count as demand."
         )
-    if export.format == "taobao" and "day" not in found:
+    if export.format == "taobao" and "day" not in found and "*" not in look.location:
         questions.append(
             "On which day was each order? 宝贝报表 has none: read it together with 订单报表, as one pattern."
         )

@@ -12,6 +12,7 @@ from client.shop.export.proposal import Proposal, propose
 from client.shop.record import COLUMNS
 from client.shop.settings import SourceSettings
 from client.shop.setup.naming import name_source
+from client.shop.setup.pairing import pair_reports
 from client.shop.source.database import is_url
 from client.shop.source.opening import look
 from client.shop.source.source import Look
@@ -68,16 +69,16 @@ def survey(locations: Sequence[str], folder: Path, taken: Iterable[str] = ()) ->
         One cannot be opened, or nothing of a shop can be seen in any.
     """
     names, found, unknown = list(taken), [], []
-    for location in locations:
-        for seen in look(as_location(location, folder), folder):
-            name = name_source(seen.location, seen.table, names)
-            proposal = propose(seen, name=name)
-            if proposal is None:
-                unknown.append(seen)
-                continue
-            surveyed = Surveyed(seen, _follow_changes(proposal, seen))
-            names += [source.name for source in surveyed.sources]
-            found.append(surveyed)
+    looks = [seen for location in locations for seen in look(as_location(location, folder), folder)]
+    for seen in pair_reports(looks, folder):
+        name = name_source(seen.location, seen.table, names)
+        proposal = propose(seen, name=name)
+        if proposal is None:
+            unknown.append(seen)
+            continue
+        surveyed = Surveyed(seen, _follow_changes(proposal, seen))
+        names += [source.name for source in surveyed.sources]
+        found.append(surveyed)
     if not found:
         raise DataError(_nothing(unknown))
     return Survey(tuple(found), tuple(unknown))
