@@ -22,6 +22,11 @@ from client.shop.source.cells import read_days, read_numbers
 MOSTLY = 0.8  # of the values that are filled
 EXACT, WORDS, PART = 3.0, 2.0, 1.0  # how well a header fits a word
 CLOSE = 0.5  # scores that lie this close leave a doubt
+FILLED = 0.9  # of the rows that another column names a product in
+MONEY = ("amount", "price")
+_BESIDE = re.compile(  # names of money that is no sale's
+    r"discount|tax\b|shipping|\bvat\b|rabatt|steuer|versand|nachlass|优惠|折扣|运费|税"
+)
 _GREENWICH = ZoneInfo("UTC")
 
 
@@ -136,7 +141,7 @@ def _fit(key: str, bare: str, word: str) -> float:
 def value_fits(field: str, column: Column) -> bool:
     """Tell whether a column's values can be those of a field."""
     if not column.filled:
-        return field not in ("day", "first_day", "product", "quantity")
+        return field not in ("day", "first_day", "product", *NUMBERS)
     if field in DAYS:
         return column.share_days >= MOSTLY
     if field == "second":
@@ -167,9 +172,12 @@ def rank_columns(field: str, words: tuple[str, ...], columns: Sequence[Column]) 
     for column in columns:
         if column.personal not in ("", "e-mail", "telephone", "user name") or (column.personal and field != "customer"):
             continue
-        score = header_score(column.name, words)
+        score = 0.0 if field in MONEY and _BESIDE.search(column.name.lower()) else header_score(column.name, words)
         if score and value_fits(field, column):
             found.append((score, column))
+    if field == "product":  # a number that the shop gave to some of its products alone names no line of the others
+        most = max((len(column.filled) for _, column in found), default=0)
+        found = [each for each in found if len(each[1].filled) >= FILLED * most]
     return sorted(found, key=lambda each: -each[0])
 
 

@@ -126,6 +126,8 @@ def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray
         sieve.leave_out(
             is_head | unnamed & np.isnan(quantity), "the row is no line of an order (its head, a footer, an empty row)"
         )
+    else:
+        sieve.leave_out(unnamed & ~_read_day(cells).known, "the row names no product and no day, as a total does")
     several = np.nan_to_num(cells.numbers("kinds")) > 1
     sieve.leave_out(several, "the order has several products, and does not say how many of each", _SEVERAL)
     sieve.leave_out(unnamed, "no product stands in the line", "name the product in each line")

@@ -40,6 +40,9 @@ def convert_plain(rows: pa.Table, settings: SourceSettings, shop: Shop) -> tuple
     sieve = Sieve(rows[ROW].to_numpy())
     columns = {name: _read(name, cells, sieve) for name in COLUMNS[kind]}
     _fill(kind, columns, cells, sieve)
+    if kind == "products":  # pictures of a product, a total below the rows
+        says = pc.or_(pc.not_equal(columns["product"], ""), pc.not_equal(columns["name"], ""))
+        sieve.leave_out(~says.to_numpy(zero_copy_only=False), "the row names no product")
     for name in NEEDED[kind]:
         _require(name, columns[name], sieve)
     if kind == "stock":

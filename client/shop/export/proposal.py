@@ -16,7 +16,7 @@ from client.shop.export.personal import show_samples
 from client.shop.export.plain import NEEDED
 from client.shop.export.recognition import recognise
 from client.shop.export.text import fold_words
-from client.shop.export.wide import refuse_wide
+from client.shop.export.wide import refuse_events, refuse_wide
 from client.shop.export.word import STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, SourceSettings
@@ -59,6 +59,8 @@ def propose(look: Look, *, name: str) -> Proposal | None:
     columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
     refuse_wide(look, columns)
     kind = find_kind(look, columns)
+    if kind == "sales":
+        refuse_events(look, columns)
     return None if kind is None else _propose_table(look, columns, kind, name)
 
 

@@ -28,9 +28,7 @@ def pair_reports(looks: Sequence[Look], folder: Path) -> tuple[Look, ...]:
     said = f"It is read together with {names}, which says the day of each order."
     dialect = (lines[0].dialect or Dialect()).model_copy(update={"dates": (orders[0].dialect or Dialect()).dates})
     num_rows = sum(each.num_rows or 0 for each in lines)
-    pair = replace(
-        lines[0], location=pattern, dialect=dialect, num_rows=num_rows, evidence=(*lines[0].evidence, said)
-    )
+    pair = replace(lines[0], location=pattern, dialect=dialect, num_rows=num_rows, evidence=(*lines[0].evidence, said))
     return tuple(pair if each is lines[0] else each for each in looks if each is lines[0] or each not in reports)
 
 
@@ -54,9 +52,9 @@ def _write(look: Look) -> tuple[str, str, int, str]:
 def _find_pattern(locations: Sequence[str], folder: Path) -> str:
     """Find a pattern that names these files of one folder and no other; "" where there is none."""
     names = [PurePath(each).name for each in locations]
-    first = commonprefix(names)
-    rest = [name[len(first) :][::-1] for name in names]
-    pattern = f"{first}*{commonprefix(rest)[::-1]}"
+    first = commonprefix(names)  # noqa: RUF071 - of letters
+    last = commonprefix([name[len(first) :][::-1] for name in names])[::-1]  # noqa: RUF071 - of letters
+    pattern = f"{first}*{last}"
     location = str(PurePath(locations[0]).parent / pattern)
     try:
         found = find_files(location, folder)

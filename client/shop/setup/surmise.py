@@ -7,10 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from zoneinfo import TZPATH
+from zoneinfo import TZPATH, ZoneInfo
 
+import pyarrow as pa
+
+from client.shop.export.money import NO_CURRENCY, read_currencies
+from client.shop.settings import Shop
 from client.shop.setup.survey import Surveyed
 from common.plan.schema import is_time_zone
 
@@ -19,6 +24,12 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 COUNTRY_COLUMN = re.compile(r"country|land|国家", re.IGNORECASE)
 CURRENCY_OF = {"CN": "CNY", "US": "USD", "GB": "GBP", "CH": "CHF", "JP": "JPY", "PL": "PLN", "SE": "SEK", "DK": "DKK"}
 EURO = ("DE", "AT", "FR", "NL", "BE", "IT", "ES", "PT", "IE", "FI", "GR", "LU", "SI", "SK", "EE", "LV", "LT", "HR")
+CLOCKS = (  # a large place for each clock
+    "Europe/Berlin", "Europe/London", "Europe/Helsinki", "Asia/Shanghai", "America/New_York", "America/Chicago",
+    "America/Denver", "America/Los_Angeles", "America/Phoenix", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata",
+    "Asia/Dubai", "Asia/Bangkok", "Australia/Sydney", "Australia/Brisbane", "Pacific/Auckland",
+)  # fmt: skip
+WITH_OFFSET = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d)\S*? ?(?P<away>[-+]\d\d):?(?P<minutes>\d\d)")
 MAIN_ZONES = {"DE": "Europe/Berlin", "CN": "Asia/Shanghai"}  # the tables name a second, smaller zone
 
 
@@ -43,7 +54,7 @@ class Facts:
 def surmise(surveyed: Sequence[Surveyed]) -> Facts:
     """Guess where the shop stands, from countries and languages in its tables, and from this machine."""
     country = _guess_country(surveyed)
-    return Facts(_guess_time_zone(country), _guess_currency(surveyed, country), country)
+    return Facts(_follow_offsets(_guess_time_zone(country), surveyed), _guess_currency(surveyed, country), country)
 
 
 def follow(country: str) -> Facts:
@@ -88,7 +99,42 @@ def _guess_currency(surveyed: Sequence[Surveyed], country: Fact) -> Fact:
     if codes:
         return Fact(codes.most_common(1)[0][0], "most sales are in it")
     code = "EUR" if country.value in EURO else CURRENCY_OF.get(country.value, "")
+    signs = _count_signs(surveyed, code or "EUR")
+    if signs:
+        return Fact(signs.most_common(1)[0][0], "its sign stands beside amounts")
     return Fact(code or "EUR", f"the money of {country.value}" if code else "nothing tells of it")
+
+
+def _count_signs(surveyed: Sequence[Surveyed], own: str) -> Counter[str]:
+    """Count the currencies whose sign or code stands beside amounts."""
+    shop, found = Shop(name="shop", time_zone="UTC", currency=own), Counter[str]()
+    for each in surveyed:
+        for field in ("amount", "price"):
+            cells = each.look.sample.get(each.settings.columns.get(field, ""), ())
+            found.update(
+                read_currencies(None, pa.chunked_array([pa.array(cells, pa.string())]), NO_CURRENCY, shop).to_pylist()
+            )
+    del found[NO_CURRENCY]
+    return found
+
+
+def _follow_offsets(guess: Fact, surveyed: Sequence[Surveyed]) -> Fact:
+    """Take the zone whose clock is that of the times of orders, where they say how far from Greenwich they are."""
+    cells = [cell for each in surveyed for cell in each.look.sample.get(each.settings.columns.get("day", ""), ())]
+    times = [datetime.fromisoformat(_as_iso(found)) for cell in cells if (found := WITH_OFFSET.fullmatch(cell.strip()))]
+    if not any(time.utcoffset() for time in times):
+        return guess
+    candidates = dict.fromkeys([guess.value, *CLOCKS])
+    zone = next((each for each in candidates if all(_is_clock(each, time) for time in times)), guess.value)
+    return guess if zone == guess.value else Fact(zone, "the times of orders are those of its clock")
+
+
+def _as_iso(found: re.Match[str]) -> str:
+    return f"{found['day']}T{found['time']}{found['away']}:{found['minutes']}"
+
+
+def _is_clock(zone: str, time: datetime) -> bool:
+    return time.astimezone(ZoneInfo(zone)).utcoffset() == time.utcoffset()
 
 
 def _columns(surveyed: Sequence[Surveyed]) -> Iterable[tuple[str, tuple[str, ...]]]:

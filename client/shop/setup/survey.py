@@ -95,9 +95,11 @@ def _follow_changes(proposal: Proposal, look: Look) -> Proposal:
 def _nothing(unknown: Sequence[Look]) -> str:
     columns = ", ".join(list(unknown[0].sample)[:8]) if unknown else "none"
     where = unknown[0].location if unknown else "the sources"
+    if unknown and not any(unknown[0].sample.values()):
+        return f"{where} names its columns ({columns}) and has no row below them; export it again with its rows."
     return (
-        f"Nothing of a shop can be seen in {where}: its columns are {columns}; give a table with a day, a product and "
-        "a quantity, or say which columns they are with --set NAME.day=COLUMN and so on."
+        f"Nothing of a shop can be seen in {where}: its columns are {columns}; give a table with a row for each sale, "
+        "in columns called day, product and quantity."
     )
 
 

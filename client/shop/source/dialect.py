@@ -22,6 +22,7 @@ from common.errors import DataError
 MOST_HEADER_ROWS = 60  # lines in which a header is looked for
 ENOUGH = 0.9  # of the lines that tell encodings apart
 MOST_LINES = 10  # that a row goes over
+FEWEST_DAYS = 3  # in a header that make its table wide
 SHOWN = 3  # cells quoted
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 PRIVATE = ("birth", "geburt", "born", "dob", "生日", "出生")
@@ -185,6 +186,12 @@ def find_header(rows: Sequence[Sequence[str]], *, origin: str) -> tuple[int, str
         named = [cell.strip() for cell in row if cell.strip()]
         if len(row) < width - 1 or len(named) * 2 < width or not named:
             continue
+        days = [cell for cell in named[1:] if find_shape(cell, "dmy") is not None]
+        if len(days) >= FEWEST_DAYS and not _is_value(named[0]):
+            raise DataError(
+                f"{origin} has a column for each day ({days[0]} … {days[-1]}); lay it out with a row for each product "
+                "and day, in columns day, product and quantity."
+            )
         if any(_is_value(cell) for cell in named):
             raise DataError(
                 f"Line {number} of {origin} holds numbers or days where the names of the columns should be; "
