@@ -70,7 +70,8 @@ _PRICE = (
 )  # fmt: skip
 _AMOUNT = (
     "amount", "line total", "item total", "total", "revenue", "total price", "net sales", "gross sales", "turnover",
-    "line amount", "subtotal", "sales amount", "value", "net amount", "gross amount", "total amount", "sum", "sales value",
+    "line amount", "subtotal", "sales amount", "value", "net amount", "gross amount", "total amount", "sum",
+    "sales value",
     "betrag", "umsatz", "gesamtpreis", "gesamt", "summe", "gesamtbetrag", "zeilensumme", "nettobetrag",
     "bruttobetrag",
     "erlös", "positionswert", "nettoumsatz",

@@ -103,8 +103,11 @@ class Column:
         return bool(self.filled) and all(word in words for word in fold_words(set(self.filled)))
 
     def samples(self, hide: str = "") -> tuple[str, ...]:
-        """Show a few values."""
-        return show_samples(self.name, self.values, hide=hide)
+        """Show a few values; of a column of numbers no cell that is none, for it may have moved there."""
+        if self.share_numbers < MOSTLY:
+            return show_samples(self.name, self.values, hide=hide)
+        numbers = [value for value, number in zip(self.filled, self.numbers, strict=True) if not np.isnan(number)]
+        return show_samples(self.name, numbers, hide=hide)
 
 
 def _share(found: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from client.shop.export.moment import Times, read_times
 from client.shop.export.money import read_currencies
 from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
-from client.shop.export.text import first_filled, fold_words, look_up, matches
+from client.shop.export.text import first_filled, fold_words, look_up, mask_written, matches
 from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, YES
 from client.shop.settings import Shop
 from common.data.usable import LARGEST_VALUE
@@ -97,7 +97,7 @@ def name_products(cells: Cells) -> pa.Array:
             text = cells.text(name)
             text = pc.if_else(pc.equal(text, "0"), "", text) if name == "variation" else text
             names.append(_add_variant(text, cells) if name in ("product", "title") else text)
-    return first_filled(names, cells.size)
+    return mask_written(first_filled(names, cells.size))
 
 
 def _add_variant(names: pa.Array, cells: Cells) -> pa.Array:

@@ -115,3 +115,17 @@ def test_what_is_no_code_of_a_currency_is_not_shown(hansa_client: Run, tmp_path:
     _write(tmp_path / "orders.csv", "Order Number,Order Date,Item,Qty,Currency", rows)
     said = hansa_client("init", "orders.csv", "--folder", "shop", "--yes")
     assert "canary" not in (said.stdout + said.stderr).lower()
+
+
+def test_an_address_in_a_title_is_not_kept_nor_one_in_a_cell_that_moved_shown(
+    hansa_client: Run, demand: Demand, tmp_path: Path
+) -> None:
+    title = "Portrait for anna@canary.example or +49 170 5551234"
+    rows = [f"{n},{day},{title if n % 3 else 'tea'},{'Anna Canary' if n == 5 else 1}" for n, day in enumerate(DAYS)]
+    _write(tmp_path / "orders.csv", "Order Number,Order Date,Item,Qty", rows)
+    said = hansa_client("init", "orders.csv", "--folder", "shop", "--yes")
+    assert sum(demand(Path("shop")).values()) == len(DAYS) - 1
+    kept = b"".join(path.read_bytes() for path in Path("shop").iterdir() if path.is_file()).lower()
+    assert b"canary" not in kept
+    assert b"5551234" not in kept
+    assert "canary" not in (said.stdout + said.stderr).lower()
