@@ -79,14 +79,14 @@ def import_sources(
     Returns
     -------
     tuple
-        The imports that ended, and what went wrong with others, a sentence for each source.
+        The imports that ended, one for each file, and what went wrong with others, a sentence for each source.
     """
     from rich.progress import Progress, TextColumn, TimeElapsedColumn  # not needed for help
 
     from client.shop.setup.change import explain_change
-    from client.shop.setup.importing import SourceImport
+    from client.shop.setup.importing import SourceImport, split_files
 
-    done, troubles, unreadable = [], [], set[tuple[str, str]]()
+    done, troubles, unreadable = list[SourceImport](), list[str](), set[tuple[str, str]]()
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
     console = make_console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
@@ -94,23 +94,28 @@ def import_sources(
             if (settings.location, settings.table) in unreadable:
                 continue  # said already, of another source of the same rows
             task = progress.add_task(f"Reading {settings.name}")
-            importing = SourceImport(history, shop, settings, folder)
             try:
-                for num_rows in importing.steps():
-                    progress.update(task, completed=num_rows)
+                files = split_files(settings, folder)
+                for file in files:
+                    importing = SourceImport(history, shop, file, folder, name=_name_file(file, num_files=len(files)))
+                    for num_rows in importing.steps():
+                        progress.update(task, completed=num_rows)
+                    done.append(importing)
             except ConfigError as error:
                 troubles.append(f"{settings.name}: {error}")
             except DataError as error:
                 troubles.append(f"{settings.name}: {explain_change(settings, folder, error)}")
                 unreadable.add((settings.location, settings.table))
-            else:
-                done.append(importing)
     return done, troubles
+
+
+def _name_file(file: SourceSettings, *, num_files: int) -> str:
+    return file.name if num_files == 1 else f"{file.name} ({Path(file.location).name})"
 
 
 def describe_import(done: SourceImport) -> dict[str, Any]:
     """Say what an import changed, for machines; `number` is null where the very same was imported before."""
-    name, entry = done.settings.name, done.entry
+    name, entry = done.name, done.entry
     notes = [f"{each.count}: {each.reason}" for each in done.notes] + done.remarks
     if entry is None:
         return {"source": name, "number": None, "counts": {}, "left_out": [], "notes": notes, "same_file": True}
@@ -128,7 +133,7 @@ def describe_import(done: SourceImport) -> dict[str, Any]:
 
 def say_import(done: SourceImport) -> str:
     """Say what an import changed, for a person."""
-    name, entry = done.settings.name, done.entry
+    name, entry = done.name, done.entry
     if entry is None:
         return f"{name}: nothing new, the file is the same as before"
     told = [_say_counts(kind, counts) for kind, counts in entry.counts.items()]

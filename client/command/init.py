@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from client.shop.setup.surmise import Facts
 
 FILE_NAME = "shop.toml"
-NEXT = (
-    "Next: hansa-client forecast   what will sell, by day, week and month",
-    "      hansa-client check      what is odd in the history, and how to mend it",
-    "      hansa-client import     whenever there is a newer export",
-)
 
 
 def init(
@@ -103,8 +99,24 @@ def _import_and_tell(prepared: Prepared, folder: Path, said: Said, *, as_json: b
         report = inspect_shop(history, prepared.shop)
     _tell("\n".join([*(say_import(each) for each in done), *noticed, "", report.as_text(), ""]), quiet=as_json)
     what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_import(each) for each in done]}
-    say({**what, "troubles": troubles, "check": report.as_json()}, "\n".join(NEXT), as_json=as_json)
+    words = "\n".join(_say_next(folder, has_sales=bool(history.span())))
+    say({**what, "troubles": troubles, "check": report.as_json()}, words, as_json=as_json)
     return troubles
+
+
+def _say_next(folder: Path, *, has_sales: bool) -> list[str]:
+    """Say what to do next, in commands that can be typed as they are."""
+    where = "" if folder == Path() else f" --folder {shlex.quote(str(folder))}"
+    steps = {
+        "forecast": "what will sell, by day, week and month",
+        "check": "what is odd in the history, and how to mend it",
+        "import": "whenever there is a newer export",
+    }
+    if not has_sales:
+        steps = {"init ORDERS --add": "an export of orders, without which nothing can be forecast"}
+    width = max(map(len, steps))
+    lines = [f"hansa-client {step}{where}{' ' * (width - len(step))}   {why}" for step, why in steps.items()]
+    return [f"{'      ' if number else 'Next: '}{line}" for number, line in enumerate(lines)]
 
 
 def _settle(facts: Facts, *, yes: bool, quiet: bool) -> Facts:

@@ -10,7 +10,7 @@ from common.errors import ConfigError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, and its folder where there is none yet.
+    """Write a file, and its folders where there are none yet.
 
     Raises
     ------
@@ -18,7 +18,7 @@ def write_whole(path: Path, content: bytes) -> None:
         It cannot be written.
     """
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, content)
     except OSError as error:
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error

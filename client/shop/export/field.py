@@ -69,8 +69,9 @@ _PRICE = (
     "单价", "价格", "售价", "销售价", "商品单价", "销售单价", "零售价", "现价",
 )  # fmt: skip
 _AMOUNT = (
-    "amount", "line total", "total", "revenue", "total price", "net sales", "gross sales", "turnover", "line amount",
-    "subtotal", "sales amount", "value", "net amount", "gross amount", "total amount", "sum", "sales value",
+    "amount", "line total", "item total", "total", "revenue", "total price", "net sales", "gross sales", "turnover",
+    "line amount", "subtotal", "sales amount", "value", "net amount", "gross amount", "total amount", "sum",
+    "sales value",
     "betrag", "umsatz", "gesamtpreis", "gesamt", "summe", "gesamtbetrag", "zeilensumme", "nettobetrag",
     "bruttobetrag",
     "erlös", "positionswert", "nettoumsatz",

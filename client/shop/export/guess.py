@@ -25,6 +25,11 @@ FITS = 1.9  # a header that holds all of a field's word, and little else
 SURE = EXACT - 0.3
 CLOSE = 0.5  # scores that lie this close leave a doubt
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+FILLED = 0.9  # of the rows that another column names a product in
+MONEY = ("amount", "price")
+_BESIDE = re.compile(  # names of money that is no sale's
+    r"discount|tax\b|shipping|\bvat\b|rabatt|steuer|versand|nachlass|优惠|折扣|运费|税"
+)
 _GREENWICH = ZoneInfo("UTC")
 
 
@@ -101,8 +106,11 @@ class Column:
         return bool(self.filled) and all(word in words for word in fold_words(set(self.filled)))
 
     def samples(self, hide: str = "") -> tuple[str, ...]:
-        """Show a few values."""
-        return show_samples(self.name, self.values, hide=hide)
+        """Show a few values; of a column of numbers no cell that is none, for it may have moved there."""
+        if self.share_numbers < MOSTLY:
+            return show_samples(self.name, self.values, hide=hide)
+        numbers = [value for value, number in zip(self.filled, self.numbers, strict=True) if not np.isnan(number)]
+        return show_samples(self.name, numbers, hide=hide)
 
 
 def _share(found: np.ndarray) -> float:
@@ -142,7 +150,7 @@ def _folded(words: tuple[str, ...]) -> tuple[tuple[str, str, tuple[str, ...], bo
 def value_fits(field: str, column: Column) -> bool:
     """Tell whether a column's values can be those of a field."""
     if not column.filled:
-        return field not in ("day", "first_day", "product", "quantity")
+        return field not in ("day", "first_day", "product", *NUMBERS)
     if field in DAYS:
         return column.share_days >= MOSTLY
     if field == "second":
@@ -173,9 +181,12 @@ def rank_columns(field: str, words: tuple[str, ...], columns: Sequence[Column]) 
     for column in columns:
         if column.personal not in ("", "e-mail", "telephone", "user name") or (column.personal and field != "customer"):
             continue
-        score = header_score(column.name, words)
+        score = 0.0 if field in MONEY and _BESIDE.search(column.name.lower()) else header_score(column.name, words)
         if score and value_fits(field, column):
             found.append((score, column))
+    if field == "product":  # a number that the shop gave to some of its products alone names no line of the others
+        most = max((len(column.filled) for _, column in found), default=0)
+        found = [each for each in found if len(each[1].filled) >= FILLED * most]
     return sorted(found, key=lambda each: -each[0])
 
 

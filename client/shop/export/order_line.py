@@ -15,7 +15,7 @@ from client.shop.export.moment import Times, read_times
 from client.shop.export.money import read_currencies
 from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
-from client.shop.export.text import first_filled, fold_words, look_up, matches
+from client.shop.export.text import first_filled, fold_words, look_up, mask_written, matches
 from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, TOTALS, YES
 from client.shop.settings import Shop
 from common.data.usable import LARGEST_VALUE
@@ -100,7 +100,7 @@ def name_products(cells: Cells) -> pa.Array:
             text = cells.text(name)
             text = pc.if_else(pc.equal(text, "0"), "", text) if name == "variation" else text
             names.append(_add_variant(text, cells) if name in ("product", "title") else text)
-    return first_filled(names, cells.size)
+    return mask_written(first_filled(names, cells.size))
 
 
 def _add_variant(names: pa.Array, cells: Cells) -> pa.Array:
@@ -131,6 +131,8 @@ def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray
         sieve.leave_out(
             is_head | unnamed & np.isnan(quantity), "the row is no line of an order (its head, a footer, an empty row)"
         )
+    else:
+        sieve.leave_out(unnamed & ~_read_day(cells).known, "the row names no product and no day, as a total does")
     several = np.nan_to_num(cells.numbers("kinds")) > 1
     sieve.leave_out(several, "the order has several products, and does not say how many of each", _SEVERAL)
     sieve.leave_out(unnamed, "no product stands in the line", "name the product in each line")

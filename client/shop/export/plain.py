@@ -11,7 +11,7 @@ from client.shop.export.money import convert_amounts, read_currencies, to_arrow
 from client.shop.export.order import ROW
 from client.shop.export.order_line import read_customers
 from client.shop.export.sieve import Sieve
-from client.shop.export.text import fold_words, look_up, mask, read_names
+from client.shop.export.text import fold_words, look_up, mask, mask_written, read_names
 from client.shop.export.word import IN_WORDS, NO, OUT_WORDS, YES
 from client.shop.record import COLUMNS, Kind, schema_of
 from client.shop.settings import Dialect, Shop, SourceSettings
@@ -40,6 +40,9 @@ def convert_plain(rows: pa.Table, settings: SourceSettings, shop: Shop) -> tuple
     sieve = Sieve(rows[ROW].to_numpy())
     columns = {name: _read(name, cells, sieve) for name in COLUMNS[kind]}
     _fill(kind, columns, cells, sieve)
+    if kind == "products":  # pictures of a product, a total below the rows
+        says = pc.or_(pc.not_equal(columns["product"], ""), pc.not_equal(columns["name"], ""))
+        sieve.leave_out(~says.to_numpy(zero_copy_only=False), "the row names no product")
     for name in NEEDED[kind]:
         _require(name, columns[name], sieve)
     if kind == "stock":
@@ -63,7 +66,7 @@ def _read(name: str, cells: Cells, sieve: Sieve) -> pa.Array:
     if name == "customer":
         return read_customers(cells)
     if pa.types.is_string(type_):
-        return mask(cells.text(name)) if name in FREE_TEXT else cells.text(name)
+        return mask(cells.text(name)) if name in FREE_TEXT else mask_written(cells.text(name))
     if pa.types.is_boolean(type_):
         return _read_out(cells)
     if pa.types.is_date(type_):

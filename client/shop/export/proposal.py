@@ -17,7 +17,7 @@ from client.shop.export.plain import NEEDED
 from client.shop.export.recognition import recognise
 from client.shop.export.text import fold_words
 from client.shop.export.unfit import ask_counting, find_counting, refuse_doubled
-from client.shop.export.wide import refuse_wide
+from client.shop.export.wide import refuse_events, refuse_wide
 from client.shop.export.word import STATES
 from client.shop.record import Kind, State
 from client.shop.settings import Dialect, SourceSettings
@@ -61,6 +61,8 @@ def propose(look: Look, *, name: str) -> Proposal | None:
     refuse_wide(look, columns)
     refuse_doubled(look, columns)
     kind = find_kind(look, columns)
+    if kind == "sales":
+        refuse_events(look, columns)
     return None if kind is None else _propose_table(look, columns, kind, name)
 
 
@@ -103,7 +105,7 @@ def _ask_export(look: Look, export: Export, found: dict[str, str]) -> list[str]:
             f"Can the export also hold the quantity as ordered? From {found['net_quantity']!r} returns are taken off, "
             f"so what came back does not count as demand."
         )
-    if export.format == "taobao" and "day" not in found:
+    if export.format == "taobao" and "day" not in found and "*" not in look.location:
         questions.append(
             "On which day was each order? 宝贝报表 has none: read it together with 订单报表, as one pattern."
         )

@@ -1,7 +1,8 @@
-"""Tables with a column for each day or each product: seen, and refused with what to do instead."""
+"""Tables with a column for each day or each product, or of events of several kinds: refused with what to do instead."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,8 @@ from client.shop.source.cells import read_days
 from client.shop.source.source import Look
 from common.errors import DataError
 
+INTEREST = ("view", "cart", "click", "impression", "wishlist", "visit", "浏览", "加购", "点击", "收藏")  # no sale
+EVENT = re.compile(r"event|action|activity|ereignis|aktion|事件|行为", re.IGNORECASE)
 FEWEST = 3  # columns of one sort that make a table wide
 
 
@@ -37,6 +40,23 @@ def refuse_wide(look: Look, columns: Sequence[Column]) -> None:
             f"{_where(look)} has a column for each product ({', '.join(products[:3])} …); lay it out with a row for "
             f"each product and day, in columns day, product and quantity."
         )
+
+
+def refuse_events(look: Look, columns: Sequence[Column]) -> None:
+    """Refuse a table whose rows are looks, carts and sales together: each would count as a sale.
+
+    Raises
+    ------
+    DataError
+        It says by which column they are told apart.
+    """
+    for column in columns:
+        words = sorted(set(column.filled))
+        if EVENT.search(column.name) and any(sign in word.lower() for word in words for sign in INTEREST):
+            raise DataError(
+                f"{_where(look)} says in {column.name!r} what happened in each row, and not every row is a sale; give "
+                f"a file for each of them, as sales.csv, views.csv and carts.csv."
+            )
 
 
 def _where(look: Look) -> str:

@@ -26,7 +26,7 @@ from common.data.usable import LeftOut
 
 HORIZON_DAYS = 28  # that are looked at ahead
 FACTS = """
-SELECT count(*) AS lines, count(DISTINCT "order") AS orders, count(DISTINCT product) AS products,
+SELECT count(*) AS lines, count(DISTINCT nullif("order", '')) AS orders, count(DISTINCT product) AS products,
        count(DISTINCT nullif(customer, '')) AS customers, coalesce(sum(quantity), 0) AS units,
        coalesce(CAST(min(day) AS VARCHAR), '–') AS first, coalesce(CAST(max(day) AS VARCHAR), '–') AS last
 FROM sales WHERE state = 'sold'

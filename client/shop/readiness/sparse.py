@@ -31,7 +31,7 @@ def find_thin_history(ask: Ask) -> Iterator[Problem]:
             "There is no sale in the history.",
             0,
             "Nothing can be forecast.",
-            "Import an export of orders: hansa-client import.",
+            "Add an export of orders: hansa-client init ORDERS --add.",
         )
         return
     days = (span["last"] - span["first"]).days + 1

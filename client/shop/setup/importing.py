@@ -13,11 +13,27 @@ from client.shop.history.appending import Import
 from client.shop.history.entry import Entry
 from client.shop.history.history import History
 from client.shop.settings import Shop, SourceSettings
-from client.shop.source.opening import open_source
+from client.shop.source.opening import list_locations, open_source
 from client.shop.source.source import Batch, Source
 from common.data.usable import LeftOut
 
 COMMIT_SECONDS = 5.0  # what an interruption may cost at most
+IN_PARTS = ("taobao",)  # exports one file of which says what the lines of another lack: they are read together
+
+
+def split_files(settings: SourceSettings, folder: Path) -> list[SourceSettings]:
+    """Take the files that a pattern names apart: each is an export by itself, and one that came before stays as it is.
+
+    Exports overlap, and a line that stands in two of them is one line, but two equal lines of one export are two.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
+    if settings.format in IN_PARTS:
+        return [settings]
+    return [settings.model_copy(update={"location": each}) for each in list_locations(settings.location, folder)]
 
 
 @dataclass
@@ -26,6 +42,8 @@ class SourceImport:
 
     Attributes
     ----------
+    name
+        What it is called in what is said; the source's own name if left out.
     entry
         What it changed; None until all steps are done, and where the very same was imported before.
     """
@@ -34,9 +52,13 @@ class SourceImport:
     shop: Shop
     settings: SourceSettings
     folder: Path
+    name: str = ""
     entry: Entry | None = None
     notes: list[LeftOut] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.settings.name
 
     def steps(self) -> Iterator[int]:
         """Import, and yield how many rows have been read so far; a file that was imported as it is is not read again.

@@ -16,7 +16,7 @@ def name_source(location: str, table: str, taken: Collection[str]) -> str:
     stem = table if "://" in location else PurePath(location).stem
     if table and "://" not in location:
         stem = f"{stem}-{table}"
-    plain = _plain(stem) or _plain(urlsplit(location).scheme) or "source"
+    plain = _plain(stem) or _plain(PurePath(location).parent.name) or _plain(urlsplit(location).scheme) or "source"
     name, number = plain[:LONGEST], 2
     while name in taken:
         name, number = f"{plain[: LONGEST - 4]}-{number}", number + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from client.shop.export.conversion import Converter
 from client.shop.settings import Shop, SourceSettings
+from client.shop.setup.importing import split_files
 from client.shop.source.opening import open_source
 
 SAME_SHARE = 0.6  # of days and products that both sell, with the same quantity
@@ -60,11 +61,15 @@ def find_overlaps(shop: Shop, folder: Path, also: Sequence[str] = ()) -> tuple[O
 
 def read_daily(source: SourceSettings, shop: Shop, folder: Path) -> pa.Table:
     """Read what a source sells by day and product: `day`, `product`, `quantity`."""
-    converter, parts = Converter(source, shop), []
-    for batch in open_source(source, folder).batches():
-        parts.append(_by_day(converter.convert(batch).records.get("sales")))
-    parts.append(_by_day(converter.finish().records.get("sales")))
+    parts = [part for file in split_files(source, folder) for part in _read_parts(file, shop, folder)]
     return _total(pa.concat_tables([_DAILY.empty_table(), *(part for part in parts if part is not None)]))
+
+
+def _read_parts(source: SourceSettings, shop: Shop, folder: Path) -> Iterator[pa.Table | None]:
+    converter = Converter(source, shop)
+    for batch in open_source(source, folder).batches():
+        yield _by_day(converter.convert(batch).records.get("sales"))
+    yield _by_day(converter.finish().records.get("sales"))
 
 
 def agreement(first: pa.Table, second: pa.Table) -> float:

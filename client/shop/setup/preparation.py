@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from common.disk.file import write_whole
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
 from common.plan.reading import parse_toml
+
+CODE = re.compile("[A-Z]{3}")  # ISO 4217
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Prepared:
         seen: set[str] = set()
         for each in self.survey.found:
             seen |= set(each.look.sample.get(each.settings.columns.get("currency", ""), ()))
-        codes = sorted({code.strip().upper() for code in seen} - {"", self.shop.currency, *self.shop.rates})
+        told = {code.strip().upper() for code in seen}  # a cell that has moved may be anything, and is not shown
+        codes = sorted({code for code in told if CODE.fullmatch(code)} - {self.shop.currency, *self.shop.rates})
         if not codes:
             return []
         return [

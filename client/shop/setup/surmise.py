@@ -11,6 +11,10 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import TZPATH
 
+import pyarrow as pa
+
+from client.shop.export.money import NO_CURRENCY, read_currencies
+from client.shop.settings import Shop
 from client.shop.setup.offset import find_offsets, find_zone, write_offsets
 from client.shop.setup.survey import Surveyed
 from common.plan.schema import is_time_zone
@@ -96,7 +100,23 @@ def _guess_currency(surveyed: Sequence[Surveyed], country: Fact) -> Fact:
     if codes:
         return Fact(codes.most_common(1)[0][0], "most sales are in it")
     code = "EUR" if country.value in EURO else CURRENCY_OF.get(country.value, "")
+    signs = _count_signs(surveyed, code or "EUR")
+    if signs:
+        return Fact(signs.most_common(1)[0][0], "its sign stands beside amounts")
     return Fact(code or "EUR", f"the money of {country.value}" if code else "nothing tells of it")
+
+
+def _count_signs(surveyed: Sequence[Surveyed], own: str) -> Counter[str]:
+    """Count the currencies whose sign or code stands beside amounts."""
+    shop, found = Shop(name="shop", time_zone="UTC", currency=own), Counter[str]()
+    for each in surveyed:
+        for field in ("amount", "price"):
+            cells = each.look.sample.get(each.settings.columns.get(field, ""), ())
+            found.update(
+                read_currencies(None, pa.chunked_array([pa.array(cells, pa.string())]), NO_CURRENCY, shop).to_pylist()
+            )
+    del found[NO_CURRENCY]
+    return found
 
 
 def _columns(surveyed: Sequence[Surveyed]) -> Iterable[tuple[str, tuple[str, ...]]]:

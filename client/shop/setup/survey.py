@@ -13,6 +13,7 @@ from client.shop.export.unfit import explain_unfit
 from client.shop.record import COLUMNS
 from client.shop.settings import SourceSettings
 from client.shop.setup.naming import name_source
+from client.shop.setup.pairing import pair_reports
 from client.shop.source.database import is_url
 from client.shop.source.opening import look
 from client.shop.source.source import Look
@@ -73,20 +74,20 @@ def survey(locations: Sequence[str], folder: Path, taken: Iterable[str] = ()) ->
         One cannot be opened, or nothing of a shop can be seen in any.
     """
     names, found, unknown, refused = list(taken), list[Surveyed](), list[Look](), list[str]()
-    for location in locations:
-        for seen in look(as_location(location, folder), folder):
-            name = name_source(seen.location, seen.table, names)
-            try:
-                proposal = propose(seen, name=name)
-            except DataError as error:  # of a shape that is not read, as a column for each day
-                refused.append(str(error))
-                continue
-            if proposal is None:
-                unknown.append(seen)
-                continue
-            surveyed = Surveyed(seen, _follow_changes(proposal, seen))
-            names += [source.name for source in surveyed.sources]
-            found.append(surveyed)
+    looks = [seen for location in locations for seen in look(as_location(location, folder), folder)]
+    for seen in pair_reports(looks, folder):
+        name = name_source(seen.location, seen.table, names)
+        try:
+            proposal = propose(seen, name=name)
+        except DataError as error:  # of a shape that is not read, as a column for each day
+            refused.append(str(error))
+            continue
+        if proposal is None:
+            unknown.append(seen)
+            continue
+        surveyed = Surveyed(seen, _follow_changes(proposal, seen))
+        names += [source.name for source in surveyed.sources]
+        found.append(surveyed)
     if not found:
         raise DataError(refused[0] if refused else _nothing(unknown))
     return Survey(tuple(found), tuple(unknown), tuple(refused))
@@ -106,9 +107,11 @@ def _nothing(unknown: Sequence[Look]) -> str:
         return unfit
     columns = ", ".join(list(unknown[0].sample)[:8]) if unknown else "none"
     where = unknown[0].location if unknown else "the sources"
+    if unknown and not any(unknown[0].sample.values()):
+        return f"{where} names its columns ({columns}) and has no row below them; export it again with its rows."
     return (
-        f"Nothing of a shop can be seen in {where}: its columns are {columns}; give a table with a day, a product and "
-        "a quantity, or say which columns they are with --set NAME.day=COLUMN and so on."
+        f"Nothing of a shop can be seen in {where}: its columns are {columns}; give a table with a row for each sale, "
+        "in columns called day, product and quantity."
     )
 
 

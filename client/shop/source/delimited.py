@@ -35,6 +35,7 @@ from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 
 NUM_THREADS, NUM_WAITING = 2, 3
+SECONDS_2000, SECONDS_2100 = 946_684_800, 4_102_444_800  # since 1970; other long numbers are numbers of orders
 PARSED_BYTES = 1 << 20  # at once; a longer line makes the parser complain
 UNICODE = ("utf-8", "utf-16", "utf-16-le", "utf-16-be")
 OTHERS = ("gb18030", "gbk", "big5", "cp949", "cp932", "latin-1", "iso-8859-1", "iso-8859-2", "iso-8859-15", "koi8-r")
@@ -141,7 +142,9 @@ def make_is_row(names: Sequence[str], settings: SourceSettings) -> IsRow:
 
 def _is_moment(cell: str) -> bool:
     """Whether a cell holds a day or a time, be it in seconds since 1970."""
-    return find_shape(cell, "dmy") is not None or (cell.isdecimal() and len(cell) in (10, 13))
+    if cell.isdecimal() and len(cell) in (10, 13):
+        return SECONDS_2000 <= int(cell[:10]) < SECONDS_2100
+    return find_shape(cell, "dmy") is not None
 
 
 def fingerprint_of(path: Path, settings: SourceSettings) -> str:

@@ -24,7 +24,7 @@ from common.errors import DataError
 MOST_HEADER_ROWS = 60  # lines in which a header is looked for
 ENOUGH = 0.9  # of the lines that tell encodings apart
 MOST_LINES = 10  # that a row goes over
-FEWEST_DAY_COLUMNS = 4  # fewer days beside each other may be those of an order
+FEWEST_DAY_COLUMNS = 3  # fewer days beside each other may be those of an order
 SHOWN = 3  # cells quoted
 CLEARLY = 1.5  # times as many steps back in time, from which on an order of day and month is not that of the rows
 FEW_SLIPS, SLIPS = 2, 0.02  # cells of a column, and their share, that may have day and month the other way round

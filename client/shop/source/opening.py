@@ -69,6 +69,19 @@ def open_source(settings: SourceSettings, folder: Path) -> Source:
     return ManyFiles([_open_file(path, settings, folder) for path in find_files(location, folder)])
 
 
+def list_locations(location: str, folder: Path) -> list[str]:
+    """List the locations of the files that a pattern names; what is no pattern is itself.
+
+    Raises
+    ------
+    DataError
+        There is no such file.
+    """
+    if "://" in location or _resolve(location, folder).exists() or not any(mark in location for mark in "*?["):
+        return [location]
+    return [str(Path(location).parent / path.name) for path in find_files(location, folder)]
+
+
 class ManyFiles:
     """Files of the same columns, one after the other by name."""
 

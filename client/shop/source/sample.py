@@ -13,6 +13,7 @@ from client.shop.source.columns import choose_columns
 from client.shop.source.delimited import make_is_row
 from client.shop.source.dialect import guess_dialect
 from client.shop.source.source import NUM_SAMPLES, Look
+from client.shop.source.window import IsRow
 from common.disk.reading import require_file
 from common.errors import DataError
 
@@ -36,7 +37,7 @@ def look_delimited(path: Path, location: str) -> Look:
         raise DataError(f"Cannot read {path} ({error.strerror or error}); see that it is there.") from error
     origin, content = str(path), b"".join(pieces)
     guessed = guess_dialect(content, origin=origin)
-    header, rows = read_sample(content, guessed.dialect)
+    header, rows = read_sample(pieces, guessed.dialect)
     settings = SourceSettings(name="look", location=location)
     columns = choose_columns(header, settings, origin=origin)
     num_rows = len(rows) if size <= len(content) else round(len(rows) * size / max(len(content), 1))
@@ -55,17 +56,40 @@ def spread(rows: Sequence[list[str]]) -> list[list[str]]:
     return [rows[number * len(rows) // NUM_SAMPLES] for number in range(NUM_SAMPLES)]
 
 
-def read_sample(content: bytes, dialect: Dialect) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Read the header and the rows of what was taken from a file."""
-    lines = split_lines(content, dialect.encoding)
+def read_sample(pieces: Sequence[bytes], dialect: Dialect) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Read the header and the rows of what was taken from a file; a row that a piece holds half of is left out."""
+    lines = split_lines(pieces[0], dialect.encoding)
     end, cells = dialect.header_row, None
     while cells is None and end <= len(lines):
         text = "\n".join(line.decode(errors="replace") for line in lines[dialect.header_row - 1 : end])
         cells, end = split_cells(text.lstrip("\ufeff"), dialect.separator), end + 1
     names = tuple(" ".join(cell.split()) for cell in cells or ())
-    header = Header(names, dialect.separator, end - 1)
     is_row = make_is_row(names, SourceSettings(name="look", location="look"))
-    return names, [row.cells for row in read_lines(lines, header, is_row) if row.cells is not None]
+    header, head = Header(names, dialect.separator, 0), lines[end - 1 :]
+    slices = [_between_rows(split_lines(piece, dialect.encoding), header, is_row) for piece in pieces[1:]]
+    if slices:
+        head = _between_rows(head, header, is_row) or _before_open(head, header, is_row)
+    return names, [
+        row.cells for body in (head, *slices) for row in read_lines(body, header, is_row) if row.cells is not None
+    ]
+
+
+def _between_rows(lines: list[bytes], header: Header, is_row: IsRow) -> list[bytes]:
+    """Keep the lines from the first one that is a whole row to the last: a piece may begin and end within a cell."""
+
+    def is_whole(number: int) -> bool:
+        cells = split_cells(lines[number].decode(errors="replace"), header.separator) or []
+        return len(cells) == len(header.columns) and is_row(cells)
+
+    numbers = range(len(lines))
+    first, last = (next(filter(is_whole, each), -1) for each in (numbers, reversed(numbers)))
+    return lines[first : last + 1] if first >= 0 else []
+
+
+def _before_open(lines: list[bytes], header: Header, is_row: IsRow) -> list[bytes]:
+    """Keep the lines before the last row that cannot be read: its end may have been cut off."""
+    opens = [row.first for row in read_lines(lines, header, is_row) if row.cells is None]
+    return lines[: opens[-1]] if opens else lines
 
 
 def _read_pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from client.shop.invented.database import write_database
 from client.shop.invented.german import write_german
 from client.shop.invented.invention import Size, invent_shop
 from client.shop.invented.shop import InventedShop
+from client.shop.invented.shopify import write_shopify
 from client.shop.settings import read_shop
 
 PLACE = ("--yes", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--country", "DE")
@@ -71,6 +72,33 @@ def test_a_pattern_takes_in_files_that_have_come_since(
     (tmp_path / "exports" / "2.csv").write_bytes(write_german(parts[2]))
     assert hansa_client("import").code == 0
     assert demand(Path()) == invented.daily_demand()
+
+
+def test_files_of_a_pattern_that_overlap_count_once(
+    hansa_client: Run, invented: InventedShop, demand: Demand, tmp_path: Path
+) -> None:
+    half, exports = len(invented.orders) // 2, tmp_path / "exports"
+    exports.mkdir()
+    (exports / "a.csv").write_bytes(write_shopify(invented.orders[: half + 20]))
+    (exports / "b.csv").write_bytes(write_shopify(invented.orders[half - 20 :]))
+    said = hansa_client("init", "exports", "--folder", "shop", *PLACE, "--json").json
+    assert [each["source"] for each in said["imports"]] == ["exports (a.csv)", "exports (b.csv)"]
+    assert demand(Path("shop")) == invented.daily_demand()
+    (exports / "c.csv").write_bytes(write_shopify(invented.orders[:half]))
+    again = hansa_client("import", "--folder", "shop", "--json").json["imports"]
+    assert [each["same_file"] for each in again] == [True, True, False]
+    assert demand(Path("shop")) == invented.daily_demand()
+
+
+def test_equal_rows_of_two_tables_of_a_folder_count_once_and_those_of_one_twice(
+    hansa_client: Run, demand: Demand, tmp_path: Path
+) -> None:
+    rows = "".join(f"2024-05-{day:02d},tea,1\n" for day in range(1, 11))
+    (tmp_path / "exports").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "exports" / name).write_text("day,product,quantity\n" + rows + rows)
+    hansa_client("init", "exports", "--folder", "shop", *PLACE)
+    assert set(demand(Path("shop")).values()) == {2.0}
 
 
 @pytest.mark.parametrize(
