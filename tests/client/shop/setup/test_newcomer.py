@@ -54,7 +54,7 @@ def test_a_product_without_the_shop_s_own_number_is_not_lost(tmp_path: Path) -> 
          "says in 'event' what happened in each row, and not every row is a sale"),
         ("product,2024-01-01,2024-01-02,2024-01-03", ["tea,1,2,3", "mug,0,1,0"],
          "has a column for each day (2024-01-01 … 2024-01-03); lay it out with a row for each product and day"),
-        ("date,product,quantity", [], "names its columns (date, product, quantity) and has no row below them"),
+        ("date,product,quantity", [], "has no row that can be read below the names of its columns"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_read_is_told_how_to_lay_it_out(
