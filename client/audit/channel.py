@@ -275,7 +275,7 @@ def _compare_examples(own: Examples, other: Examples, *, ahead: bool, labels: bo
     names = ["inputs", "weight", "spread"]
     names += [] if ahead else ["future", "anchor"]
     names += ["label"] if labels else []
-    names += ["censored"] if labels and own.censored is not None and other.censored is not None else []
+    names += ["censored", "expected"] if labels and own.censored is not None and other.censored is not None else []
     return [
         f"an example's {name} sees it before its day"
         for name in names

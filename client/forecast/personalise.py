@@ -69,6 +69,7 @@ class _Records:
     future: Float[Tensor, "entity position bucket covariate"] | None = None
     seen: Float[Tensor, "row width"] | None = None
     censored: Bool[Tensor, "*row"] | None = None
+    expected: Float[Tensor, "*row"] | None = None
 
 
 def personalise(
@@ -142,7 +143,7 @@ def _records(model: DemandGRU, series: Series) -> _Records:
 
 
 def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
-    names = ("future", "anchor", "spread", "label", "weight", "censored")
+    names = ("future", "anchor", "spread", "label", "weight", "censored", "expected")
     shared = {name: part for name, part in window.parts.items() if name in names}
     return {"context": model.encode(window), **shared}
 
@@ -151,7 +152,7 @@ def _last_layer_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
     """Keep the buckets with a label."""
     seen = model.read(model.encode(window), window.future, window.anchor)
     labelled = window.weight > 0
-    names = ("anchor", "spread", "label", "weight", "censored")
+    names = ("anchor", "spread", "label", "weight", "censored", "expected")
     rows = {name: part[labelled] for name, part in window.parts.items() if name in names}
     return {"seen": seen[labelled], **rows}
 
@@ -180,7 +181,8 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         outputs = _outputs(fitted, records)
-        loss = fitted.likelihood.loss(outputs, records.anchor, records.spread, records.label, records.censored)
+        given = records.anchor, records.spread, records.label, records.censored, records.expected
+        loss = fitted.likelihood.loss(outputs, *given)
         distance = sum(((own - start) ** 2).sum() for own, start in zip(moving, center, strict=True))
         evidence = (loss * records.weight).sum() / records.buckets
         objective = (evidence + strength * distance) / records.num_records

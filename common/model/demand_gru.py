@@ -114,7 +114,8 @@ def entity_losses(
     The denominator is public and the same for all, so a position weighs the same whoever it belongs to: what is
     trained on has the mix of old and new entities that a forecast meets. An entity without a label has loss 0.
     """
-    loss = likelihood.loss(model(examples), examples.anchor, examples.spread, examples.label, examples.censored)
+    given = examples.anchor, examples.spread, examples.label, examples.censored, examples.expected
+    loss = likelihood.loss(model(examples), *given)
     total = (loss * examples.weight).sum(dim=(1, 2))
     return total / (examples.weight.shape[1] * examples.weight.shape[2])
 

@@ -55,6 +55,8 @@ class Series:
         Covariates known ahead, per day, closed days included.
     censored
         Days on which demand was at least `target`; None where there is no such day, which changes no number.
+    expected
+        Demand with the days out of stock filled in by the entity's own days before each; None as `censored` is.
     """
 
     inputs: Float[Tensor, "entity step feature"]
@@ -72,6 +74,7 @@ class Series:
     spread: Float[Tensor, "entity step"]
     plan: ModelPlan
     censored: Bool[Tensor, "entity day"] | None = None
+    expected: Float[Tensor, "entity day"] | None = None
 
     @property
     def num_entities(self) -> int:
@@ -95,8 +98,9 @@ class Series:
             for name in ("inputs", "birth", "target", "open", "future", "level", "cell_level", "cell_of_day", "spread")
         }
         shared = {name: getattr(self, name) for name in ("names", "future_names", "cutoffs", "plan")}
-        censored = None if self.censored is None else self.censored[entities]
-        return Series(key=self.key[entities.numpy()], censored=censored, **shared, **kept)
+        if self.censored is not None:
+            kept |= {name: getattr(self, name)[entities] for name in ("censored", "expected")}
+        return Series(key=self.key[entities.numpy()], **shared, **kept)
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,12 @@ class Examples:
     open
         Whether demand could happen on any day of the bucket.
     weight
-        1 where the bucket is open and its whole label lies in the data, else 0.
+        1 where the bucket is open, says something of demand and has its whole label in the data, else 0.
     censored
         Whether an open day of the bucket ran out of stock, so that demand was at least the label; None where the
         series has no such day.
+    expected
+        The label with its days out of stock filled in; None as `censored` is.
     """
 
     inputs: Float[Tensor, "entity window feature"]
@@ -129,6 +135,7 @@ class Examples:
     open: Bool[Tensor, "entity position bucket"]
     weight: Float[Tensor, "entity position bucket"]
     censored: Bool[Tensor, "entity position bucket"] | None = None
+    expected: Float[Tensor, "entity position bucket"] | None = None
 
     @property
     def parts(self) -> dict[str, Tensor]:
@@ -176,8 +183,21 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
         cell_of_day=torch.from_numpy(anchor.cell_of_day),
         spread=torch.from_numpy(anchor.spread),
         plan=plan,
-        censored=torch.from_numpy(panel.censored) if panel.censored.any() else None,
+        **_hidden_demand(panel, plan, anchor),
     )
+
+
+def _hidden_demand(panel: Panel, plan: ModelPlan, anchor: Anchor) -> dict[str, Tensor]:
+    """Give which days are out of stock, and demand with those filled in.
+
+    Of a bucket of one day of money it is the logarithm that is expected, by which money is learned.
+    """
+    if not panel.censored.any():
+        return {}
+    completed = anchor.completed
+    by_logarithm = anchor.logarithmic and plan.bucket_days == 1
+    expected = np.expm1(completed.level_demand) if by_logarithm else completed.demand
+    return {"censored": torch.from_numpy(panel.censored), "expected": torch.from_numpy(expected)}
 
 
 def cut_training(series: Series, round_number: int) -> Examples:
@@ -264,6 +284,13 @@ def _cut(
     buckets = (*day.shape[:2], plan.horizon, plan.bucket_days)
     counted = counts.view(buckets)
     lead = (torch.arange(plan.horizon) + 1.0) / plan.horizon
+    label = series.target[row, day].view(buckets) * counted
+    tells, hidden = counted, dict[str, Tensor]()
+    if series.censored is not None and series.expected is not None:
+        out = series.censored[row, day].view(buckets) & counted
+        tells = counted & ~(out & (label <= 0))
+        expected = (series.expected[row, day].view(buckets) * counted).sum(3)
+        hidden = {"censored": out.any(3), "expected": expected}
     future = series.future[row, day].view(*buckets, series.future.shape[2]).mean(3)
     return Examples(
         inputs=inputs,
@@ -271,10 +298,10 @@ def _cut(
         future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
         anchor=(level.view(buckets) * counted).sum(3),
         spread=series.spread[entity[:, None], at][:, :, None].expand(*buckets[:3]),
-        label=(series.target[row, day].view(buckets) * counted).sum(3),
+        label=label.sum(3),
         open=counted.any(3),
-        weight=(counted.any(3) & complete[:, :, None]).to(torch.float32),
-        censored=None if series.censored is None else (series.censored[row, day].view(buckets) & counted).any(3),
+        weight=(tells.any(3) & complete[:, :, None]).to(torch.float32),
+        **hidden,
     )
 
 

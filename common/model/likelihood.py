@@ -3,8 +3,11 @@
 Every distribution is placed at the anchor: with all network outputs at zero its location is the anchor's
 forecast, so an untrained network forecasts what the anchor does. Of money the anchor gives the spread too.
 
-A bucket with a day out of stock is censored: demand was at least what was sold, so its loss is -log P(Y ≥ label). That
-is right where a day ends out of stock because demand reached the stock, however the stock had been chosen before.
+A bucket with a day out of stock is censored: demand was at least what was sold. Taken alone, -log P(Y ≥ label) teaches
+a mean too high: a distribution weeks ahead is wider than that of a day whose stock was chosen shortly before, and so
+expects too much above what was sold. Therefore the mean learns from what the entity's own days before say that was
+probably wanted (`common.model.sold_out`), as from any label, and P(Y ≥ label) teaches the width. The gradient of a
+negative binomial in its mean is linear in the label, whatever its width: an expected label gives the expected gradient.
 """
 
 from __future__ import annotations
@@ -39,8 +42,12 @@ class Likelihood(Protocol):
         spread: Float[Tensor, "*batch"],
         label: Float[Tensor, "*batch"],
         censored: Bool[Tensor, "*batch"] | None = None,
+        expected: Float[Tensor, "*batch"] | None = None,
     ) -> Float[Tensor, "*batch"]:
-        """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
+        """Negative log-likelihood of each label, and where `censored` of demand at or above it.
+
+        Where demand `expected` there is given, it teaches the mean, and "at or above" the width alone.
+        """
         ...
 
     def describe(
@@ -69,14 +76,20 @@ class NegativeBinomial:
     num_outputs = 2
 
     def loss(
-        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+        self,
+        outputs: Tensor,
+        anchor: Tensor,
+        spread: Tensor,
+        label: Tensor,
+        censored: Tensor | None = None,
+        expected: Tensor | None = None,
     ) -> Tensor:
         """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
         log_mean, log_alpha = self._parameters(outputs, anchor)
         loss = -_negative_binomial(label, log_mean, log_alpha)
         if censored is None:
             return loss
-        return torch.where(censored, count_tail_loss(label, log_mean, log_alpha, censored), loss)
+        return torch.where(censored, _censored_count(label, log_mean, log_alpha, censored, expected), loss)
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
@@ -99,7 +112,13 @@ class HurdleNegativeBinomial:
     num_outputs = 3
 
     def loss(
-        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+        self,
+        outputs: Tensor,
+        anchor: Tensor,
+        spread: Tensor,
+        label: Tensor,
+        censored: Tensor | None = None,
+        expected: Tensor | None = None,
     ) -> Tensor:
         """Negative log-likelihood of each label, and where `censored` of demand at or above it."""
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
@@ -110,7 +129,15 @@ class HurdleNegativeBinomial:
         loss = coin + torch.where(some, count, torch.zeros_like(count))
         if censored is None:
             return loss
-        tail = torch.where(some, coin + count_tail_loss(excess, log_mean, log_alpha, censored), torch.zeros_like(coin))
+        above = expected
+        if expected is not None:  # where nothing was sold, by chance as a Poisson's; of some it is 1 or more
+            share = torch.where(some, torch.ones_like(coin), -torch.expm1(-expected.clamp(min=1e-6)))
+            coin = -(share * logsigmoid(logit) + (1 - share) * logsigmoid(-logit))
+            above = (expected / share - 1).clamp(min=0)
+        else:
+            share = some.to(coin)
+            coin = share * coin
+        tail = coin + share * _censored_count(excess, log_mean, log_alpha, censored, above)
         return torch.where(censored, tail, loss)
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
@@ -141,7 +168,13 @@ class LogNormal:
     largest_log_scale = math.log(5.0)  # beyond it a mean is no number
 
     def loss(
-        self, outputs: Tensor, anchor: Tensor, spread: Tensor, label: Tensor, censored: Tensor | None = None
+        self,
+        outputs: Tensor,
+        anchor: Tensor,
+        spread: Tensor,
+        label: Tensor,
+        censored: Tensor | None = None,
+        expected: Tensor | None = None,
     ) -> Tensor:
         """Negative log-likelihood of each label, on the scale of log(1 + demand); a zero counts nothing.
 
@@ -151,7 +184,7 @@ class LogNormal:
         error = (torch.log1p(label) - location) * torch.exp(-log_scale)
         loss = 0.5 * error.square() + log_scale
         if censored is not None:
-            loss = torch.where(censored, -torch.special.log_ndtr(-torch.where(censored, error, 0.0)), loss)
+            loss = torch.where(censored, self._censored(label, location, log_scale, censored, expected), loss)
         return torch.where(label > 0, loss, torch.zeros_like(error))
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
@@ -162,6 +195,16 @@ class LogNormal:
         normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
         quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
         return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
+
+    def _censored(
+        self, label: Tensor, location: Tensor, log_scale: Tensor, censored: Tensor, expected: Tensor | None
+    ) -> Tensor:
+        middle = location if expected is None else location.detach()
+        above = (torch.log1p(label) - middle) * torch.exp(-log_scale)
+        tail = -torch.special.log_ndtr(-torch.where(censored, above, 0.0))
+        if expected is None:
+            return tail
+        return tail + 0.5 * ((torch.log1p(expected) - location) * torch.exp(-log_scale.detach())).square()
 
     def _parameters(self, outputs: Tensor, anchor: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         log_scale = torch.log(spread) + outputs[..., 1].clamp(-3.0, 3.0)
@@ -177,6 +220,16 @@ def make_likelihood(plan: ModelPlan) -> Likelihood:
 
 def _log_alpha(output: Tensor) -> Tensor:
     return -0.5 + output.clamp(-4.0, 4.0)
+
+
+def _censored_count(
+    count: Tensor, log_mean: Tensor, log_alpha: Tensor, censored: Tensor, expected: Tensor | None
+) -> Tensor:
+    """Give the loss of demand at or above `count`; the mean learns from what is expected there, if that is known."""
+    if expected is None:
+        return count_tail_loss(count, log_mean, log_alpha, censored)
+    width = count_tail_loss(count, log_mean.detach(), log_alpha, censored)
+    return width - _negative_binomial(expected, log_mean, log_alpha.detach())
 
 
 def _negative_binomial(count: Tensor, log_mean: Tensor, log_alpha: Tensor) -> Tensor:

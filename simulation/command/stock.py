@@ -30,7 +30,9 @@ def stock(
     network: Annotated[
         Path | None, typer.Option(help="New folder: run federations of separate processes over TLS instead.")
     ] = None,
-    merchants: Annotated[int, typer.Option(min=2, help="With --network, how many take part: the largest.")] = 4,
+    merchants: Annotated[
+        int, typer.Option(min=0, help="How many take part: the largest; all if 0, with --network 4.")
+    ] = 0,
     epsilon: Annotated[float, typer.Option(min=0.0, max=32.0, help="With --network; 0 for no noise.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,11 +51,11 @@ def stock(
     torch.set_num_threads(1)
     plan = change_plan(read_named_plan(plan_file), likelihood, origins)
     console = make_console(stderr=as_json)
-    world = World(share, products, seed)
+    world = World(share, products, seed, merchants)
     if network is not None:
         noise = epsilon > 0
         found = federate_stocked(
-            plan, world, network, merchants=merchants, epsilon=epsilon or 8.0, noise=noise, console=console
+            plan, world, network, merchants=merchants or 4, epsilon=epsilon or 8.0, noise=noise, console=console
         )
     else:
         methods = split_words(only) or plan.evaluation.methods

@@ -61,11 +61,14 @@ class World:
         Of the days of every product, on which it is out of stock.
     products
         Of the largest merchant.
+    merchants
+        How many there are: those with the most products; all if 0.
     """
 
     share: float = 0.2
     products: int = 200
     seed: int = 0
+    merchants: int = 0
 
 
 def draw_stocked(plan: Plan, world: World) -> pd.DataFrame:
@@ -76,7 +79,9 @@ def draw_stocked(plan: Plan, world: World) -> pd.DataFrame:
         stock_out_share=world.share,
         money=plan.model.likelihood == "log_normal",
     )
-    return draw_panel(settings)
+    rows = draw_panel(settings)
+    products = rows.groupby("merchant")["product"].nunique().sort_values(ascending=False, kind="stable")
+    return rows[rows["merchant"].isin(products.index[: world.merchants or None])]
 
 
 def know(plan: Plan, known: str) -> Plan:

@@ -21,7 +21,7 @@ Patch = pytest.MonkeyPatch
 
 def lay_out_as(patch: Patch, change: Any) -> None:
     """Change a panel after it is laid out."""
-    patch.setattr(rows, "lay_out", lambda chosen, plan: change(panel.lay_out(chosen, plan)))
+    patch.setattr(rows, "lay_out", lambda chosen, plan, *tables: change(panel.lay_out(chosen, plan, *tables)))
 
 
 def a_day_ahead(patch: Patch) -> None:

@@ -48,11 +48,11 @@ def weighed_by_buyers(patch: Patch) -> None:
         anchor: Tensor,
         spread: Tensor,
         label: Tensor,
-        censored: Tensor | None,
+        *hidden: Tensor | None,
     ) -> Tensor:
         some = label > 0
         share = some.float().mean().clamp(0.01, 0.99)
-        return loss(self, outputs, anchor, spread, label, censored) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
+        return loss(self, outputs, anchor, spread, label, *hidden) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
 
     patch.setattr(HurdleNegativeBinomial, "loss", faulty)
 
