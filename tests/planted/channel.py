@@ -49,16 +49,16 @@ def valid_by_others(patch: Patch) -> None:
 
 def gaps_get_the_mode(patch: Patch) -> None:
     """Fill an empty attribute with the most frequent value of all."""
-    columns_of = panel._columns_of
+    columns_of = panel.attribute_columns
 
-    def faulty(table: pd.DataFrame, attribute: Attribute) -> list[np.ndarray]:
-        names = pd.Series(as_names(table[attribute.column]), index=table.index)
+    def faulty(column: pd.Series, attribute: Attribute) -> list[np.ndarray]:
+        names = pd.Series(as_names(column), index=column.index)
         there = names[names != ""]
         if attribute.categories and len(there):
-            table = table.assign(**{attribute.column: names.where(names != "", there.mode()[0])})
-        return columns_of(table, attribute)
+            column = names.where(names != "", there.mode()[0])
+        return columns_of(column, attribute)
 
-    patch.setattr(panel, "_columns_of", faulty)
+    patch.setattr(panel, "attribute_columns", faulty)
 
 
 def distinct_for_all(patch: Patch) -> None:

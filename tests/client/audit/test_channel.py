@@ -65,8 +65,12 @@ def test_covariates_channels_and_lookups_have_no_violation(shop: AuditSubject) -
 def test_what_is_known_a_day_too_early_is_said(shop: AuditSubject, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     step_features = features._step_features
 
-    def early(panel: Any, *others: Any) -> Any:
-        return step_features(replace(panel, **{field: np.roll(getattr(panel, field), -1, axis=1)}), *others)
+    def early(panel: Any, plan: Any, cutoffs: Any, anchor: Any) -> Any:
+        if field == "target":  # features read demand as the anchor completed it
+            demand = np.roll(anchor.completed.demand, -1, axis=1)
+            anchor = replace(anchor, completed=replace(anchor.completed, demand=demand))
+        panel = replace(panel, **{field: np.roll(getattr(panel, field), -1, axis=1)})
+        return step_features(panel, plan, cutoffs, anchor)
 
     monkeypatch.setattr(features, "_step_features", early)
     found = " ".join(look_at_channels(shop, generator=np.random.default_rng(0), neighbours=False).violations)
