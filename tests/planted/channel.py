@@ -21,7 +21,7 @@ Patch = pytest.MonkeyPatch
 
 def lay_out_as(patch: Patch, change: Any) -> None:
     """Change a panel after it is laid out."""
-    patch.setattr(rows, "lay_out", lambda chosen, plan: change(panel.lay_out(chosen, plan)))
+    patch.setattr(rows, "lay_out", lambda chosen, plan, *tables: change(panel.lay_out(chosen, plan, *tables)))
 
 
 def a_day_ahead(patch: Patch) -> None:
@@ -49,16 +49,16 @@ def valid_by_others(patch: Patch) -> None:
 
 def gaps_get_the_mode(patch: Patch) -> None:
     """Fill an empty attribute with the most frequent value of all."""
-    columns_of = panel._columns_of
+    columns_of = panel.attribute_columns
 
-    def faulty(table: pd.DataFrame, attribute: Attribute) -> list[np.ndarray]:
-        names = pd.Series(as_names(table[attribute.column]), index=table.index)
+    def faulty(cells: pd.Series, attribute: Attribute) -> list[np.ndarray]:
+        names = pd.Series(as_names(cells), index=cells.index)
         there = names[names != ""]
         if attribute.categories and len(there):
-            table = table.assign(**{attribute.column: names.where(names != "", there.mode()[0])})
-        return columns_of(table, attribute)
+            cells = names.where(names != "", there.mode()[0])
+        return columns_of(cells, attribute)
 
-    patch.setattr(panel, "_columns_of", faulty)
+    patch.setattr(panel, "attribute_columns", faulty)
 
 
 def distinct_for_all(patch: Patch) -> None:

@@ -60,15 +60,15 @@ def span_from_rows(patch: Patch) -> None:
 
 def vocabulary_from_rows(patch: Patch) -> None:
     """Number the categories that occur instead of taking the plan's."""
-    columns_of = panel._columns_of
+    columns_of = panel.attribute_columns
 
-    def faulty(table: pd.DataFrame, attribute: Any) -> list[np.ndarray]:
+    def faulty(cells: pd.Series, attribute: Any) -> list[np.ndarray]:
         if not attribute.categories:
-            return columns_of(table, attribute)
-        codes = np.unique(panel.as_names(table[attribute.column]).astype(str), return_inverse=True)[1]
+            return columns_of(cells, attribute)
+        codes = np.unique(panel.as_names(cells).astype(str), return_inverse=True)[1]
         return [(codes == place).astype(float) for place in range(len(attribute.categories))]
 
-    patch.setattr(panel, "_columns_of", faulty)
+    patch.setattr(panel, "attribute_columns", faulty)
 
 
 def winsorise(patch: Patch) -> None:
@@ -85,8 +85,8 @@ def winsorise(patch: Patch) -> None:
 def relative_to_total(patch: Patch) -> None:
     """Measure an entity's demand as its share of the shop's."""
 
-    def faulty(chosen: usable.UsableRows, plan: Any) -> panel.Panel:
-        own = panel.lay_out(chosen, plan)
+    def faulty(chosen: usable.UsableRows, plan: Any, *tables: Any) -> panel.Panel:
+        own = panel.lay_out(chosen, plan, *tables)
         return replace(own, target=own.target / own.target.sum() * 100)
 
     patch.setattr(rows, "lay_out", faulty)
