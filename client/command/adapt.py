@@ -31,7 +31,7 @@ def adapt(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the file that PLAN reads of your history.
+    """Make the file that PLAN reads.
 
     Says what each of its columns is made of. shop.toml keeps it, and every import makes the file anew. Customers are
     in it as keyed hashes. Nothing leaves.

@@ -29,7 +29,7 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with your data, before anything is made of it.
+    """Say what is wrong with your data.
 
     Without PLAN: whether the shop's history is ready to forecast from; what each problem does to a forecast, and how
     to mend it. With PLAN: what a round would read of your files, what it would leave out, and what looks odd. Nothing

@@ -30,7 +30,7 @@ def history(
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Say what each import changed, or take one back.
+    """Say what imports changed, or undo one.
 
     New records, replaced ones, those that were there as they are or in a newer version, and what was left out. With
     --undo the history is what the other imports alone would have given.

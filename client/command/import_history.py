@@ -13,9 +13,10 @@ from common.command.program import EXIT_MISTAKE
 from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from client.shop.history.entry import Counts, Entry
+    from client.shop.history.entry import Counts
     from client.shop.history.history import History
     from client.shop.settings import Shop, SourceSettings
+    from client.shop.setup.importing import SourceImport
 
 ShopFolderOption = Annotated[Path, typer.Option("--folder", help="The shop's folder, with shop.toml.")]
 MOST_REASONS = 6  # of rows left out, in words
@@ -44,8 +45,8 @@ def import_history(
         done, troubles = import_sources(history, shop, chosen, folder, quiet=as_json)
         written = refresh_plans(history, shop, folder)
     paths = [str(adapted.path) for adapted in written]
-    said = {"imports": [describe_import(name, entry) for name, entry in done], "troubles": troubles, "plans": paths}
-    words = [*(say_import(name, entry) for name, entry in done), *(f"Wrote {path} for its plan." for path in paths)]
+    said = {"imports": [describe_import(each) for each in done], "troubles": troubles, "plans": paths}
+    words = [*(say_import(each) for each in done), *(f"Wrote {path} for its plan." for path in paths)]
     say(said, "\n".join(words), as_json=as_json)
     for trouble in troubles:
         typer.echo(f"hansa-client: {trouble}", err=True)
@@ -72,14 +73,13 @@ def _choose(shop: Shop, names: list[str], file: Path | None) -> list[SourceSetti
 
 def import_sources(
     history: History, shop: Shop, sources: list[SourceSettings], folder: Path, *, quiet: bool
-) -> tuple[list[tuple[str, Entry | None]], list[str]]:
+) -> tuple[list[SourceImport], list[str]]:
     """Import sources one after another, and show how far it is.
 
     Returns
     -------
     tuple
-        What each changed, by name, None where the very same was imported before; and what went wrong, a sentence for
-        each source.
+        The imports that ended, and what went wrong with others, a sentence for each source.
     """
     from rich.progress import Progress, TextColumn, TimeElapsedColumn  # not needed for help
 
@@ -104,14 +104,16 @@ def import_sources(
                 troubles.append(f"{settings.name}: {explain_change(settings, folder, error)}")
                 unreadable.add((settings.location, settings.table))
             else:
-                done.append((settings.name, importing.entry))
+                done.append(importing)
     return done, troubles
 
 
-def describe_import(name: str, entry: Entry | None) -> dict[str, Any]:
-    """Say what an import changed, for machines."""
+def describe_import(done: SourceImport) -> dict[str, Any]:
+    """Say what an import changed, for machines; `number` is null where the very same was imported before."""
+    name, entry = done.settings.name, done.entry
+    notes = [f"{each.count}: {each.reason}" for each in done.notes] + done.remarks
     if entry is None:
-        return {"source": name, "number": None, "counts": {}, "left_out": [], "same_file": True}
+        return {"source": name, "number": None, "counts": {}, "left_out": [], "notes": notes, "same_file": True}
     counts = {
         kind: {"new": each.new, "changed": each.replaced, "already_there": each.same, "older": each.older}
         for kind, each in entry.counts.items()
@@ -120,11 +122,13 @@ def describe_import(name: str, entry: Entry | None) -> dict[str, Any]:
         {"reason": each.reason, "count": each.count, "example": each.example, "advice": each.advice}
         for each in entry.left_out
     ]
-    return {"source": name, "number": entry.number, "counts": counts, "left_out": left_out, "same_file": False}
+    told = {"source": name, "number": entry.number, "counts": counts, "left_out": left_out}
+    return {**told, "notes": notes, "same_file": False}
 
 
-def say_import(name: str, entry: Entry | None) -> str:
+def say_import(done: SourceImport) -> str:
     """Say what an import changed, for a person."""
+    name, entry = done.settings.name, done.entry
     if entry is None:
         return f"{name}: nothing new, the file is the same as before"
     told = [_say_counts(kind, counts) for kind, counts in entry.counts.items()]
@@ -133,6 +137,8 @@ def say_import(name: str, entry: Entry | None) -> str:
         first = f" ({each.example})" if each.example else ""
         advice = f"; {each.advice}" if each.advice else ""
         lines.append(f"  left out {each.count:,}: {each.reason}{first}{advice}")
+    lines += [f"  to know, {each.count:,}: {each.reason} ({each.example})" for each in done.notes[:MOST_REASONS]]
+    lines += [f"  to know: {remark}" for remark in done.remarks[:MOST_REASONS]]
     return "\n".join(lines)
 
 

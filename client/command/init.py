@@ -101,8 +101,8 @@ def _import_and_tell(prepared: Prepared, folder: Path, said: Said, *, as_json: b
         prepared, noticed = notice_closed(prepared, history, said)
         prepared.write(folder)
         report = inspect_shop(history, prepared.shop)
-    _tell("\n".join([*(say_import(*each) for each in done), *noticed, "", report.as_text(), ""]), quiet=as_json)
-    what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_import(*each) for each in done]}
+    _tell("\n".join([*(say_import(each) for each in done), *noticed, "", report.as_text(), ""]), quiet=as_json)
+    what = {"folder": str(folder), **describe_prepared(prepared), "imports": [describe_import(each) for each in done]}
     say({**what, "troubles": troubles, "check": report.as_json()}, "\n".join(NEXT), as_json=as_json)
     return troubles
 
@@ -140,6 +140,7 @@ def describe_prepared(prepared: Prepared) -> dict[str, Any]:
     return {
         "shop": prepared.shop.model_dump(mode="json"),
         "sources": [describe_surveyed(each) for each in prepared.survey.found],
+        "refused": list(prepared.survey.refused),
         "not_understood": [{"location": look.location, "table": look.table} for look in prepared.survey.unknown],
         "same_sales": [
             {"kept": each.kept, "left_out": each.left_out, "share": each.share} for each in prepared.overlaps

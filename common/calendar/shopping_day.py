@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool
 
 from common.calendar.public_holiday import span_of
+from common.plan.schema import ShoppingDay
 
-ShoppingDay = Literal[
-    "singles_day",
-    "double_twelve",
-    "mid_year_sale",
-    "valentines_day",
-    "love_day",
-    "womens_day",
-    "black_friday",
-    "cyber_monday",
-    "christmas_eve",
-]
 SHOPPING_DAYS: tuple[ShoppingDay, ...] = get_args(ShoppingDay)
 
 

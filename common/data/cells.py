@@ -5,7 +5,8 @@ all of them (whole numbers become floats). So nothing here looks at a type where
 
 - **names**: `7`, `7.0` and `"7 "` are one name, "7"; `007` is another; NA, null and None are names like any other;
   an empty cell, or one of blanks, is none.
-- **numbers**: as Python reads them, without underscores; true, yes, on are 1 and false, no, off are 0.
+- **numbers**: as Python reads them, without underscores; true, yes, on are 1 and false, no, off are 0, also
+  in German and Chinese.
 - **days**: year first (2024-01-05, 2024/1/5, 2024.01.05, 2024 01 05, 20240105), with or without a time after it. A time
   with an offset counts as the local day that is written, unless the plan names a time zone.
 """
@@ -24,8 +25,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 WORDS = {
-    **dict.fromkeys(("true", "yes", "y", "on", "是"), 1.0),
-    **dict.fromkeys(("false", "no", "n", "off", "否"), 0.0),
+    **dict.fromkeys(("true", "yes", "y", "on", "ja", "wahr", "是"), 1.0),
+    **dict.fromkeys(("false", "no", "n", "off", "nein", "falsch", "否"), 0.0),
 }
 ZERO = "␀"  # for a zero byte, at which NumPy and pandas would end a text
 WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")

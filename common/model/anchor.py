@@ -155,6 +155,5 @@ def _expected_error(above: Float[np.ndarray, " entity"], spread: Float[np.ndarra
     whole = np.where(start < 0, math.sqrt(2 / math.pi) - density, 0.0)
     log_tail = special.log_ndtr(-start)
     far = np.exp(-0.5 * start**2 - 0.5 * math.log(2 * math.pi) - log_tail)
-    tail = np.where(start < 0, np.exp(log_tail), 1.0)  # far above, there is none that a double holds
-    error: np.ndarray = spread * np.where(start < 0, whole / tail, far)
+    error: np.ndarray = spread * np.where(start < 0, whole / np.exp(np.where(start < 0, log_tail, 0.0)), far)
     return error

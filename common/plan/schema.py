@@ -26,7 +26,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from common.calendar.shopping_day import ShoppingDay
 from common.plan.first_keys import FIRST_KEYS
 from common.schema import SCHEMA
 
@@ -54,6 +53,17 @@ def is_time_zone(name: str) -> bool:
 
 FIRST_YEAR, LAST_YEAR = 1700, 2200  # of what pandas can count in nanoseconds, with room around it
 NEWER = "newer_schema"  # the type of the fault in a document of a later schema
+ShoppingDay = Literal[
+    "singles_day",
+    "double_twelve",
+    "mid_year_sale",
+    "valentines_day",
+    "love_day",
+    "womens_day",
+    "black_friday",
+    "cyber_monday",
+    "christmas_eve",
+]
 Unit = Literal["customer", "product", "category", "store"]
 Trained = Literal["all", "decoder", "output"]
 Start = Literal["cold", "warm"]

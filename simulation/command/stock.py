@@ -36,7 +36,7 @@ def stock(
     epsilon: Annotated[float, typer.Option(min=0.0, max=32.0, help="With --network; 0 for no noise.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what days out of stock do to a forecast.
+    """Measure what empty shelves do.
 
     A world is drawn in which stock runs out on a share of the days, more often on busy ones. Each method of PLAN
     forecasts from what was wanted, from what was sold, and from what was sold with the days out of stock known.

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -170,7 +170,21 @@ def make_homes(root: Path) -> Path:
     done("hansa-client", "card", "--out", shop / "card.html", "--folder", shop)
     _write_documents(shop, fed)
     _run_study(study)
+    _import_orders(root / "store")
     return root
+
+
+def _import_orders(store: Path) -> None:
+    """A shop that was set up from an export; what is done with a newer one reads the same file."""
+    store.mkdir()
+    lines = ["day,product,quantity,order"]
+    for day in range(120):
+        date = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        lines += [f"{date:%Y-%m-%d},p{number},{1 + (day + number) % 3},{day}-{number}" for number in range(3)]
+    (store / "orders.csv").write_text("\n".join(lines) + "\n")
+    told = ("--time-zone", "UTC", "--currency", "EUR", "--country", "DE")
+    done("hansa-client", "init", store / "orders.csv", "--folder", store, "--yes", *told)
+    (store / "plan.toml").write_text(PLAN.replace('"customer"', '"product"').replace('"rows.csv"', '"made.csv"'))
 
 
 def _hold_round(shop: MerchantFolder, fed: CoordinatorFolder) -> None:

@@ -64,6 +64,8 @@ class Case:
         Files that it makes anew, whatever is there.
     is_slow
         It computes for seconds.
+    place
+        The folder that it is typed in, where it is not its program's usual one.
     """
 
     program: str
@@ -71,6 +73,7 @@ class Case:
     needs: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     is_slow: bool = False
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.program} {self.words}"
@@ -78,6 +81,11 @@ class Case:
 
 def shop(words: str, *needs: str, makes: tuple[str, ...] = (), is_slow: bool = False) -> Case:
     return Case("hansa-client", words, needs, makes, is_slow)
+
+
+def store(words: str, *needs: str, makes: tuple[str, ...] = (), is_slow: bool = False) -> Case:
+    """A command on a shop's own history."""
+    return Case("hansa-client", words, needs, makes, is_slow, place="store")
 
 
 def fed(words: str, *needs: str, makes: tuple[str, ...] = ()) -> Case:
@@ -122,6 +130,13 @@ CASES = (
     shop("ledger witness", LEDGER),
     shop("ledger witness elsewhere.json", LEDGER),
     shop("ledger recover", POLICY, LEDGER),
+    store("init orders.csv --yes --time-zone UTC --currency EUR --country DE --folder new", "orders.csv"),
+    store("import", "shop.toml", "orders.csv", "history.duckdb", "customer.key", makes=("history.duckdb",)),
+    store("history", "history.duckdb"),
+    store("history --undo 1", "history.duckdb", makes=("history.duckdb",)),
+    store("check", "shop.toml", "history.duckdb"),
+    store("forecast --method weekday_mean", "shop.toml", "history.duckdb", is_slow=True),
+    store("adapt plan.toml --data-root .", PLAN, "shop.toml", "history.duckdb", makes=("shop.toml",)),
     fed("init hanse", "federation.toml"),
     fed(
         "enroll north.request.json --out w.json",
@@ -158,6 +173,7 @@ CASES = (
     study("federation --plan plan.toml --from plan.toml --out f", PLAN),
     study("warm plan.toml", PLAN),
     study("newcomer plan.toml", PLAN),
+    study("stock plan.toml --only anchor", PLAN, is_slow=True),
 )
 NEVER_RUN_WHOLE = ("up", "warm", "federation", "newcomer", "prove")  # for ever, for minutes, or without a meaning here
 
@@ -187,11 +203,15 @@ def _nothing_goes_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Supervisor, "run", begin)
 
 
+def place_of(case: Case) -> str:
+    return case.place or PLACES[case.program]
+
+
 @contextmanager
 def in_copy(homes: Path, case: Case, target: Path) -> Iterator[Path]:
     """Stand in a copy of the folder that a command is typed in."""
     place, before = target / "place", Path.cwd()
-    shutil.copytree(homes / PLACES[case.program], place)
+    shutil.copytree(homes / place_of(case), place)
     os.chdir(place)
     try:
         yield place
@@ -213,7 +233,7 @@ def hurt(homes: Path, case: Case, file: Path, way: Way, target: Path) -> str:
         before = state_of(place / file)
         ended, after = type_in(case, place), state_of(place / file)
     faults = judge(case, ended)
-    written = ended.code == 0 and file.suffix == ".sqlite"  # what was damaged lay where nobody looked
+    written = ended.code == 0 and file.suffix in (".sqlite", ".duckdb")  # what was damaged lay where nobody looked
     if after != before and not written and not any(file.match(pattern) for pattern in case.makes):
         faults.append("the file was changed")
     if needed and ended.code == 0 and way not in (half_noise, cut, shapes, other):
@@ -235,7 +255,7 @@ def judge(case: Case, ended: Finished) -> list[str]:
 
 def files_of(homes: Path, case: Case) -> list[Path]:
     """The files of a folder that some command reads."""
-    place = homes / PLACES[case.program]
+    place = homes / place_of(case)
     files = (path.relative_to(place) for path in sorted(place.rglob("*")) if path.is_file())
     return [
         file for file in files if file.suffix not in (".html", ".lock", ".hash") and "tensorboard" not in file.parts

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 import client.cli
 import server.cli
 import simulation.cli
+from client.shop import settings
 from common.plan import schema
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,13 @@ def test_every_key_of_a_plan_is_on_its_page() -> None:
     sections = [thing for thing in vars(schema).values() if isinstance(thing, type) and issubclass(thing, BaseModel)]
     assert sections
     for section in sections:
+        for key in (field.alias or name for name, field in section.model_fields.items()):
+            assert re.search(rf"`[^`]*\b{key}\b[^`]*`", page), f"{section.__name__}.{key}"
+
+
+def test_every_key_of_a_shop_is_on_its_page() -> None:
+    page = (DOCS / "shop.md").read_text()
+    for section in (settings.Shop, settings.SourceSettings, settings.Dialect, settings.Days, settings.PlanSettings):
         for key in (field.alias or name for name, field in section.model_fields.items()):
             assert re.search(rf"`[^`]*\b{key}\b[^`]*`", page), f"{section.__name__}.{key}"
 

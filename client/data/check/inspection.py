@@ -10,6 +10,7 @@ from client.data.check.ahead import find_missing_ahead
 from client.data.check.calendar import find_calendar_faults
 from client.data.check.leak import find_leaks
 from client.data.check.likelihood import find_model_faults, find_size_faults
+from client.data.check.name import find_name_faults
 from client.data.check.report import Finding, Report
 from client.data.check.row import describe_rows, find_row_faults
 from client.data.check.series import find_history_faults, find_series_faults
@@ -44,6 +45,7 @@ def inspect_reading(reading: Reading, plan: Plan) -> Report:
         *find_row_faults(usable, plan.data),
         *find_calendar_faults(usable.day, plan.data),
         *find_stock_faults(panel, usable.rows, plan.data),
+        *find_name_faults(panel, plan),
         *find_series_faults(panel, plan),
         *find_history_faults(panel, plan),
         *find_missing_ahead(panel, plan),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,10 +11,12 @@ import pandas as pd
 
 from client.data.check.report import Finding
 from common.data.cells import as_names, as_numbers, canonical_name, has_offset, is_empty
-from common.data.usable import LARGEST_VALUE, UsableRows
+from common.data.usable import LARGEST_VALUE, UsableRows, amount_columns
 from common.plan.schema import Attribute, DataPlan
 
 SHOWN = 3  # values named in a sentence
+THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 0.470 has decimals for certain
+FEWEST_POINTED = 3
 RARE = 0.01  # share of rows up to which copies are no more than a note
 
 
@@ -33,6 +36,8 @@ def find_row_faults(usable: UsableRows, plan: DataPlan) -> Iterator[Finding]:
             f"{outside.count} rows lie outside data.start {plan.start} … data.end {plan.end} and are left out.",
         )
     yield from _find_gaps(rows, plan)
+    for column in amount_columns(plan):
+        yield from _find_thousands(rows[column])
     if plan.rows == "events" and (twice := int(rows.duplicated().sum())):
         yield Finding(
             "note" if twice < RARE * len(rows) else "warning",
@@ -61,6 +66,21 @@ def _find_gaps(rows: pd.DataFrame, plan: DataPlan) -> Iterator[Finding]:
             )
     for column in dict.fromkeys(part.column for part in (*plan.known, *plan.static) if not part.categories):
         yield from _find_no_numbers(rows[column])
+
+
+def _find_thousands(cells: pd.Series) -> Iterator[Finding]:
+    """Look for a column whose every point stands before three digits: it may stand between thousands."""
+    if pd.api.types.is_numeric_dtype(cells):
+        return
+    pointed = [name for name in as_names(cells) if "." in name]
+    if len(pointed) >= FEWEST_POINTED and all(THOUSANDS.fullmatch(name) for name in pointed):
+        yield Finding(
+            "warning",
+            "thousands",
+            f"Column {cells.name!r} has a point before exactly three digits in all of {len(pointed)} numbers that have "
+            f"one, as '{pointed[0]}', which is read as {float(pointed[0]):g}; if it stands between thousands, write "
+            f"{pointed[0].replace('.', '')}.",
+        )
 
 
 def _find_no_numbers(cells: pd.Series) -> Iterator[Finding]:

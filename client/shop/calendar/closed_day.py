@@ -35,6 +35,7 @@ IMPROBABLE = 1e-4  # chance that a weekday is silent so often, were it as the ot
 FALSE_ALARMS = 0.05  # closures by chance in the whole history, from which on none is guessed
 BUSY = 5.0  # units that are usual on other days, from which on a weekday may be closed
 COMMON = 0.15  # share of other days without a line, from which on a day without any is nothing odd
+WILDEST = 5.0  # times the median of the days with a line
 FEWEST_PAIRS = 8  # of days a week apart, from which on they say what the spread is
 MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever the others show
 OFTEN = 0.5  # share from which on it may be
@@ -131,7 +132,13 @@ class ShopDays:
 
 
 def _spread(lines: Float[np.ndarray, " day"]) -> float:
-    """Give the variance over the mean of days with a line, a week apart where there are enough; at least 1."""
+    """Give the variance over the mean of days with a line, a week apart where there are enough; at least 1.
+
+    One wild day, a slip of the pen or a wholesaler's order, does not make all silence chance: more than `WILDEST` times
+    the usual is taken for that.
+    """
+    if (lines > 0).any():
+        lines = np.minimum(lines, WILDEST * np.median(lines[lines > 0]))
     both = (lines[7:] > 0) & (lines[:-7] > 0)
     there = lines[lines > 0]
     if len(there) == 0:

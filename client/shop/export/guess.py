@@ -21,7 +21,10 @@ from client.shop.source.cells import read_days, read_numbers
 
 MOSTLY = 0.8  # of the values that are filled
 EXACT, WORDS, PART = 3.0, 2.0, 1.0  # how well a header fits a word
+FITS = 1.9  # a header that holds all of a field's word, and little else
+SURE = EXACT - 0.3
 CLOSE = 0.5  # scores that lie this close leave a doubt
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _GREENWICH = ZoneInfo("UTC")
 
 
@@ -114,23 +117,26 @@ def header_score(header: str, words: tuple[str, ...]) -> float:
     """
     key = header_key(header)
     bare = re.sub(r"\s*[(（\[].*?[)）\]]\s*", " ", key).strip()
+    tokens, key_alone, bare_alone = re.findall(r"[^\W_]+", bare), key.replace(" ", ""), bare.replace(" ", "")
     best = 0.0
-    for rank, word in enumerate(words):
-        fit = _fit(key, bare, header_key(word))
+    for rank, (word, alone, parts, is_chinese) in enumerate(_folded(words)):
+        if word in (key, bare) or alone == key_alone:
+            fit = EXACT
+        elif is_chinese:
+            fit = WORDS if len(word) > 1 and word in key else 0.0
+        elif all(part in tokens for part in parts):
+            fit = WORDS - 0.1 * (len(tokens) - len(parts))
+        else:
+            fit = PART if len(word) > 4 and alone in bare_alone else 0.0
         best = max(best, fit - rank / (4 * len(words)) if fit else 0.0)
     return best
 
 
-def _fit(key: str, bare: str, word: str) -> float:
-    if word in (key, bare) or word.replace(" ", "") == key.replace(" ", ""):
-        return EXACT
-    if re.search(r"[\u4e00-\u9fff]", word):
-        return WORDS if len(word) > 1 and word in key else 0.0
-    tokens = re.findall(r"[^\W_]+", bare)
-    parts = word.split()
-    if all(part in tokens for part in parts):
-        return WORDS - 0.1 * (len(tokens) - len(parts))
-    return PART if len(word) > 4 and word.replace(" ", "") in bare.replace(" ", "") else 0.0
+@lru_cache(maxsize=1 << 10)
+def _folded(words: tuple[str, ...]) -> tuple[tuple[str, str, tuple[str, ...], bool], ...]:
+    """Fold words once: as they are compared, without blanks, in parts, and whether they are Chinese."""
+    keys = [header_key(word) for word in words]
+    return tuple((key, key.replace(" ", ""), tuple(key.split()), bool(CHINESE.search(key))) for key in keys)
 
 
 def value_fits(field: str, column: Column) -> bool:

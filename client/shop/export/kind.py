@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from client.shop.export.field import CART_WORDS, CLOSURE_WORDS, RETURN_DAYS, RETURN_QUANTITIES, VIEW_WORDS, WORDS
-from client.shop.export.guess import EXACT, Column, header_score, rank_columns
+from client.shop.export.guess import FITS, SURE, Column, header_score, rank_columns
 from client.shop.record import Kind
 from client.shop.source.source import Look
 
-FITS = 1.9  # a header that holds all of a field's word, and little else
-SURE = EXACT - 0.3
-PROMOTION_WORDS = ("promo", "aktion", "sale", "rabatt", "促销", "活动")
+PROMOTION_WORDS = re.compile(r"promo|aktion|(?<![a-z])sale(?![a-z])|rabatt|促销|活动")
 
 
 class _Signs:
@@ -91,7 +90,7 @@ def _kind_of_days(look: Look, signs: _Signs) -> Kind | None:
     values = " ".join(value.lower() for column in signs.columns for value in column.filled[:50])
     if any(word in said for word in CLOSURE_WORDS):
         return "closures"
-    if any(word in said for word in PROMOTION_WORDS) and len(signs.columns) > 1:
+    if PROMOTION_WORDS.search(said) and len(signs.columns) > 1:
         return "promotions"
     if not signs.has("events", "name"):
         return None

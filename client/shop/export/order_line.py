@@ -16,7 +16,7 @@ from client.shop.export.money import read_currencies
 from client.shop.export.order import ROW, RUN
 from client.shop.export.sieve import Sieve
 from client.shop.export.text import first_filled, fold_words, look_up, matches
-from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, YES
+from client.shop.export.word import NO_PRODUCT, TEST_PAYMENTS, TEST_TAG, TOTALS, YES
 from client.shop.settings import Shop
 from common.data.usable import LARGEST_VALUE
 
@@ -48,6 +48,9 @@ def read_lines(cells: Cells) -> Lines:
     times = _read_day(cells)
     sieve.leave_out(~times.known & ~cells.filled("day"), "no line of the order says its day", _say_no_day(cells))
     sieve.leave_out(~times.known, "the day cannot be read", _DAYS)
+    sieve.leave_out(np.isin(times.days, NO_DAYS), "the day is one that programs write where there is none", _DAYS)
+    has_quantity = cells.filled("quantity") | cells.filled("net_quantity")
+    sieve.leave_out(np.isnan(quantity) & ~has_quantity, "the quantity is empty", _EMPTY)
     sieve.leave_out(np.isnan(quantity), "the quantity is no number", _NUMBERS)
     sieve.leave_out(np.abs(quantity) > LARGEST_VALUE, "the quantity is too large", "mend these lines")
     sieve.leave_out(quantity == 0, "the quantity is 0: nothing was ordered")
@@ -108,8 +111,10 @@ def _add_variant(names: pa.Array, cells: Cells) -> pa.Array:
     return pc.if_else(has_both, pc.binary_join_element_wise(names, variant, " / "), names)
 
 
+NO_DAYS = np.array(["1899-12-30", "1899-12-31", "1900-01-01", "1904-01-01", "1970-01-01"], "datetime64[D]")
 _STATE = "say under states in shop.toml what its word means"
 _DAYS, _NUMBERS = "write days as 2026-01-31, or set dialect.dates", "mend these rows, or set dialect.decimal"
+_EMPTY = "fill in how many, 0 where nothing was sold; rows of days to come may stay empty"
 _SEVERAL = 'read 宝贝报表 together with 订单报表: location = "Export*.csv" in shop.toml'
 
 
@@ -133,6 +138,8 @@ def _leave_out_no_products(cells: Cells, product: pa.Array, quantity: np.ndarray
         if cells.has(name):
             wrong = matches(cells.text(name), NO_PRODUCT)
             sieve.leave_out(wrong, "the line is no product (shipping, a tip, a discount, a gift card)")
+            total = matches(cells.text(name), TOTALS)
+            sieve.leave_out(total, "the line is a total of others, by its name", "rename the product if it is one")
     channel = cells.text("channel")
     is_elsewhere = matches(channel, "^non-amazon") if cells.has("channel") else np.zeros(cells.size, bool)
     sieve.leave_out(is_elsewhere, "the order is of another channel, and counts there")

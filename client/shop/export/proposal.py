@@ -10,12 +10,13 @@ from client.shop.export.description import IDENTIFYING, Export, find_columns
 from client.shop.export.field import (
     WORDS,
 )
-from client.shop.export.guess import CLOSE, Column, Guess, explain, rank_columns
-from client.shop.export.kind import FITS, find_kind
+from client.shop.export.guess import CLOSE, FITS, Column, Guess, explain, rank_columns
+from client.shop.export.kind import find_kind
 from client.shop.export.personal import show_samples
 from client.shop.export.plain import NEEDED
 from client.shop.export.recognition import recognise
 from client.shop.export.text import fold_words
+from client.shop.export.unfit import ask_counting, find_counting, refuse_doubled
 from client.shop.export.wide import refuse_wide
 from client.shop.export.word import STATES
 from client.shop.record import Kind, State
@@ -49,7 +50,7 @@ def propose(look: Look, *, name: str) -> Proposal | None:
     Raises
     ------
     DataError
-        The table has a column for each day or each product.
+        The table has a column for each day or each product, or one that matters twice.
     """
     if not look.sample:
         return None
@@ -58,6 +59,7 @@ def propose(look: Look, *, name: str) -> Proposal | None:
         return _propose_export(look, export, name)
     columns = [Column(header, values, look.dialect or Dialect()) for header, values in look.sample.items()]
     refuse_wide(look, columns)
+    refuse_doubled(look, columns)
     kind = find_kind(look, columns)
     return None if kind is None else _propose_table(look, columns, kind, name)
 
@@ -210,11 +212,23 @@ def _choose(kind: Kind, columns: list[Column]) -> tuple[dict[str, Column], list[
             Guess(field, column.name, column.samples(_hide(field, column)), explain(field, column, score), certain)
         )
         questions.extend(_ask_rivals(field, column, rivals))
+    questions.extend(_take_counting(kind, columns, chosen, guesses))
     _take_contact(kind, columns, chosen, guesses)
     day = "day" if "day" in WORDS[kind] else "first_day"
     if day in WORDS[kind] and day not in chosen:
         questions.extend(_take_only_days(day, columns, chosen, guesses))
     return chosen, _in_order(kind, guesses), questions
+
+
+def _take_counting(kind: Kind, columns: list[Column], chosen: dict[str, Column], guesses: list[Guess]) -> list[str]:
+    """Take a quantity that is called so and cannot be read: its rows are left out, and said to be."""
+    free = [column for column in columns if column not in chosen.values()]
+    column = None if "quantity" in chosen else find_counting(kind, free)
+    if column is None:
+        return []
+    chosen["quantity"] = column
+    guesses.append(Guess("quantity", column.name, column.samples(), "it is called so", certain=False))
+    return [ask_counting(column)]
 
 
 def _take_contact(kind: Kind, columns: list[Column], chosen: dict[str, Column], guesses: list[Guess]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,6 +15,14 @@ from jaxtyping import Bool, Int, UInt64
 EMAIL = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}"
 PHONE = r"\+?\(?[0-9][0-9 ()/.\-]{5,}[0-9]"
 LONGEST_HASHED = 48  # bytes that are hashed one place of all names after the other; longer names one by one
+ALIKE = str.maketrans(
+    {
+        **dict.fromkeys(map(chr, (0xAD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF)), ""),
+        **dict.fromkeys(map(chr, (0xA0, *range(0x2002, 0x200B), 0x202F, 0x3000)), " "),
+        **{chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF10, 0xFF5B) if chr(wide - 0xFEE0).isalnum()},
+    }
+)
+UNSEEN = "[" + "".join(map(chr, ALIKE)) + "\u0300-\u036f]"  # and accents behind their letters
 MASKED_EMAIL, MASKED_PHONE = "‹e-mail›", "‹telephone›"
 
 
@@ -21,7 +30,8 @@ def read_names(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Write each cell as the name that it stands for; "" where there is none.
 
     Blanks around it, and what a spreadsheet puts around a long number (`="12"`, `'12`), are no part of a name; a whole
-    number is one name whether a column kept it as 12 or as 12.0.
+    number is one name whether a column kept it as 12 or as 12.0. Letters of no width are left out, a blank that does
+    not break is a blank, wide letters are letters, and an accent that stands behind its letter is part of it.
     """
     column = one_array(column)
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
@@ -29,12 +39,21 @@ def read_names(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         column = pc.cast(column, pa.string())
     text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
+    if not pc.all(pc.string_is_ascii(text)).as_py() and pc.any(pc.match_substring_regex(text, UNSEEN)).as_py():
+        text = _write_visibly(text)
     if pc.any(pc.match_substring_regex(text, "^[=']")).as_py():
-        text = pc.replace_substring_regex(text, r"^(?:=\"(.*)\"|'(.*))$", r"\1\2")
+        text = pc.replace_substring_regex(text, r"^(?:=\"(.*)\"|'(.*?)'?)$", r"\1\2")
         text = pc.utf8_trim_whitespace(text)
     if pc.any(pc.match_substring(text, ".0")).as_py():
         text = pc.replace_substring_regex(text, r"^(-?(?:0|[1-9][0-9]*))\.0+$", r"\1")
     return text
+
+
+def _write_visibly(text: pa.Array) -> pa.Array:
+    """Write what looks alike alike: no letters without a width, plain blanks, narrow letters, accents as one letter."""
+    coded = text.dictionary_encode()
+    words = [unicodedata.normalize("NFC", word.translate(ALIKE)).strip() for word in coded.dictionary.to_pylist()]
+    return pa.array(words, pa.string()).take(coded.indices)
 
 
 def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:

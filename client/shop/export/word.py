@@ -18,6 +18,11 @@ NO_PRODUCT = (
     r"|geschenkkarten?|wertgutscheine?|gutscheine?)(?:\s*(?:[-–—/|:(,].*|[0-9$€£¥].*|über .*)?)$"
     r"|^(?:电子)?(?:礼品卡|礼品券|购物卡|储值卡|代金券)(?:[\s\-–—/|:：(（,，0-9¥￥元].*)?$"
 )
+TOTALS = (
+    r"^\s*(?:(?:grand |sub[- ]?|over-?all )?totals?|sum|all products"
+    r"|(?:gesamt|zwischen|end)?summe|gesamt|insgesamt|gesamtergebnis|ergebnis"
+    r"|合计|总计|小计|共计|总和|汇总)\s*[:：]?\s*$"
+)
 TEST_PAYMENTS = ("bogus", "bogus gateway", "(for testing) bogus gateway", "test", "test gateway", "testzahlung")
 TEST_TAG = r"(?:^|,)\s*(?:test|test[- ]order|testbestellung|测试|测试订单)\s*(?:,|$)"
 YES = ("true", "yes", "y", "1", "on", "ja", "wahr", "x", "是", "√", "有")

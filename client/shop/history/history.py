@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +61,10 @@ class History:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass  # nothing is held open
+
+    def holding(self) -> AbstractContextManager[None]:
+        """Read all by one connection until this is left; an import waits meanwhile, and one of this thread for ever."""
+        return self._store.holding()
 
     def begin(
         self,
@@ -247,7 +252,7 @@ class History:
             make_views(connection)
             for kind in KINDS:
                 shown = list_shown(kind, HASHED)
-                connection.execute(f"CREATE TEMP VIEW {kind} AS SELECT updated, {shown} FROM current_{kind}")
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW {kind} AS SELECT updated, {shown} FROM current_{kind}")
             return connection.execute(query).to_arrow_table()
 
     def look_for_key(self) -> str:

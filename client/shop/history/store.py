@@ -18,6 +18,7 @@ import duckdb
 
 from client.shop.history.table import STEPS, STORAGE_VERSION, migrate, schema_version
 from common.disk.file import sync_folder
+from common.disk.reading import require_file
 from common.errors import DataError
 from common.schema import newer_file
 
@@ -37,6 +38,7 @@ class Store:
 
     def __init__(self, folder: Path, *, memory_limit: str = MEMORY_LIMIT) -> None:
         self.folder, self.path, self._memory_limit = folder, folder / FILE_NAME, memory_limit
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -47,15 +49,26 @@ class Store:
         DataError
             It is damaged, is of a later version, or an import does not let go of it.
         """
+        if self._held is not None:
+            yield self._held
+            return
         if not self.path.exists():
             with _closing(self._connect(":memory:")) as connection:
                 migrate(connection)
                 yield connection
             return
-        with self._explained():
-            self._bring_forward()
-            with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
-                yield connection
+        with self._explained(), _closing(self._open_current()) as connection:
+            yield connection
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Read by one connection until this is left: for many short readings of one thread, in a row."""
+        with self.reading() as connection:
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -96,6 +109,7 @@ class Store:
 
     def _open(self, patience_seconds: float, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         """Open the file once others let go of it."""
+        require_file(self.path)  # a pipe would be waited for in vain
         until, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -135,14 +149,21 @@ class Store:
         for old in self.folder.glob(f"{SPILL_NAME}-*"):
             shutil.rmtree(old, ignore_errors=True)
 
-    def _bring_forward(self) -> None:
-        """Take a history of an older version to this one, once."""
-        with _closing(self._open(READER_PATIENCE_SECONDS, read_only=True)) as connection:
+    def _open_current(self) -> duckdb.DuckDBPyConnection:
+        """Open the file to read it; one of an older version is taken to this one before."""
+        connection = self._open(READER_PATIENCE_SECONDS, read_only=True)
+        try:
             version = schema_version(connection)
-        self._require_no_newer(version)
-        if version < len(STEPS):
-            with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as connection:
-                migrate(connection)
+            self._require_no_newer(version)
+        except BaseException:
+            connection.close()
+            raise
+        if version == len(STEPS):
+            return connection
+        connection.close()
+        with _closing(self._open(WRITER_PATIENCE_SECONDS, read_only=False)) as writer:
+            migrate(writer)
+        return self._open(READER_PATIENCE_SECONDS, read_only=True)
 
     def _require_no_newer(self, version: int) -> None:
         if version > len(STEPS):

@@ -8,11 +8,13 @@ from datetime import timedelta
 from client.shop.calendar.ahead import ahead_of, origin_of
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.history.history import History
+from client.shop.readiness.alike import find_odd_names
 from client.shop.readiness.bot import find_bots
 from client.shop.readiness.clock import find_other_clocks
 from client.shop.readiness.currency import find_currencies
 from client.shop.readiness.day import as_problems, find_days
 from client.shop.readiness.duplicate import find_duplicates
+from client.shop.readiness.far import find_far_days
 from client.shop.readiness.left_out import find_lacking, find_left_out
 from client.shop.readiness.outlier import find_outliers
 from client.shop.readiness.problem import Ask, Problem
@@ -33,14 +35,15 @@ FROM sales WHERE state = 'sold'
 
 def inspect_shop(history: History, shop: Shop) -> Readiness:
     """Look a shop's history over, its days and what lies ahead of it included."""
-    left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
-    others: list[Problem] = []
-    if history.span() is not None:
-        others += find_days(guess_kinds(history, shop))
-        first = origin_of(history)
-        ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
-        others += as_problems(ahead.findings)
-    return inspect_history(history.ask, shop, left_out, others)
+    with history.holding():
+        left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
+        others: list[Problem] = []
+        if history.span() is not None:
+            others += find_days(guess_kinds(history, shop))
+            first = origin_of(history)
+            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
+            others += as_problems(ahead.findings)
+        return inspect_history(history.ask, shop, left_out, others)
 
 
 def inspect_history(
@@ -84,3 +87,5 @@ def _find(ask: Ask, shop: Shop, left_out: Iterable[LeftOut]) -> Iterator[Problem
     yield from find_currencies(ask, shop)
     yield from find_bots(ask)
     yield from find_renamed(ask)
+    yield from find_odd_names(ask)
+    yield from find_far_days(ask)

@@ -22,6 +22,7 @@ LATER = "rates in shop.toml"  # asked once the shop's own money is known
 def say_survey(seen: Survey) -> str:
     """Say for a person what each table seems to be, and why."""
     lines = [line for each in seen.found for line in _say_surveyed(each)]
+    lines += seen.refused
     lines += [f"{_place(look)}: nothing of a shop can be seen in it, so it is left alone." for look in seen.unknown]
     return "\n".join(lines)
 

@@ -33,7 +33,7 @@ def choose_facts(surveyed: Sequence[Surveyed], said: Said) -> Facts:
     """Take what was said, and guess the rest from what was seen."""
     facts = surmise(surveyed)
     if said.country:
-        followed = follow(said.country)
+        followed = follow(said.country, surveyed)
         seen = facts.currency if facts.currency.reason == "most sales are in it" else followed.currency
         facts = Facts(followed.time_zone, seen, followed.country)
     for name in ("time_zone", "currency"):

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import TZPATH
 
+from client.shop.setup.offset import find_offsets, find_zone, write_offsets
 from client.shop.setup.survey import Surveyed
 from common.plan.schema import is_time_zone
 
@@ -41,15 +42,15 @@ class Facts:
 
 
 def surmise(surveyed: Sequence[Surveyed]) -> Facts:
-    """Guess where the shop stands, from countries and languages in its tables, and from this machine."""
+    """Guess where the shop stands, from offsets, countries and languages in its tables, and from this machine."""
     country = _guess_country(surveyed)
-    return Facts(_guess_time_zone(country), _guess_currency(surveyed, country), country)
+    return Facts(_guess_time_zone(country, surveyed), _guess_currency(surveyed, country), country)
 
 
-def follow(country: str) -> Facts:
+def follow(country: str, surveyed: Sequence[Surveyed] = ()) -> Facts:
     """Guess the rest from a country that somebody named."""
     known = Fact(country, "as you said", certain=True)
-    return Facts(_guess_time_zone(known), _guess_currency((), known), known)
+    return Facts(_guess_time_zone(known, surveyed), _guess_currency((), known), known)
 
 
 def _guess_country(surveyed: Sequence[Surveyed]) -> Fact:
@@ -69,8 +70,15 @@ def _guess_country(surveyed: Sequence[Surveyed]) -> Fact:
     return Fact(found, f"this computer's clock is that of {zone}" if found else "nothing tells of it")
 
 
-def _guess_time_zone(country: Fact) -> Fact:
+def _guess_time_zone(country: Fact, surveyed: Sequence[Surveyed]) -> Fact:
     machine, zones = _machine_zone(), _zones_by_country().get(country.value, ())
+    told = find_offsets(surveyed)
+    main = MAIN_ZONES.get(country.value)
+    zone = find_zone(told, (*([main] if main else []), *zones, machine)) if told else ""
+    if zone:
+        return Fact(zone, f"its clock is that of the times, which say {write_offsets(told)}")
+    if told:
+        return Fact(machine, f"this computer's own; no known clock goes with {write_offsets(told)} of the times")
     if machine in zones:
         return Fact(machine, "this computer's own")
     zone = MAIN_ZONES.get(country.value, zones[0] if len(zones) == 1 else "")

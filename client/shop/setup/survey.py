@@ -9,6 +9,7 @@ from pathlib import Path
 
 from client.shop.export.guess import Guess
 from client.shop.export.proposal import Proposal, propose
+from client.shop.export.unfit import explain_unfit
 from client.shop.record import COLUMNS
 from client.shop.settings import SourceSettings
 from client.shop.setup.naming import name_source
@@ -44,10 +45,14 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Survey:
-    """All tables that were looked at; `unknown` are those in which nothing of a shop can be seen."""
+    """All tables that were looked at; `unknown` are those in which nothing of a shop can be seen.
+
+    `refused` says of others, a sentence each, why they are not read.
+    """
 
     found: tuple[Surveyed, ...]
     unknown: tuple[Look, ...]
+    refused: tuple[str, ...] = ()
 
 
 def survey(locations: Sequence[str], folder: Path, taken: Iterable[str] = ()) -> Survey:
@@ -67,11 +72,15 @@ def survey(locations: Sequence[str], folder: Path, taken: Iterable[str] = ()) ->
     DataError
         One cannot be opened, or nothing of a shop can be seen in any.
     """
-    names, found, unknown = list(taken), [], []
+    names, found, unknown, refused = list(taken), list[Surveyed](), list[Look](), list[str]()
     for location in locations:
         for seen in look(as_location(location, folder), folder):
             name = name_source(seen.location, seen.table, names)
-            proposal = propose(seen, name=name)
+            try:
+                proposal = propose(seen, name=name)
+            except DataError as error:  # of a shape that is not read, as a column for each day
+                refused.append(str(error))
+                continue
             if proposal is None:
                 unknown.append(seen)
                 continue
@@ -79,8 +88,8 @@ def survey(locations: Sequence[str], folder: Path, taken: Iterable[str] = ()) ->
             names += [source.name for source in surveyed.sources]
             found.append(surveyed)
     if not found:
-        raise DataError(_nothing(unknown))
-    return Survey(tuple(found), tuple(unknown))
+        raise DataError(refused[0] if refused else _nothing(unknown))
+    return Survey(tuple(found), tuple(unknown), tuple(refused))
 
 
 def _follow_changes(proposal: Proposal, look: Look) -> Proposal:
@@ -92,6 +101,9 @@ def _follow_changes(proposal: Proposal, look: Look) -> Proposal:
 
 
 def _nothing(unknown: Sequence[Look]) -> str:
+    unfit = next(filter(None, map(explain_unfit, unknown)), "")
+    if unfit:
+        return unfit
     columns = ", ".join(list(unknown[0].sample)[:8]) if unknown else "none"
     where = unknown[0].location if unknown else "the sources"
     return (

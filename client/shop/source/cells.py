@@ -1,8 +1,8 @@
 """Whole columns as numbers and as days, under the dialect of a source; each cell by itself, whatever stands elsewhere.
 
-- **numbers**: `1.200,50`, `1 200,5`, `1'200.50`, with a currency before or behind; negative by a minus on either side
-  or parentheses; `12 %` is 0.12. Marks between thousands stand before three digits each: `1.20` is no number where the
-  point is such a mark. What the dialect does not allow is null, never a guess.
+- **numbers**: `1.200,50`, `1 200,5`, `1'200.50`, with a currency before or behind, or pieces (`5 pcs`, `5件`); negative
+  by a minus on either side or parentheses; `12 %` is 0.12. Marks between thousands stand before three digits each:
+  `1.20` is no number where the point is such a mark. What the dialect does not allow is null, never a guess.
 - **days**: year first in every dialect, and in the dialect's order; months by name; a time, an offset. A time with an
   offset counts on the day that the shop's own clock showed. Two digits of a year are of 1970 to 2069.
 
@@ -23,12 +23,13 @@ from jaxtyping import Bool, Float, Int
 
 from client.shop.settings import Dialect
 from client.shop.source.moment import NUMBERS, Order, Shape, find_shape
+from client.shop.source.plain import write_plainly
 from client.shop.source.zone import DAY_SECONDS, SECOND, to_utc, to_wall
 from common.plan.schema import FIRST_YEAR, LAST_YEAR
 
 MOST_SHAPES = 64  # of the texts of one column that are read together; the others one by one
 LONGEST = 64  # bytes of a moment
-BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " ") | {"−": "-", "–": "-", "’": "'"})
+PIECES = r"(?:(?:pcs?|pieces?|pkt|units?|ea|stk|stück|st)\.?|[x×件个個只枚])"  # a unit that leaves the number as it is
 CURRENCY = r"(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥￥₹₩₽₺₫฿₴₦]|元|kr\.?|zł|Kč|Ft|Fr\.?|RM|лв)"
 ISO = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))  # where its numbers stand, from year to second
 MOST_MINUTES = 14 * 60 + 59  # from Greenwich
@@ -83,6 +84,8 @@ def read_days(
         return _from_dates(column)
     if pa.types.is_timestamp(column.type):
         return _from_timestamps(column, zone)
+    if pa.types.is_floating(column.type):
+        column = _whole(column)
     if pa.types.is_integer(column.type):
         column = column.cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -126,7 +129,8 @@ def _read_texts(texts: pa.Array, dialect: Dialect) -> Float[np.ndarray, " value"
 
 def read_number(text: str, dialect: Dialect) -> float:
     """Read one text as a number; NaN where it is none."""
-    text = _unwrap(text).translate(BLANKS).strip()
+    text = write_plainly(_unwrap(text))
+    text = re.sub(rf"(?<=[0-9]){re.escape(dialect.decimal)}-{{1,2}}", "", text)  # 5,- is five, and nothing behind it
     is_negative = text.startswith("(") and text.endswith(")")
     text = text[1:-1].strip() if is_negative else text
     found = _number_pattern(dialect).fullmatch(text)
@@ -153,11 +157,13 @@ def _number_pattern(dialect: Dialect) -> re.Pattern[str]:
 def _write_pattern(decimal: str, thousands: str) -> str:
     marks = "|".join(re.escape(mark) for mark in {" ", "'", thousands} - {"", decimal})
     grouped = rf"[0-9]{{1,3}}(?P<mark>{marks})[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    if thousands == ",":
+        grouped = rf"{grouped}|[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}"  # lakhs and crores
     return (
         rf"(?P<sign>[-+])? ?(?P<before>{CURRENCY})? ?(?P<sign_>[-+])? ?"
         rf"(?=.*[0-9])(?P<whole>{grouped}|[0-9]*)(?:{re.escape(decimal)}(?P<fraction>[0-9]*))?"
         r"(?P<power>[eE][-+]?[0-9]{1,3})?(?P<behind>[-+])? ?(?P<percent>%)? ?(?P<after>"
-        rf"{CURRENCY})?(?P<behind_>[-+])?"
+        rf"{CURRENCY})?(?P<behind_>[-+])?(?: ?(?i:{PIECES}))?"
     )
 
 
@@ -165,6 +171,13 @@ def _unwrap(text: str) -> str:
     """Take a text out of the formula that keeps a spreadsheet from changing it: `="12"`."""
     text = text.strip()
     return text[2:-1] if text.startswith('="') and text.endswith('"') and len(text) > 2 else text
+
+
+def _whole(column: pa.Array) -> pa.Array:
+    """Take whole numbers for what they are: 20260131 becomes 20260131.0 beside a gap."""
+    values = column.cast(pa.float64())
+    is_whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
+    return pc.if_else(pc.fill_null(is_whole, False), values, pa.scalar(None, pa.float64())).cast(pa.int64())
 
 
 def _nothing(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

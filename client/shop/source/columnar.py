@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.columns import choose_columns
 from client.shop.source.delimited import fingerprint_of
-from client.shop.source.dialect import guess_dates, guess_numbers
+from client.shop.source.dialect import guess_dates, guess_numbers, has_pointed_days
 from client.shop.source.source import NUM_SAMPLES, Batch, Look
 from common.disk.reading import require_file
 from common.errors import DataError
 
 BATCH_ROWS = 100_000
+LARGEST_WHOLE = 2.0**53
 MOST_GROUPS = 10  # that are looked at
 
 
@@ -67,11 +68,13 @@ def look_parquet(path: Path, location: str) -> Look:
         name: tuple(text for table in tables for text in map(_write, table[name].to_pylist())) for name in columns.names
     }
     texts = {name: list(sample[name]) for name in columns.names if _is_text(file.schema_arrow.field(name).type)}
-    decimal, thousands, why_number = guess_numbers(texts)
-    dates, why_dates = guess_dates(texts, prefer_day=decimal == ",")
+    decimal, thousands, why_number = guess_numbers(texts, is_continental=has_pointed_days(texts))
+    dates, why_dates = guess_dates(texts, prefer_day=decimal == ",", origin=str(path))
     dialect = Dialect(decimal=decimal, thousands=thousands, dates=dates)
     evidence = tuple(sentence for sentence in (why_number, why_dates, *columns.notes) if sentence)
-    return Look(location, "", "parquet", sample, num_rows, dialect if dialect != Dialect() else None, evidence)
+    return Look(
+        location, "", "parquet", sample, num_rows, dialect if dialect != Dialect() else None, evidence, columns.doubled
+    )
 
 
 def mend(table: pa.Table) -> pa.Table:
@@ -103,6 +106,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _write(value: object) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
+        return str(int(value))  # a gap in a column of whole numbers makes them 12.0
     return "" if value is None else str(value)
 
 

@@ -23,11 +23,14 @@ class Columns:
         Where each stands in the file.
     notes
         Of columns that are not read though they have a name, a sentence each.
+    doubled
+        Names of those columns.
     """
 
     names: tuple[str, ...]
     places: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
 
 
 def choose_columns(header: Sequence[str], settings: SourceSettings, *, origin: str) -> Columns:
@@ -50,13 +53,14 @@ def choose_columns(header: Sequence[str], settings: SourceSettings, *, origin: s
     places = tuple(header.index(name) for name in wanted) or tuple(
         place for place in named if header.count(header[place]) == 1
     )
-    return Columns(tuple(header[place] for place in places), places, () if wanted else tuple(find_doubled(header)))
+    doubled = () if wanted else find_doubled(header)
+    notes = (f"The column {name!r} is there {header.count(name)} times and is not read; rename it." for name in doubled)
+    return Columns(tuple(header[place] for place in places), places, tuple(notes), doubled)
 
 
-def find_doubled(header: Sequence[str]) -> list[str]:
-    """Say which columns cannot be told apart."""
-    doubled = dict.fromkeys(name for name in header if name and header.count(name) > 1)
-    return [f"The column {name!r} is there {header.count(name)} times and is not read; rename it." for name in doubled]
+def find_doubled(header: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns that cannot be told apart."""
+    return tuple(dict.fromkeys(name for name in header if name and header.count(name) > 1))
 
 
 def find_day_columns(header: Sequence[str], settings: SourceSettings) -> tuple[int, ...]:

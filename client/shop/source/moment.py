@@ -48,6 +48,7 @@ _NAME = r"(?P<name>[^\W\d_]+)\.?"
 _GAP = r"[-/., ]+"
 _NTH = r"(?:st|nd|rd|th|\.)?"
 _WEEKDAY = r"(?:[^\W\d_]+\.?,? )?"
+_SHORT_YEAR = r"(?P<year>[0-9]{2})(?P<mark>[-/.])(?P<month>[0-9]{2})(?P=mark)(?P<day>[0-9]{2})"
 _NAMED = (
     rf"{_WEEKDAY}(?P<day>[0-9]{{1,2}}){_NTH}{_GAP}{_NAME}{_GAP}{_YEAR}",
     rf"{_NAME}{_GAP}(?P<day>[0-9]{{1,2}}){_NTH}{_GAP}{_YEAR}",
@@ -55,11 +56,12 @@ _NAMED = (
 )
 _YEAR_FIRST = (
     r"(?P<year>[0-9]{4})(?P<mark>[-/. ])(?P<month>[0-9]{1,2})(?P=mark)(?P<day>[0-9]{1,2})",
+    r"(?P<year>[0-9]{4})\. ?(?P<month>[0-9]{1,2})\. ?(?P<day>[0-9]{1,2})\.",
     r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})",
     r"(?P<year>[0-9]{4}) ?年 ?(?P<month>[0-9]{1,2}) ?月 ?(?P<day>[0-9]{1,2}) ?[日号]",
 )
 _DAYS: dict[Order, tuple[str, ...]] = {
-    "ymd": (*_YEAR_FIRST, *_NAMED),
+    "ymd": (*_YEAR_FIRST, _SHORT_YEAR, *_NAMED),
     "dmy": (
         *_YEAR_FIRST,
         rf"(?P<day>[0-9]{{1,2}}){_MARK}(?P<month>[0-9]{{1,2}})(?P=mark) ?{_YEAR}",

@@ -45,7 +45,7 @@ def look_delimited(path: Path, location: str) -> Look:
         for name, place in zip(columns.names, columns.places, strict=True)
     }
     evidence = (*guessed.evidence, *columns.notes)
-    return Look(location, "", "delimited", sample, num_rows, guessed.dialect, evidence)
+    return Look(location, "", "delimited", sample, num_rows, guessed.dialect, evidence, columns.doubled)
 
 
 def spread(rows: Sequence[list[str]]) -> list[list[str]]:
@@ -61,7 +61,7 @@ def read_sample(content: bytes, dialect: Dialect) -> tuple[tuple[str, ...], list
     end, cells = dialect.header_row, None
     while cells is None and end <= len(lines):
         text = "\n".join(line.decode(errors="replace") for line in lines[dialect.header_row - 1 : end])
-        cells, end = split_cells(text.removeprefix("\ufeff"), dialect.separator), end + 1
+        cells, end = split_cells(text.lstrip("\ufeff"), dialect.separator), end + 1
     names = tuple(" ".join(cell.split()) for cell in cells or ())
     header = Header(names, dialect.separator, end - 1)
     is_row = make_is_row(names, SourceSettings(name="look", location="look"))

@@ -19,7 +19,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.columns import Columns, choose_columns
 from client.shop.source.delimited import fingerprint_of
-from client.shop.source.dialect import find_header, guess_dates, guess_numbers
+from client.shop.source.dialect import find_header, guess_dates, guess_numbers, has_pointed_days
 from client.shop.source.source import NUM_SAMPLES, Batch, Look
 from common.disk.reading import require_file
 from common.errors import DataError
@@ -89,8 +89,8 @@ def _look_sheet(sheet: CalamineSheet, location: str, origin: str) -> Look:
     settings = SourceSettings(name="look", location=location)
     columns = choose_columns(_names(head[header_row - 1]), settings, origin=origin)
     texts = _texts(sheet, header_row, columns)
-    decimal, thousands, why_number = guess_numbers(texts)
-    dates, why_dates = guess_dates(texts, prefer_day=decimal == ",")
+    decimal, thousands, why_number = guess_numbers(texts, is_continental=has_pointed_days(texts))
+    dates, why_dates = guess_dates(texts, prefer_day=decimal == ",", origin=origin)
     dialect = Dialect(decimal=decimal, thousands=thousands, dates=dates, header_row=header_row)
     step = -(-sheet.height // NUM_SAMPLES) or 1
     chosen, num_rows = list[list[str]](), 0
@@ -102,7 +102,7 @@ def _look_sheet(sheet: CalamineSheet, location: str, origin: str) -> Look:
         name: tuple(row[place] for row in chosen) for name, place in zip(columns.names, columns.places, strict=True)
     }
     evidence = tuple(sentence for sentence in (why_header, why_number, why_dates, *columns.notes) if sentence)
-    return Look(location, sheet.name, "sheet", sample, num_rows, dialect, evidence)
+    return Look(location, sheet.name, "sheet", sample, num_rows, dialect, evidence, columns.doubled)
 
 
 def _texts(sheet: CalamineSheet, header_row: int, columns: Columns) -> dict[str, list[str]]:

@@ -31,6 +31,8 @@ class Look:
         Of delimited text, as guessed; None elsewhere.
     evidence
         What the dialect was guessed from, a sentence each, for a person.
+    doubled
+        Names of columns that are there more than once, of which none is in the sample.
     """
 
     location: str
@@ -40,6 +42,7 @@ class Look:
     num_rows: int | None
     dialect: Dialect | None = None
     evidence: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

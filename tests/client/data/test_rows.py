@@ -385,6 +385,12 @@ def test_words_for_yes_and_no_are_numbers(tmp_path: Path) -> None:
     assert panel_of(content, tmp_path, known=[{"column": "promo"}]).known[0, :, 0].tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize(("yes", "no"), [("ja", "nein"), ("WAHR", "FALSCH"), ("Ja ", " Nein")])
+def test_german_words_for_yes_and_no_are_numbers(yes: str, no: str, tmp_path: Path) -> None:
+    content = f"store,time,sales,promo\n1,2024-01-01,5,{yes}\n1,2024-01-02,5,{no}\n".encode()
+    assert panel_of(content, tmp_path, known=[{"column": "promo"}]).known[0, :2, 0].tolist() == [1, 0]
+
+
 @pytest.mark.parametrize("cell", ["1e39", "1.7e308", "inf", "-inf", "nan", "", "x"])
 def test_a_covariate_that_is_no_number_to_compute_with_is_0(tmp_path: Path, cell: str) -> None:
     content = f"store,time,sales,promo\n1,2024-01-01,5,{cell}\n1,2024-01-02,5,2\n".encode()

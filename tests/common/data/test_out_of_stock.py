@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from common.data.panel import Panel, empty_panel
 from common.plan.schema import DataPlan
-from tests.panels import build_panel
+from panels import build_panel
 
 ROWS = pd.DataFrame(
     {

@@ -135,6 +135,15 @@ def test_a_shop_of_few_large_orders_is_silent_by_chance() -> None:
     assert guess_kinds(history(lines), shop(country="GB", subdivision="ENG")).closures == ()
 
 
+def test_one_wild_day_does_not_hide_a_closure() -> None:
+    lines = busy(np.random.default_rng(8))
+    lines[:, 200:209] = 0
+    calm = guess_kinds(history(lines), shop()).closed
+    assert len(calm) == 9
+    lines[0, 100] = 10_000
+    assert guess_kinds(history(lines), shop()).closed == calm
+
+
 def test_a_guess_counts_unless_the_owner_says_that_only_what_is_told_does() -> None:
     lines = busy(np.random.default_rng(8))
     lines[:, 6::7] = 0

@@ -173,3 +173,26 @@ def test_the_page_escapes_what_others_chose_and_json_is_json(inspect: Callable[.
 def test_every_kind_has_a_table_to_ask(inspect: Callable[..., Readiness]) -> None:
     kinds: tuple[Kind, ...] = KINDS
     assert set(kinds) >= {"corrections", "aliases", "ignored"}
+
+
+def test_names_that_look_alike_are_one_product_if_the_owner_says_so(inspect: Callable[..., Readiness]) -> None:
+    rows = year("SKU-1") + [sale(day, "sku-1", 5.0) for day in range(0, 390, 2)] + year("other")
+    found = only(inspect(sales=rows), "alike")
+    assert found.correction is not None
+    assert found.correction.records == ({"product": "SKU-1", "stands_for": "sku-1"},)
+    followed = [*year("SKU-1"), *(sale(day, "sku-1") for day in range(401, 700)), *year("other")]
+    assert "alike" not in {problem.key for problem in inspect(sales=followed).problems}
+
+
+def test_shortened_numbers_and_totals_are_found(inspect: Callable[..., Readiness]) -> None:
+    rows = year("4.00638E+12") + year("b") + [{**row, "product": "Alles", "quantity": 4.0} for row in year()]
+    report = inspect(sales=rows)
+    assert only(report, "shortened").examples == ("4.00638E+12",)
+    assert only(report, "totals").examples == ("Alles",)
+
+
+def test_few_sales_years_away_from_all_others_are_found(inspect: Callable[..., Readiness]) -> None:
+    found = only(inspect(sales=[*year(), sale(36_500), sale(36_501)]), "far_days")
+    assert (found.rows, found.examples[0]) == (2, "2123-12-08: 1 sale")
+    two = [*year(), *(sale(day) for day in range(1500, 1900))]  # a shop that paused
+    assert "far_days" not in {problem.key for problem in inspect(sales=two).problems}

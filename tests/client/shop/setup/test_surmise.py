@@ -68,3 +68,36 @@ def test_weekdays_and_rates_are_read_as_they_are_typed() -> None:
         read_weekdays("Sonntag")
     with pytest.raises(ConfigError, match="is no rate"):
         read_rates(["CHF"])
+
+
+def times(*cells: str, **more: tuple[str, ...]) -> Surveyed:
+    size = len(cells)
+    return surveyed(date=cells, sku=("a", "b", "c", "d")[:size], quantity=("1", "2", "3", "4")[:size], **more)
+
+
+@pytest.mark.parametrize(
+    ("cells", "zone"),
+    [
+        (("2024-03-01T00:00:00+01:00", "2024-04-01T00:00:00+02:00"), "Europe/Berlin"),
+        (("2024-03-01 10:00:00 -0500", "2024-04-01 10:00:00 -0400"), "America/New_York"),
+        (("2024-03-01T10:00:00.000+08:00",), "Asia/Shanghai"),
+        (("2024-01-01T00:00+05:30", "2024-07-01T00:00+05:30"), "Asia/Kolkata"),
+    ],
+)
+def test_offsets_of_the_times_tell_of_the_clock(cells: tuple[str, ...], zone: str) -> None:
+    found = surmise([times(*cells)]).time_zone
+    assert found.value == zone
+    assert "its clock is that of the times, which say" in found.reason
+
+
+def test_a_country_is_asked_first_for_a_clock_with_the_offsets_of_the_times() -> None:
+    told = times("2024-03-01T00:00:00+01:00", "2024-07-01T00:00:00+02:00", Land=("AT", "AT"))
+    assert surmise([told]).time_zone.value == "Europe/Vienna"
+    said = choose_facts([times("2024-03-01 10:00:00 -0600")], Said(country="US"))
+    assert said.time_zone.value == "America/Chicago"
+
+
+def test_times_of_greenwich_tell_nothing_and_offsets_without_a_clock_are_named() -> None:
+    assert "nothing in the tables" in surmise([times("2024-03-01T00:00:00Z", "2024-07-01T00:00:00Z")]).time_zone.reason
+    odd = surmise([times("2024-01-01T00:00:00+02:00", "2024-02-01T00:00:00+11:00")]).time_zone
+    assert (odd.value, "goes with +02:00 and +11:00" in odd.reason) == ("UTC", True)

@@ -27,6 +27,8 @@ def days_of(texts: list[str | None], dialect: Dialect, zone: ZoneInfo = BERLIN) 
     [
         ("1.200", 1200), ("1.200,50", 1200.5), ("1 200,5", 1200.5), ("1'200,5", 1200.5), ("1\u00a0200,5", 1200.5),
         ("3,50 €", 3.5), ("€ 3,50", 3.5), ("EUR 3", 3), ("(5,5)", -5.5), ("5-", -5), ("\u22125", -5), ("-€5", -5),
+        ("５，５", 5.5), ("5,-", 5), ("5,-- €", 5), ("5,00-", -5), ("٥", 5), ("12 Stk.", 12), ("5 pcs", 5), ("2x", 2),
+        ("1.200 Stück", 1200), ("12件", 12),
         ("12,5 %", 0.125), ('="12"', 12), (" 7\t", 7), ("1e3", 1000), (",5", 0.5), ("1.200.300,25", 1200300.25),
     ],
 )  # fmt: skip
@@ -34,9 +36,7 @@ def test_a_german_number_is_what_it_says(text: str, value: float) -> None:
     assert read_numbers(pa.array([text]), GERMAN)[0] == value
 
 
-@pytest.mark.parametrize(
-    "text", ["1.20", "1.2", "1.2000", "1,5,5", "12 Stk", "", "-", ".", "(-5)", "--5", "€5€", "nan"]
-)
+@pytest.mark.parametrize("text", ["1.20", "1.2", "1.2000", "1,5,5", "12 kg", "", "-", ".", "(-5)", "--5", "€5€", "nan"])
 def test_what_is_no_german_number_is_none(text: str) -> None:
     assert np.isnan(read_numbers(pa.array([text]), GERMAN)[0])
 
@@ -45,6 +45,22 @@ def test_the_same_text_is_another_number_in_another_dialect() -> None:
     texts = pa.array(["1,200", "1.200", "$1,234.50", "US$5", "¥12.00", "12元"])
     assert read_numbers(texts, ENGLISH).tolist() == [1200, 1.2, 1234.5, 5, 12, 12]
     assert np.isnan(read_numbers(texts, Dialect())[0])
+
+
+@pytest.mark.parametrize(("text", "value"), [("1,23,450", 123450), ("12,34,567.5", 1234567.5), ("1,23,45", None)])
+def test_lakhs_are_read_where_a_comma_stands_between_thousands(text: str, value: float | None) -> None:
+    found = read_numbers(pa.array([text]), ENGLISH)[0]
+    assert np.isnan(found) if value is None else found == value
+
+
+def test_days_as_whole_numbers_are_days_beside_a_gap() -> None:
+    days, _, _ = read_days(pa.array([20240105.0, None, 20240106.5]), ENGLISH, BERLIN)
+    assert [str(day) for day in days] == ["2024-01-05", "NaT", "NaT"]
+
+
+def test_a_day_may_end_with_a_point_and_begin_with_a_year_of_two_digits() -> None:
+    assert days_of(["2024.01.05.", "2024. 1. 5.", "24-01-05"], Dialect()) == ["2024-01-05"] * 3
+    assert days_of(["24-01-05"], GERMAN) == ["2005-01-24"]
 
 
 def test_typed_numbers_stay_what_they_are() -> None:

@@ -59,6 +59,16 @@ def test_the_separator_is_that_by_which_lines_are_alike(separator: str) -> None:
         (["950", "1,200", "7"], ".", ",", "A comma stands between thousands: 1,200;"),
         (["0.500", "1.250"], ".", "", ""),
         (["1", "2", "30"], ".", "", ""),
+        (["0,470", "3,760"], ",", ".", "behind a comma: 0,470."),
+        (["1\u202f234,5", "950,0"], ",", ".", "behind a comma: 1 234,5, 950,0."),
+        (["1,23,450.50", "12,34,567.00"], ".", ",", "behind a point: 1,23,450.50, 12,34,567.00."),
+        (["1,23,450", "12,34,567"], ".", ",", "A comma stands between thousands: 1,23,450, 12,34,567."),
+        (["₹1,23,450.00", "₹99.50"], ".", ",", "behind a point: ₹1,23,450.00, ₹99.50."),
+        (["1,5E+03", "2,0E+03"], ",", ".", "behind a comma: 1,5E+03, 2,0E+03."),
+        (["5 pcs", "1,5 pcs"], ",", ".", "behind a comma: 1,5 pcs."),
+        (["8.200", "15.300"], ",", ".", "Whether 8.200 is 8200 or 8.2 cannot be told; 8200 is assumed"),
+        (["8,200", "15,300"], ",", ".", "Whether 8,200 is 8200 or 8.2 cannot be told; 8.2 is assumed"),
+        (["1.008.200", "2.015.300"], ",", ".", "A point stands between thousands: 1.008.200, 2.015.300."),
         (["1,5", "2,5", "3.5"], ",", ".", "behind a comma: 1,5, 2,5, though 1 are written the other way."),
     ],
 )
@@ -130,3 +140,53 @@ def test_what_is_no_table_is_one_sentence(content: bytes, fault: str) -> None:
 
 def test_a_header_alone_is_a_table_without_rows() -> None:
     assert guess("order,date,units\n")[0] == Dialect()
+
+
+def test_three_digits_behind_a_comma_are_thousands_where_points_are_decimals() -> None:
+    dialect, evidence = guess('order,units\n1,"8,200"\n2,"15,300"\n')
+    assert (dialect.decimal, dialect.thousands) == (".", ",")
+    assert "Whether 8,200 is 8200 or 8.2 cannot be told; 8200 is assumed: please check dialect.decimal." in evidence
+
+
+def test_a_year_of_two_digits_that_stands_first_is_seen() -> None:
+    dialect, evidence = guess("date,units\n" + "".join(f"24-01-{day:02},5\n" for day in range(1, 29)))
+    assert dialect.dates == "ymd"
+    assert "The year stands first, in two digits: 24-01-01, 24-01-02, 24-01-03." in evidence
+
+
+def test_a_column_with_days_in_two_orders_is_refused() -> None:
+    rows = [f"{month}/{day:02}/2024" for month in ("01",) for day in range(1, 32)]
+    rows += [f"{day:02}/02/2024" for day in range(1, 30)]
+    with pytest.raises(DataError, match=r"'date' of x.csv writes days in two orders, as 13/02/2024 and 01/13"):
+        guess("date,units\n" + "".join(f"{day},5\n" for day in rows))
+
+
+def test_two_days_the_other_way_round_are_slips_and_refuse_nothing() -> None:
+    rows = [f"01/{day:02}/2024" for day in range(1, 32)] + ["13/02/2024", "14/02/2024"]
+    dialect, evidence = guess("date,units\n" + "".join(f"{day},5\n" for day in rows))
+    assert dialect.dates == "mdy"
+    assert "though 2 are written the other way" in evidence
+
+
+def test_empty_cells_at_the_end_of_rows_hide_no_header() -> None:
+    dialect, _ = guess("product;date;units\nA;2024-01-01;5;;\nB;2024-01-02;6;;\n")
+    assert (dialect.separator, dialect.header_row) == (";", 1)
+
+
+def test_a_remark_as_wide_as_the_header_is_passed_over() -> None:
+    dialect, _ = guess("# export, of, shop\nproduct,date,units\nA,2024-01-01,5\n")
+    assert dialect.header_row == 2
+    dialect, _ = guess("#order,date,units\n1,2024-01-01,5\n2,2024-01-02,5\n")
+    assert dialect.header_row == 1
+
+
+def test_a_column_for_each_day_is_refused_with_how_to_lay_it_out() -> None:
+    days = ",".join(f"2024-01-{day:02}" for day in range(1, 11))
+    with pytest.raises(DataError, match=r"x.csv has a column for each day .2024-01-01 … 2024-01-10.; lay it out"):
+        guess(f"product,{days}\nA,1,2,3,4,5,6,7,8,9,10\n")
+
+
+def test_rows_in_no_order_of_time_do_not_tell_day_from_month() -> None:
+    days = [(7 * number) % 12 + 1 for number in range(40)]
+    rows = "".join(f"{(5 * number) % 12 + 1:02}/{day:02}/2024,5\n" for number, day in enumerate(days))
+    assert "cannot be told from" in guess(f"date,units\n{rows}")[1]
