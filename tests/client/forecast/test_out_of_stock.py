@@ -42,7 +42,16 @@ FORECASTS: dict[str, Callable[[Panel, ModelPlan], Forecast]] = {
     ),
 }
 SLOW = {"auto_ets", "gru_local", "lightgbm_local"}
+TOO_LOW = {
+    "auto_ets": "2.6",
+    "gru_local": "3.0",
+}  # where levels stand still, days are filled in too low: docs/experiments.md
 TOLERANCE = {"croston": 0.03}  # each series chooses its own rate of smoothing, by what it saw
+
+
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    low = [pytest.mark.xfail(strict=True, reason=f"{TOO_LOW[name]} % too low")] if name in TOO_LOW else []
+    return [*low, *[pytest.mark.slow] * (name in SLOW)]
 
 
 def untrained(panel: Panel, plan: ModelPlan) -> torch.nn.Module:
@@ -69,7 +78,7 @@ def shop(make_panel: Callable[..., Panel]) -> tuple[Panel, Panel]:
 
 
 # Seeded. What each says of demand that nobody missed is the measure: a method errs by its own ways too.
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in FORECASTS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in FORECASTS])
 def test_a_mean_forecast_is_that_of_all_demand(shop: tuple[Panel, Panel], plan: ModelPlan, name: str) -> None:
     wanted, sold = shop
     blind = replace(sold, censored=np.zeros_like(sold.censored))

@@ -50,3 +50,10 @@ def test_what_is_launched_over_the_network_is_the_plan_without_its_merchants(tmp
     assert (whole.data.path, whole.data.merchant) == ("stock.csv", "merchant")
     assert own.model == whole.model == plan.model
     assert json.loads(json.dumps(tomllib.loads(launched.read_text())))["name"] == "stock"
+
+
+def test_the_largest_merchants_can_be_taken_alone() -> None:
+    whole, few = (draw_stocked(DEMO, World(products=10, merchants=merchants)) for merchants in (0, 3))
+    sizes = whole.groupby("merchant")["product"].nunique()
+    assert few["merchant"].nunique() == 3
+    assert few.groupby("merchant")["product"].nunique().min() >= sizes.drop(few["merchant"].unique()).max()
