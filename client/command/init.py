@@ -155,6 +155,7 @@ def describe_prepared(prepared: Prepared) -> dict[str, Any]:
         "refused": list(prepared.survey.refused),
         "not_understood": [{"location": look.location, "table": look.table} for look in prepared.survey.unknown],
         "same_sales": [
-            {"kept": each.kept, "left_out": each.left_out, "share": each.share} for each in prepared.overlaps
+            {"kept": each.kept, "other": each.other, "share": each.share, "joined": each.is_joined}
+            for each in prepared.overlaps
         ],
     }

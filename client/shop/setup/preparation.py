@@ -11,7 +11,7 @@ from client.shop.history.history import History
 from client.shop.settings import FILE_NAME, Shop, SourceSettings, read_shop
 from client.shop.setup.closing import find_closed_weekdays
 from client.shop.setup.founding import Said, make_shop
-from client.shop.setup.overlap import Overlap, find_overlaps
+from client.shop.setup.overlap import Overlap, find_overlaps, join_sources
 from client.shop.setup.surmise import Facts
 from client.shop.setup.survey import Survey
 from client.shop.setup.writing import write_shop, write_source
@@ -96,8 +96,7 @@ def prepare(
     known = before.sources if before else ()
     shop = make_shop(said, facts, fresh) if before is None else _with_sources(before, (*known, *fresh))
     overlaps = find_overlaps(shop, folder, [*(source.name for source in known), *also])
-    left_out = {overlap.left_out for overlap in overlaps}
-    fresh = tuple(source for source in fresh if source.name not in left_out)
+    fresh = join_sources(fresh, overlaps)
     text = read_file_text(folder / FILE_NAME) if before else ""
     return Prepared(survey, _with_sources(shop, (*known, *fresh)), fresh, overlaps, text)
 

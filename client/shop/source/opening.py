@@ -45,6 +45,8 @@ def look(location: str, folder: Path) -> tuple[Look, ...]:
         return _look_file(place, location, folder)
     paths = find_files(location, folder)
     looks = [each for path in paths for each in _look_file(path, str(Path(location).parent / path.name), folder)]
+    if len(paths) == 1:  # a pattern stays one: another file may come
+        return tuple(replace(each, location=location) if each.kind != "database" else each for each in looks)
     return _join(looks, location)
 
 

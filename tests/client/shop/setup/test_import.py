@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +21,7 @@ from client.shop.invented.shopify import write_shopify
 from client.shop.settings import read_shop
 
 PLACE = ("--yes", "--time-zone", "Europe/Berlin", "--currency", "EUR", "--country", "DE")
+DAYS = [f"2024-05-{day:02d}" for day in range(1, 31)]
 Run = Callable[..., Any]
 Demand = Callable[[Path], dict[Any, float]]
 
@@ -99,6 +101,34 @@ def test_equal_rows_of_two_tables_of_a_folder_count_once_and_those_of_one_twice(
         (tmp_path / "exports" / name).write_text("day,product,quantity\n" + rows + rows)
     hansa_client("init", "exports", "--folder", "shop", *PLACE)
     assert set(demand(Path("shop")).values()) == {2.0}
+
+
+@pytest.mark.parametrize("twice", [20, 0])
+def test_exports_of_one_program_named_one_by_one_count_what_both_have_once(
+    twice: int, hansa_client: Run, invented: InventedShop, demand: Demand, tmp_path: Path
+) -> None:
+    half = len(invented.orders) // 2
+    (tmp_path / "a.csv").write_bytes(write_german(invented.orders[: half + twice]))
+    (tmp_path / "b.csv").write_bytes(write_german(invented.orders[half - twice :]))
+    said = hansa_client("init", "a.csv", "b.csv", "--folder", "shop", *PLACE, "--json").json
+    assert [(each["kept"], each["other"], each["joined"]) for each in said["same_sales"]] == [("a", "b", True)]
+    assert {source.same_as for source in read_shop(Path("shop")).sources if source.name == "b"} == {"a"}
+    assert demand(Path("shop")) == invented.daily_demand()
+
+
+def test_two_tills_of_one_program_count_both(hansa_client: Run, demand: Demand, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(4)
+    for name in ("north", "south"):
+        rows = [f"{day},p{place},{numbers.integers(1, 9)}" for day in DAYS for place in range(3)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["day,product,quantity", *rows]) + "\n")
+    hansa_client("init", "north.csv", "south.csv", "--folder", "shop", *PLACE)
+    told = pd.concat([pd.read_csv(tmp_path / f"{name}.csv") for name in ("north", "south")])
+    assert sum(demand(Path("shop")).values()) == told["quantity"].sum()
+
+
+def test_a_pattern_of_one_file_stays_a_pattern(hansa_client: Run, orders: Path, invented: InventedShop) -> None:
+    hansa_client("init", "ord*.csv", *PLACE)
+    assert {source.location for source in read_shop(Path()).sources} == {"ord*.csv"}
 
 
 @pytest.mark.parametrize(

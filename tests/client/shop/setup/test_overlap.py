@@ -48,6 +48,6 @@ def test_two_channels_that_sell_the_same_products_do_not_agree() -> None:
 
 
 def test_nothing_agrees_with_no_days_or_a_handful() -> None:
-    assert agreement(daily([]), daily(drawn(3))) == 0.0
-    assert agreement(daily([(0, "p", 1.0)]), daily([(0, "p", 1.0)])) == 0.0
-    assert agreement(daily([(0, "p", 1.0)]), daily([(9, "p", 1.0)])) == 0.0
+    assert agreement(daily([]), daily(drawn(3))) is None
+    assert agreement(daily([(0, "p", 1.0)]), daily([(0, "p", 1.0)])) is None
+    assert agreement(daily([(0, "p", 1.0)]), daily([(9, "p", 1.0)])) is None
