@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EXIT_NO: Final = 1
 EXIT_MISTAKE: Final = 2
 EXIT_UNREAD: Final = 141
+LEFT_BY_A_SIGNAL: Final = r"\d+ tasks (which were still being processed|have been successfully executed)"  # joblib
 
 
 def run_program(name: str, module: str) -> None:
@@ -39,7 +40,7 @@ def run_program(name: str, module: str) -> None:
     module
         Where its `app` is; imported here, so that a signal meanwhile is one sentence too.
     """
-    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)  # a signal's doing
+    warnings.filterwarnings("ignore", LEFT_BY_A_SIGNAL, UserWarning)
     with hearing_signals(name) as heard:
         try:
             code = _run(name, module)

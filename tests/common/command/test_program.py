@@ -44,6 +44,14 @@ def spread() -> None:
         print("ready", flush=True)
 
 @app.command()
+def spread_unread() -> None:
+    from joblib import Parallel, delayed
+    for _ in Parallel(2, return_as="generator")(delayed(time.sleep)(pause) for pause in (0, 0, 60, 60, 60)):
+        time.sleep(1)  # until the second is done, too
+        print("ready", flush=True)
+        time.sleep(60)
+
+@app.command()
 def fail() -> None:
     raise ConfigError("The shop is closed; come back tomorrow.")
 
@@ -94,7 +102,7 @@ def session_of(number: int) -> list[str]:
     return [row[2] for row in rows if int(row[0]) == number and not row[1].startswith("Z")]
 
 
-@pytest.mark.parametrize("command", ["slow-to-load", "sleep", "spread"])
+@pytest.mark.parametrize("command", ["slow-to-load", "sleep", "spread", "spread-unread"])
 @pytest.mark.parametrize(("number", "code", "word"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
 def test_a_signal_at_any_moment_is_one_sentence_and_leaves_no_process(
     start: Callable[..., subprocess.Popen[str]], command: str, number: signal.Signals, code: int, word: str
