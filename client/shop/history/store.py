@@ -174,6 +174,10 @@ class Store:
         """Say in a sentence what DuckDB cannot do with the file."""
         try:
             yield
+        except (RuntimeError, duckdb.InterruptException) as error:  # what DuckDB makes of Ctrl-C in the middle of work
+            if "nterrupt" in str(error):
+                raise KeyboardInterrupt from error
+            raise
         except _OF_THE_FILE as error:
             raise DataError(f"Cannot use {self.path}: {say_remedy(error)}.") from error
         except OSError as error:

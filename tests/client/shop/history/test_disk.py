@@ -1,5 +1,6 @@
 """An import is killed, meets a full disk or meets another: what it had committed stands, with its cursor."""
 
+import os
 import random
 import resource
 import signal
@@ -95,6 +96,13 @@ def besiege(folder: Path, *, kills: int, seed: int) -> None:
     (entry,) = History.open(place).journal()
     assert entry.state == "done", "one import, however often it was killed"
     assert [file.name for file in place.iterdir() if "spill" in file.name or ".new" in file.name] == []
+
+
+def test_ctrl_c_in_the_middle_of_a_query_is_ctrl_c(history: History) -> None:
+    with pytest.raises(KeyboardInterrupt), history._store.writing() as connection:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        connection.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b")
+    assert history.journal() == ()
 
 
 @pytest.mark.parametrize(("kills", "seed"), [(2, 0), pytest.param(120, 1, marks=pytest.mark.slow)])
