@@ -91,6 +91,38 @@ def test_a_correction_no_longer_holds_where_the_sources_say_something_new(
     assert units(shop)["p3", day] == 901.0
 
 
+def test_days_say_of_units_lines_and_stock_what_the_daily_table_says(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two are read by two statements; corrections, numbers that changed and stock levels are in both."""
+    check(shop, "--accept", "all", capsys=capsys, monkeypatch=monkeypatch)
+    with History.open(shop) as history:
+        with history.begin("shelf") as one:
+            one.append("stock", records("stock", [{"day": FIRST, "product": "p3", "on_hand": 0.0}]))
+            one.append("stock", records("stock", [{"day": FIRST, "product": "p99", "out": True}]))
+            one.append("views", records("views", [{"day": FIRST, "product": "p98", "quantity": 1.0}]))
+            one.finish()
+        days = pa.Table.from_batches(history.days()).sort_by([("product", "ascending"), ("day", "ascending")])
+        daily = history.daily().select(days.column_names)
+    assert days.to_pylist() == [row for row in daily.to_pylist() if row["product"] != "p98"]
+    assert [row["product"] for row in days.to_pylist() if row["out"]] == ["p3", "p99"]
+
+
+def test_what_is_not_known_ahead_is_said_once_and_without_lines_that_say_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence of a finding of the calendar says what is done, and what to do."""
+    with History.open(shop).begin("plan") as one:
+        one.append("events", records("events", [{"first_day": FIRST, "name": "fair"}]))
+        one.finish()
+    page = shop / "report.html"
+    said = check(shop, "--page", str(page), capsys=capsys, monkeypatch=monkeypatch)
+    block = said.partition("note: 1 of 1 events are known of no day ahead")[2].partition("\nnote: ")[0]
+    assert block.count("\n  ") == 1, "the rest of its sentence"
+    assert "import it." in block
+    assert "<dd></dd>" not in page.read_text()
+
+
 def test_all_proposals_at_once_join_a_product_s_numbers_and_leave_the_robot_out(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
