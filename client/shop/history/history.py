@@ -13,7 +13,7 @@ import pyarrow as pa
 from filelock import FileLock
 
 from client.shop.history.appending import Import, now_utc
-from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_units
+from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_days, select_units
 from client.shop.history.dense import NUM_PRODUCTS, DenseDemand, cut_dense
 from client.shop.history.entry import Entry
 from client.shop.history.journal import Beginning, read_cursor, read_entries, read_number
@@ -196,6 +196,15 @@ class History:
         with self._store.reading() as connection:
             make_views(connection)
             return self._select_daily(connection, products).to_arrow_table()
+
+    def days(self) -> Iterator[pa.RecordBatch]:
+        """Give units, lines and out of each product and day, as `daily` does, but in no order and in batches.
+
+        A day on which nothing was sold and nothing is known of the stock is not in it, whatever was looked at.
+        """
+        with self._store.reading() as connection:
+            make_views(connection)
+            yield from connection.execute(select_days()).to_arrow_reader(8 * BATCH_ROWS)
 
     def dense_daily(
         self,

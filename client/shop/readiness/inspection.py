@@ -39,9 +39,10 @@ def inspect_shop(history: History, shop: Shop) -> Readiness:
         left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
         others: list[Problem] = []
         if history.span() is not None:
-            others += find_days(guess_kinds(history, shop))
+            kinds = guess_kinds(history, shop)
+            others += find_days(kinds)
             first = origin_of(history)
-            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
+            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [], kinds=kinds)
             others += as_problems(ahead.findings)
         return inspect_history(history.ask, shop, left_out, others)
 
