@@ -18,7 +18,7 @@ class Kept(Protocol):
     """A shop's history, as `client.shop.history` keeps it."""
 
     def span(self) -> tuple[date, date] | None:
-        """Give the first and the last day with a sale."""
+        """Give the first and the last day with a sale of a product."""
         ...
 
     def products(self) -> pa.Table:

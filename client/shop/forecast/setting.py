@@ -89,7 +89,8 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         )
     start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
     sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
-    sales = read_sales(history, sold, lambda share: on_step("reading the history", share)).before(origin)
+    sales = read_sales(history, sold).before(origin)
+    on_step("reading the history", 1.0)
     if not sales.units.any():
         raise DataError(
             f"Nothing but quantities of 0 was sold before {origin}, so there is nothing to forecast from; see which "

@@ -160,9 +160,11 @@ class History:
             return read_cursor(connection, source, fingerprint=fingerprint)[0]
 
     def span(self) -> tuple[date, date] | None:
-        """Give the first and the last day with a sale; None where there is none."""
+        """Give the first and the last day with a sale of a product; None where there is none."""
         with self._store.reading() as connection:
-            found = connection.execute("SELECT min(day), max(day) FROM now_sales WHERE state = 'sold'").fetchone()
+            found = connection.execute(
+                "SELECT min(day), max(day) FROM now_sales WHERE state = 'sold' AND product <> ''"
+            ).fetchone()
         return None if found is None or found[0] is None else (found[0], found[1])
 
     def products(self) -> pa.Table:

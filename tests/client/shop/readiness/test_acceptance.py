@@ -123,6 +123,18 @@ def test_what_is_not_known_ahead_is_said_once_and_without_lines_that_say_nothing
     assert "<dd></dd>" not in page.read_text()
 
 
+def test_sales_none_of_which_names_a_product_are_a_finding_and_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.toml").write_text('name = "Kiosk"\ntime_zone = "Europe/Berlin"\ncurrency = "EUR"\n')
+    with History.open(tmp_path).begin("till") as one:
+        rows = [{"day": FIRST + timedelta(days=day), "quantity": 2.0, "state": "sold"} for day in range(90)]
+        one.append("sales", records("sales", [dict(row) for row in rows]))
+        one.finish()
+    assert "90 sales of 90 name no product." in check(tmp_path, capsys=capsys, monkeypatch=monkeypatch)
+    assert History.open(tmp_path).span() is None
+
+
 def test_all_proposals_at_once_join_a_product_s_numbers_and_leave_the_robot_out(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
