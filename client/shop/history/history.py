@@ -17,6 +17,7 @@ from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_days
 from client.shop.history.dense import NUM_PRODUCTS, DenseDemand, cut_dense
 from client.shop.history.entry import Entry
 from client.shop.history.journal import Beginning, read_cursor, read_entries, read_number
+from client.shop.history.late import select_late
 from client.shop.history.pseudonym import read_pseudonyms
 from client.shop.history.store import LOCK_NAME, Store
 from client.shop.history.table import HASHED, read_meta, require_kind
@@ -252,6 +253,18 @@ class History:
         require_kind(kind)
         with self._store.reading() as connection:
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
+
+    def late(self, days: int) -> pa.Table:
+        """Tell of sales that came so many days or more after their source had been read beyond their day.
+
+        Returns
+        -------
+        Table
+            source, lines (new ones of its later imports), late (those of them that came late), most_days; sources
+            without any are not in it.
+        """
+        with self._store.reading() as connection:
+            return connection.execute(select_late(days)).to_arrow_table()
 
     def ask(self, query: str) -> pa.Table:
         """Answer SQL of our own over the current records: each kind is a table of its name, as the owner reads it.

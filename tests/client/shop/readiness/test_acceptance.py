@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,10 @@ import pytest
 
 from client.shop.history.history import History
 from client.shop.history.view import resolve
+from client.shop.readiness.inspection import inspect_shop
+from client.shop.readiness.late import find_late
 from client.shop.record import Kind, schema_of
+from client.shop.settings import Shop
 from common.command.program import run_program
 
 FIRST = date(2024, 1, 1)
@@ -133,6 +136,47 @@ def test_sales_none_of_which_names_a_product_are_a_finding_and_no_error(
         one.finish()
     assert "90 sales of 90 name no product." in check(tmp_path, capsys=capsys, monkeypatch=monkeypatch)
     assert History.open(tmp_path).span() is None
+
+
+def bring(shop: Path, days: range, *, at: datetime, product: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import an export of one line a day, as if it were another day."""
+    rows: list[dict[str, object]] = [
+        {
+            "order": f"{product}{day}",
+            "line": "1",
+            "day": FIRST + timedelta(days=day),
+            "product": product,
+            "quantity": 2.0,
+            "state": "sold",
+        }
+        for day in days
+    ]
+    monkeypatch.setattr("client.shop.history.history.now_utc", lambda: at)
+    with History.open(shop).begin("web") as one:
+        one.append("sales", records("sales", rows))
+        one.finish()
+
+
+def test_sales_that_come_long_after_their_day_are_late_and_a_longer_past_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, may, june = History.open(tmp_path), datetime(2024, 5, 1), datetime(2024, 6, 1)
+
+    def add(days: range, at: datetime, product: str = "tea") -> None:
+        bring(tmp_path, days, at=at, product=product, monkeypatch=monkeypatch)
+
+    add(range(60, 120), may)
+    add(range(60, 100), may + timedelta(hours=1), "cup")  # another file of the same evening
+    add(range(80, 150), june)  # an export that overlaps, and goes on
+    add(range(0, 60), june)  # a longer past
+    assert list(find_late(history)) == []
+    add(range(100, 150), june + timedelta(days=2), "cup")
+    shop = Shop(name="Kiosk", time_zone="UTC", currency="EUR")
+    (late,) = (each for each in inspect_shop(history, shop).problems if each.key == "late")
+    assert late.rows == 149 - 14 - 99, "of days that had been read up to the 149th"
+    assert late.examples == ("web: 36 of 140 later lines, up to 49 days late",)
+    history.undo(5)
+    assert list(find_late(history)) == []
 
 
 def test_all_proposals_at_once_join_a_product_s_numbers_and_leave_the_robot_out(
