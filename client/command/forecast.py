@@ -52,8 +52,9 @@ def forecast(
     By day, week or month, from its own history alone: no federation is needed, and nothing leaves. What it writes is
     yours alone.
     """
-    from client.shop.forecast.outlook import Question, forecast_shop, take_top  # heavy, as is what follows
+    from client.shop.forecast.outlook import forecast_shop, take_top  # heavy, as is what follows
     from client.shop.forecast.picture import draw, require_picture_suffix
+    from client.shop.forecast.question import Question
     from client.shop.forecast.table import require_table_suffix, write_rows
     from client.shop.forecast.wording import describe_outlook, list_rows
     from client.shop.history.history import History

@@ -95,9 +95,11 @@ class NegativeBinomial:
         """Mean, quantiles and probability of any demand."""
         log_mean, log_alpha = self._parameters(outputs, anchor)
         mean, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
-        quantiles = [stats.nbinom.ppf(level, size, size / (size + mean)) for level in levels]
+        quantiles = np.empty((*mean.shape, len(levels)))
+        for place, level in enumerate(levels):
+            quantiles[..., place] = stats.nbinom.ppf(level, size, size / (size + mean))
         probability = 1 - stats.nbinom.pmf(0, size, size / (size + mean))
-        return Description(mean, np.stack(quantiles, axis=-1), probability)
+        return Description(mean, quantiles, probability)
 
     def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
         return torch.log(anchor + FLOOR) + outputs[..., 0], _log_alpha(outputs[..., 1])
@@ -145,12 +147,12 @@ class HurdleNegativeBinomial:
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
         probability = _as_numpy(torch.sigmoid(logit))
         excess, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
-        quantiles = []
-        for level in levels:
+        quantiles = np.empty((*excess.shape, len(levels)))
+        for place, level in enumerate(levels):
             within = np.clip((level - (1 - probability)) / np.maximum(probability, 1e-12), 0.0, 1 - 1e-12)
             some = 1 + stats.nbinom.ppf(within, size, size / (size + excess))
-            quantiles.append(np.where(level <= 1 - probability, 0.0, some))
-        return Description(probability * (1 + excess), np.stack(quantiles, axis=-1), probability)
+            quantiles[..., place] = np.where(level <= 1 - probability, 0.0, some)
+        return Description(probability * (1 + excess), quantiles, probability)
 
     def _parameters(self, outputs: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         expected = anchor + FLOOR

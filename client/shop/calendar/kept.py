@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, runtime_checkable
@@ -18,7 +18,7 @@ class Kept(Protocol):
     """A shop's history, as `client.shop.history` keeps it."""
 
     def span(self) -> tuple[date, date] | None:
-        """Give the first and the last day with a sale."""
+        """Give the first and the last day with a sale of a product."""
         ...
 
     def products(self) -> pa.Table:
@@ -27,6 +27,10 @@ class Kept(Protocol):
 
     def daily(self, products: Sequence[str] | None = None) -> pa.Table:
         """Give columns product, day, units, lines, out and others; only days with something, by product and day."""
+        ...
+
+    def days(self) -> Iterator[pa.RecordBatch]:
+        """Give columns product, day, units, lines, out of every day with something sold or known of the stock."""
         ...
 
     def records(self, kind: Kind) -> pa.Table:
@@ -79,6 +83,10 @@ class Tables:
         if products is None:
             return self.by_day
         return self.by_day.filter(pc.is_in(self.by_day["product"], pa.array(list(products), pa.string())))
+
+    def days(self) -> Iterator[pa.RecordBatch]:
+        """Give the days of all products."""
+        yield from self.by_day.select(["product", "day", "units", "lines", "out"]).to_batches()
 
     def records(self, kind: Kind) -> pa.Table:
         """Give the records of a kind."""

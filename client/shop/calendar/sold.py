@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,7 +14,6 @@ from jaxtyping import Float, Int
 from client.shop.calendar.kept import Kept
 from common.errors import DataError
 
-READ_AT_ONCE = 20_000  # products
 EPOCH = date(1970, 1, 1)
 
 
@@ -70,12 +70,8 @@ def read_sold(history: Kept) -> Sold:
         raise DataError("Nothing was ever sold, so there are no days to tell apart; import sales first.")
     first, last = span
     products = sorted(name for name in history.products()["product"].to_pylist() if name)
-    parts = [
-        _read_part(history, products, start, (first - EPOCH).days) for start in range(0, len(products), READ_AT_ONCE)
-    ]
-    product, day, units, lines, out = (np.concatenate([part[place] for part in parts]) for place in range(5))
-    order = np.lexsort((day, product))
-    product, day, units, lines, out = (values[order] for values in (product, day, units, lines, out))
+    product, day, units, lines, out = read_rows(history, products)
+    day = day - (first - EPOCH).days
     inside = (day >= 0) & (day <= (last - first).days)
     is_sold, is_out = inside & (lines > 0), inside & out
     by_total = bool((lines[is_sold] <= 1).all())
@@ -93,13 +89,20 @@ def read_sold(history: Kept) -> Sold:
     )
 
 
-def _read_part(history: Kept, products: list[str], start: int, first: int) -> tuple[np.ndarray, ...]:
-    named = products[start : start + READ_AT_ONCE]
-    table = history.daily(named if len(named) < len(products) else None)
-    place = pc.index_in(table["product"], pa.array(named, pa.string()))
+def read_rows(history: Kept, products: Sequence[str]) -> tuple[np.ndarray, ...]:
+    """Read product's place, day since 1970, units, lines and out of each row of some products, in that order."""
+    names = pa.array(products, pa.string())
+    parts = [_read_part(batch, names) for batch in history.days()]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    return tuple(column[order] for column in columns)
+
+
+def _read_part(batch: pa.RecordBatch, names: pa.Array) -> tuple[np.ndarray, ...]:
+    place = pc.index_in(batch["product"], names)
     known = pc.is_valid(place)
-    table, place = table.filter(known), place.filter(known)
-    day = table["day"].cast(pa.int32()).to_numpy() - first
-    units, lines = (pc.fill_null(table[name], 0).to_numpy() for name in ("units", "lines"))
-    out = pc.fill_null(table["out"], False).to_numpy()
-    return place.to_numpy().astype(np.int32) + np.int32(start), day, units, lines, out
+    batch, place = batch.filter(known), place.filter(known)
+    day = batch["day"].cast(pa.int32()).to_numpy()
+    units, lines = (pc.fill_null(batch[name], 0).to_numpy() for name in ("units", "lines"))
+    out = pc.fill_null(batch["out"], False).to_numpy(zero_copy_only=False)
+    return place.to_numpy(), day, units, lines, out

@@ -32,6 +32,7 @@ FALSE_ALARMS = 0.01  # runs by chance in the whole history of one product, from 
 SHORTEST, LONGEST = 2, 60  # open days of a run; a longer one is a season, or an end
 NEIGHBOURS = 7  # days with a sale on either side of a run that say how fast the product was there
 FEWEST_SALES = 20  # days with one, from which on a product has a rate of its own
+LARGEST_SIZE = 1e6  # of a negative binomial; a Poisson distribution, nearly
 SLOWEST = 0.5  # of its usual rate, at which it must have been sold on both sides of a run
 
 
@@ -74,18 +75,33 @@ def guess_stock_outs(sold: Sold, is_open: Bool[np.ndarray, " day"], *, taken: bo
 
     A product of which any stock level is told is left to that.
     """
-    told = set(sold.out_product.tolist())
     bounds = np.searchsorted(sold.product, np.arange(len(sold.products) + 1))
     place = np.cumsum(is_open) - is_open  # of a day among the open ones
     weekday = ((np.arange(sold.num_days) + sold.first.weekday()) % 7)[is_open]
-    for number, name in enumerate(sold.products):
+    zero, size = _zero_chances(sold)
+    likely = _likely_gaps(sold, place[sold.day], zero)
+    firsts = np.flatnonzero(np.diff(sold.product[likely], prepend=-1))
+    for gaps in np.split(likely, firsts[1:]) if len(likely) else ():
+        number = int(sold.product[gaps[0]])
         rows = slice(bounds[number], bounds[number + 1])
-        if number in told or rows.stop - rows.start < FEWEST_SALES:
-            continue
-        series = _Series(place[sold.day[rows]], sold.lines[rows], weekday)
-        for before, chance in series.improbable_gaps():
+        series = _Series(place[sold.day[rows]], sold.lines[rows], weekday, float(zero[number]), float(size[number]))
+        for before, chance in series.improbable_gaps(gaps - rows.start):
             first, last = _between(is_open, *sold.day[rows][before : before + 2].tolist())
-            yield _propose(sold, name, first, last, chance, series, taken=taken)
+            yield _propose(sold, sold.products[number], first, last, chance, series, taken=taken)
+
+
+def _likely_gaps(
+    sold: Sold, place: Int[np.ndarray, " row"], zero: Float[np.ndarray, " product"]
+) -> Int[np.ndarray, " gap"]:
+    """Give the rows before the gaps worth a look: those that days of the usual rate would not leave."""
+    count = np.bincount(sold.product, minlength=len(sold.products))
+    has_rate = count >= FEWEST_SALES
+    has_rate[sold.out_product] = False
+    gaps = np.diff(place) - 1
+    may = (sold.product[1:] == sold.product[:-1]) & (gaps >= SHORTEST) & (gaps <= LONGEST)
+    rows = np.flatnonzero(may & has_rate[sold.product[:-1]])
+    product = sold.product[rows]
+    return rows[count[product] * zero[product] ** gaps[rows] < FALSE_ALARMS]
 
 
 def _between(is_open: Bool[np.ndarray, " day"], before: int, after: int) -> tuple[int, int]:
@@ -122,31 +138,29 @@ class _Series:
         Of each among the open days.
     weekday
         Of every open day.
+    zero, size
+        As `_zero_chances` gives them.
     """
 
     place: Int[np.ndarray, " sale"]
     lines: Float[np.ndarray, " sale"]
     weekday: Int[np.ndarray, " open_day"]
+    zero: float
+    size: float
 
     @property
     def rate(self) -> float:
         """Lines on a usual day: the median of days with a sale."""
         return float(np.median(self.lines))
 
-    def improbable_gaps(self) -> Iterator[tuple[int, float]]:
-        """Give the sale before each gap that is no chance, and how many such gaps chance would make."""
-        gaps = np.diff(self.place) - 1
-        zero, size = _zero_chance(self.lines)
-        if zero >= 1:
-            return
-        likely = np.flatnonzero((gaps >= SHORTEST) & (gaps <= LONGEST))
-        likely = likely[len(self.lines) * zero ** gaps[likely] < FALSE_ALARMS]
+    def improbable_gaps(self, likely: Int[np.ndarray, " gap"]) -> Iterator[tuple[int, float]]:
+        """Give the sale before each of these gaps that is no chance, and how many such gaps chance would make."""
         quiet = self._quiet_weekdays(likely)
         for before in likely:
             near = self._rate_near(int(before))
             if near < SLOWEST * self.rate:
                 continue
-            least = max(zero, (1 + near / size) ** -size)
+            least = max(self.zero, (1 + near / self.size) ** -self.size)
             days = self.weekday[self.place[before] + 1 : self.place[before + 1]]
             chance = len(self.lines) * float(np.prod(np.maximum(least, quiet[days])))
             if chance < FALSE_ALARMS:
@@ -175,21 +189,25 @@ class _Series:
         return (without + 0.5) / (there + 1.0)
 
 
-def _zero_chance(lines: Float[np.ndarray, " sale"]) -> tuple[float, float]:
-    """Say how often a count would be 0 of which only the days above 0 are seen, and the size of its distribution.
+def _zero_chances(sold: Sold) -> tuple[Float[np.ndarray, " product"], Float[np.ndarray, " product"]]:
+    """Say how often each product's count would be 0 of which only the days above 0 are seen, and its size.
 
     Notes
     -----
     Negative binomial with mean m and size r: of the counts above 0 the first two moments are m / (1 - z) and
     (m + m² (1 + 1/r)) / (1 - z), where z = (1 + m / r) ** -r. Both equations are solved for m, r and z in turn.
     """
-    mean, square, zero, size = float(lines.mean()), float((lines**2).mean()), 0.0, 1e6
+    number = len(sold.products)
+    count = np.maximum(np.bincount(sold.product, minlength=number), 1)
+    mean, square = (np.bincount(sold.product, weights, number) / count for weights in (sold.lines, sold.lines**2))
+    zero, size = np.zeros(number), np.full(number, LARGEST_SIZE)
+    open_ = np.flatnonzero(mean > 0)  # products that are not solved yet
     for _ in range(100):
-        m = mean * (1 - zero)
-        spread = (square * (1 - zero) - m) / m**2 - 1  # 1 / r
-        size = 1 / spread if spread > 1e-6 else 1e6
-        new = min((1 + m / size) ** -size, 0.999)
-        if abs(new - zero) < 1e-9:
-            break
-        zero = new
+        m = mean[open_] * (1 - zero[open_])
+        spread = (square[open_] * (1 - zero[open_]) - m) / m**2 - 1  # 1 / r
+        size[open_] = r = 1 / np.maximum(spread, 1 / LARGEST_SIZE)
+        new = np.minimum((1 + m / r) ** -r, 0.999)
+        moves = np.abs(new - zero[open_]) >= 1e-9
+        zero[open_[moves]] = new[moves]
+        open_ = open_[moves]
     return zero, size

@@ -28,7 +28,7 @@ from client.forecast.method.classic import forecast_auto_ets, forecast_croston
 from client.forecast.method.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from client.forecast.method.trees.demand import BoostedMean, enough_mean_trees, fit_boosted_mean
 from client.forecast.method.trees.example import cut_horizon
-from client.forecast.released import forecast_demand
+from client.forecast.released import forecast_mean
 from client.shop.forecast.life import State, tell_states
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
@@ -160,7 +160,7 @@ def _forecast_one(name: str, batch: Batch, learned: Learned, series: Series | No
         fitted = zip(learned.trees, batch.origins, strict=True)
         return np.stack([trees.forecast(panel, series, day) for trees, day in fitted])
     assert learned.warm is not None  # noqa: S101  for mypy
-    return np.stack([forecast_demand(learned.warm, step_back(series, day), device=CPU).mean for day in batch.origins])
+    return np.stack([forecast_mean(learned.warm, step_back(series, day), device=CPU) for day in batch.origins])
 
 
 def step_back(series: Series, day: int) -> Series:

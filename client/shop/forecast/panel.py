@@ -12,7 +12,8 @@ from datetime import date
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from client.shop.forecast.sales import EPOCH, Sales
+from client.shop.calendar.sold import EPOCH
+from client.shop.forecast.sales import Sales
 from common.data.panel import Panel
 
 

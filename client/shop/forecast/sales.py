@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
 from client.shop.calendar.kept import Kept
-
-READ_TOGETHER = 20_000  # products of one question to the history
-EPOCH = date(1970, 1, 1)
+from client.shop.calendar.sold import EPOCH, read_rows
 
 
 @dataclass(frozen=True)
@@ -59,24 +55,9 @@ class Sales:
         return bool((self.units == np.rint(self.units)).all())
 
 
-def read_sales(history: Kept, products: Sequence[str], on_step: Callable[[float], None]) -> Sales:
+def read_sales(history: Kept, products: Sequence[str]) -> Sales:
     """Read the days of some products, which are taken in the order of their names."""
     names = tuple(sorted(products))
-    parts = []
-    for first in range(0, len(names), READ_TOGETHER):
-        together = names[first : first + READ_TOGETHER]
-        parts.append(_read_part(history.daily(together), together))
-        on_step(min(first + READ_TOGETHER, len(names)) / len(names))
-    lengths, day, units, out = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return Sales(names, np.cumsum(lengths), day, units, out)
-
-
-def _read_part(daily: pa.Table, names: Sequence[str]) -> tuple[np.ndarray, ...]:
-    """Give the number of rows of each product, and the rows' columns."""
-    place = pc.index_in(daily["product"], value_set=pa.array(names, pa.string())).to_numpy()
-    day = daily["day"].cast(pa.int32()).to_numpy()
-    order = np.lexsort((day, place))
-    units = np.maximum(pc.fill_null(daily["units"], 0.0).to_numpy(), 0.0)
-    out = pc.fill_null(daily["out"], False).to_numpy(zero_copy_only=False)
-    lengths = np.bincount(place, minlength=len(names))
-    return lengths, day[order], units[order].astype(np.float32), out[order].astype(bool)
+    place, day, units, _, out = read_rows(history, names)
+    ends = np.cumsum(np.bincount(place, minlength=len(names)))
+    return Sales(names, ends, day, np.maximum(units, 0.0).astype(np.float32), out)

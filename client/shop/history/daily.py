@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _MICRO = 1_000_000
+_IS_OUT = "bool_or(coalesce(out, false) OR coalesce(on_hand <= 0, false))"
+_CORRECTIONS = "SELECT product, day, was, quantity FROM now_corrections"
+_CORRECTED = "(CASE WHEN was = coalesce(units, 0) THEN quantity ELSE coalesce(units, 0) END)::DOUBLE"
 
 
 def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has_prices: bool) -> str:
@@ -42,9 +45,8 @@ def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has
         FROM current_views {of} WHERE {day} GROUP BY product, day
         UNION ALL SELECT product, day, 0, 0, 0, 0, 0, 0, sum({_micro("quantity")}), false
         FROM current_carts {of} WHERE {day} GROUP BY product, day
-        UNION ALL SELECT product, day, 0, 0, 0, 0, 0, 0, 0,
-            bool_or(coalesce(out, false) OR coalesce(on_hand <= 0, false))
-        FROM current_stock {of} WHERE {day} GROUP BY product, day
+        UNION ALL SELECT product, day, 0, 0, 0, 0, 0, 0, 0, {_IS_OUT} FROM current_stock {of} WHERE {day}
+        GROUP BY product, day
     ), added AS (
         SELECT product, day, sum(units) / {_MICRO} AS units, sum(lines)::BIGINT AS lines,
             sum(customers)::BIGINT AS customers,
@@ -53,12 +55,27 @@ def select_daily(*, currency: str, rates: Mapping[str, float], chosen: bool, has
             bool_or(out) AS out
         FROM said GROUP BY product, day
     ), {price}
-    SELECT product, day,
-        (CASE WHEN was = coalesce(units, 0) THEN quantity ELSE coalesce(units, 0) END)::DOUBLE AS units, lines,
-        customers,        amount::DOUBLE AS amount, views::DOUBLE AS views, carts::DOUBLE AS carts,
-        price::DOUBLE AS price, out
-    FROM priced LEFT JOIN (SELECT product, day, was, quantity FROM now_corrections) USING (product, day)
+    SELECT product, day, {_CORRECTED} AS units, lines, customers, amount::DOUBLE AS amount, views::DOUBLE AS views,
+        carts::DOUBLE AS carts, price::DOUBLE AS price, out
+    FROM priced LEFT JOIN ({_CORRECTIONS}) USING (product, day)
     ORDER BY product, day
+    """
+
+
+def select_days() -> str:
+    """Select what `select_daily` says of units, lines and stock alone, in no order: it costs a third of that."""
+    day = "product <> '' AND day IS NOT NULL"
+    return f"""
+    WITH said AS (
+        SELECT product, day, sum({_micro("quantity")}) AS units, count(*) AS lines, false AS out
+        FROM current_sales WHERE state = 'sold' AND {day} GROUP BY product, day
+        UNION ALL SELECT product, day, 0, 0, {_IS_OUT} FROM current_stock WHERE {day} GROUP BY product, day
+    ), added AS (
+        SELECT product, day, sum(units) / {_MICRO} AS units, sum(lines)::BIGINT AS lines, bool_or(out) AS out
+        FROM said GROUP BY product, day
+    )
+    SELECT product, day, {_CORRECTED} AS units, lines, out
+    FROM added LEFT JOIN ({_CORRECTIONS}) USING (product, day)
     """
 
 

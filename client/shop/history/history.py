@@ -13,10 +13,11 @@ import pyarrow as pa
 from filelock import FileLock
 
 from client.shop.history.appending import Import, now_utc
-from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_units
+from client.shop.history.daily import SELECT_PRODUCTS, select_daily, select_days, select_units
 from client.shop.history.dense import NUM_PRODUCTS, DenseDemand, cut_dense
 from client.shop.history.entry import Entry
 from client.shop.history.journal import Beginning, read_cursor, read_entries, read_number
+from client.shop.history.late import select_late
 from client.shop.history.pseudonym import read_pseudonyms
 from client.shop.history.store import LOCK_NAME, Store
 from client.shop.history.table import HASHED, read_meta, require_kind
@@ -160,9 +161,11 @@ class History:
             return read_cursor(connection, source, fingerprint=fingerprint)[0]
 
     def span(self) -> tuple[date, date] | None:
-        """Give the first and the last day with a sale; None where there is none."""
+        """Give the first and the last day with a sale of a product; None where there is none."""
         with self._store.reading() as connection:
-            found = connection.execute("SELECT min(day), max(day) FROM now_sales WHERE state = 'sold'").fetchone()
+            found = connection.execute(
+                "SELECT min(day), max(day) FROM now_sales WHERE state = 'sold' AND product <> ''"
+            ).fetchone()
         return None if found is None or found[0] is None else (found[0], found[1])
 
     def products(self) -> pa.Table:
@@ -196,6 +199,15 @@ class History:
         with self._store.reading() as connection:
             make_views(connection)
             return self._select_daily(connection, products).to_arrow_table()
+
+    def days(self) -> Iterator[pa.RecordBatch]:
+        """Give units, lines and out of each product and day, as `daily` does, but in no order and in batches.
+
+        A day on which nothing was sold and nothing is known of the stock is not in it, whatever was looked at.
+        """
+        with self._store.reading() as connection:
+            make_views(connection)
+            yield from connection.execute(select_days()).to_arrow_reader(8 * BATCH_ROWS)
 
     def dense_daily(
         self,
@@ -241,6 +253,18 @@ class History:
         require_kind(kind)
         with self._store.reading() as connection:
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
+
+    def late(self, days: int) -> pa.Table:
+        """Tell of sales that came so many days or more after their source had been read beyond their day.
+
+        Returns
+        -------
+        Table
+            source, lines (new ones of its later imports), late (those of them that came late), most_days; sources
+            without any are not in it.
+        """
+        with self._store.reading() as connection:
+            return connection.execute(select_late(days)).to_arrow_table()
 
     def ask(self, query: str) -> pa.Table:
         """Answer SQL of our own over the current records: each kind is a table of its name, as the owner reads it.

@@ -34,16 +34,9 @@ def find_days(kinds: DayKinds) -> Iterator[Problem]:
 
 
 def as_problems(findings: Sequence[Finding]) -> Iterator[Problem]:
-    """Give what is not known ahead as problems."""
+    """Give what is not known ahead as problems, whose sentences say the effect and the advice already."""
     for found in findings:
-        yield Problem(
-            found.severity,
-            found.key,
-            found.sentence,
-            0,
-            "What a forecast does not know ahead it takes as the sentence says.",
-            "See the sentence; nothing is taken as zero without a word.",
-        )
+        yield Problem(found.severity, found.key, found.sentence, 0, effect="", advice="")
 
 
 def _advise(setting: str, *, is_gap: bool) -> str:

@@ -15,6 +15,7 @@ from client.shop.readiness.currency import find_currencies
 from client.shop.readiness.day import as_problems, find_days
 from client.shop.readiness.duplicate import find_duplicates
 from client.shop.readiness.far import find_far_days
+from client.shop.readiness.late import find_late
 from client.shop.readiness.left_out import find_lacking, find_left_out
 from client.shop.readiness.outlier import find_outliers
 from client.shop.readiness.problem import Ask, Problem
@@ -37,11 +38,12 @@ def inspect_shop(history: History, shop: Shop) -> Readiness:
     """Look a shop's history over, its days and what lies ahead of it included."""
     with history.holding():
         left_out = [said for entry in history.journal() if entry.state != "undone" for said in entry.left_out]
-        others: list[Problem] = []
+        others = list(find_late(history))
         if history.span() is not None:
-            others += find_days(guess_kinds(history, shop))
+            kinds = guess_kinds(history, shop)
+            others += find_days(kinds)
             first = origin_of(history)
-            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [])
+            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [], kinds=kinds)
             others += as_problems(ahead.findings)
         return inspect_history(history.ask, shop, left_out, others)
 

@@ -48,9 +48,9 @@ class Problem:
     rows
         How many records are concerned.
     effect
-        What it does to a forecast.
+        What it does to a forecast; "" where `what` says so.
     advice
-        How to mend it.
+        How to mend it; "" where `what` says so.
     examples
         The first few, without anything personal.
     correction

@@ -70,7 +70,8 @@ class Readiness:
 
 
 def _lines_of(problem: Problem) -> list[tuple[str, str]]:
-    lines = [("What it does to a forecast", problem.effect), ("How to mend it", problem.advice)]
+    said = (("What it does to a forecast", problem.effect), ("How to mend it", problem.advice))
+    lines = [(name, text) for name, text in said if text]
     if problem.correction is not None:
         accepted = f"hansa-client check --accept {problem.key}"
         lines.append(("Proposal", f"{accepted} {problem.correction.sentence}."))

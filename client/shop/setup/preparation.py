@@ -21,6 +21,9 @@ from common.errors import ConfigError
 from common.plan.reading import parse_toml
 
 CODE = re.compile("[A-Z]{3}")  # ISO 4217
+SOLD_DAYS = """
+SELECT DISTINCT day FROM sales WHERE state = 'sold' AND product <> '' AND day IS NOT NULL AND quantity <> 0
+"""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,7 @@ def notice_closed(prepared: Prepared, history: History, said: Said) -> tuple[Pre
     """Take weekdays that hardly ever have a sale for closed, where nobody said which are, and say so."""
     if said.closed is not None or prepared.kept_text:
         return prepared, []
-    daily = history.daily()
-    sold = [day for day, units in zip(daily["day"].to_pylist(), daily["units"].to_pylist(), strict=True) if units]
-    found = find_closed_weekdays(sold)
+    found = find_closed_weekdays(history.ask(SOLD_DAYS)["day"].to_pylist())
     words = [
         f"Closed on {weekday.capitalize()}s, it seems: {open_dates} of {dates} had a sale (--closed says otherwise)."
         for weekday, (open_dates, dates) in found.items()

@@ -1,13 +1,10 @@
 """A disk that is really full: every sentence says whether the round is spent, and it is so."""
 
 import os
-import resource
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -19,52 +16,18 @@ from client.account.ledger.trouble import RESERVING, outcome_of_commit
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Budget
 from common.errors import PrivacyError
+from fleet.full_disk import full_disk, largest_file, mounted
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 BUDGETS = {"customer": Budget(epsilon=32.0, period_epsilon=32.0, period_days=30, delta=1e-5)}
 MESSAGE = bytes(200_000)  # larger than what is left, and than any line
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as a quota would."""
-    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
-
-
-def fill(stream: FileIO, block: int) -> None:
-    with suppress(OSError):
-        while stream.write(bytes(block)) == block:
-            pass
-
-
-@contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Take all the room that a disk has left, and give it back."""
-    filler = folder / "filler"
-    try:
-        with filler.open("wb", buffering=0) as stream:
-            for block in (65536, 4096, 1):
-                fill(stream, block)
-        yield
-    finally:
-        filler.unlink()
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte, where this machine lets a test mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with mounted(tmp_path / "disk", megabytes=1) as disk:
+        yield disk
 
 
 def make(path: Path) -> Ledger:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +38,7 @@ from client.folder import MerchantFolder
 from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
 from common.message.signature import name_key, public_bytes
+from fleet.full_disk import largest_file
 from fleet.superlink import free_port
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -281,21 +281,10 @@ def test_a_size_class_that_was_not_enrolled_is_refused(
         require_size_class(make_policy(size_class=64), read_federation(home))
 
 
-@contextmanager
-def full_disk(num_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path: Path) -> None:
     file = tmp_path / "models" / "model"
     write_whole(file, b"old")
-    with full_disk(1000), pytest.raises(ConfigError, match="make room"):
+    with largest_file(1000), pytest.raises(ConfigError, match="make room"):
         write_whole(file, bytes(2000))
     assert file.read_bytes() == b"old"
     assert [path.name for path in file.parent.iterdir()] == ["model"]

@@ -6,7 +6,6 @@ network fails.
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
@@ -34,6 +33,7 @@ from common.message.proposal import PROPOSAL, Proposal
 from common.message.release import RELEASE
 from common.message.signature import sign
 from common.plan.schema import Plan
+from fleet.full_disk import mounted
 from fleet.known_nodes import KnownNodes
 from fleet.merchant import SIZE_CLASS, open_merchant
 from server.coordinator import invitation, loop, member, session
@@ -150,13 +150,8 @@ class Town:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterable[Path]:
     """A disk of two megabytes under the coordinator's folder, really full where a test fills it."""
-    place = tmp_path / "coordinator"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may make a disk of its own")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mounted(tmp_path / "coordinator", megabytes=2) as place:
+        yield place
 
 
 def fill(disk: Path, *, but: int) -> None:

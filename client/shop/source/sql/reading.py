@@ -141,7 +141,8 @@ class Reading:
             return start, ()
         position = read_position(after, by)
         if position is None:
-            return start, (f"{self._shape.title} is read from its beginning: it was read in another order before",)
+            why = "it was read in another order, or by another version of hansa, before"
+            return start, (f"{self._shape.title} is read from its beginning: {why}",)
         if not self._order.follows:
             return (start if position.stage == "end" else position), ()
         if position.stage == "end":

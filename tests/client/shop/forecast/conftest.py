@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from client.shop.forecast.outlook import Outlook, Question, forecast_shop
+from client.shop.forecast.outlook import Outlook, forecast_shop
+from client.shop.forecast.question import Question
 from client.shop.history.history import History
 from client.shop.settings import read_shop
 from small_shop import START, Sold, make_shop

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client.shop.forecast.outlook import Outlook, Question, forecast_shop, take_top
+from client.shop.forecast.outlook import Outlook, forecast_shop, take_top
+from client.shop.forecast.question import Question
 from client.shop.history.history import History
 from client.shop.settings import read_shop
 from common.errors import ConfigError, DataError

@@ -2,15 +2,12 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from io import FileIO
 from pathlib import Path
 
 import duckdb
@@ -19,6 +16,7 @@ import pytest
 
 from client.shop.history.history import History
 from common.errors import ConfigError, DataError, HansaError
+from fleet.full_disk import full_disk, largest_file, mounted
 
 Make = Callable[..., pa.Table]
 REMEDY = "bring a copy back, or move it away and import everything anew."
@@ -110,46 +108,11 @@ def test_killed_at_any_moment_whole_commits_are_left_with_their_cursor(tmp_path:
     besiege(tmp_path, kills=kills, seed=seed)
 
 
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as a quota would."""
-    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
-
-
-def fill(stream: FileIO, block: int) -> None:
-    with suppress(OSError):
-        while stream.write(bytes(block)) == block:
-            pass
-
-
-@contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Take all the room that a disk has left, and give it back."""
-    filler = folder / "filler"
-    try:
-        with filler.open("wb", buffering=0) as stream:
-            for block in (65536, 4096, 1):
-                fill(stream, block)
-        yield
-    finally:
-        filler.unlink()
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of sixteen megabytes, where this machine lets a test mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with mounted(tmp_path / "disk", megabytes=16) as disk:
+        yield disk
 
 
 def refusal(attempt: Callable[[], object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +11,10 @@ import pytest
 
 from client.shop.history.history import History
 from client.shop.history.view import resolve
+from client.shop.readiness.inspection import inspect_shop
+from client.shop.readiness.late import find_late
 from client.shop.record import Kind, schema_of
+from client.shop.settings import Shop
 from common.command.program import run_program
 
 FIRST = date(2024, 1, 1)
@@ -89,6 +92,91 @@ def test_a_correction_no_longer_holds_where_the_sources_say_something_new(
         one.append("sales", records("sales", [{"day": day, "product": "p3", "quantity": 1.0, "state": "sold"}]))
         one.finish()
     assert units(shop)["p3", day] == 901.0
+
+
+def test_days_say_of_units_lines_and_stock_what_the_daily_table_says(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two are read by two statements; corrections, numbers that changed and stock levels are in both."""
+    check(shop, "--accept", "all", capsys=capsys, monkeypatch=monkeypatch)
+    with History.open(shop) as history:
+        with history.begin("shelf") as one:
+            one.append("stock", records("stock", [{"day": FIRST, "product": "p3", "on_hand": 0.0}]))
+            one.append("stock", records("stock", [{"day": FIRST, "product": "p99", "out": True}]))
+            one.append("views", records("views", [{"day": FIRST, "product": "p98", "quantity": 1.0}]))
+            one.finish()
+        days = pa.Table.from_batches(history.days()).sort_by([("product", "ascending"), ("day", "ascending")])
+        daily = history.daily().select(days.column_names)
+    assert days.to_pylist() == [row for row in daily.to_pylist() if row["product"] != "p98"]
+    assert [row["product"] for row in days.to_pylist() if row["out"]] == ["p3", "p99"]
+
+
+def test_what_is_not_known_ahead_is_said_once_and_without_lines_that_say_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence of a finding of the calendar says what is done, and what to do."""
+    with History.open(shop).begin("plan") as one:
+        one.append("events", records("events", [{"first_day": FIRST, "name": "fair"}]))
+        one.finish()
+    page = shop / "report.html"
+    said = check(shop, "--page", str(page), capsys=capsys, monkeypatch=monkeypatch)
+    block = said.partition("note: 1 of 1 events are known of no day ahead")[2].partition("\nnote: ")[0]
+    assert block.count("\n  ") == 1, "the rest of its sentence"
+    assert "import it." in block
+    assert "<dd></dd>" not in page.read_text()
+
+
+def test_sales_none_of_which_names_a_product_are_a_finding_and_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.toml").write_text('name = "Kiosk"\ntime_zone = "Europe/Berlin"\ncurrency = "EUR"\n')
+    with History.open(tmp_path).begin("till") as one:
+        rows = [{"day": FIRST + timedelta(days=day), "quantity": 2.0, "state": "sold"} for day in range(90)]
+        one.append("sales", records("sales", [dict(row) for row in rows]))
+        one.finish()
+    assert "90 sales of 90 name no product." in check(tmp_path, capsys=capsys, monkeypatch=monkeypatch)
+    assert History.open(tmp_path).span() is None
+
+
+def bring(shop: Path, days: range, *, at: datetime, product: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import an export of one line a day, as if it were another day."""
+    rows: list[dict[str, object]] = [
+        {
+            "order": f"{product}{day}",
+            "line": "1",
+            "day": FIRST + timedelta(days=day),
+            "product": product,
+            "quantity": 2.0,
+            "state": "sold",
+        }
+        for day in days
+    ]
+    monkeypatch.setattr("client.shop.history.history.now_utc", lambda: at)
+    with History.open(shop).begin("web") as one:
+        one.append("sales", records("sales", rows))
+        one.finish()
+
+
+def test_sales_that_come_long_after_their_day_are_late_and_a_longer_past_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, may, june = History.open(tmp_path), datetime(2024, 5, 1), datetime(2024, 6, 1)
+
+    def add(days: range, at: datetime, product: str = "tea") -> None:
+        bring(tmp_path, days, at=at, product=product, monkeypatch=monkeypatch)
+
+    add(range(60, 120), may)
+    add(range(60, 100), may + timedelta(hours=1), "cup")  # another file of the same evening
+    add(range(80, 150), june)  # an export that overlaps, and goes on
+    add(range(0, 60), june)  # a longer past
+    assert list(find_late(history)) == []
+    add(range(100, 150), june + timedelta(days=2), "cup")
+    shop = Shop(name="Kiosk", time_zone="UTC", currency="EUR")
+    (late,) = (each for each in inspect_shop(history, shop).problems if each.key == "late")
+    assert late.rows == 149 - 14 - 99, "of days that had been read up to the 149th"
+    assert late.examples == ("web: 36 of 140 later lines, up to 49 days late",)
+    history.undo(5)
+    assert list(find_late(history)) == []
 
 
 def test_all_proposals_at_once_join_a_product_s_numbers_and_leave_the_robot_out(

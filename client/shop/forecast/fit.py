@@ -1,0 +1,109 @@
+"""What is found once for a shop: which methods serve it, their shares, and how far sums of them missed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from client.shop.forecast.candidate import (
+    CLASSIC,
+    NAMES,
+    SIMPLE,
+    Batch,
+    Learned,
+    Means,
+    forecast_means,
+    learn,
+    missing_library,
+)
+from client.shop.forecast.level import Levels, measure_levels, put_right
+from client.shop.forecast.setting import SEED, TREES_PAST_DAYS, OnStep, Setting, choose_learned
+from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
+from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
+from common.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was found once for the shop, and the products that it was found on."""
+
+    names: tuple[str, ...]
+    astray: tuple[str, ...]
+    learned: Learned
+    weighed: Weighed
+    levels: Levels
+    spreads: Mapping[int, Spread]
+    places: Int[np.ndarray, " product"]
+    batch: Batch
+    served: Means
+
+
+def choose_names(method: str, setting: Setting) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Choose the candidates that can be used here, and say why others cannot."""
+    if method and method not in NAMES:
+        raise ConfigError(f"There is no method {method!r} for --method; there are {', '.join(NAMES)}.")
+    wanted = (method,) if method else tuple(name for name in NAMES if name not in CLASSIC)
+    obstacles = {name: _say_obstacle(name, setting) for name in wanted}
+    left_out = {name: why for name, why in obstacles.items() if why}
+    if method and left_out:
+        raise ConfigError(f"{method} {left_out[method]}; leave --method out.")
+    return tuple(name for name in wanted if name not in left_out), left_out
+
+
+def _say_obstacle(name: str, setting: Setting) -> str:
+    library, model = missing_library(name), setting.plan.model
+    past = setting.origins[0] - setting.first_sale
+    if library:
+        return f"needs {library}, which is not installed: pip install 'hansa[forecast]'"
+    if name == "warm" and model.likelihood != "negative_binomial":
+        return "knows demand in whole pieces only"
+    if name == "lightgbm" and past < model.horizon_days + TREES_PAST_DAYS:
+        return "needs a longer history"
+    if name == "auto_ets" and past < model.step_days:
+        return "needs a week of history"
+    return ""
+
+
+def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep) -> Fitted:
+    """Fit on who is learned from, weigh the candidates, and measure how far sums of them missed."""
+    places = choose_learned(setting.sales)
+    batch, counts = setting.batch(places), setting.sales.are_counts
+    learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
+    means = forecast_means(batch, learned, names)
+    astray = find_astray(means) if len(names) > 2 else ()
+    names = tuple(name for name in names if name not in astray)
+    means = {name: means[name] for name in names}
+    actual, counted = batch.actual(), batch.counted()[:-1]
+    weighed = weigh(means, actual, counted, tuple(SIMPLE))
+    served = mix(means, weighed.weights)
+    levels = measure_levels(served[:-1], actual, counted, batch.past_states())
+    served = correct(served, batch, levels)
+    lengths = sorted({period.days for period in setting.periods})
+    spreads = {days: _measure(served, batch, days, counts=counts) for days in lengths}
+    return Fitted(names, astray, learned, weighed, levels, spreads, places, batch, served)
+
+
+def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:
+    if len(batch.origins) == 1:
+        return guess_spread(counts=counts)
+    return measure_spread(sum_up(served, batch, days), counts=counts, seed=SEED + days)
+
+
+def correct(served: Means, batch: Batch, levels: Levels) -> Means:
+    """Put the levels right at every origin, by what each product was then."""
+    told = [*batch.past_states(), batch.states()]
+    return np.stack([put_right(mean, states, levels) for mean, states in zip(served, told, strict=True)])
+
+
+def sum_up(served: Means, batch: Batch, days: int) -> Periods:
+    """Add past horizons up over so many days each."""
+    counted = batch.counted()[:-1]
+
+    def add(values: np.ndarray) -> np.ndarray:
+        whole = values.shape[2] // days
+        return values[:, :, : whole * days].reshape(*values.shape[:2], whole, days).sum(axis=3)
+
+    return Periods(add(served[:-1]), add(batch.actual() * counted), add(counted) > 0)

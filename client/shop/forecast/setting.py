@@ -1,0 +1,167 @@
+"""Everything that is the same for all products of a forecast: sales, calendar, plan, past origins, periods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow.compute as pc
+from jaxtyping import Int
+
+from client.shop.calendar.day_kind import guess_kinds
+from client.shop.calendar.kept import Kept
+from client.shop.forecast.candidate import Batch
+from client.shop.forecast.known import Known, find_closed, look_ahead
+from client.shop.forecast.panel import Days, build_panel
+from client.shop.forecast.past import see_as_of
+from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_periods, read_horizon
+from client.shop.forecast.plan import STEP_DAYS, make_plan
+from client.shop.forecast.question import Question
+from client.shop.forecast.sales import Sales, read_sales
+from client.shop.settings import Shop
+from common.errors import ConfigError, DataError
+from common.plan.schema import Plan
+
+SHORTEST_PAST_DAYS = 14  # of a panel; before the first sale nothing is open
+LONGEST_PAST_DAYS = 3 * 371  # older days say little, and cost as much as newer ones
+LEARNED_FROM = 1000  # products
+PAST_ORIGINS, SPACING_DAYS = 4, 28
+LEAST_PAST_DAYS = 42  # before the first past origin, for simple methods
+TREES_PAST_DAYS = 56  # and one horizon, for trees
+LONG_AGO_DAYS = 31  # a history that ended earlier than that before today is old
+SEED = 0
+
+OnStep = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that is the same for all products.
+
+    Attributes
+    ----------
+    first_sale
+        Index of the day of the shop's first sale.
+    periods
+        They may begin later than the forecast does, where days before them are not known.
+    """
+
+    sales: Sales
+    known: Known
+    plan: Plan
+    days: Days
+    first_sale: int
+    origins: tuple[int, ...]
+    periods: tuple[Period, ...]
+
+    def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
+        """Lay some products out."""
+        names = [self.sales.products[place] for place in chosen]
+        ahead, kinds = self.known.ask(names), self.known.kinds
+        panel = build_panel(
+            self.sales,
+            chosen,
+            self.days,
+            is_out=kinds.is_out(names, self.known.first, self.known.last),
+            own=self.known.own(ahead) if self.known.own_names else None,
+            own_names=self.known.own_names,
+        )
+        return Batch(panel, self.plan, self.origins, self.first_sale)
+
+
+def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_step: OnStep) -> tuple[Setting, list[str]]:
+    """Read what was sold, choose the plan and the past origins, and give warnings in sentences."""
+    span = history.span()
+    if span is None:
+        raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
+    asked = question.origin or span[1] + ONE_DAY
+    if asked <= span[0]:
+        raise ConfigError(f"--from {asked} lies on or before the first sale, on {span[0]}; choose a later day.")
+    last = read_horizon(question.horizon, question.by, asked)
+    origin = min(asked, span[1] + ONE_DAY)
+    horizon = -(-((last - origin).days + 1) // STEP_DAYS) * STEP_DAYS
+    if horizon > LONGEST_DAYS + STEP_DAYS:
+        raise ConfigError(
+            f"The history ends on {span[1]}, and {last} lies too long after it to be forecast; bring newer exports, or "
+            "leave --from out."
+        )
+    start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
+    sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
+    sales = read_sales(history, sold).before(origin)
+    on_step("reading the history", 1.0)
+    if not sales.units.any():
+        raise DataError(
+            f"Nothing but quantities of 0 was sold before {origin}, so there is nothing to forecast from; see which "
+            "column holds the quantity in shop.toml."
+        )
+    end = origin + timedelta(days=horizon - 1)
+    look = [sales.products[place] for place in choose_learned(sales)]
+    known_then = see_as_of(history, origin) if origin <= span[1] else history
+    kinds = guess_kinds(known_then, shop)
+    known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
+    closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
+    days = Days(start, (origin - start).days, closed, known.shared_names, known.shared(ahead))
+    plan = make_plan(
+        shop,
+        start=start,
+        origin=origin,
+        horizon_days=horizon,
+        counts=sales.are_counts,
+        closed=tuple(start + timedelta(days=int(day)) for day in np.flatnonzero(days.closed)),
+        known=(*known.shared_names, *known.own_names),
+    )
+    first_sale = max((span[0] - start).days, 0)
+    origins = _choose_origins(first_sale, days.origin, horizon)
+    setting = Setting(sales, known, plan, days, first_sale, origins, cut_periods(question.by, asked, last))
+    return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
+
+
+def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today: date) -> list[str]:
+    gap = (origin - span[1]).days - 1
+    if gap > 0:
+        return [
+            f"Nothing is known of the {gap} days between the last sale on {span[1]} and {origin}, so the forecast "
+            "looks over them; bring newer exports, or leave --from out."
+        ]
+    if asked is None and (today - origin).days > LONG_AGO_DAYS:
+        return [
+            f"The history ends on {span[1]}, so the forecast begins on {origin}; bring newer exports to look ahead."
+        ]
+    return []
+
+
+def _choose_origins(first_sale: int, day: int, horizon: int) -> tuple[int, ...]:
+    """Choose past origins that leave a past to learn from, oldest first, and the one that counts.
+
+    Where some leave enough for trees, the others are left out.
+    """
+    spacing = SPACING_DAYS if horizon >= SPACING_DAYS else horizon
+    past = [day - horizon - spacing * back for back in range(PAST_ORIGINS)]
+    for least in (horizon + TREES_PAST_DAYS, LEAST_PAST_DAYS):
+        kept = [begin for begin in past if begin - first_sale >= least]
+        if kept:
+            return (*kept[::-1], day)
+    return (day,)
+
+
+def choose_learned(sales: Sales) -> Int[np.ndarray, " product"]:
+    """Choose who is learned from: everyone, or of many the half that sold most often and as many others at random."""
+    number = len(sales.products)
+    if number <= LEARNED_FROM:
+        return np.arange(number)
+    lengths = np.diff(np.concatenate([[0], sales.ends]))
+    most = np.argsort(-lengths, kind="stable")
+    others = np.random.default_rng(SEED).choice(most[LEARNED_FROM // 2 :], LEARNED_FROM // 2, replace=False)
+    return np.sort(np.concatenate([most[: LEARNED_FROM // 2], others]))
+
+
+def say_closed(setting: Setting) -> Iterator[str]:
+    """Say which days ahead are closed."""
+    first, last = ((day - setting.days.start).days for day in (setting.periods[0].first, setting.periods[-1].last))
+    ahead = setting.days.closed[first : last + 1]
+    if ahead.all():
+        yield "The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml."
+    elif ahead.any():
+        yield f"The shop is closed on {int(ahead.sum())} of the {len(ahead)} days ahead; they are forecast zero."
