@@ -8,9 +8,9 @@ of their own spread: the variance over the mean, from a day to the same weekday 
 are no spread. In these units a day's lines are taken for a Poisson count, and a run of days for silent by chance where
 more than `FALSE_ALARMS` such runs are expected in the whole history.
 
-- **A weekday** is closed where it is silent on nine in ten of its days, as the others are not; or in a busy shop on
-  every second one, while what was sold on the rest is too much for that to be chance: on those it was open all the
-  same. It may also have begun lately.
+- **A weekday** is closed where it is silent on nine in ten of its days, or on all but one of few, as the others are
+  not; or in a busy shop on every second one, while what was sold on the rest is too much for that to be chance: on
+  those it was open all the same. It may also have begun lately.
 - **A public holiday**, by its name, is closed where nothing was ever sold on it.
 - **Other silent days** in a row are one closure, and may as well be rows that are missing: the sentence says both.
 """
@@ -37,7 +37,7 @@ BUSY = 5.0  # units that are usual on other days, from which on a weekday may be
 COMMON = 0.15  # share of other days without a line, from which on a day without any is nothing odd
 WILDEST = 5.0  # times the median of the days with a line
 FEWEST_PAIRS = 8  # of days a week apart, from which on they say what the spread is
-MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever the others show
+MOSTLY = 0.9  # share of silent days from which on a weekday is closed, whatever it sells on the rest
 OFTEN = 0.5  # share from which on it may be
 TOO_BUSY = 3.0  # times as much on its open days as chance would leave on days that are not silent
 LATELY = 6  # silent days of a weekday up to the last one, from which on it is closed since then
@@ -150,7 +150,8 @@ def _spread(lines: Float[np.ndarray, " day"]) -> float:
 def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
     """Find weekdays on which the shop is closed, with the days of them on which it was not."""
     silent = days.silent
-    if not any((days.lines[days.weekday == number] > 0).mean() >= OFTEN for number in range(7)):
+    shares = [(days.lines[days.weekday == number] > 0).mean() for number in set(days.weekday.tolist())]
+    if not any(share >= OFTEN for share in shares):
         return  # a shop that sells now and then, on whatever day
     for number, name in enumerate(WEEKDAYS):
         mine, others = (days.weekday == number) & ~days.explained, (days.weekday != number) & ~days.explained
@@ -171,7 +172,7 @@ def guess_weekdays(days: ShopDays) -> Iterator[WeekdayGuess]:
 def _is_mostly_silent(silent: Bool[np.ndarray, " day"], others_silent: float) -> bool:
     """Tell a weekday on which there is hardly ever a row, though the others would not be silent so often by chance."""
     by_chance = float(binom.sf(silent.sum() - 1, len(silent), others_silent))
-    return bool(silent.mean() >= MOSTLY and by_chance < IMPROBABLE)
+    return bool(silent.sum() >= min(MOSTLY * len(silent), len(silent) - 1) and by_chance < IMPROBABLE)
 
 
 def _is_often_closed(units: Float[np.ndarray, " day"], others_silent: float) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from client.shop.calendar.closed_day import ShopDays, guess_weekdays
+from client.shop.calendar.sold import read_sold
 from client.shop.history.history import History
 from client.shop.settings import FILE_NAME, Shop, SourceSettings, read_shop
-from client.shop.setup.closing import find_closed_weekdays
 from client.shop.setup.founding import Said, make_shop
 from client.shop.setup.overlap import Overlap, find_overlaps, join_sources
 from client.shop.setup.surmise import Facts
@@ -19,11 +20,9 @@ from common.disk.file import write_whole
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
 from common.plan.reading import parse_toml
+from common.plan.schema import WEEKDAYS
 
 CODE = re.compile("[A-Z]{3}")  # ISO 4217
-SOLD_DAYS = """
-SELECT DISTINCT day FROM sales WHERE state = 'sold' AND product <> '' AND day IS NOT NULL AND quantity <> 0
-"""
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,13 @@ def _with_sources(shop: Shop, sources: tuple[SourceSettings, ...]) -> Shop:
 
 def notice_closed(prepared: Prepared, history: History, said: Said) -> tuple[Prepared, list[str]]:
     """Take weekdays that hardly ever have a sale for closed, where nobody said which are, and say so."""
-    if said.closed is not None or prepared.kept_text:
+    if said.closed is not None or prepared.kept_text or history.span() is None:
         return prepared, []
-    found = find_closed_weekdays(history.ask(SOLD_DAYS)["day"].to_pylist())
+    sold = read_sold(history)
+    found = [guess for guess in guess_weekdays(ShopDays(sold.first, sold.lines_by_day, ())) if guess.goes_on]
     words = [
-        f"Closed on {weekday.capitalize()}s, it seems: {open_dates} of {dates} had a sale (--closed says otherwise)."
-        for weekday, (open_dates, dates) in found.items()
+        f"Closed on {each.closure.why}, it seems: {each.closure.evidence.rstrip('.')} (--closed says otherwise)."
+        for each in found
     ]
-    shop = prepared.shop.model_copy(update={"closed_weekdays": tuple(found)})
-    return replace(prepared, shop=shop), words
+    weekdays = tuple(WEEKDAYS[each.weekday] for each in found)
+    return replace(prepared, shop=prepared.shop.model_copy(update={"closed_weekdays": weekdays})), words
