@@ -321,12 +321,8 @@ class DataPlan(Section):
 
     def _require_calendar(self) -> None:
         """Refuse tables of what lies ahead that could not be read, or covariates that could not be told apart."""
+        self._require_files_of_all()
         for table in self.ahead:
-            if not table.entity and table.path in {self.path, *(lookup.path for lookup in self.lookups)}:
-                raise ValueError(
-                    f"ahead.path {table.path!r} holds the entities' own rows: name their column with ahead.entity, or "
-                    "give what is the same for all of them in a file of its own"
-                )
             if table.merchant and not self.merchant:
                 raise ValueError(f"ahead.merchant {table.merchant!r} needs data.merchant: the rows name no merchant")
         if self.source == "synthetic" and (self.ahead or self.school_holidays):
@@ -336,6 +332,21 @@ class DataPlan(Section):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"two covariates are called {twice[0]!r}; leave one of them out, or rename its column")
+
+    def _require_files_of_all(self) -> None:
+        """Refuse a file of entities' rows where one is named that is the same for all of them."""
+        of_entities = {self.path, *(lookup.path for lookup in self.lookups)}
+        of_entities |= {table.path for table in self.ahead if table.entity}
+        advice = "give what is the same for all of them in a file of its own"
+        for table in self.ahead:
+            if not table.entity and table.path in of_entities:
+                raise ValueError(
+                    f"ahead.path {table.path!r} holds the entities' own rows: name their column with ahead.entity, or "
+                    f"{advice}"
+                )
+        if self.school_holidays is not None and self.school_holidays.path in of_entities:
+            path = self.school_holidays.path
+            raise ValueError(f"school_holidays.path {path!r} holds the entities' own rows: {advice}")
 
     @property
     def covariates(self) -> tuple[str, ...]:

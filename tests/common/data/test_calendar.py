@@ -263,6 +263,11 @@ def test_an_entity_s_covariates_are_its_own_and_the_calendar_s_whoever_else_is_t
             },
             "holds the entities' own rows",
         ),
+        ({"school_holidays": {"path": "rows.csv"}}, "school_holidays.path 'rows.csv' holds the entities' own rows"),
+        (
+            {"ahead": [CALENDAR, {**CALENDAR, "entity": "sku", "known": [{"column": "price"}]}]},
+            "ahead.path 'calendar.csv' holds the entities' own rows",
+        ),
         ({"ahead": [{**CALENDAR, "merchant": "shop"}]}, "needs data.merchant"),
         ({"ahead": [CALENDAR, {**CALENDAR, "path": "other.csv"}]}, "two covariates are called 'fair'"),
         ({"ahead": [{**CALENDAR, "known": []}]}, "at least 1 item"),
