@@ -191,6 +191,9 @@ def _closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyC
     """Close in any case; what was begun and not committed is forgotten."""
     try:
         yield connection
+    except BaseException:
+        connection.interrupt()  # or what Ctrl-C left of a query is worked to its end first, for hours perhaps
+        raise
     finally:
         with suppress(duckdb.Error):  # a full disk, of which the first error tells
             connection.close()
