@@ -28,13 +28,14 @@ class Features:
         Whether she ever bought it: these pairs have the features `AGAIN`, the others the last of them, `NEW`.
     """
 
-    values: Float[np.ndarray, "customer product feature"]
+    values: Float[np.ndarray, "feature customer product"]
     had: Bool[np.ndarray, "customer product"]
 
     @property
     def cold(self) -> Bool[np.ndarray, " customer"]:
         """Whether nothing was ever bought."""
-        return ~self.had.any(axis=1)
+        found: np.ndarray = ~self.had.any(axis=1)
+        return found
 
 
 def describe(past: Past, taste: Taste, customers: Int[np.ndarray, " customer"]) -> Features:
@@ -43,21 +44,18 @@ def describe(past: Past, taste: Taste, customers: Int[np.ndarray, " customer"]) 
     near = taste.customers[customers] @ taste.products.T
     alike = (past.long[customers] @ taste.alike).toarray()
     much = np.log1p(long.sum(axis=1, keepdims=True))
-    demand = (np.log(past.now + 0.5), np.log(past.recent + 1), np.log(past.ever + 1))
-    columns = (
-        np.log(long + SMALL_OWN),
-        np.log(short + SMALL_OWN),
-        _log_share(near),
-        _log_share(alike),
-        *demand,
-        much,
-    )
-    values = np.stack([np.broadcast_to(column, long.shape) for column in columns], axis=-1).astype(np.float32)
+    values = np.empty((len(AGAIN), *long.shape), np.float32)
+    for place, own in enumerate((long, short)):
+        np.log(own + np.float32(SMALL_OWN), out=values[place])
+    for place, share in enumerate((near, alike), start=2):
+        _log_share(share, values[place])
+    for place, demand in enumerate((past.now + 0.5, past.recent + 1, past.ever + 1), start=4):
+        values[place] = np.log(demand)
+    values[-1] = much
     return Features(values, past.bought[customers].toarray() > 0)
 
 
-def _log_share(score: np.ndarray) -> np.ndarray:
+def _log_share(score: Float[np.ndarray, "customer product"], out: Float[np.ndarray, "customer product"]) -> None:
     """Take a score as a share of the customer's highest, for she is compared with nobody else."""
-    highest = np.maximum(score.max(axis=1, keepdims=True), 1e-9)
-    found: np.ndarray = np.log(np.maximum(score / highest, 0) + SMALL_SHARE)
-    return found
+    highest = np.maximum(score.max(axis=1, keepdims=True, initial=0), 1e-9)
+    np.log(np.maximum(score / highest, 0) + np.float32(SMALL_SHARE), out=out)

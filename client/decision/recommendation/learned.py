@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -62,7 +63,7 @@ def recall(folder: Path, purchases: Purchases, day: date, days: int) -> Learned 
             return Learned(
                 Taste(kept["customers"], kept["products"], _unpack(kept, "alike", size)),
                 _unpack(kept, "together", size),
-                Ranking(*(Line(kept[name][:-1], float(kept[name][-1])) for name in ("again", "new")), bool(kept["learned"])),
+                Ranking(_line(kept["again"]), _line(kept["new"]), bool(kept["learned"])),
             )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
@@ -77,24 +78,28 @@ def keep(folder: Path, learned: Learned, purchases: Purchases, day: date, days: 
         It cannot be written.
     """
     ranking, stream = learned.ranking, BytesIO()
-    np.savez(
-        stream,
-        version=VERSION,
-        of=_name(purchases, day, days),
-        customers=learned.taste.customers,
-        products=learned.taste.products,
+    content: dict[str, Any] = {
+        "version": VERSION,
+        "of": _name(purchases, day, days),
+        "customers": learned.taste.customers,
+        "products": learned.taste.products,
         **_pack("alike", learned.taste.alike),
         **_pack("together", learned.together),
-        again=np.append(ranking.again.weights, ranking.again.constant),
-        new=np.append(ranking.new.weights, ranking.new.constant),
-        learned=ranking.learned,
-    )
+        "again": np.append(ranking.again.weights, ranking.again.constant),
+        "new": np.append(ranking.new.weights, ranking.new.constant),
+        "learned": ranking.learned,
+    }
+    np.savez(stream, **content)
     try:
         replace_file(folder / FILE_NAME, stream.getvalue(), mode=OWN_EYES)
     except OSError as error:
         raise ConfigError(
             f"Cannot write {folder / FILE_NAME}: {error.strerror}; make room, or make the folder writable."
         ) from error
+
+
+def _line(kept: np.ndarray) -> Line:
+    return Line(kept[:-1], float(kept[-1]))
 
 
 def _name(purchases: Purchases, day: date, days: int) -> str:

@@ -45,10 +45,10 @@ def make_past(purchases: Purchases, day: date) -> Past:
     rows = purchases.where(purchases.day < number_of(day))
     age = number_of(day) - rows.day
     width = len(purchases.products)
-    of_all = (np.bincount(rows.product, weight, width) for weight in (_half(age, NOW_DAYS), age <= RECENT_DAYS))
+    now, recent = (np.bincount(rows.product, weight, width) for weight in (_half(age, NOW_DAYS), age <= RECENT_DAYS))
     long, short = (_sum_up(rows, _half(age, days)) for days in (LONG_DAYS, SHORT_DAYS))
     ever = np.bincount(rows.product, minlength=width).astype(np.float64)
-    return Past(day, as_flags(long.copy()), long, short, *of_all, ever)
+    return Past(day, as_flags(long.copy()), long, short, now, recent, ever)
 
 
 def _half(age: np.ndarray, days: int) -> np.ndarray:

@@ -87,13 +87,13 @@ class Purchases:
 def read_purchases(history: History) -> Purchases:
     """Read everything that was sold, products by the number that counts."""
     rows = history.ask(_SELECT)
-    products, product = _number(rows["product"])
-    customers, customer = _number(rows["customer"])
+    products, product = _place(rows["product"])
+    customers, customer = _place(rows["customer"])
     return Purchases(products, customers, product, customer, _number_baskets(rows), _days(rows["day"]))
 
 
-def _number(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:
-    """Number what is not empty in the order of the names; empty is `NOBODY`."""
+def _place(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Give what is not empty its place in the order of the names; empty is `NOBODY`."""
     names = sorted(name for name in pc.unique(column).to_pylist() if name)
     place = pc.fill_null(pc.index_in(column, value_set=pa.array(names, pa.string())), NOBODY)
     return tuple(names), place.to_numpy().astype(np.int64)
@@ -106,7 +106,9 @@ def _days(column: pa.ChunkedArray) -> np.ndarray:
 def _number_baskets(rows: pa.Table) -> np.ndarray:
     """Rows come by day, order and customer: a basket begins where one of them changes, or where none tells."""
     number = rows.num_rows
-    order, customer = (rows[name].combine_chunks().dictionary_encode().indices.to_numpy() for name in ("order", "customer"))
+    order, customer = (
+        rows[name].combine_chunks().dictionary_encode().indices.to_numpy() for name in ("order", "customer")
+    )
     day = _days(rows["day"])
     alone = (pc.equal(rows["order"], "").to_numpy()) & (pc.equal(rows["customer"], "").to_numpy())
     begins = np.ones(number, bool)

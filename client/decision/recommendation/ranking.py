@@ -31,9 +31,9 @@ class Line:
     weights: Float[np.ndarray, " feature"]
     constant: float
 
-    def score(self, values: Float[np.ndarray, "*row feature"]) -> Float[np.ndarray, "*row"]:
+    def score(self, values: Float[np.ndarray, "feature customer product"]) -> Float[np.ndarray, "customer product"]:
         """Give the log-odds."""
-        found: np.ndarray = values @ self.weights.astype(np.float32) + np.float32(self.constant)
+        found: np.ndarray = np.tensordot(self.weights.astype(np.float32), values, axes=1) + np.float32(self.constant)
         return found
 
 
@@ -62,7 +62,7 @@ USUAL = Ranking(
 
 def score(past: Past, features: Features, ranking: Ranking) -> Float[np.ndarray, "customer product"]:
     """Give every product a score for some customers; who never bought anything is offered what is wanted now."""
-    again, new = ranking.again.score(features.values), ranking.new.score(features.values[:, :, -len(NEW) :])
+    again, new = ranking.again.score(features.values), ranking.new.score(features.values[-len(NEW) :])
     found = np.where(features.had, again, new)
     wanted = np.log(past.now + 1e-6).astype(np.float32)
     return np.where(features.cold[:, None], wanted[None, :], found)
@@ -80,7 +80,9 @@ def learn_ranking(purchases: Purchases, end: date, days: int) -> Ranking:
         return USUAL
     taste = learn_taste(past)
     parts = list(_examples(past, taste, after, buyers))
-    again, new = (_Examples(*(np.concatenate(column) for column in zip(*side, strict=True))) for side in zip(*parts, strict=True))
+    again, new = (
+        _Examples(*(np.concatenate(column) for column in zip(*side, strict=True))) for side in zip(*parts, strict=True)
+    )
     if min(again.hit.sum(), new.hit.sum(), (~again.hit).sum()) < FEWEST_HITS:
         return USUAL
     return Ranking(_fit(again, len(AGAIN)), _fit(new, len(NEW)), learned=True)
@@ -114,8 +116,8 @@ def _examples(
         counts = weight * np.where(hit, 1.0, 1 / SHARE_NOT_BOUGHT)
         had = features.had
         yield (
-            _Examples(features.values[had], hit[had], weight[had]),
-            _Examples(features.values[chosen][:, -len(NEW) :], hit[chosen], counts[chosen]),
+            _Examples(features.values[:, had].T, hit[had], weight[had]),
+            _Examples(features.values[-len(NEW) :, chosen].T, hit[chosen], counts[chosen]),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,13 @@ from client.decision.recommendation.shelf import Shelf
 from common.errors import ConfigError
 
 NEVER = -np.inf
+Why = Callable[[int], tuple[str, int, int]]  # of a product: the reason, and what it counts
+
+
+def _row(matrix: sparse.csr_matrix | sparse.csc_matrix, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give a row of a CSR matrix, or a column of a CSC one, without the cost of an index."""
+    own = slice(matrix.indptr[place], matrix.indptr[place + 1])
+    return matrix.indices[own], matrix.data[own]
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,9 @@ class Recommender:
     def for_everyone(self, number: int) -> Answer:
         """Give what is wanted most now: what a customer is offered of whom nothing is known."""
         value = self._on_shelf(np.log(self.past.now + 1e-6))
-        return Answer("everyone", self._offers(value, "top", number, lambda place: (say_wanted(*self._wanted(place)), 0, 0)))
+        return Answer(
+            "everyone", self._offers(value, "top", number, lambda place: (say_wanted(*self._wanted(place)), 0, 0))
+        )
 
     def for_customer(self, customer: str, number: int) -> Answer:
         """Give what one customer is likely to buy again, and what is new to her.
@@ -82,7 +91,9 @@ class Recommender:
         wanted = self.past.now / max(float(self.past.now.max(initial=0)), 1e-9)
         value = np.log(near + 1e-6 * wanted + 1e-12)  # what goes with nothing comes last, by demand
         value[places] = NEVER
-        offers = self._offers(self._on_shelf(value), "together", number, lambda place: self._why_together(places, place))
+        offers = self._offers(
+            self._on_shelf(value), "together", number, lambda place: self._why_together(places, place)
+        )
         return Answer(f"a basket of {', '.join(self._call(int(place)) for place in places)}", offers)
 
     def beside(self, product: str, number: int, least: int) -> Answer:
@@ -105,7 +116,11 @@ class Recommender:
             self._on_shelf(value),
             "together",
             number,
-            lambda other: (say_together(self._call(place), int(both[other]), size, float(lift[other])), int(both[other]), size),
+            lambda other: (
+                say_together(self._call(place), int(both[other]), size, float(lift[other])),
+                int(both[other]),
+                size,
+            ),
             lift,
         )
         notes = [] if offers else [self._say_none(place, size, least)]
@@ -123,20 +138,35 @@ class Recommender:
         name = self.purchases.customers[customer]
         if not had.any():
             return Answer(f"customer {name}", self.for_everyone(number).offers, name)
-        again = self._offers(np.where(had, value, NEVER), "again", number, lambda place: self._why_again(customer, place))
+        again = self._offers(
+            np.where(had, value, NEVER), "again", number, lambda place: self._why_again(customer, place)
+        )
         new = self._offers(np.where(had, NEVER, value), "new", number, lambda place: self._why_new(customer, place))
         return Answer(f"customer {name}", (*again, *new), name)
 
-    def _offers(self, value: np.ndarray, kind: Kind, number: int, why, lift: np.ndarray | None = None) -> tuple[Offer, ...]:  # type: ignore[no-untyped-def]
+    def _offers(
+        self, value: np.ndarray, kind: Kind, number: int, why: Why, lift: np.ndarray | None = None
+    ) -> tuple[Offer, ...]:
         """Take the best; of equal ones the first by name, so that an answer is always the same."""
         best = np.argsort(-value, kind="stable")[:number]
-        offers = []
+        offers: list[Offer] = []
         for place in (int(place) for place in best if value[place] > NEVER):
             reason, both, of = why(place)
             stock = self.shelf.state[place]
             of_lift = None if lift is None else float(lift[place])
             product = self.purchases.products[place]
-            said = Offer(len(offers) + 1, product, self.names.get(product, ""), kind, float(value[place]), reason, both, of, of_lift, stock)
+            said = Offer(
+                len(offers) + 1,
+                product,
+                self.names.get(product, ""),
+                kind,
+                float(value[place]),
+                reason,
+                both,
+                of,
+                of_lift,
+                stock,
+            )
             offers.append(said)
         return tuple(offers)
 
@@ -147,14 +177,23 @@ class Recommender:
 
     def _why_new(self, customer: int, place: int) -> tuple[str, int, int]:
         """Name the product of her own that speaks most for it."""
-        row = self.past.long[customer]
-        voice = row.data * self._alike_by_product[row.indices, place].toarray().ravel()
+        own, weight = _row(self.past.long, customer)
+        near, alike = _row(self._alike_by_product, place)
+        voice = np.zeros(len(self.purchases.products))
+        voice[near] = alike
+        voice = voice[own] * weight
         if not len(voice) or voice.max() <= 0:
             return say_wanted(*self._wanted(place)), 0, 0
-        source = int(row.indices[voice.argmax()])
-        mine, theirs = (self._bought_by_product[:, each].indices for each in (source, place))
-        both = len(np.intersect1d(mine, theirs))
-        return say_alike(self._call(source), both, len(mine)), both, len(mine)
+        source = int(own[voice.argmax()])
+        both, of = self._count_buyers(source, place)
+        return say_alike(self._call(source), both, of), both, of
+
+    def _count_buyers(self, source: int, other: int) -> tuple[int, int]:
+        """Count who bought both, and who bought the first; many customers ask for the same pair."""
+        if (source, other) not in self._counted:
+            mine, theirs = (_row(self._bought_by_product, each)[0] for each in (source, other))
+            self._counted[source, other] = len(np.intersect1d(mine, theirs, assume_unique=True)), len(mine)
+        return self._counted[source, other]
 
     def _why_together(self, places: np.ndarray, other: int) -> tuple[str, int, int]:
         near = self.learned.together[places][:, [other]].toarray().ravel()
@@ -186,7 +225,7 @@ class Recommender:
         return self.names.get(product) or product
 
     def _of_product(self, place: int) -> np.ndarray:
-        return self._by_product[:, place].indices
+        return _row(self._by_product, place)[0]
 
     def _rows_of(self, customer: int) -> np.ndarray:
         return self._order[self._starts[customer] : self._starts[customer + 1]]
@@ -216,8 +255,12 @@ class Recommender:
         return self.past.bought.tocsc()
 
     @cached_property
-    def _alike_by_product(self) -> sparse.csr_matrix:
-        return self.learned.taste.alike.tocsr()
+    def _alike_by_product(self) -> sparse.csc_matrix:
+        return self.learned.taste.alike.tocsc()
+
+    @cached_property
+    def _counted(self) -> dict[tuple[int, int], tuple[int, int]]:
+        return {}
 
     @cached_property
     def _order(self) -> np.ndarray:

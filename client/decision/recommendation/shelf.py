@@ -17,7 +17,13 @@ from client.shop.history.history import History
 
 OUT, SHORT, USUAL, AMPLE = 0.0, 0.5, 1.0, 1.2  # factors on the odds
 DEMAND_DAYS, AMPLE_DAYS = 28, 180
-SAY = {"out": "out of stock", "gone": "not sold any more", "short": "runs out before the next delivery", "ample": "more than enough in stock", "": ""}
+SAY = {
+    "out": "out of stock",
+    "gone": "not sold any more",
+    "short": "runs out before the next delivery",
+    "ample": "more than enough in stock",
+    "": "",
+}
 FACTORS = {"out": OUT, "gone": OUT, "short": SHORT, "ample": AMPLE, "": USUAL}
 
 
@@ -60,7 +66,9 @@ def read_shelf(history: History, products: Sequence[str], today: date, delivery_
             out[number] = bool(row["out"]) or on_hand[number] <= 0
     states = tell_states(on_hand, out, _daily_demand(history, place, today), delivery_days)
     gone = _find_gone(history)
-    state = tuple("gone" if name in gone and said != "ample" else said for name, said in zip(products, states, strict=True))
+    state = tuple(
+        "gone" if name in gone and said != "ample" else said for name, said in zip(products, states, strict=True)
+    )
     return Shelf(state, stock.num_rows > 0)
 
 
