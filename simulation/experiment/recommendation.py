@@ -144,9 +144,8 @@ def _all_scores(purchases: Purchases, past: Past, buyers: np.ndarray, days: int)
     for back in (28, 56):
         recent = purchases.between(past.day - timedelta(back), past.day)
         yield f"popular {back} days", _of_all(_buyers_of(recent), number)
-    bought = past.bought[buyers]
-    yield "item-item cosine", (bought @ learn_taste(past).alike).toarray()
-    taste = learn_taste(past)
+    bought, taste = past.bought[buyers], learn_taste(past)
+    yield "item-item cosine", (bought @ taste.alike).toarray()
     yield "item-item BM25", _neighbours(past.bought, bought)
     yield "EASE", _ease(past.bought, bought)
     yield "BPR", _personal_ranking(past.bought, buyers)

@@ -34,8 +34,7 @@ class Features:
     @property
     def cold(self) -> Bool[np.ndarray, " customer"]:
         """Whether nothing was ever bought."""
-        found: np.ndarray = ~self.had.any(axis=1)
-        return found
+        return np.asarray(~self.had.any(axis=1))
 
 
 def describe(past: Past, taste: Taste, customers: Int[np.ndarray, " customer"]) -> Features:

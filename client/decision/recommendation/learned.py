@@ -56,7 +56,8 @@ def learn(purchases: Purchases, past: Past, days: int, on_step: OnStep) -> Learn
 def recall(folder: Path, purchases: Purchases, day: date, days: int) -> Learned | None:
     """Read what was learned from these very purchases; None where it is of others, damaged, or of another version."""
     try:
-        with np.load(folder / FILE_NAME, allow_pickle=False) as kept:
+        content = BytesIO((folder / FILE_NAME).read_bytes())  # a file that numpy opens stays open where it is damaged
+        with np.load(content, allow_pickle=False) as kept:
             if kept["version"] != VERSION or str(kept["of"]) != _name(purchases, day, days):
                 return None
             size = (len(purchases.products), len(purchases.products))

@@ -45,10 +45,14 @@ def make_past(purchases: Purchases, day: date) -> Past:
     rows = purchases.where(purchases.day < number_of(day))
     age = number_of(day) - rows.day
     width = len(purchases.products)
-    now, recent = (np.bincount(rows.product, weight, width) for weight in (_half(age, NOW_DAYS), age <= RECENT_DAYS))
+    now, recent = (_count(rows.product, weight, width) for weight in (_half(age, NOW_DAYS), age <= RECENT_DAYS))
     long, short = (_sum_up(rows, _half(age, days)) for days in (LONG_DAYS, SHORT_DAYS))
-    ever = np.bincount(rows.product, minlength=width).astype(np.float64)
+    ever = _count(rows.product, np.ones(len(age)), width)
     return Past(day, as_flags(long.copy()), long, short, now, recent, ever)
+
+
+def _count(product: np.ndarray, weight: np.ndarray, width: int) -> np.ndarray:
+    return np.bincount(product, weight, width).astype(np.float64)  # of nothing it would be whole numbers
 
 
 def _half(age: np.ndarray, days: int) -> np.ndarray:

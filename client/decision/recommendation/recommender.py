@@ -124,7 +124,7 @@ class Recommender:
             lift,
         )
         notes = [] if offers else [self._say_none(place, size, least)]
-        return Answer(f"the page of {self._call(place)}", offers, notes=tuple(notes))
+        return Answer(self._call(place), offers, notes=tuple(notes))
 
     def _say_none(self, place: int, size: int, least: int) -> str:
         return (

@@ -17,10 +17,10 @@ from client.decision.recommendation.shelf import SAY
 
 NAME_WIDTH = 36
 TITLES = {
-    "again": "again: {about} bought it before",
-    "new": "new to {about}",
+    "again": "to offer {about} again",
+    "new": "new to {about}, to offer first",
     "top": "for everyone: what is wanted now",
-    "together": "to offer with {about}",
+    "together": "often bought together with {about}",
 }
 ROW_FIELDS = {
     "customer": pa.string(),
