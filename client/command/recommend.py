@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from client.decision.recommendation.offer import Answer
     from client.decision.recommendation.recommender import Recommender
     from client.shop.history.history import History
+    from client.shop.settings import Shop
 
 ALL = "all"
 SHOWN_CUSTOMERS = 10
@@ -54,6 +55,7 @@ def recommend(
     from client.decision.recommendation.wording import describe, list_rows
     from client.shop.forecast.table import require_table_suffix, write_rows
     from client.shop.history.history import History
+    from client.shop.settings import read_shop
 
     if sum((bool(customer), bool(basket), bool(product))) > 1:
         raise ConfigError("--customer, --basket and --product are three questions; ask one of them.")
@@ -61,9 +63,10 @@ def recommend(
         raise ConfigError("--customer all answers for every customer; name a file for it with --out.")
     if out is not None:
         require_table_suffix(out)
+    shop = read_shop(folder)
     with History.open(folder) as history:
         ready = open_recommender(history, delivery_days=delivery, on_step=_Progress())
-        answers = _answer(history, ready, customer, tuple(basket or ()), product, number, least)
+        answers = _answer(history, shop, ready, customer, tuple(basket or ()), product, number, least)
     if out is not None:
         write_rows(list_rows(answers), out)
     if as_json:
@@ -73,12 +76,18 @@ def recommend(
 
 
 def _answer(
-    history: History, ready: Recommender, customer: str, basket: tuple[str, ...], product: str, number: int, least: int
+    history: History,
+    shop: Shop,
+    ready: Recommender,
+    customer: str,
+    basket: tuple[str, ...],
+    product: str,
+    number: int,
+    least: int,
 ) -> list[Answer]:
     import numpy as np
 
     from client.decision.recommendation.opening import most_valuable
-    from client.shop.settings import read_shop
 
     if customer == ALL:
         return list(ready.for_customers(np.arange(len(ready.purchases.customers)), number))
@@ -88,7 +97,6 @@ def _answer(
         return [ready.for_basket(basket, number)]
     if product:
         return [ready.beside(product, number, least)]
-    shop = read_shop(history.folder)
     best = most_valuable(history, ready.purchases, SHOWN_CUSTOMERS, currency=shop.currency, rates=shop.rates)
     return [ready.for_everyone(number), *ready.for_customers(best, number)]
 

@@ -60,7 +60,7 @@ def _make_table(found: list[Found], ratios: list[Ratio], days: int) -> Table:
     from rich.table import Table
 
     table = Table(title=f"ten offers, and what was bought in the {days} days after", box=SIMPLE)
-    for column in ("buyers", "method", "number", "hit rate", "", "NDCG", "", "hansa's hit rate is", "hansa's NDCG is"):
+    for column in ("buyers", "method", "number", "hit rate", "NDCG", "hansa: hits ×", "NDCG ×"):
         table.add_column(column, justify="left" if column in ("buyers", "method") else "right")
     beside = {(each.group, each.against): each for each in ratios}
     for each in sorted(found, key=lambda one: one.group):
@@ -68,17 +68,15 @@ def _make_table(found: list[Found], ratios: list[Ratio], days: int) -> Table:
         times = ("", "")
         if ratio is not None:
             times = (
-                f"× {ratio.hit:.2f} ({ratio.hit_low:.2f} to {ratio.hit_high:.2f})",
-                f"× {ratio.gain:.2f} ({ratio.gain_low:.2f} to {ratio.gain_high:.2f})",
+                f"{ratio.hit:.2f} ({ratio.hit_low:.2f} to {ratio.hit_high:.2f})",
+                f"{ratio.gain:.2f} ({ratio.gain_low:.2f} to {ratio.gain_high:.2f})",
             )
         table.add_row(
             each.group,
             each.method,
             f"{each.buyers:,}",
-            f"{each.hit:.3f}",
-            f"{each.hit_low:.3f} to {each.hit_high:.3f}",
-            f"{each.gain:.3f}",
-            f"{each.gain_low:.3f} to {each.gain_high:.3f}",
+            f"{each.hit:.3f} ({each.hit_low:.3f} to {each.hit_high:.3f})",
+            f"{each.gain:.3f} ({each.gain_low:.3f} to {each.gain_high:.3f})",
             *times,
         )
     return table

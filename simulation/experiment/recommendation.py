@@ -118,6 +118,8 @@ def _judge_origin(purchases: Purchases, origin: date, days: int) -> Iterator[tup
     past, after = make_past(purchases, origin), purchases.between(origin, origin + timedelta(days))
     after = after.where(after.customer != NOBODY)
     buyers = np.unique(after.customer)
+    if not len(buyers) or past.bought.nnz == 0:
+        return
     bought = bought_by(after, buyers)
     had = past.bought[buyers].toarray() > 0
     cold = ~had.any(axis=1)
@@ -153,7 +155,7 @@ def _all_scores(purchases: Purchases, past: Past, buyers: np.ndarray, days: int)
     yield "bought before", past.long[buyers].toarray()
     own = _own_scores(purchases, past, taste, buyers, days)
     yield OWN, own
-    yield "hansa, shelf invented", own + _invent_shelf(len(purchases.products))
+    yield "hansa, 10 % short", own + _invent_shelf(len(purchases.products))
 
 
 def _of_all(value: np.ndarray, number: int) -> Scores:
