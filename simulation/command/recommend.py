@@ -22,7 +22,7 @@ FEWEST_PRODUCTS = 20
 
 
 def recommend(
-    folder: Annotated[Path, typer.Argument(help="A shop's folder, with shop.toml and its history.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A shop's folder, with shop.toml and its history.")],
     origins: Annotated[
         str, typer.Option(help="First days of past horizons, separated by commas; the last three if left out.")
     ] = "",
