@@ -69,7 +69,6 @@ def test_methods_see_nothing_of_the_days_that_they_are_judged_on(purchases: Purc
     found = {(each.group, each.method): each.hit for each in sum_up(judge(twisted, [origin], 28, lambda what: None))}
     assert found["all", OWN] < 0.1
     assert found["all", "popular 28 days"] < 0.1
-    assert found["basket", OWN] < 0.1
 
 
 def test_a_shop_of_guests_is_measured_by_its_baskets_alone(purchases: Purchases) -> None:
