@@ -8,6 +8,7 @@ from simulation.command.audit import audit
 from simulation.command.bench import bench
 from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
+from simulation.command.recommend import recommend
 from simulation.command.report import compare, report, table
 from simulation.command.run import run
 from simulation.command.stock import stock
@@ -26,6 +27,7 @@ for command in (
     warm,
     newcomer,
     stock,
+    recommend,
     report,
     compare,
     table,
