@@ -45,7 +45,7 @@ def forecast_all(
 ) -> tuple[pa.Table, dict[State, int]]:
     """Forecast in batches; who was learned from has been forecast already."""
     parts, states = list[pa.Table](), dict[State, int]()
-    for batch, served, share in _batches(setting, fitted, wanted):
+    for batch, served, share in forecast_batches(setting, fitted, wanted):
         own = batch.states()
         columns = [_describe(period, setting, fitted, served, batch) for period in setting.periods]
         parts.append(_lay_out(setting, batch.panel, columns, own))
@@ -55,7 +55,7 @@ def forecast_all(
     return pa.concat_tables(parts), states
 
 
-def _batches(
+def forecast_batches(
     setting: Setting, fitted: Fitted, wanted: Int[np.ndarray, " product"]
 ) -> Iterator[tuple[Batch, Means, float]]:
     """Give batches of products, what is served of each, and the share that is done then."""
