@@ -9,27 +9,27 @@ them over whatever days and products, and take the quantiles of the sums. A path
    ordered by what is shared and by chance;
 3. **its days** (`split`): the sum is split among weeks and days, as lumpily as such products were sold.
 
-So over the horizon each product has the very quantiles that `hansa-client forecast` reports for such a sum, and the mean
+So over the horizon each product has the quantiles that `hansa-client forecast` reports for such a sum, and the mean
 of its forecast; shorter sums follow from the split, which is measured and not assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Means
 from client.shop.forecast.fit import Fitted, choose_names, fit, sum_up
-from client.shop.forecast.joint import Joint, measure_joint
+from client.shop.forecast.joint import Joint, Past, measure_joint
 from client.shop.forecast.question import Question
 from client.shop.forecast.serving import forecast_batches, places_of
 from client.shop.forecast.setting import SEED, OnStep, Setting, set_up
-from client.shop.forecast.split import Lumps, Seen, nest, own_lumps, pool_lumps, see_lumps, split_totals
+from client.shop.forecast.split import Seen, nest, own_lumps, pool_lumps, see_lumps, split_totals
 from client.shop.forecast.total import draw_levels, find_loading, round_keeping_sum, spaced_totals
 from client.shop.settings import Shop
 
@@ -85,63 +85,93 @@ def draw_paths(
     names, _ = choose_names("", setting)
     wanted = places_of(setting.sales, tuple(products))
     fitted = fit(setting, names, on_step, lengths=(days,))
-    course = _Course(setting, fitted, days, num_draws)
+    course = _Course(setting, fitted, days, num_draws, read_categories(history))
     for number, (batch, served, share) in enumerate(forecast_batches(setting, fitted, wanted)):
-        yield course.draw(batch, served, np.random.default_rng((SEED, number + 1)))
+        yield course.draw(batch, served, np.random.default_rng((SEED, number + 2)))
         on_step("drawing", share)
 
 
 class _Course:
     """What is the same for all batches of one call: what is shared in each draw, and how lumpily sums are split."""
 
-    def __init__(self, setting: Setting, fitted: Fitted, days: int, num_draws: int) -> None:
+    def __init__(self, setting: Setting, fitted: Fitted, days: int, num_draws: int, categories: Categories) -> None:
         self.setting, self.fitted, self.days, self.num_draws = setting, fitted, days, num_draws
         self.first = (setting.periods[0].first - setting.known.origin).days
-        said, sold = _past(fitted.batch, fitted.served)
-        self.joint = measure_joint(said, sold)
-        self.mean = said.sum(axis=2).mean(axis=0) if len(said) else np.zeros(said.shape[1])
-        self.lumps = [self._pool(see, size) for size, see in self._see(fitted.batch, fitted.served).items()]
+        self.categories, batch = categories, fitted.batch
+        past = _past(batch, fitted.served, categories.groups(batch.panel.entities))
+        origin = setting.days.origin
+        self.joint = measure_joint(past, batch.panel.target[:, :origin], ~setting.days.closed[:origin])
+        mean = past.said.sum(axis=2).mean(axis=0) if len(past.said) else np.zeros(past.said.shape[1])
+        self.lumps = [pool_lumps(seen, mean) for seen in self._see(past)]
         self.shared, self.tilt = _draw_shared(self.joint, days, num_draws)
+        self.by_category = np.random.default_rng((SEED, 1)).standard_normal((num_draws, len(categories.names)))
 
     def draw(self, batch: Batch, served: Means, generator: np.random.Generator) -> Paths:
         """Draw the paths of a batch."""
-        ahead = served[-1, :, self.first : self.first + self.days]
+        ahead, groups = served[-1, :, self.first : self.first + self.days], self.categories.groups(batch.panel.entities)
         mean, spread = ahead.sum(axis=1), self.fitted.spreads[self.days]
         factor = np.ones(len(mean))
         if len(batch.origins) > 1:
             factor = spread.own_factor(sum_up(served, batch, self.days))
         factor = factor * self.fitted.levels.widths_of(batch.states())
         rising = spaced_totals(spread, mean, factor, self.num_draws)
-        loading = find_loading(rising, mean, np.sqrt(self.joint.over(self.days)))
-        counts = self.setting.sales.are_counts
+        counts, common = self.setting.sales.are_counts, self._common(groups)
+        variance = self.joint.over(self.days) + self.joint.category * (groups >= 0)
+        loading = find_loading(rising, mean, np.sqrt(variance))
         if counts:
             rising = round_keeping_sum(rising, generator)
-        place = draw_levels(self.shared[:, None], loading, generator)
-        totals = np.take_along_axis(rising, place, axis=0)
-        seen = list(self._see(batch, served).values())
+        totals = np.take_along_axis(rising, draw_levels(common, loading, generator), axis=0)
+        seen = self._see(_past(batch, served, groups))
         lumps = [own_lumps(pooled, mean, see) for pooled, see in zip(self.lumps, seen, strict=True)]
-        weights = ahead[None] * self.tilt[:, None, :]
-        draws = split_totals(totals, weights, lumps, counts=counts, generator=generator)
+        draws = split_totals(totals, ahead[None] * self.tilt[:, None, :], lumps, counts=counts, generator=generator)
         return Paths(tuple(map(str, batch.panel.entities)), self.setting.periods[0].first, draws)
 
-    def _see(self, batch: Batch, served: Means) -> dict[int, Seen]:
-        said, sold = _past(batch, served)
-        sizes, counts, found = nest(self.days), self.setting.sales.are_counts, {}
+    def _common(self, groups: Int[np.ndarray, " product"]) -> Float[np.ndarray, "draw product"]:
+        """Give what each product shares with others, standard normal: with the shop and with its category."""
+        shop, own = self.joint.over(self.days), self.joint.category * (groups >= 0)
+        by_category = self.by_category[:, np.maximum(groups, 0)] if self.by_category.shape[1] else 0.0
+        whole = np.sqrt(np.maximum(shop + own, 1e-12))
+        return np.asarray((np.sqrt(shop) * self.shared[:, None] + np.sqrt(own) * by_category) / whole)
+
+    def _see(self, past: Past) -> list[Seen]:
+        """See how lumpily the sums of past horizons were split, for each size of blocks."""
+        sizes, counts, found = nest(self.days), self.setting.sales.are_counts, []
         for above, size in zip((self.days, *sizes), sizes, strict=False):
-            whole = max(said.shape[2] // above, 1) if said.size else 0
-            cut = [part[:, :, : whole * above].reshape(len(said), said.shape[1], whole, -1) for part in (said, sold)]
-            windows = [part.transpose(0, 2, 1, 3).reshape(len(said) * whole, said.shape[1], -1) for part in cut]
-            found[size] = see_lumps(windows[0], windows[1], size, counts=counts)
+            whole = max(past.said.shape[2] // above, 1)
+            cut = [part[:, :, : whole * above] for part in (past.said, past.sold)]
+            parts = [part.reshape(*part.shape[:2], whole, -1).transpose(0, 2, 1, 3) for part in cut]
+            said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
+            found.append(see_lumps(said, sold, size, counts=counts))
         return found
 
-    def _pool(self, seen: Seen, size: int) -> Lumps:
-        return pool_lumps(seen, self.mean)
+
+@dataclass(frozen=True)
+class Categories:
+    """The category of each product, where it has one."""
+
+    of: Mapping[str, str]
+    names: tuple[str, ...]
+
+    def groups(self, products: Iterable[str]) -> Int[np.ndarray, " product"]:
+        """Give the place of each product's category, -1 where it has none."""
+        place = {name: number for number, name in enumerate(self.names)}
+        return np.array([place.get(self.of.get(str(product), ""), -1) for product in products], np.int64)
 
 
-def _past(batch: Batch, served: Means) -> tuple[np.ndarray, np.ndarray]:
+def read_categories(history: Kept) -> Categories:
+    """Read which category each product belongs to."""
+    table = history.products()
+    of = {
+        product: category or ""
+        for product, category in zip(table["product"].to_pylist(), table["category"].to_pylist(), strict=True)
+    }
+    return Categories(of, tuple(sorted({category for category in of.values() if category})))
+
+
+def _past(batch: Batch, served: Means, groups: Int[np.ndarray, " product"]) -> Past:
     """Give what was said and what came on the counted days of past horizons."""
     counted = batch.counted()[:-1]
-    return served[:-1] * counted, batch.actual() * counted
+    return Past(served[:-1] * counted, batch.actual() * counted, groups)
 
 
 def _draw_shared(joint: Joint, days: int, num_draws: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 BLOCKS = (28, 14, 7, 1)  # days
 SMALLEST_LUMP, LARGEST_LUMP = 1e-6, 0.99
@@ -198,8 +198,3 @@ def _take(
     amount = left[draw, product]
     taken[draw, product] = generator.binomial(amount.astype(np.int64), share) if counts else amount * share
     return taken
-
-
-def window_mask(counted: Bool[np.ndarray, "window product day"], days: int) -> Bool[np.ndarray, "window product day"]:
-    """Cut past horizons to the days that are asked for."""
-    return counted[:, :, :days]
