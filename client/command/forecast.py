@@ -71,7 +71,7 @@ def forecast(
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = datetime.now(ZoneInfo(shop.time_zone)).date()
-        found = take_top(forecast_shop(history, shop, question, on_step=_Progress(), today=today), top)
+        found = take_top(forecast_shop(history, shop, question, on_step=Progress(), today=today), top)
         if out is not None:
             write_rows(found.table, out)
         if picture is not None:
@@ -98,13 +98,14 @@ def _read_origin(origin: str) -> date | None:
         raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
 
 
-class _Progress:
+class Progress:
     """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     def __call__(self, what: str, share: float) -> None:
+        """Say it, but not in the first moments."""
         if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
             typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=False)
             if what == "forecasting" and share >= 1.0:

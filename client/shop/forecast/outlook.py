@@ -35,7 +35,7 @@ class Outlook:
     ----------
     table
         A row per product and period: product, name, period, first, last, open_days, partial, mean, q10 … q90,
-        probability (of any sale), state.
+        probability (of any sale), state, without (the mean without anybody's override).
     weighed
         Shares of the methods.
     weighed_on

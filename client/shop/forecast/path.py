@@ -15,7 +15,7 @@ of its forecast; shorter sums follow from the split, which is measured and not a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,7 +27,7 @@ from client.shop.forecast.candidate import Batch, Means
 from client.shop.forecast.fit import Fitted, choose_names, fit, sum_up
 from client.shop.forecast.joint import Joint, Past, measure_joint
 from client.shop.forecast.question import Question
-from client.shop.forecast.serving import forecast_batches, places_of
+from client.shop.forecast.serving import forecast_parts, places_of
 from client.shop.forecast.setting import SEED, OnStep, Setting, set_up
 from client.shop.forecast.split import Seen, nest, own_lumps, pool_lumps, see_lumps, split_totals
 from client.shop.forecast.total import draw_levels, find_loading, round_keeping_sum, spaced_totals
@@ -85,26 +85,26 @@ def draw_paths(
     names, _ = choose_names("", setting)
     wanted = places_of(setting.sales, tuple(products))
     fitted = fit(setting, names, on_step, lengths=(days,))
-    course = _Course(setting, fitted, days, num_draws, read_categories(history))
-    for number, (batch, served, share) in enumerate(forecast_batches(setting, fitted, wanted)):
-        yield course.draw(batch, served, np.random.default_rng((SEED, number + 2)))
-        on_step("drawing", share)
+    course = Course(setting, fitted, days, num_draws)
+    for number, part in enumerate(forecast_parts(setting, fitted, wanted)):
+        yield course.draw(part.batch, part.served, np.random.default_rng((SEED, number + 2)))
+        on_step("drawing", part.share)
 
 
-class _Course:
+class Course:
     """What is the same for all batches of one call: what is shared in each draw, and how lumpily sums are split."""
 
-    def __init__(self, setting: Setting, fitted: Fitted, days: int, num_draws: int, categories: Categories) -> None:
+    def __init__(self, setting: Setting, fitted: Fitted, days: int, num_draws: int) -> None:
         self.setting, self.fitted, self.days, self.num_draws = setting, fitted, days, num_draws
         self.first = (setting.periods[0].first - setting.known.origin).days
-        self.categories, batch = categories, fitted.batch
-        past = _past(batch, fitted.served, categories.groups(batch.panel.entities))
+        self.categories, batch = setting.categories, fitted.batch
+        past = _past(batch, fitted.served, self.categories.groups(batch.panel.entities))
         origin = setting.days.origin
         self.joint = measure_joint(past, batch.panel.target[:, :origin], ~setting.days.closed[:origin])
         mean = past.said.sum(axis=2).mean(axis=0) if len(past.said) else np.zeros(past.said.shape[1])
         self.lumps = [pool_lumps(seen, mean) for seen in self._see(past)]
         self.shared, self.tilt = _draw_shared(self.joint, days, num_draws)
-        self.by_category = np.random.default_rng((SEED, 1)).standard_normal((num_draws, len(categories.names)))
+        self.by_category = np.random.default_rng((SEED, 1)).standard_normal((num_draws, len(self.categories.names)))
 
     def draw(self, batch: Batch, served: Means, generator: np.random.Generator) -> Paths:
         """Draw the paths of a batch."""
@@ -143,29 +143,6 @@ class _Course:
             said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
             found.append(see_lumps(said, sold, size, counts=counts))
         return found
-
-
-@dataclass(frozen=True)
-class Categories:
-    """The category of each product, where it has one."""
-
-    of: Mapping[str, str]
-    names: tuple[str, ...]
-
-    def groups(self, products: Iterable[str]) -> Int[np.ndarray, " product"]:
-        """Give the place of each product's category, -1 where it has none."""
-        place = {name: number for number, name in enumerate(self.names)}
-        return np.array([place.get(self.of.get(str(product), ""), -1) for product in products], np.int64)
-
-
-def read_categories(history: Kept) -> Categories:
-    """Read which category each product belongs to."""
-    table = history.products()
-    of = {
-        product: category or ""
-        for product, category in zip(table["product"].to_pylist(), table["category"].to_pylist(), strict=True)
-    }
-    return Categories(of, tuple(sorted({category for category in of.values() if category})))
 
 
 def _past(batch: Batch, served: Means, groups: Int[np.ndarray, " product"]) -> Past:

@@ -40,7 +40,7 @@ class Change:
         """Tell which products any of them is about."""
         found = np.zeros(len(products), bool)
         for each in self.overrides:
-            found |= self._chosen(each, products)
+            found |= chosen_products(each, products, self.categories)
         return found
 
     def apply(self, mean: Means, products: Sequence[str], is_open: Bool[np.ndarray, " day"]) -> Means:
@@ -50,26 +50,34 @@ class Change:
         """
         changed = np.array(mean, dtype=np.float64)
         for each in self.overrides:
-            place = np.ix_(self._chosen(each, products), self._days(each, mean.shape[1]) & is_open)
-            changed[place] = _change(changed[place], each, self._share_of_days(each, mean.shape[1], is_open))
+            days = chosen_days(each, self.first, mean.shape[1])
+            place = np.ix_(chosen_products(each, products, self.categories), days & is_open)
+            changed[place] = _change(changed[place], each, _share_inside(each, days, is_open))
         return changed
 
-    def _chosen(self, each: Override, products: Sequence[str]) -> Bool[np.ndarray, " product"]:
-        if each.of == "shop":
-            return np.ones(len(products), bool)
-        if each.of == "product":
-            return np.array([name == each.name for name in products], bool)
-        return np.array([self.categories.get(name, "") == each.name for name in products], bool)
 
-    def _days(self, each: Override, number: int) -> Bool[np.ndarray, " day"]:
-        day = np.arange(number)
-        return (day >= (each.first - self.first).days) & (day <= (each.last - self.first).days)
+def chosen_products(
+    each: Override, products: Sequence[str], categories: Mapping[str, str]
+) -> Bool[np.ndarray, " product"]:
+    """Tell which products an override is about."""
+    if each.of == "shop":
+        return np.ones(len(products), bool)
+    if each.of == "product":
+        return np.array([name == each.name for name in products], bool)
+    return np.array([categories.get(name, "") == each.name for name in products], bool)
 
-    def _share_of_days(self, each: Override, number: int, is_open: Bool[np.ndarray, " day"]) -> float:
-        """Give how much of its days lies in the forecast: a total of a whole month says half of it of half a month."""
-        inside = int((self._days(each, number) & is_open).sum())
-        outside = (each.last - each.first).days + 1 - int(self._days(each, number).sum())
-        return inside / (inside + outside) if inside else 0.0
+
+def chosen_days(each: Override, first: date, number: int) -> Bool[np.ndarray, " day"]:
+    """Tell which of so many days from the first on it is about."""
+    day = np.arange(number)
+    return (day >= (each.first - first).days) & (day <= (each.last - first).days)
+
+
+def _share_inside(each: Override, days: Bool[np.ndarray, " day"], is_open: Bool[np.ndarray, " day"]) -> float:
+    """Give how much of its days the forecast has: of the total of a month that is cut in half it takes half."""
+    inside = int((days & is_open).sum())
+    outside = (each.last - each.first).days + 1 - int(days.sum())
+    return inside / (inside + outside) if inside else 0.0
 
 
 def _change(own: Means, each: Override, share: float) -> Means:

@@ -141,7 +141,7 @@ class Overrides:
         return taken
 
     def _write(self, overrides: Sequence[Override]) -> None:
-        text = _File(overrides=tuple(overrides)).model_dump_json(indent=2, by_alias=True)
+        text = _File(overrides=tuple(overrides)).model_dump_json(indent=2)
         write_whole(self.path, f"{text}\n".encode())
 
 
