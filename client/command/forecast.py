@@ -18,6 +18,7 @@ from common.errors import ConfigError
 if TYPE_CHECKING:
     from client.shop.forecast.outlook import Outlook
     from client.shop.forecast.period import By
+    from client.shop.forecast.question import Of
 
 SHOWN = 10  # products in the terminal
 PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
@@ -35,6 +36,7 @@ def forecast(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only so many products, those with the most demand ahead.")
     ] = None,
+    of: Annotated[str, typer.Option("--of", help="product, category or shop: whose sums.")] = "product",
     product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
     method: Annotated[
         str, typer.Option("--method", help="One method alone, as weekday_mean or lightgbm; their average if left out.")
@@ -67,7 +69,7 @@ def forecast(
         require_table_suffix(out)
     if picture is not None:
         require_picture_suffix(picture)
-    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method)
+    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method, _read_of(of))
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = datetime.now(ZoneInfo(shop.time_zone)).date()
@@ -89,6 +91,12 @@ def _read_by(by: str) -> By:
     if by not in ("day", "week", "month"):
         raise ConfigError(f"--by {by!r} is no period; choose day, week or month.")
     return cast("By", by)
+
+
+def _read_of(of: str) -> Of:
+    if of not in ("product", "category", "shop"):
+        raise ConfigError(f"--of {of!r} is no level; choose product, category or shop.")
+    return cast("Of", of)
 
 
 def _read_origin(origin: str) -> date | None:

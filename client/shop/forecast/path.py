@@ -33,6 +33,8 @@ from client.shop.forecast.split import Seen, nest, own_lumps, pool_lumps, see_lu
 from client.shop.forecast.total import draw_levels, find_loading, round_keeping_sum, spaced_totals
 from client.shop.settings import Shop
 
+AT_ONCE = 4_000_000  # draws of days that are split together, which bounds the memory
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -87,7 +89,7 @@ def draw_paths(
     fitted = fit(setting, names, on_step, lengths=(days,))
     course = Course(setting, fitted, days, num_draws)
     for number, part in enumerate(forecast_parts(setting, fitted, wanted)):
-        yield course.draw(part.batch, part.served, np.random.default_rng((SEED, number + 2)))
+        yield course.draw(part.batch, part.served, generator_of(number))
         on_step("drawing", part.share)
 
 
@@ -123,7 +125,11 @@ class Course:
         totals = np.take_along_axis(rising, draw_levels(common, loading, generator), axis=0)
         seen = self._see(_past(batch, served, groups))
         lumps = [own_lumps(pooled, mean, see) for pooled, see in zip(self.lumps, seen, strict=True)]
-        draws = split_totals(totals, ahead[None] * self.tilt[:, None, :], lumps, counts=counts, generator=generator)
+        draws = np.zeros((*totals.shape, self.days), np.float32)
+        each = max(AT_ONCE // (self.num_draws * self.days), 1)
+        for part in (slice(begin, begin + each) for begin in range(0, totals.shape[1], each)):
+            weights, own = ahead[None, part] * self.tilt[:, None, :], [lump[part] for lump in lumps]
+            draws[:, part] = split_totals(totals[:, part], weights, own, counts=counts, generator=generator)
         return Paths(tuple(map(str, batch.panel.entities)), self.setting.periods[0].first, draws)
 
     def _common(self, groups: Int[np.ndarray, " product"]) -> Float[np.ndarray, "draw product"]:
@@ -143,6 +149,11 @@ class Course:
             said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
             found.append(see_lumps(said, sold, size, counts=counts))
         return found
+
+
+def generator_of(number: int) -> np.random.Generator:
+    """Make the generator of a batch; the first two seeds are those of what is shared."""
+    return np.random.default_rng((SEED, number + 2))
 
 
 def _past(batch: Batch, served: Means, groups: Int[np.ndarray, " product"]) -> Past:
