@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Means
 from client.shop.forecast.fit import Fitted, choose_names, fit, sum_up
-from client.shop.forecast.joint import Joint, Past, measure_joint
+from client.shop.forecast.joint import Joint, Open, Past, measure_joint
 from client.shop.forecast.question import Question
 from client.shop.forecast.serving import forecast_parts, places_of
 from client.shop.forecast.setting import SEED, OnStep, Setting, set_up
@@ -102,7 +102,7 @@ class Course:
         self.categories, batch = setting.categories, fitted.batch
         past = _past(batch, fitted.served, self.categories.groups(batch.panel.entities))
         origin = setting.days.origin
-        self.joint = measure_joint(past, batch.panel.target[:, :origin], ~setting.days.closed[:origin])
+        self.joint = measure_joint(past, Open(batch.panel.target[:, :origin], ~setting.days.closed[:origin]))
         mean = past.said.sum(axis=2).mean(axis=0) if len(past.said) else np.zeros(past.said.shape[1])
         self.lumps = [pool_lumps(seen, mean) for seen in self._see(past)]
         self.shared, self.tilt = _draw_shared(self.joint, days, num_draws)
