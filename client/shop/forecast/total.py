@@ -11,7 +11,7 @@ the draws is the mean of the forecast.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import special
 from scipy.interpolate import interp1d
 
@@ -19,13 +19,13 @@ from client.shop.forecast.spread import Spread
 
 TAIL = 0.9  # the highest level that is reported
 LONGEST_TAIL = 20.0  # times; what the mean needs beyond it is put on all values alike
-SMOOTH_MEAN = 20.0  # above, quantiles of levels in between are read off a line
+SMOOTH_MEAN = 8.0  # above, quantiles of levels in between are read off a line
 COARSE = np.concatenate([[0.01], np.linspace(0.025, 0.975, 39), [0.99]])
 
 
 def draw_levels(
-    common: Float[np.ndarray, "draw product"], loading: Float[np.ndarray, " product"], generator: np.random.Generator
-) -> Float[np.ndarray, "draw product"]:
+    common: Float[np.ndarray, "draw _"], loading: Float[np.ndarray, " product"], generator: np.random.Generator
+) -> Int[np.ndarray, "draw product"]:
     """Give the place of each draw among those of its product, by what it shares with others and by chance.
 
     Parameters
@@ -35,7 +35,7 @@ def draw_levels(
     loading
         Its correlation with the product's own place, 0 to 1.
     """
-    own = generator.standard_normal(common.shape)
+    own = generator.standard_normal((len(common), len(loading)))
     mixed = loading * common + np.sqrt(1.0 - loading**2) * own
     return np.argsort(np.argsort(mixed, axis=0), axis=0)
 
@@ -88,7 +88,9 @@ def round_keeping_sum(
 
 
 def find_loading(
-    totals: Float[np.ndarray, "draw product"], mean: Float[np.ndarray, " product"], common_spread: float
+    totals: Float[np.ndarray, "draw product"],
+    mean: Float[np.ndarray, " product"],
+    common_spread: Float[np.ndarray, " product"],
 ) -> Float[np.ndarray, " product"]:
     """Find the loading by which each product moves with what is shared as much as that varies.
 
