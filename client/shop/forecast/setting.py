@@ -13,13 +13,16 @@ from jaxtyping import Int
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
+from client.shop.forecast.category import Categories, read_categories
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
 from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.question import Question
+from client.shop.forecast.remembered import Remembered
 from client.shop.forecast.sales import Sales, read_sales
+from client.shop.override.applying import Change, read_change
 from client.shop.settings import Shop
 from common.errors import ConfigError, DataError
 from common.plan.schema import Plan
@@ -46,6 +49,8 @@ class Setting:
         Index of the day of the shop's first sale.
     periods
         They may begin later than the forecast does, where days before them are not known.
+    change
+        What persons expect in place of what would be forecast.
     """
 
     sales: Sales
@@ -55,6 +60,8 @@ class Setting:
     first_sale: int
     origins: tuple[int, ...]
     periods: tuple[Period, ...]
+    categories: Categories
+    change: Change
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
         """Lay some products out."""
@@ -73,6 +80,7 @@ class Setting:
 
 def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_step: OnStep) -> tuple[Setting, list[str]]:
     """Read what was sold, choose the plan and the past origins, and give warnings in sentences."""
+    history = Remembered(history)
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
@@ -98,7 +106,7 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         )
     end = origin + timedelta(days=horizon - 1)
     look = [sales.products[place] for place in choose_learned(sales)]
-    known_then = see_as_of(history, origin) if origin <= span[1] else history
+    known_then = Remembered(see_as_of(history, origin)) if origin <= span[1] else history
     kinds = guess_kinds(known_then, shop)
     known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
     closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
@@ -114,7 +122,17 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
     )
     first_sale = max((span[0] - start).days, 0)
     origins = _choose_origins(first_sale, days.origin, horizon)
-    setting = Setting(sales, known, plan, days, first_sale, origins, cut_periods(question.by, asked, last))
+    setting = Setting(
+        sales,
+        known,
+        plan,
+        days,
+        first_sale,
+        origins,
+        cut_periods(question.by, asked, last),
+        read_categories(history),
+        read_change(history, origin, as_of=asked if asked <= span[1] else None),
+    )
     return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
 
 
