@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.special import expit, logit
 
 from client.decision.customer.candidate import FIRST_DAY, SIMPLE_ONES, SNAPSHOTS, Book, Served, ask_candidates
@@ -21,9 +21,10 @@ from client.decision.customer.past import Past, look_back, see
 from client.decision.customer.purchase import Purchases
 from client.decision.customer.weight import Weighed, weigh
 
-JUDGED = 6  # past horizons
+JUDGED = 4  # past horizons
 MOST_LEARNING = 10_000  # customers that are learned from
 LEAST_BUYERS = 50
+USUAL_MONEY_ERROR = 0.1
 PRIOR_BUYERS = 30.0  # whose money was as it was foreseen
 DRAWS, CHUNK = 200, 4_000
 EDGE = 1e-4
@@ -47,8 +48,8 @@ class Ahead:
 
     Attributes
     ----------
-    level, level_error
-        How lively all customers are foreseen to be, in log odds, and how far that was off.
+    served, weighed
+        What each candidate says, and what is served of them.
     chance
         Of at least one purchase.
     orders, money
@@ -57,8 +58,8 @@ class Ahead:
         What one purchase is worth.
     values
         The law of it.
-    factor
-        Money that came at past days over money that the law had foreseen.
+    factor, factor_error
+        Money that came at past days over money that the law had foreseen, and how far its logarithm varied.
     judged
         What was foreseen at past days by shares that other days gave.
     """
@@ -73,6 +74,7 @@ class Ahead:
     money: Some
     values: OrderValue
     factor: float
+    factor_error: float
     judged: tuple[Judged, ...]
 
     def mean_order(self) -> Some:
@@ -80,7 +82,9 @@ class Ahead:
         return _mean_order(self.past)
 
 
-def look_ahead(purchases: Purchases, day: int, horizon_days: int, *, on_step: Progress = lambda what, share: None) -> Ahead:
+def look_ahead(
+    purchases: Purchases, day: int, horizon_days: int, *, on_step: Progress = lambda what, share: None
+) -> Ahead:
     """Say what is expected of every customer who bought before a day; nothing from that day on is looked at."""
     book = Book(thin_out(purchases, MOST_LEARNING), horizon_days)
     days = [each for each in book.snapshots(day, JUDGED) if each >= FIRST_DAY]
@@ -102,11 +106,11 @@ def look_ahead(purchases: Purchases, day: int, horizon_days: int, *, on_step: Pr
     chance = weighed.serve(served.said)
     values = fit_order_value(past.count.astype(np.float64), _mean_order(past))
     orders = chance * (1.0 + _expect_more(book, day, served))
-    factor = _money_factor(book, day)
+    factor, factor_error = _money_factor(book, day)
     order_value = values.expect(past.count.astype(np.float64), _mean_order(past)) * factor
     return Ahead(
         past, horizon_days, served, weighed, chance, orders, order_value, orders * order_value, values, factor,
-        tuple(judged),
+        factor_error, tuple(judged),
     )  # fmt: skip
 
 
@@ -123,6 +127,7 @@ def draw_ahead(
 ) -> tuple[Float[np.ndarray, "level some"], Float[np.ndarray, "level some"], Float[np.ndarray, "draw some"]]:
     """Draw the horizon: ranges of purchases and of money (levels 0.1 and 0.9), and the money of every draw."""
     moved = generator.standard_normal(DRAWS)[:, None] * ahead.served.level.error
+    worth = ahead.factor * np.exp(generator.standard_normal(DRAWS)[:, None] * ahead.factor_error)
     number, count = len(ahead.chance), ahead.past.count.astype(np.float64)
     more = ahead.orders / np.maximum(ahead.chance, EDGE) - 1.0
     mean, money = ahead.mean_order(), np.zeros((DRAWS, number), dtype=np.float32)
@@ -133,7 +138,7 @@ def draw_ahead(
         bought = generator.random((DRAWS, len(odds))) < expit(odds + moved)
         orders = bought * (1.0 + generator.poisson(np.maximum(more[part], 0.0), bought.shape))
         orders_range[:, part] = np.quantile(orders, [0.1, 0.9], axis=0)
-        money[:, part] = ahead.values.draw(count[part], mean[part], orders, generator) * ahead.factor
+        money[:, part] = ahead.values.draw(count[part], mean[part], orders, generator) * worth
     return orders_range, np.quantile(money, [0.1, 0.9], axis=0), money
 
 
@@ -163,14 +168,22 @@ def _expect_more(book: Book, day: int, served: Served) -> Some:
     return np.minimum(told, float(counts.max()))
 
 
-def _money_factor(book: Book, day: int) -> float:
-    """Give money that came at past days over what the law foresaw of those who came, near 1 where few tell."""
-    came = foreseen = buyers = 0.0
+def _money_factor(book: Book, day: int) -> tuple[float, float]:
+    """Give money that came at past days over what the law foresaw of those who came, and how far its logarithm varied.
+
+    Near 1 where few tell.
+    """
+    came, foreseen, buyers = [], [], 0.0
     for each in book.snapshots(day, JUDGED):
         past = book.past(each)
         seen, count = see(past, book.horizon_days), past.count.astype(np.float64)
         told = fit_order_value(count, _mean_order(past)).expect(count, _mean_order(past)) * seen.count
-        came, foreseen, buyers = came + seen.money.sum(), foreseen + told.sum(), buyers + seen.bought.sum()
-    if foreseen <= 0 or came <= 0:
-        return 1.0
-    return float((came / foreseen * buyers + PRIOR_BUYERS) / (buyers + PRIOR_BUYERS))
+        if seen.money.sum() > 0 and told.sum() > 0:
+            came.append(float(seen.money.sum()))
+            foreseen.append(float(told.sum()))
+            buyers += float(seen.bought.sum())
+    if not came:
+        return 1.0, USUAL_MONEY_ERROR
+    factor = (sum(came) / sum(foreseen) * buyers + PRIOR_BUYERS) / (buyers + PRIOR_BUYERS)
+    missed = np.log(np.array(came) / np.array(foreseen)) - np.log(factor)
+    return factor, float(np.sqrt(((missed**2).sum() + 2 * USUAL_MONEY_ERROR**2) / (len(came) + 2)))

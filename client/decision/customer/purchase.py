@@ -2,7 +2,7 @@
 
 Notable here: a purchase is a day on which a customer bought, however many orders she placed on it, for two orders of
 one afternoon are one visit. Money that went back is counted off on the day on which it went back, so that a past day
-knows of no later return. Everything is asked by binary search in one sorted array, so a million purchases take a moment.
+knows of no later return. Everything is asked by binary search in one sorted array: a million purchases take a moment.
 """
 
 from __future__ import annotations

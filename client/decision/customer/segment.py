@@ -4,10 +4,11 @@
 |---------------|------------------------------------------------------------------------------------------------|
 | regular       | bought at least twice, and is in her own rhythm                                                |
 | big and rare  | the same, but with gaps of three months or more and purchases bigger than nine in ten          |
-| new           | bought once, and three in four of those who came again needed longer                           |
+| new           | bought once, and one in four of those who came again needed longer                             |
 | came once     | bought once, longer ago than that                                                              |
+| quiet         | her chance to buy is half of what her own rhythm says or less, but such a silence can be chance |
 | slipping away | silent for longer than 19 in 20 who have not left would be, by her own rhythm                  |
-| lost          | silent for longer than 99 in 100 would be, and her chance is a quarter of the usual or less     |
+| lost          | the same, and her chance is a quarter of the usual or less                                     |
 
 Guarantee: of customers who have bought twice, never leave and buy by chance at a rate of their own, about one in twenty
 is called slipping away or lost at any one time (`FALSE_ALARM`), however often they buy.
@@ -20,9 +21,9 @@ from jaxtyping import Float
 
 from client.decision.customer.past import Past
 
-SEGMENTS = ("regular", "big and rare", "new", "came once", "slipping away", "lost")
-FALSE_ALARM, SURE = 0.05, 0.01
-LEFT_OF_USUAL = 0.25
+SEGMENTS = ("regular", "big and rare", "new", "came once", "quiet", "slipping away", "lost")
+FALSE_ALARM = 0.05
+QUIET, LEFT = 0.5, 0.25  # of the usual chance
 RARE_DAYS, BIG_SHARE = 90.0, 0.9
 BACK_SHARE = 0.75  # of those who came a second time, so many had come by the end of being new
 USUAL_NEW_DAYS = 90.0
@@ -51,10 +52,10 @@ def name_segments(
     gap = (past.last - past.first) / np.maximum(past.again, 1)
     big = order_value >= (np.quantile(order_value[repeated], BIG_SHARE) if repeated.any() else 0.0)
     overdue = repeated & (silent <= FALSE_ALARM)
-    lost = overdue & (silent <= SURE) & (chance <= LEFT_OF_USUAL * usual)
+    lost, quiet = overdue & (chance <= LEFT * usual), chance <= QUIET * usual
     fresh = ~repeated & (past.silence <= find_new_days(past))
-    rules = [lost, overdue, ~repeated & fresh, ~repeated, big & (gap >= RARE_DAYS)]
-    names = ["lost", "slipping away", "new", "came once", "big and rare"]
+    rules = [lost, overdue, ~repeated & fresh, ~repeated, quiet, big & (gap >= RARE_DAYS)]
+    names = ["lost", "slipping away", "new", "came once", "quiet", "big and rare"]
     return np.select(rules, names, default="regular")
 
 
