@@ -55,7 +55,7 @@ def customers(
 def make_skill_table(verdicts: Sequence[Verdict]) -> Table:
     """Lay out who told best who buys."""
     table = _make_table(
-        "who buys", "day", "customers", "bought", "method", "AUC", "log-loss", "worse by", "furthest group"
+        "who buys", "day", "customers", "bought", "method", "AUC", "log-loss", "worse by", "furthest group", "by chance"
     )
     for verdict in verdicts:
         for skill in verdict.skills:
@@ -63,6 +63,7 @@ def make_skill_table(verdicts: Sequence[Verdict]) -> Table:
             table.add_row(
                 verdict.day, f"{verdict.customers:,}", f"{verdict.share:.3f}", skill.method, f"{skill.auc:.3f}",
                 f"{skill.log_loss:.3f}", worse, f"{skill.furthest * 100:.1f} points",
+                f"{skill.by_chance * 100:.1f}",
             )  # fmt: skip
     return table
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from client.decision.customer.candidate import FIRST_DAY, SIMPLE_ONES, SNAPSHOTS, Book, Served, ask_candidates
+from client.decision.customer.candidate import FIRST_DAY, SIMPLE_ONES, SNAPSHOTS, Book, Pasts, Served, ask_candidates
 from client.decision.customer.order_value import OrderValue, fit_order_value
 from client.decision.customer.past import Past, look_back, see
 from client.decision.customer.purchase import Purchases
@@ -83,11 +83,16 @@ class Ahead:
 
 
 def look_ahead(
-    purchases: Purchases, day: int, horizon_days: int, *, on_step: Progress = lambda what, share: None
+    purchases: Purchases,
+    day: int,
+    horizon_days: int,
+    *,
+    pasts: Pasts | None = None,
+    on_step: Progress = lambda what, share: None,
 ) -> Ahead:
     """Say what is expected of every customer who bought before a day; nothing from that day on is looked at."""
-    book = Book(thin_out(purchases, MOST_LEARNING), horizon_days)
-    days = [each for each in book.snapshots(day, JUDGED) if each >= FIRST_DAY]
+    book = Book(pasts or learn_from(purchases), horizon_days)
+    days = [each for each in book.snapshots(day, JUDGED) if each >= FIRST_DAY and book.snapshots(each, 1)]
     past_said = []
     for place, each in enumerate(days):
         on_step("looking back", place / max(len(days), 1))
@@ -114,12 +119,12 @@ def look_ahead(
     )  # fmt: skip
 
 
-def thin_out(purchases: Purchases, most: int) -> Purchases:
-    """Keep every so many-th customer; hashes are in no order of anything."""
+def learn_from(purchases: Purchases, most: int = MOST_LEARNING) -> Pasts:
+    """Keep every so many-th customer to learn from; hashes are in no order of anything."""
     if len(purchases.customers) <= most:
-        return purchases
+        return Pasts(purchases)
     kept = np.linspace(0, len(purchases.customers) - 1, most).astype(np.int64)
-    return purchases.select(kept)
+    return Pasts(purchases.select(kept))
 
 
 def draw_ahead(

@@ -37,23 +37,31 @@ EDGE = 1e-4  # no probability is nearer to 0 or 1
 Chance = Float[np.ndarray, " some"]
 
 
-class Book:
-    """A shop's purchases for one horizon, with what was worked out of them kept, since origins share snapshots."""
+class Pasts:
+    """A shop's purchases with what is known before each day kept, since horizons and origins share days."""
 
-    def __init__(self, purchases: Purchases, horizon_days: int) -> None:
-        self.purchases, self.horizon_days = purchases, horizon_days
-        self._usual_share = float(purchases.selling.mean()) if purchases.num_days else 0.0
+    def __init__(self, purchases: Purchases) -> None:
+        self.purchases = purchases
         self.past = lru_cache(maxsize=None)(self._past)
         self.model = lru_cache(maxsize=None)(self._model)
-        self.learning_rows = lru_cache(maxsize=None)(self._learning_rows)
-        self.level_seen = lru_cache(maxsize=None)(self._level_seen)
-        self.level_ahead = lru_cache(maxsize=None)(self._level_ahead)
 
     def _past(self, day: int) -> Past:
         return look_back(self.purchases, day)
 
     def _model(self, day: int) -> BuyTillDie:
         return fit_past(self.past(day))
+
+
+class Book:
+    """What was worked out of the pasts for one horizon, kept, since origins share snapshots."""
+
+    def __init__(self, pasts: Pasts, horizon_days: int) -> None:
+        self.purchases, self.horizon_days = pasts.purchases, horizon_days
+        self._usual_share = float(self.purchases.selling.mean()) if self.purchases.num_days else 0.0
+        self.past, self.model = pasts.past, pasts.model
+        self.learning_rows = lru_cache(maxsize=None)(self._learning_rows)
+        self.level_seen = lru_cache(maxsize=None)(self._level_seen)
+        self.level_ahead = lru_cache(maxsize=None)(self._level_ahead)
 
     def bg_nbd(self, day: int, horizon_days: float) -> Chance:
         """Give what BG/NBD says without any level."""

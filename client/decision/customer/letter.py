@@ -128,10 +128,9 @@ def measure_effect(purchases: Purchases, listed: pa.Table, *, until: date, origi
     if missing:
         raise DataError(f"{origin} has no column {missing[0]!r}; give a file that --write wrote.")
     days = {_as_date(value) for value in listed["written_on"].to_pylist()}
-    if len(days) != 1 or None in days:
+    first = days.pop() if len(days) == 1 else None
+    if first is None:
         raise DataError(f"{origin} is not of one day; measure one list at a time.")
-    first = days.pop()
-    assert first is not None
     names = np.array([str(name) for name in listed["customer"].to_pylist()], dtype=np.str_)
     place = np.minimum(np.searchsorted(purchases.customers, names), len(purchases.customers) - 1)
     if not (purchases.customers[place] == names).all():

@@ -16,7 +16,7 @@ import pyarrow as pa
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from client.decision.customer.ahead import Ahead, Progress, draw_ahead, look_ahead
+from client.decision.customer.ahead import Ahead, Progress, draw_ahead, learn_from, look_ahead
 from client.decision.customer.purchase import Purchases
 from client.decision.customer.reading import LEAST_DAYS
 from client.decision.customer.segment import SEGMENTS, name_segments
@@ -88,8 +88,11 @@ def foresee_customers(
             f"Before {origin} the history knows {max(day, 0)} days of sales; who comes again can be told from "
             f"{LEAST_DAYS} days on: bring older exports with hansa-client import, or ask again later."
         )
-    ahead = look_ahead(purchases, day, horizon_days, on_step=on_step)
-    months = ahead if horizon_days == RISK_DAYS else look_ahead(purchases, day, RISK_DAYS, on_step=on_step)
+    pasts = learn_from(purchases)
+    ahead = look_ahead(purchases, day, horizon_days, pasts=pasts, on_step=on_step)
+    months = ahead
+    if horizon_days != RISK_DAYS:
+        months = look_ahead(purchases, day, RISK_DAYS, pasts=pasts, on_step=on_step)
     usual_chance, usual_orders = find_usual(months)
     table, money = _lay_out(purchases, ahead, months, usual_chance, usual_orders, np.random.default_rng(seed))
     sums = _sum_up(table, money)

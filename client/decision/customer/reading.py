@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ _RETURNS = """
 """
 
 
+@runtime_checkable  # annotations are checked in tests
 class Asked(Protocol):
     """A history that answers SQL over its records, as `client.shop.history` does."""
 

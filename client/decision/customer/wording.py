@@ -151,8 +151,8 @@ def say_letters(letters: Letters, currency: str) -> Iterator[str]:
     if held and letters.smallest_seen is not None:
         yield (
             f"{held} of them are held back: do not write to them, and hansa-client customers --measure FILE tells "
-            f"later what the letters came to. With so few, a difference of {letters.smallest_seen * 100:.0f} points in who "
-            "buys would be told from chance, a smaller one hardly."
+            f"later what the letters came to. With so few, a difference of {letters.smallest_seen * 100:.0f} points in "
+            "who buys would be told from chance, a smaller one hardly."
         )
     else:
         yield "Nobody is held back, so what the letters come to can't be measured; see --hold-out."
