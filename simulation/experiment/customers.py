@@ -121,8 +121,9 @@ def judge_day(
         raise ConfigError(f"{horizon_days} days from {day} on are not known yet; choose an earlier day with --origins.")
     outlook = foresee_customers(purchases, day, horizon_days, on_step=on_step)
     ahead = outlook.ahead
-    came = see(ahead.past, horizon_days)
-    chances = {"served": ahead.chance, **yardsticks(purchases, ahead.past, horizon_days)}
+    past = look_back(purchases, purchases.day_of(day))  # the same customers, who go on
+    came = see(past, horizon_days)
+    chances = {"served": ahead.chance, **yardsticks(purchases, past, horizon_days)}
     skills = tuple(_skill(name, told, ahead.chance, came.bought) for name, told in chances.items())
     order = np.argsort(outlook.table["customer"].to_numpy(zero_copy_only=False))
     low, high = (outlook.table[name].to_numpy()[order] for name in ("value_low", "value_high"))

@@ -84,13 +84,13 @@ class Ahead:
 
 def look_ahead(
     purchases: Purchases,
-    day: int,
     horizon_days: int,
     *,
     pasts: Pasts | None = None,
     on_step: Progress = lambda what, share: None,
 ) -> Ahead:
-    """Say what is expected of every customer who bought before a day; nothing from that day on is looked at."""
+    """Say what is expected of every customer after the last day of the purchases."""
+    day = purchases.num_days
     book = Book(pasts or learn_from(purchases), horizon_days)
     days = [each for each in book.snapshots(day, JUDGED) if each >= FIRST_DAY and book.snapshots(each, 1)]
     past_said = []

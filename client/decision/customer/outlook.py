@@ -75,7 +75,7 @@ def foresee_customers(
     doubts: tuple[str, ...] = (),
     seed: int = 0,
 ) -> Outlook:
-    """Answer for all customers who bought before a day.
+    """Answer for all customers who bought before a day; nothing from that day on is looked at.
 
     Raises
     ------
@@ -88,13 +88,14 @@ def foresee_customers(
             f"Before {origin} the history knows {max(day, 0)} days of sales; who comes again can be told from "
             f"{LEAST_DAYS} days on: bring older exports with hansa-client import, or ask again later."
         )
-    pasts = learn_from(purchases)
-    ahead = look_ahead(purchases, day, horizon_days, pasts=pasts, on_step=on_step)
+    known = purchases.before(day)
+    pasts = learn_from(known)
+    ahead = look_ahead(known, horizon_days, pasts=pasts, on_step=on_step)
     months = ahead
     if horizon_days != RISK_DAYS:
-        months = look_ahead(purchases, day, RISK_DAYS, pasts=pasts, on_step=on_step)
+        months = look_ahead(known, RISK_DAYS, pasts=pasts, on_step=on_step)
     usual_chance, usual_orders = find_usual(months)
-    table, money = _lay_out(purchases, ahead, months, usual_chance, usual_orders, np.random.default_rng(seed))
+    table, money = _lay_out(known, ahead, months, usual_chance, usual_orders, np.random.default_rng(seed))
     sums = _sum_up(table, money)
     order = np.lexsort((-table["value"].to_numpy(), -np.nan_to_num(table["value_at_risk"].to_numpy())))
     warnings = (*doubts, *_doubts(ahead))

@@ -33,7 +33,7 @@ def _calibration(points: Sequence[Point]) -> list[str]:
     def place(said: float, seen: float) -> tuple[float, float]:
         return LEFT + SIZE * said / most, TOP + SIZE * (1 - seen / most)
 
-    marks = [_text(LEFT, 22, "What was said at past days, and who then bought", size=14)]
+    marks = [_text(LEFT, 22.0, "What was said at past days, and who then bought", size=14)]
     marks.append(f'<rect x="{LEFT}" y="{TOP}" width="{SIZE}" height="{SIZE}" fill="none" stroke="#bbb"/>')
     marks.append(f'<path d="M{LEFT} {TOP + SIZE} L{LEFT + SIZE} {TOP}" stroke="#999" stroke-dasharray="4 4"/>')
     for share in (0.0, most / 2, most):
@@ -43,7 +43,7 @@ def _calibration(points: Sequence[Point]) -> list[str]:
     marks.append(_text(LEFT + SIZE / 2, TOP + SIZE + 38, "chance that was said", anchor="middle"))
     for point in points:
         x, y = place(point.said, point.seen)
-        low, high = place(0, point.low)[1], place(0, point.high)[1]
+        low, high = place(0.0, point.low)[1], place(0.0, point.high)[1]
         words = f"{point.customers:,} customers: {point.said:.1%} was said, {point.seen:.1%} bought"
         marks.append(
             f"<g><title>{escape(words)}</title>"
@@ -57,7 +57,7 @@ def _calibration(points: Sequence[Point]) -> list[str]:
 
 def _money(sums: Sequence[Sum], currency: str) -> list[str]:
     left, most = LEFT + SIZE + 170.0, max([each.at_risk for each in sums] + [1.0])
-    marks = [_text(left - 100, 22, f"Money at risk in the next 90 days, {currency}", size=14)]
+    marks = [_text(left - 100, 22.0, f"Money at risk in the next 90 days, {currency}", size=14)]
     for place, each in enumerate(sums):
         y, width = TOP + 10 + place * 46.0, BARS * 0.7 * each.at_risk / most
         words = f"{each.segment}: {each.customers:,} customers, {each.at_risk:,.0f} {currency} at risk"

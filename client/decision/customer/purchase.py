@@ -114,6 +114,21 @@ class Purchases:
         """Give the customers who bought before a day."""
         return np.flatnonzero(self.first < day)
 
+    def before(self, day: int) -> Purchases:
+        """Forget everything from a day on, so that nothing later can be looked at."""
+        rows, back = self.day < day, self.back_day < day
+        cut = replace(
+            self,
+            num_days=day,
+            customer=self.customer[rows],
+            day=self.day[rows],
+            amount=self.amount[rows],
+            back_customer=self.back_customer[back],
+            back_day=self.back_day[back],
+            back_amount=self.back_amount[back],
+        )
+        return cut.select(np.unique(cut.customer))
+
     def select(self, kept: Int[np.ndarray, " kept"]) -> Purchases:
         """Keep some customers, by ascending place."""
         place = np.full(len(self.customers), -1, dtype=np.int64)

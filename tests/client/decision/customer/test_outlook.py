@@ -54,13 +54,13 @@ def test_where_many_leave_most_of_those_called_lost_have_left(world) -> None:  #
 @pytest.fixture(scope="module")
 def judged(world):  # type: ignore[no-untyped-def]
     purchases = world(customers=2500, days=480, shape=1.0, scale=40.0, seed=8)
-    return purchases, look_ahead(purchases, 450, 30)
+    return purchases, look_ahead(purchases.before(450), 30)
 
 
 def test_the_chance_is_calibrated_and_no_worse_than_the_true_model(judged) -> None:  # type: ignore[no-untyped-def]
     """Groups of 250 customers, eight in ten of them within three standard errors; log-loss at most .005 worse."""
     purchases, ahead = judged
-    bought = see(ahead.past, 30).bought
+    bought = see(look_back(purchases, 450), 30).bought
     points = group_by_chance(ahead.chance, bought)
     errors = [np.sqrt(max(point.said * (1 - point.said), 0.01) / point.customers) for point in points]
     off = [abs(point.said - point.seen) / error for point, error in zip(points, errors, strict=True)]
@@ -78,8 +78,8 @@ def _log_loss(told: np.ndarray, bought: np.ndarray) -> float:
 
 
 def test_purchases_and_money_come_as_said_and_the_range_holds_them(judged) -> None:  # type: ignore[no-untyped-def]
-    _, ahead = judged
-    came = see(ahead.past, 30)
+    purchases, ahead = judged
+    came = see(look_back(purchases, 450), 30)
     orders, money, draws = draw_ahead(ahead, np.random.default_rng(0))
     assert ahead.orders.sum() == pytest.approx(came.count.sum(), rel=0.12)
     assert ahead.money.sum() == pytest.approx(came.money.sum(), rel=0.15)
