@@ -14,6 +14,7 @@ from client.shop.settings import Shop
 from common.errors import DataError
 
 LEAST_DAYS = 30
+MANY_CUSTOMERS, CROWD_SHARE = 50, 0.1  # one of so many with such a share of the lines is hardly a person
 MISSING_SOME = 0.01  # of lines without money, from which on it is said
 _SALES = """
     SELECT customer, day, coalesce(currency, '') AS currency, coalesce(sum(amount), 0)::DOUBLE AS amount,
@@ -72,11 +73,18 @@ def read_purchases(history: Asked, shop: Shop) -> tuple[Purchases, tuple[str, ..
         lines_without_customer=float(lines[~named].sum() / lines.sum()),
     )
     missing = float((lines - known + known * unpriced)[named].sum() / lines[named].sum())
-    return purchases, tuple(_doubts(missing, purchases.lines_without_customer))
+    most = float(np.bincount(np.unique(who[named], return_inverse=True)[1], lines[named]).max() / lines.sum())
+    crowd = most if len(purchases.customers) >= MANY_CUSTOMERS else 0.0
+    return purchases, tuple(_doubts(missing, purchases.lines_without_customer, crowd))
 
 
-def _doubts(missing: float, nobody: float) -> list[str]:
+def _doubts(missing: float, nobody: float, most: float) -> list[str]:
     said = []
+    if most >= CROWD_SHARE:
+        said.append(
+            f"One customer has {most:.0%} of the lines sold, which looks like guests or the till under one name; leave "
+            "the cell of the customer empty for them in the export."
+        )
     if nobody >= MISSING_SOME:
         said.append(f"{nobody:.0%} of the lines sold name no customer (guests, the till); they are left out here.")
     if missing >= MISSING_SOME:

@@ -11,6 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
+from client.decision.customer.reading import read_purchases
+from client.shop.history.history import History
+from client.shop.settings import read_shop
 from common.errors import ConfigError, DataError, HansaError
 
 COLUMNS = [
@@ -113,3 +116,13 @@ def test_an_empty_history_is_told_what_to_do(make_shop) -> None:  # type: ignore
     error = call("--folder", str(make_shop([]))).exception
     assert isinstance(error, DataError | ConfigError)
     assert "import" in str(error)
+
+
+def test_guests_under_one_name_are_noticed(make_shop) -> None:  # type: ignore[no-untyped-def]
+    start = date(2024, 1, 1)
+    people = [(f"p{day % 60}", start + timedelta(days=day), 5.0) for day in range(120)]
+    folder = make_shop([*people, *[("guest", start + timedelta(days=day), 5.0) for day in range(120)]])
+    history = History.open(folder)
+    assert "One customer has 50% of the lines sold" in read_purchases(history, read_shop(folder))[1][0]
+    alone = make_shop(people, name="other")
+    assert read_purchases(History.open(alone), read_shop(alone))[1] == ()
