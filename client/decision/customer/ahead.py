@@ -103,10 +103,7 @@ def look_ahead(
     past = look_back(purchases, day)
     served = ask_candidates(book, day, past)
     weighed = weigh(told, seen, SIMPLE_ONES) if days else weigh({name: [] for name in served.said}, [], ())
-    judged = [
-        Judged(each, weighed.serve({name: told[name][place] for name in names}), seen[place])
-        for place, each in enumerate(days)
-    ]
+    judged = [Judged(each, told_then, came) for each, told_then, came in zip(days, weighed.held_out, seen, strict=True)]
     on_step("looking back", 1.0)
     chance = weighed.serve(served.said)
     values = fit_order_value(past.count.astype(np.float64), _mean_order(past))

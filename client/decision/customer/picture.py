@@ -66,8 +66,12 @@ def _money(sums: Sequence[Sum], currency: str) -> list[str]:
             f'fill="#1f5fa8"/></g>'
         )
         marks.append(_text(left - 8, y + 18, each.segment, anchor="end"))
-        marks.append(_text(left + width + 6, y + 18, f"{each.at_risk:,.0f}"))
+        marks.append(_text(left + width + 6, y + 18, _risk(each)))
     return marks
+
+
+def _risk(each: Sum) -> str:
+    return "not known" if each.segment in ("new", "came once") else f"{each.at_risk:,.0f}"
 
 
 def _text(x: float, y: float, words: str, *, anchor: str = "start", size: int = 12) -> str:

@@ -45,12 +45,15 @@ class Weighed:
         Candidate → mean log-loss over the past horizons, and `average` of what would have been served.
     reason
         Why one serves alone, in half a sentence; "" where an average serves.
+    held_out
+        What would have been served at each past horizon by the shares and the slope that the others give.
     """
 
     weights: dict[str, float]
     slope: float
     losses: dict[str, float]
     reason: str = ""
+    held_out: tuple[np.ndarray, ...] = ()
 
     def serve(self, said: Mapping[str, Float[np.ndarray, " some"]]) -> Float[np.ndarray, " some"]:
         """Average what the candidates say, and set it right."""
@@ -70,9 +73,11 @@ def weigh(said: Said, seen: Seen, simple: Sequence[str]) -> Weighed:
     losses = {name: float(np.concatenate(each).mean()) for name, each in {**lost, "average": own}.items()}
     best = min((name for name in names if name in simple), key=lambda name: losses[name], default="")
     if best and _is_beyond_chance([mine - its for mine, its in zip(own, lost[best], strict=True)]):
-        return Weighed({name: float(name == best) for name in names}, 1.0, losses, "nothing beat it before")
+        return Weighed(
+            {name: float(name == best) for name in names}, 1.0, losses, "nothing beat it before", tuple(said[best])
+        )
     fitted = _fit(said, seen)
-    return Weighed(fitted.weights, fitted.slope, losses)
+    return Weighed(fitted.weights, fitted.slope, losses, held_out=tuple(served))
 
 
 def _fit_without(said: Said, seen: Seen, place: int) -> Weighed:
