@@ -6,6 +6,7 @@ from common.command.app import VersionOption, make_app
 from common.command.program import run_program
 from simulation.command.audit import audit
 from simulation.command.bench import bench
+from simulation.command.customers import customers
 from simulation.command.joint import joint
 from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
@@ -32,6 +33,7 @@ for command in (
     recommend,
     shop,
     joint,
+    customers,
     report,
     compare,
     table,

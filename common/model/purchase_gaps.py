@@ -61,7 +61,11 @@ def rhythm_features(
     horizon_days
         Days within which the entity may return.
     """
-    gaps = find_gaps(sold, cutoffs)
+    return describe_rhythm(find_gaps(sold, cutoffs), horizon_days)
+
+
+def describe_rhythm(gaps: Gaps, horizon_days: int) -> dict[str, Float[np.ndarray, "entity step"]]:
+    """Give the rhythm of known gaps, as `rhythm_features` does."""
     span = gaps.since_first - gaps.since_last
     mean = (span + PRIOR_GAP_DAYS) / np.maximum(gaps.count, 1)
     overdue = np.log((gaps.since_last + 1) / (mean + 1))
