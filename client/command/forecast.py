@@ -93,7 +93,7 @@ def forecast(
 
 
 def _keep(folder: Path, outlook: Outlook, question: Question, *, last_sale: date) -> None:
-    """Keep what is served, to be scored when its days have come; where that fails the forecast is served all the same."""
+    """Keep what is served, to be scored when its days have come; where that fails it is served all the same."""
     from client.feedback.forecast import keep_forecast
 
     try:

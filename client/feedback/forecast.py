@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,15 @@ class Served:
         product, period, first, last, partial, open_days, mean, q10 … q90, state.
     rehearsed
         Whether its days had come already.
+    of_all
+        Whether all products were asked for.
     """
 
     made: datetime
     origin: date
     by: str
     rehearsed: bool
+    of_all: bool
     methods: Mapping[str, float]
     version: str
     table: pa.Table
@@ -138,10 +141,12 @@ def _unpack(kept: Kept) -> Served:
     }
     about = kept.about
     return Served(
-        kept.made, kept.first, told["by"], about["rehearsed"], about["methods"], about["version"], pa.table(columns)
+        made=kept.made,
+        origin=kept.first,
+        by=told["by"],
+        rehearsed=about["rehearsed"],
+        of_all=not about["question"]["products"],
+        methods=about["methods"],
+        version=about["version"],
+        table=pa.table(columns),
     )
-
-
-def days_of(first: date, last: date) -> Iterator[date]:
-    """Give the days of a period."""
-    return (first + timedelta(days=day) for day in range((last - first).days + 1))

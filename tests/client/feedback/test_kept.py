@@ -113,7 +113,7 @@ def test_a_proposal_is_kept_with_its_days_and_once(tmp_path: Path) -> None:
 
 def test_a_damaged_or_newer_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"no database" * 200)
-    with pytest.raises(DataError, match="Cannot use .*bring a copy back"):
+    with pytest.raises(DataError, match=r"Cannot use .*bring a copy back"):
         read_kept(tmp_path, "order")
     (tmp_path / FILE_NAME).unlink()
     keep(tmp_path, "order", NOW, {})

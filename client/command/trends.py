@@ -1,0 +1,5 @@
+"""`hansa-client trends`: what the market does."""
+
+
+def trends() -> None:
+    """Say what rises and falls."""
