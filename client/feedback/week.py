@@ -69,7 +69,7 @@ def lay_weeks(past: Past, forecasts: Iterable[Served]) -> Weeks:
     """Lay the weeks out by what was forecast; by the shop's usual where that is of too few weeks."""
     mondays = whole_weeks(past)
     sold = sum_weeks(past.units, past, mondays)
-    said = _said(past, mondays, forecasts)
+    said = lay_said(past, mondays, forecasts)
     judged = np.isfinite(said).any(axis=0)
     if judged.sum() < FEWEST_JUDGED:
         return _by_usual(past, mondays, sold)
@@ -94,7 +94,8 @@ def sum_weeks(values: np.ndarray, past: Past, mondays: tuple[date, ...]) -> Floa
     return np.asarray(days.reshape(len(values), len(mondays), 7).sum(axis=2, dtype=np.float64))
 
 
-def _said(past: Past, mondays: tuple[date, ...], forecasts: Iterable[Served]) -> Float[np.ndarray, "product week"]:
+def lay_said(past: Past, mondays: tuple[date, ...], forecasts: Iterable[Served]) -> Float[np.ndarray, "product week"]:
+    """Lay out what the oldest kept forecast of each product and week said; NaN where there is none."""
     said = np.full((len(past.products), len(mondays)), np.nan)
     place = {monday: week for week, monday in enumerate(mondays)}
     for served in forecasts:
