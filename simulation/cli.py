@@ -6,6 +6,7 @@ from common.command.app import VersionOption, make_app
 from common.command.program import run_program
 from simulation.command.audit import audit
 from simulation.command.bench import bench
+from simulation.command.market import drift, trends
 from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
 from simulation.command.report import compare, report, table
@@ -26,6 +27,8 @@ for command in (
     warm,
     newcomer,
     stock,
+    trends,
+    drift,
     report,
     compare,
     table,

@@ -32,6 +32,7 @@ WEEKS, BASE_WEEKS, FEWEST_BASE = 4, 26, 8
 FEWEST_PIECES = 5.0  # expected in the weeks that are looked at
 FALSE_SHARE = 0.1
 OWN_PRIOR = 8.0  # weeks
+FREEDOM = 25.0  # of Student's t: the variance of each is itself only estimated, from weeks that hang together
 USUAL_WIDTH = 0.6745  # median of a standard normal's size
 
 
@@ -139,7 +140,7 @@ def chances(
     at = stats.nbinom.pmf(np.floor(sold), size, success)
     score = _normal_score(below - at / 2, 1 - below + at / 2)
     width = max(float(np.median(np.abs(score))) / USUAL_WIDTH, 1.0) if len(score) else 1.0
-    return np.asarray(2 * special.ndtr(-np.abs(score) / width))
+    return np.asarray(2 * stats.t.sf(np.abs(score) / width, FREEDOM))
 
 
 def _normal_score(lower: np.ndarray, upper: np.ndarray) -> Float[np.ndarray, " product"]:
