@@ -154,7 +154,7 @@ def chance_to_see(
     place = (starts[:, :, None] + np.arange(4)).reshape(REPEATS, -1)[:, : weeks + WITHIN_WEEKS] % len(errors)
     drawn = errors[place]
     shares = []
-    for step in (np.log1p(shift), np.log1p(-shift)):
+    for step in (float(np.log1p(shift)), float(np.log1p(-shift))):
         moved = drawn.copy()
         moved[:, weeks:] += step
         found = judge(moved, limit, first=weeks)

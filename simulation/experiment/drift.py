@@ -67,12 +67,12 @@ class DriftResult:
 def try_world(world: DriftWorld, *, runs: int, seed: int, shift: float = 0.2) -> DriftResult:
     """Watch steady worlds for a year, and worlds in which everything shifts after a year."""
     generator = np.random.default_rng(seed)
-    steady = [judge_all(world, generator, runs, LEARNED + WATCHED, 1.0, WATCHED, first=LEARNED)]
-    alarms = _count(steady[0]).sum(axis=1)
+    alarms = _count(judge_all(world, generator, runs, LEARNED + WATCHED, 1.0, WATCHED, first=LEARNED)).sum(axis=1)
     seen = []
     for factor, side in ((1 + shift, 1), (1 - shift, -1)):
         charts = judge_all(world, generator, runs, LEARNED + WATCHED + AFTER, factor, AFTER, first=LEARNED + WATCHED)
-        there = np.stack([chart.alarm == side for chart in charts]).any(axis=0)[:, -AFTER:]
+        alarm = np.stack([chart.alarm[:, -AFTER:] for chart in charts])
+        there = (alarm == side).any(axis=0)
         seen.append([float(there[:, :weeks].any(axis=1).mean()) for weeks in (WITHIN_WEEKS, AFTER)])
     errors = draw_errors(world, generator, runs, LEARNED + WATCHED, 1.0, WATCHED)[0]
     return DriftResult(
@@ -128,7 +128,7 @@ def draw_errors(
     return [_errors(part, begin) for part in parts]
 
 
-def _errors(sold: Float[np.ndarray, "run week"], begin: int) -> Float[np.ndarray, "run week"]:
+def _errors(sold: Float[np.ndarray, "run week"], begin: int) -> Float[np.ndarray, "run judged"]:
     said = [sold[:, week - begin : week - GAP_WEEKS].mean(axis=1) for week in range(begin, sold.shape[1])]
     return np.asarray(np.log((sold[:, begin:] + 0.5) / (np.stack(said, axis=1) + 0.5)))
 

@@ -76,7 +76,7 @@ def _likelihood(total: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def compare_levels(
-    before: Float[np.ndarray, " week"], after: Float[np.ndarray, " week"], *, long_run: float
+    before: Float[np.ndarray, " earlier"], after: Float[np.ndarray, " later"], *, long_run: float
 ) -> tuple[float, float, float]:
     """Give the ratio of the level after to the one before, with its interval; weeks are logarithms."""
     change = float(after.mean() - before.mean())

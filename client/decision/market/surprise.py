@@ -95,8 +95,9 @@ def find_surprises(past: Past, counted: Counted, forecasts: Iterable[Served]) ->
     chosen = np.flatnonzero(enough)[keep_by_share(chance, FALSE_SHARE)]
     odds = np.full(len(past.products), np.nan)
     odds[enough] = chance
+    numbers = np.stack([expected, now, odds, lumps], axis=1)
     found = [
-        _describe(past, counted, row, base[0], (expected[row], now[row], odds[row], lumps[row]), bool(by_forecast[row]))
+        _describe(past, counted, int(row), base[0], numbers[row].tolist(), by_forecast=bool(by_forecast[row]))
         for row in chosen
     ]
     found.sort(key=lambda each: -abs(each.sold - each.expected))
@@ -158,9 +159,9 @@ def keep_by_share(chance: Float[np.ndarray, " test"], share: float) -> Int[np.nd
 
 
 def _describe(
-    past: Past, counted: Counted, row: int, base: date, numbers: tuple[float, ...], by_forecast: bool
+    past: Past, counted: Counted, row: int, base: date, numbers: list[float], *, by_forecast: bool
 ) -> Surprise:
-    expected, sold, chance, lumps = map(float, numbers)
+    expected, sold, chance, lumps = numbers
     days = counted.days[row]
     begin, end = past.column(base), len(days)
     where = locate(

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from client.decision.market.series import Series
 from client.decision.market.surprise import Surprise, Surprises
 from client.decision.market.survey import NEW_SHARE, Finding, Step, is_sure
 from client.feedback.past import Past
 
 SHOWN_PRODUCTS = 10
+DOUBLE = 2.0  # from which on times are said
 
 
 def describe_finding(past: Past, finding: Finding) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _say_trend(finding: Finding, year: int) -> str:
     if not np.isfinite(finding.trend):
         return ""
     if not is_sure(finding.trend_low, finding.trend_high):
-        return f", with no clear trend since {_day(finding.trend_since, year)}"
+        return ", with no clear trend"
     way, ends = "rising" if finding.trend > 1 else "falling", (finding.trend_low, finding.trend_high)
     low, high = sorted(abs(end - 1) for end in ends)
     return (
@@ -118,25 +118,26 @@ def _say_trend(finding: Finding, year: int) -> str:
 
 
 def _say_step(step: Step, finding: Finding, year: int) -> str:
-    way = "more" if step.ratio > 1 else "less"
-    beyond = " than its trend" if finding.steadily else " than before"
-    size = f"{_share(step.ratio - 1)} {way}{beyond}"
-    low, high = sorted((step.low, step.high), reverse=step.ratio < 1)
-    said = f"It sells {size} ({_say_end(low, step)} to {_say_end(high, step)})"
+    than = "than its trend" if finding.steadily else "than before"
     when = f"since about {_day(step.since, year)} (between {_day(step.first, year)} and {_day(step.last, year)})"
     if step.first == step.last:
         when = f"since {_day(step.since, year)}"
-    said = f"{said}, {when}: {_pieces(step.after)} a week instead of {_pieces(step.before)}"
+    said = f"It sells {_say_size(step, than)}, {when}: {_pieces(step.after)} a week instead of {_number(step.before)}"
     if abs(step.from_range) >= NEW_SHARE and (step.from_range > 0) == (step.ratio > 1):
         kind = "new products" if step.from_range > 0 else "products that are sold no longer"
         said += f"; {kind} make {_share(step.from_range)} of the level before"
     return f"{said}."
 
 
-def _say_end(end: float, step: Step) -> str:
-    """Say an end of the interval in the step's own direction; beyond no change it is the other one."""
-    same = (end > 1) == (step.ratio > 1)
-    return _share(end - 1) if same else f"even {_share(end - 1)} {'less' if step.ratio > 1 else 'more'}"
+def _say_size(step: Step, than: str) -> str:
+    """Say by how much, as 18 % more or, from twice as much on, as times."""
+    if step.ratio >= DOUBLE:
+        return f"{step.ratio:.1f} times as much as before ({step.low:.1f} to {step.high:.1f} times)"
+    way = "more" if step.ratio > 1 else "less"
+    near, far = sorted((step.low, step.high), reverse=step.ratio < 1)
+    crossed = is_sure(step.low, step.high)
+    ends = f"{_share(near - 1)} to {_share(far - 1)}" if crossed else f"up to {_share(far - 1)}"
+    return f"{_share(step.ratio - 1)} {way} {than} ({ends})"
 
 
 def say_surprises(surprises: Surprises, year: int) -> Iterator[str]:
@@ -167,18 +168,16 @@ def _say_surprise(each: Surprise, year: int) -> str:
     )
 
 
-def list_groups(found: Sequence[Series]) -> str:
-    """Count what was looked at."""
-    categories, products = (sum(each.level == level for each in found) for level in ("category", "product"))
-    return f"{categories} categories and {products} products"
-
-
 def _capital(name: str) -> str:
     return f"{name[:1].upper()}{name[1:]}"
 
 
 def _pieces(value: float) -> str:
-    return f"{value:,.0f} pieces" if value >= 10 else f"{value:.1f} pieces"
+    return f"{_number(value)} pieces"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _range(low: float, high: float) -> str:
@@ -191,6 +190,8 @@ def _share(change: float) -> str:
 
 
 def _percent(ratio: float) -> str:
+    if ratio >= DOUBLE:
+        return f"{ratio:.1f} times as much"
     return f"{_share(ratio - 1)} {'more' if ratio > 1 else 'less'}"
 
 
