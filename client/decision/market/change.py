@@ -8,9 +8,8 @@ bulk order) are pulled in. Then two descriptions compete:
     trend          a straight line, and steps beyond it
 
 and the cheaper one is told, so that steady growth is no stair and a step is no trend. **The penalty** is one that of
-series without any step leaves a share `alpha` with one, however long they are and however much is carried over; it was
-found by simulating this whole file (`hansa-sim trends`, which also counts what it really does: more where half of a week
-is carried over to the next).
+series without any step leaves a share of at most `alpha` with one, while up to a third is carried over from week to
+week; it was found by simulating this whole file. `hansa-sim trends` counts what it does, also where more is.
 
 References
 ----------
