@@ -8,6 +8,7 @@ from simulation.command.audit import audit
 from simulation.command.bench import bench
 from simulation.command.customers import customers
 from simulation.command.joint import joint
+from simulation.command.market import drift, trends
 from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
 from simulation.command.recommend import recommend
@@ -34,6 +35,8 @@ for command in (
     shop,
     joint,
     customers,
+    trends,
+    drift,
     report,
     compare,
     table,

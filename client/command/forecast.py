@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 from zoneinfo import ZoneInfo
@@ -13,12 +13,12 @@ import typer
 
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from client.shop.forecast.outlook import Outlook
     from client.shop.forecast.period import By
-    from client.shop.forecast.question import Of
+    from client.shop.forecast.question import Of, Question
 
 SHOWN = 10  # products in the terminal
 PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
@@ -47,12 +47,15 @@ def forecast(
     picture: Annotated[
         Path | None, typer.Option("--picture", help="File to draw past and future into: .svg or .html.")
     ] = None,
+    keeps: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Keep it in the folder, for score and watch to judge later.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Forecast what the shop will sell.
 
     By day, week or month, from its own history alone: no federation is needed, and nothing leaves. What it writes is
-    yours alone.
+    yours alone. It is kept in the folder, so that `score` can say how good it was.
     """
     from client.shop.forecast.outlook import forecast_shop, take_top  # heavy, as is what follows
     from client.shop.forecast.picture import draw, require_picture_suffix
@@ -73,11 +76,14 @@ def forecast(
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = datetime.now(ZoneInfo(shop.time_zone)).date()
-        found = take_top(forecast_shop(history, shop, question, on_step=Progress(), today=today), top)
+        whole, span = forecast_shop(history, shop, question, on_step=Progress(), today=today), history.span()
+        found = take_top(whole, top)
         if out is not None:
             write_rows(found.table, out)
         if picture is not None:
             write_whole(picture, draw(found, history, name=shop.name, page=picture.suffix == ".html").encode())
+    if keeps and span is not None:
+        _keep(folder, whole, question, last_sale=span[1])
     for sentence in found.warnings:
         typer.echo(f"hansa-client: {sentence}", err=True)
     if as_json:
@@ -85,6 +91,16 @@ def forecast(
         print_json({**describe_outlook(found), **files, "rows": list_rows(found)})
     else:
         _say(found, shop.time_zone, out, picture)
+
+
+def _keep(folder: Path, outlook: Outlook, question: Question, *, last_sale: date) -> None:
+    """Keep what is served, to be scored when its days have come; where that fails it is served all the same."""
+    from client.feedback.forecast import keep_forecast
+
+    try:
+        keep_forecast(folder, outlook, question, last_sale=last_sale, made=datetime.now(UTC))
+    except DataError as error:
+        typer.echo(f"hansa-client: The forecast is not kept, so score will not know it. {error}", err=True)
 
 
 def _read_by(by: str) -> By:

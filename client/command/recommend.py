@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.command.forecast import _Progress
+from client.command.forecast import Progress
 from client.command.history import FolderOption
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
@@ -65,7 +65,7 @@ def recommend(
         require_table_suffix(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
-        ready = open_recommender(history, delivery_days=delivery, on_step=_Progress())
+        ready = open_recommender(history, delivery_days=delivery, on_step=Progress())
         answers = _answer(history, shop, ready, customer, tuple(basket or ()), product, number, least)
     if out is not None:
         write_rows(list_rows(answers), out)

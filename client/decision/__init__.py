@@ -1,1 +1,1 @@
-"""From forecasts to decisions: what to order, whom to keep, what to offer."""
+"""From forecasts to decisions: what to do, with its reason and its money."""

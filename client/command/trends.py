@@ -1,0 +1,104 @@
+"""`hansa-client trends`: what the market does."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.command.app import JsonOption
+from common.command.output import print_json
+from common.errors import ConfigError
+
+PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
+
+
+def trends(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder with shop.toml and the shop's history.")] = Path(),
+    top: Annotated[int, typer.Option("--top", min=0, help="Best-selling products to look at one by one.")] = 20,
+    product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
+    until: Annotated[str, typer.Option("--until", help="The last day to look at; all if left out.")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write every week to: .csv, .parquet or .xlsx.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option("--picture", help="File to draw into: .svg or .html.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what rises and falls.
+
+    Level, trend and changes of the shop, its categories and its products, each with an interval and since when; and
+    what sold more or less than expected in the last four weeks.
+    """
+    from client.decision.market.market import read_market  # heavy, as is what follows
+    from client.decision.market.picture import draw
+    from client.decision.market.wording import (
+        describe_finding,
+        describe_surprises,
+        lay_out,
+        say_findings,
+        say_surprises,
+    )
+    from client.feedback.forecast import read_forecasts
+    from client.shop.forecast.picture import require_picture_suffix
+    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.history.history import History
+    from client.shop.settings import read_shop
+    from common.disk.file import write_whole
+
+    if out is not None:
+        require_table_suffix(out)
+    if picture is not None:
+        require_picture_suffix(picture)
+    last, shop = _read_day(until), read_shop(folder)
+    with History.open(folder) as history:
+        found = read_market(
+            history,
+            shop,
+            read_forecasts(folder),
+            products=tuple(product or ()),
+            most=top,
+            until=last,
+            on_step=_Progress(),
+        )
+    if out is not None and found.findings:
+        write_rows(lay_out(found.past, found.findings), out)
+    if picture is not None:
+        drawn = draw(found.past, found.findings, name=shop.name, page=picture.suffix == ".html")
+        write_whole(picture, drawn.encode())
+    if as_json:
+        groups = [describe_finding(found.past, finding) for finding in found.findings]
+        files = {"file": None if out is None else str(out), "picture": None if picture is None else str(picture)}
+        said = {"until": str(found.past.last), "groups": groups, "surprises": describe_surprises(found.surprises)}
+        print_json({**said, **files})
+        return
+    sentences = [*say_findings(found.past, found.findings)]
+    if not product:
+        sentences += say_surprises(found.surprises, found.past.last.year)
+    for sentence in sentences or ["Nothing sells enough, over enough weeks, for a trend to be told."]:
+        typer.echo(sentence)
+    if out is not None and found.findings:
+        typer.echo(f"Wrote {sum(len(each.weeks) for each in found.findings)} rows to {out}.")
+    if picture is not None:
+        typer.echo(f"Drew {picture}.")
+
+
+def _read_day(until: str) -> date | None:
+    try:
+        return date.fromisoformat(until) if until else None
+    except ValueError as error:
+        raise ConfigError(f"--until {until!r} is no day; write it as 2025-09-30.") from error
+
+
+class _Progress:
+    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, what: str, share: float) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
+            typer.echo(f"\r\x1b[K{what}: {share:.0%}" if share < 1.0 else "\r\x1b[K", err=True, nl=False)

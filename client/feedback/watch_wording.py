@@ -1,0 +1,133 @@
+"""Say what was watched, in plain words, as JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from client.feedback.chart import FALSE_ALARM_WEEKS, FEWEST_WEEKS, SHIFT, WITHIN_WEEKS
+from client.feedback.drift import STANDS_WEEKS, Drift, Watched
+from client.feedback.week import SHOP
+
+OFTEN = 0.9  # from which on it is said that a shift would be noticed
+SHOWN = 5
+
+
+def describe_watched(found: Watched) -> dict[str, Any]:
+    """Say everything for programs."""
+    mondays = found.weeks.mondays
+    return {
+        "noticed": bool(found.drifts),
+        "held_against": "usual" if found.weeks.stands_in else "forecasts",
+        "weeks_judged": found.judged_weeks,
+        "first_week": str(mondays[0]) if mondays else None,
+        "last_week": str(mondays[-1]) if mondays else None,
+        "false_alarm_weeks": FALSE_ALARM_WEEKS,
+        "groups": [
+            {"group": group or None, "sees_a_fifth_within_four_weeks": found.sees.get(group)}
+            for group in found.weeks.groups
+        ],
+        "drifts": [_describe(drift) for drift in found.drifts],
+        "earlier": [{"group": group or None, "week": str(monday)} for group, monday in found.earlier],
+    }
+
+
+def _describe(drift: Drift) -> dict[str, Any]:
+    return {
+        "group": drift.group or None,
+        "direction": "up" if drift.rising else "down",
+        "noticed": str(drift.noticed),
+        "since": str(drift.since),
+        "said_per_week": drift.said,
+        "sold_per_week": drift.sold,
+        "money_per_week": drift.money,
+        "advice": list(drift.advice),
+    }
+
+
+def lay_out_weeks(found: Watched) -> pa.Table:
+    """Lay every week of every group out: group, week, said, sold, score, up, down, alarm."""
+    number, groups = len(found.weeks.mondays), len(found.weeks.groups)
+    blank = np.full((groups, number), np.nan)
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(chart, name) for chart in found.charts]) if found.charts else blank
+
+    return pa.table(
+        {
+            "group": np.repeat(np.array(found.weeks.groups, dtype=str), number),
+            "week": pa.array(list(found.weeks.mondays) * groups, pa.date32()),
+            "said": found.weeks.said.ravel(),
+            "sold": found.weeks.sold.ravel(),
+            **{name: column(name).ravel() for name in ("score", "up", "down", "alarm")},
+        }
+    )
+
+
+def say_watched(found: Watched, *, currency: str) -> Iterator[str]:
+    """Say it to the shop's owner: what drifted, what to do, and how far this can be trusted."""
+    if found.judged_weeks == 0:
+        yield (
+            f"There are {len(found.weeks.mondays)} whole weeks to judge by, and {FEWEST_WEEKS + 1} are needed; go on "
+            "importing and forecasting, and ask again."
+        )
+        return
+    against = "its usual" if found.weeks.stands_in else "the forecasts"
+    for drift in found.drifts:
+        yield from _say_drift(drift, against, currency)
+    if not found.drifts:
+        yield f"Nothing has drifted: sales of the last weeks go with {against}."
+    yield from _say_trust(found)
+
+
+def _say_drift(drift: Drift, against: str, currency: str) -> Iterator[str]:
+    name = "The whole shop" if drift.group == SHOP else f"{drift.group[:1].upper()}{drift.group[1:]}"
+    share = abs(drift.sold / max(drift.said, 1e-9) - 1)
+    way = "more" if drift.rising else "less"
+    worth = f", about {drift.money:,.0f} {currency} a week" if np.isfinite(drift.money) else ""
+    yield (
+        f"{name} sells {share:.0%} {way} than {against} said since about {drift.since}: {drift.sold:,.0f} pieces a "
+        f"week instead of {drift.said:,.0f}{worth} (noticed with the week up to {drift.noticed})."
+    )
+    yield from (f"  - {sentence}" for sentence in drift.advice)
+
+
+def _say_trust(found: Watched) -> Iterator[str]:
+    weeks = found.weeks
+    if weeks.stands_in:
+        yield (
+            "Too few weekly forecasts are kept yet, so each week is held against the shop's own usual: the mean of "
+            "four weeks that ended three weeks before. A season shows as drift then; forecasts know it better."
+        )
+    yield (
+        f"Judged: {found.judged_weeks} weeks up to {weeks.mondays[-1]}, of {_count_groups(found)}. A false alarm "
+        f"comes at most once in {FALSE_ALARM_WEEKS:.0f} weeks on average; any alarm is told for {STANDS_WEEKS} weeks."
+    )
+    sharp = [group for group in weeks.groups if found.sees[group] >= OFTEN]
+    blunt = [group for group in weeks.groups if found.sees[group] < OFTEN]
+    if SHOP in sharp:
+        yield f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks."
+    elif SHOP in blunt:
+        yield (
+            f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks in "
+            f"{10 * found.sees[SHOP]:.0f} of 10 cases: it sells too little, or too unevenly, for more."
+        )
+    small = [group for group in blunt if group != SHOP]
+    if small:
+        named = ", ".join(small[:SHOWN]) + (f" and {len(small) - SHOWN} more" if len(small) > SHOWN else "")
+        yield f"Of {named} alone it may take longer, or be larger before it shows."
+    if found.earlier:
+        named = "; ".join(
+            f"{group or 'the whole shop'} in the week of {monday}" for group, monday in found.earlier[-SHOWN:]
+        )
+        yield f"Noticed earlier in the last year: {named}."
+
+
+def _count_groups(found: Watched) -> str:
+    groups = len(found.weeks.groups) - 1
+    return (
+        "the whole shop" if groups == 0 else f"the whole shop and {groups} of its {'groups' if groups > 1 else 'group'}"
+    )
