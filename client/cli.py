@@ -23,6 +23,7 @@ from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.run import run
+from client.command.whatif import whatif
 from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import DataRootOption, JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, print_json, say
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove):
+for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove, whatif):
     app.command()(command)
 app.command("import")(import_history)
 

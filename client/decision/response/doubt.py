@@ -28,7 +28,8 @@ from jaxtyping import Float
 from scipy.stats import t as student
 
 from client.decision.response.estimate import CATEGORY_SPREAD, Estimate
-from client.decision.response.regression import fit_response, sum_lags
+from client.decision.response.pooling import togetherness
+from client.decision.response.regression import fit_response
 
 FALSE_ALARMS = 0.05  # of both tests together, where prices moved at random
 LEAD_DAYS = (1, 14)  # ahead, whose mean price must say nothing
@@ -74,8 +75,8 @@ def _find(estimate: Estimate) -> Iterator[Doubt]:
     if np.isfinite(bulk):
         found = bulk < LEAST_BULK and -np.log2(bulk) > SURE * error
         words = (
-            f"On one and the same day a line of twice as many pieces pays {1 - bulk:.0%} less for each: large orders get "
-            "a lower price, so part of what looks like more sales at a low price is large orders paying less."
+            f"On one and the same day a line of twice as many pieces pays {1 - bulk:.0%} less for each: large orders "
+            "get a lower price, so part of what looks like more sales at a low price is large orders paying less."
             if found
             else "On one and the same day large lines pay as much for a piece as small ones."
         )
@@ -97,10 +98,10 @@ def judge_before(estimate: Estimate) -> float:
     share = (1.0 / variance[known]) / (1.0 / variance[known]).sum()
     centre = float(share @ fit.coefficient[known, -1])
     influence = np.einsum("pw,p->w", fit.influence[known, :, -1], share)
-    together = float(sum_lags(influence[None, :, None])[0, 0, 0])
-    apart = float(share**2 @ variance[known])
+    more = max(float(togetherness(fit.influence[known][:, :, -1:], share[:, None])[0]), 1.0)
+    error = float(np.sqrt(more * (share**2 @ variance[known])))
     weeks = max(float((influence**2).sum() ** 2 / max((influence**4).sum(), 1e-300)), 2.0)
-    return float(2 * student.sf(abs(centre) / np.sqrt(max(together, apart)), df=weeks))
+    return float(2 * student.sf(abs(centre) / error, df=weeks))
 
 
 def _mean_ahead(price: Float[np.ndarray, "product day"]) -> Float[np.ndarray, "product day"]:

@@ -40,7 +40,7 @@ class Market:
     categories, group
         Names of the categories, and each product's place among them.
     counted
-        Open days in stock between a product's first and last sale.
+        Open days in stock between a product's first and last sale, whose price is certain.
     promotion
         1 on days of a promotion.
     controls
@@ -79,6 +79,21 @@ class Market:
         some = known.any(axis=1)
         usual[some] = np.nanmedian(logs[some], axis=1)
         return np.where(known, logs - usual[:, None], 0.0)
+
+    def usual_price(self) -> Float[np.ndarray, " product"]:
+        """Give each product's price in the middle of its days; NaN where none is known."""
+        price = np.where(self.counted, self.prices.by_day, np.nan)
+        found = np.full(len(price), np.nan)
+        known = np.isfinite(price).any(axis=1)
+        found[known] = np.exp(np.nanmedian(np.log(np.maximum(price[known], 1e-9)), axis=1))
+        return found
+
+    def price_now(self) -> Float[np.ndarray, " product"]:
+        """Give the price of the last day without a promotion."""
+        plain = np.isfinite(self.prices.by_day) & (self.prices.by_day > 0) & (self.promotion == 0)
+        place = np.where(plain, np.arange(self.num_days), -1).max(axis=1)
+        found = np.take_along_axis(self.prices.by_day, np.maximum(place, 0)[:, None], axis=1)[:, 0]
+        return np.where(place >= 0, found, self.usual_price())
 
     def moves(self) -> Int[np.ndarray, " product"]:
         """Count how often each price moved on days without a promotion."""
@@ -138,14 +153,15 @@ def read_market(history: Kept, shop: Shop) -> Market:
     own = [names_of.get(name) or NO_CATEGORY for name in products]
     categories = tuple(sorted(set(own)))
     controls, control_names = make_controls(first, ~closed, ahead.shared.astype(float), ahead.names)
+    prices = choose_prices(history, shop, told.astype(float), discount.astype(float), products, first)
     return Market(
         first=first,
         products=products,
         categories=categories,
         group=np.array([categories.index(name) for name in own]),
         units=units,
-        counted=counted,
-        prices=choose_prices(history, shop, told.astype(float), discount.astype(float), products, first),
+        counted=counted & prices.certain,
+        prices=prices,
         promotion=np.nan_to_num(promotion).astype(float),
         controls=controls,
         control_names=control_names,

@@ -112,11 +112,19 @@ def _common_variance(fit: Fit, group: Int[np.ndarray, " product"], number: int) 
         if own.sum() < 2:
             continue
         share = weight[own] / weight[own].sum(axis=0)
-        together = sum_lags(np.einsum("pwj,pj->wj", fit.influence[own], share)[None])[0]
         apart = np.einsum("pj,pjk,pk->jk", share, fit.covariance[own], share)
-        more = np.maximum(np.diag(together - apart), 0.0)
-        found[place] = np.diag(more)
+        more = np.maximum(togetherness(fit.influence[own], share) - 1.0, 0.0)
+        found[place] = np.diag(more * np.diag(apart))
     return found
+
+
+def togetherness(
+    influence: Float[np.ndarray, "product week own"], share: Float[np.ndarray, "product own"]
+) -> Float[np.ndarray, " own"]:
+    """Give the variance of a weighted mean over what it were if products' weeks had nothing in common."""
+    together = np.einsum("jj->j", sum_lags(np.einsum("pwj,pj->wj", influence, share)[None])[0])
+    apart = np.einsum("pjj,pj->j", sum_lags(influence), share**2)
+    return together / np.maximum(apart, 1e-300)
 
 
 def _step(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,8 @@ from client.shop.calendar.sold import EPOCH
 from client.shop.history.history import History
 from client.shop.settings import Shop
 
+SAME = 0.01  # of a logarithm; a smaller step of the price is rounding
+LEAST_CERTAIN = 0.4  # share of the days between the first and the last sale
 DIFFERS = 0.02  # share of a price; less is rounding
 OFTEN = 0.2  # share of days with a sale on which customers paid something else than was told
 FLICKERS = 0.15  # share of order lines beside their day's price, from which on a week has one price
@@ -31,9 +34,11 @@ class Prices:
     ----------
     by_day
         What holds on a day; NaN where no price is known at all.
+    certain
+        Days whose price is known whether or not anything was sold on them.
     told
         Whether a product's are those that the owner told; else they are what customers paid, a day without a sale
-        having the price of the day before.
+        having that of the nearest day with one.
     beside
         Share of order lines that paid something else than others on that day; NaN where the lines are not known.
     bulk
@@ -46,6 +51,7 @@ class Prices:
     """
 
     by_day: Float[np.ndarray, "product day"]
+    certain: Bool[np.ndarray, "product day"]
     told: Bool[np.ndarray, " product"]
     beside: float
     bulk: float
@@ -75,14 +81,36 @@ def choose_prices(
     if weekly:
         paid = _by_week(paid)
     offered = told * (1.0 - np.nan_to_num(discount))
-    for candidate in (offered, told):
-        fits = _fits(candidate, paid)
-        if (fits & np.isfinite(told).any(axis=1)).any():
-            break
-    else:
-        candidate, fits = offered, np.isfinite(told).any(axis=1) & ~np.isfinite(paid).any(axis=1)
+    candidates = [(candidate, _fits(candidate, paid)) for candidate in (offered, told)]
+    candidate, fits = max(candidates, key=lambda each: int(each[1].sum()))
     by_day = np.where(fits[:, None], candidate, _carry(paid))
-    return Prices(by_day, fits, beside, bulk, bulk_error, weekly)
+    certain = fits[:, None] | find_certain(paid)
+    return Prices(by_day, certain, fits, beside, bulk, bulk_error, weekly)
+
+
+def find_certain(paid: Float[np.ndarray, "product day"]) -> Bool[np.ndarray, "product day"]:
+    """Tell the days whose price is known without having looked at whether anything was sold on them.
+
+    Of a run of days with sales at one price the first and the last are known because of a sale, and silent days before
+    and after may have had either price: counting them would make the dearer price look better than it is. The days
+    between the two are as they would be anyway. Where prices change too often for that, every day counts, with that
+    error.
+    """
+    known, certain = np.isfinite(paid), np.zeros(paid.shape, bool)
+    for row in range(len(paid)):
+        days = np.flatnonzero(known[row])
+        if len(days) < 2:
+            continue
+        same = np.abs(np.diff(np.log(np.maximum(paid[row, days], 1e-9)))) <= SAME
+        firsts = days[np.concatenate([[True], ~same])]
+        lasts = days[np.concatenate([~same, [True]])]
+        inside = np.zeros(paid.shape[1] + 1, int)
+        np.add.at(inside, np.minimum(firsts + 1, lasts), 1)
+        np.add.at(inside, lasts, -1)
+        certain[row] = np.cumsum(inside[:-1]) > 0
+        if certain[row].sum() < LEAST_CERTAIN * (days[-1] - days[0] + 1):
+            certain[row] = True
+    return certain
 
 
 def _fits(told: Float[np.ndarray, "product day"], paid: Float[np.ndarray, "product day"]) -> np.ndarray:
@@ -95,11 +123,15 @@ def _fits(told: Float[np.ndarray, "product day"], paid: Float[np.ndarray, "produ
 
 
 def _carry(price: Float[np.ndarray, "product day"]) -> Float[np.ndarray, "product day"]:
-    """Give days without a price that of the day before, the first ones that of the first day with one."""
-    known = np.isfinite(price)
-    place = np.maximum.accumulate(np.where(known, np.arange(price.shape[1]), -1), axis=1)
-    begin = np.where(known.any(axis=1), known.argmax(axis=1), 0)
-    return np.take_along_axis(price, np.maximum(place, begin[:, None]), axis=1)
+    """Give days without a price that of the nearest day with one.
+
+    The day before alone would give the silent first days of a higher price to the lower one.
+    """
+    known, day = np.isfinite(price), np.arange(price.shape[1])
+    before = np.maximum.accumulate(np.where(known, day, -(10**6)), axis=1)
+    after = np.minimum.accumulate(np.where(known, day, 10**6)[:, ::-1], axis=1)[:, ::-1]
+    nearest = np.where(day - before <= after - day, before, after)
+    return np.take_along_axis(price, np.clip(nearest, 0, price.shape[1] - 1), axis=1)
 
 
 def _by_week(price: Float[np.ndarray, "product day"]) -> Float[np.ndarray, "product day"]:
@@ -144,7 +176,7 @@ def _sum_daily(history: Kept) -> pa.Table:
     return daily.select(["product", "day"]).append_column("price", price)
 
 
-def _ask_lines(history: History, shop: Shop) -> dict[str, object]:
+def _ask_lines(history: History, shop: Shop) -> dict[str, Any]:
     """Ask the sales line by line: the middle price of a day, and whether large lines pay less on the same day."""
     worth = {"": 1.0, shop.currency: 1.0, **shop.rates}
     cases = " ".join(f"WHEN '{code}' THEN {rate!r}" for code, rate in worth.items())  # codes are checked letters

@@ -150,7 +150,7 @@ def gather(
     logs, moves = market.log_price(), market.moves()
     ranges = [_category_range(estimate, logs, number) for number in range(len(market.categories))]
     whole = (min(each[0] for each in ranges), max(each[1] for each in ranges))
-    usual, now = _usual(estimate), _now(estimate)
+    usual, now = market.usual_price(), market.price_now()
     found = np.full((4, len(products)), np.nan)
     draws, borrowed = [], []
     for place, (name, row) in enumerate(zip(products, places, strict=True)):
@@ -173,24 +173,6 @@ def gather(
     return Goods(
         tuple(products), np.stack(draws, axis=1), usual_of, now_of, lowest, highest, np.array(borrowed), base, each
     )
-
-
-def _usual(estimate: Estimate) -> Float[np.ndarray, " product"]:
-    market = estimate.market
-    price = np.where(market.counted, market.prices.by_day, np.nan)
-    found = np.full(len(price), np.nan)
-    known = np.isfinite(price).any(axis=1)
-    found[known] = np.exp(np.nanmedian(np.log(np.maximum(price[known], 1e-9)), axis=1))
-    return found
-
-
-def _now(estimate: Estimate) -> Float[np.ndarray, " product"]:
-    """Give the price of the last day without a promotion."""
-    market = estimate.market
-    plain = np.isfinite(market.prices.by_day) & (market.prices.by_day > 0) & (market.promotion == 0)
-    place = np.where(plain, np.arange(market.num_days), -1).max(axis=1)
-    found = np.take_along_axis(market.prices.by_day, np.maximum(place, 0)[:, None], axis=1)[:, 0]
-    return np.where(place >= 0, found, _usual(estimate))
 
 
 def _group_of(estimate: Estimate, category: str, row: int) -> int:
@@ -238,8 +220,8 @@ def require_seen(goods: Goods, change: Change, columns: Sequence[str]) -> None:
     if "price" not in columns:
         if not change.promotion:
             raise DataError(
-                "Prices moved in promotions alone, so what a lasting price would do cannot be told; ask for a promotion "
-                "with --discount, or try prices out: hansa-client whatif --experiment plan.json."
+                "Prices moved in promotions alone, so what a lasting price would do cannot be told; ask for a "
+                "promotion with --discount, or try prices out: hansa-client whatif --experiment plan.json."
             )
         return
     if change.price is None and change.factor == 1.0:
@@ -251,8 +233,8 @@ def require_seen(goods: Goods, change: Change, columns: Sequence[str]) -> None:
             whose = f"of {name}" if not goods.borrowed[row] else f"like those of {name}"
             if len(goods.products) == 1:
                 raise ConfigError(
-                    f"Prices {whose} were only seen between {low:.2f} and {high:.2f}; at {price[row]:.2f} nothing can be "
-                    "said. Ask for one within, or try it out: hansa-client whatif --experiment plan.json."
+                    f"Prices {whose} were only seen between {low:.2f} and {high:.2f}; at {price[row]:.2f} nothing can "
+                    "be said. Ask for one within, or try it out: hansa-client whatif --experiment plan.json."
                 )
 
 
