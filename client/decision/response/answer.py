@@ -219,21 +219,21 @@ def _lay_out(goods: Goods, outcome: Outcome | None, columns: Sequence[str], prod
             goods.units, goods.units * goods.now, goods.units * (goods.now - goods.cost)
         ))
     )  # fmt: skip
-    low, high = np.quantile(after.units, (0.05, 0.95), axis=0)
+    low, middle, high = np.quantile(after.units, (0.05, 0.5, 0.95), axis=0)
     nothing = np.full(len(names), np.nan)
     own = goods.draws[:, :, list(columns).index("price")] if "price" in columns else None
-    elastic = [nothing] * 3 if own is None else [own.mean(axis=0), *np.quantile(own, (0.05, 0.95), axis=0)]
+    elastic = [nothing] * 3 if own is None else [np.median(own, axis=0), *np.quantile(own, (0.05, 0.95), axis=0)]
     numbers = {
         "price_now": goods.now,
         "price_new": after.price,
         "units_before": goods.units,
-        "units_after": after.units.mean(axis=0),
+        "units_after": middle,
         "units_low": low,
         "units_high": high,
         "revenue_before": goods.units * goods.now,
-        "revenue_after": after.revenue.mean(axis=0),
+        "revenue_after": np.median(after.revenue, axis=0),
         "profit_before": goods.units * (goods.now - goods.cost),
-        "profit_after": after.profit.mean(axis=0),
+        "profit_after": np.median(after.profit, axis=0),
         "elasticity": elastic[0],
         "elasticity_low": elastic[1],
         "elasticity_high": elastic[2],

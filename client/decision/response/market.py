@@ -28,6 +28,7 @@ KNOT_DAYS = 91  # of season and trend: a quarter
 MOST_DAYS = 8  # kinds of known days
 FEWEST = 3  # days with something, and without
 MOVED = 0.01  # of a logarithm; smaller moves of a price are rounding
+USUAL_SHARE, MOST_TIMES = 0.95, 5.0  # of days with a sale; a day beyond so many times that is an extraordinary order
 NO_CATEGORY = "all other goods"
 
 
@@ -37,6 +38,8 @@ class Market:
 
     Attributes
     ----------
+    units
+        Sold on each day; extraordinary orders count as the most that is ordinary.
     categories, group
         Names of the categories, and each product's place among them.
     counted
@@ -175,7 +178,13 @@ def _lay_out(sales: Sales, chosen: Int[np.ndarray, " product"], first: date, num
     there = (day >= 0) & (day < num_days)
     units = np.zeros((len(chosen), num_days))
     units[place[there], day[there]] = sales.units[rows][there]
-    return units
+    return _cap(units)
+
+
+def _cap(units: Float[np.ndarray, "product day"]) -> Float[np.ndarray, "product day"]:
+    """Bound extraordinary orders: one of 2,000 pieces among tens would decide what a price seems to do."""
+    usual = np.nanquantile(np.where(units > 0, units, np.nan), USUAL_SHARE, axis=1, keepdims=True)
+    return np.minimum(units, MOST_TIMES * usual)
 
 
 def _alive(units: Float[np.ndarray, "product day"]) -> Bool[np.ndarray, "product day"]:

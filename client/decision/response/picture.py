@@ -18,7 +18,7 @@ def draw_answer(found: Answer, *, name: str, currency: str, page: bool) -> str:
     """Draw the curves of units and of money over the price."""
     curve = found.curve
     if curve is None:
-        body = _text(LEFT, 40, "Prices never moved, so there is no curve.")
+        body = _text(LEFT, 40, "Prices hardly moved, so there is no curve.")
     else:
         single = len(found.goods.products) == 1
         labels = [f"{p:,.2f}" if single else f"{p - 1:+.0%}" for p in (curve.price[0], curve.price[-1])]
@@ -50,7 +50,7 @@ def _chart(title: str, curve: Curve, values: Sequence[Amount], top: float, label
 
     points = [(across(float(price)), value) for price, value in zip(curve.price, values, strict=True)]
     band = [f"{x:.1f},{up(v.low):.1f}" for x, v in points] + [f"{x:.1f},{up(v.high):.1f}" for x, v in points[::-1]]
-    line = [f"{x:.1f},{up(v.mean):.1f}" for x, v in points]
+    line = [f"{x:.1f},{up(v.middle):.1f}" for x, v in points]
     best = points[curve.best]
     marks = [
         _text(LEFT, top + 20, title, size=14),
@@ -59,7 +59,7 @@ def _chart(title: str, curve: Curve, values: Sequence[Amount], top: float, label
         f'<path d="M{LEFT:.1f} {up(low):.1f} H{WIDTH - RIGHT:.1f}" stroke="#888"/>',
         f'<path d="M{across(now):.1f} {top + TOP:.1f} V{up(low):.1f}" stroke="#9aa0a6" stroke-dasharray="4 3"/>',
         _text(across(now), top + TOP - 2, "now", anchor="middle"),
-        f'<circle cx="{best[0]:.1f}" cy="{up(best[1].mean):.1f}" r="5" fill="#d9822b"/>',
+        f'<circle cx="{best[0]:.1f}" cy="{up(best[1].middle):.1f}" r="5" fill="#d9822b"/>',
         _text(LEFT - 8, top + TOP + 10, f"{high:,.0f}", anchor="end"),
         _text(LEFT - 8, up(low), f"{low:,.0f}", anchor="end"),
         _text(LEFT, up(low) + 18, labels[0]),

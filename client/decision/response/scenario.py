@@ -19,7 +19,7 @@ from common.errors import ConfigError, DataError
 LEVELS = (0.05, 0.95)  # of an interval of 90 %
 STEPS = 41  # prices between the lowest and the highest seen
 TOLERANCE = 0.005  # of a logarithm, beside the range
-OUTER = (0.02, 0.98)  # days of the category's prices that its range is taken from
+OUTER = (0.02, 0.98)  # of a product's days, that the range of its category is taken from
 MOST_LOG = 4.0
 
 
@@ -77,7 +77,7 @@ class Goods:
 class Amount:
     """A number with its interval of 90 %."""
 
-    mean: float
+    middle: float
     low: float
     high: float
 
@@ -124,9 +124,9 @@ class Curve:
 
 
 def summarise(draws: Float[np.ndarray, " draw"]) -> Amount:
-    """Give the mean and the interval of 90 %."""
-    low, high = np.quantile(draws, LEVELS)
-    return Amount(float(draws.mean()), float(low), float(high))
+    """Give the middle and the interval of 90 %; a mean would follow the few draws of a wild response."""
+    low, middle, high = np.quantile(draws, (LEVELS[0], 0.5, LEVELS[1]))
+    return Amount(float(middle), float(low), float(high))
 
 
 def gather(
@@ -192,13 +192,13 @@ def _draws_of(estimate: Estimate, row: int, group: int, draw: np.random.Generato
 
 
 def _category_range(estimate: Estimate, logs: Float[np.ndarray, "product day"], group: int) -> tuple[float, float]:
-    """Give the lowest and highest price of a category's products that moved, as logarithms over the usual one."""
+    """Give the range of an ordinary product of a category whose price moved, as logarithms over the usual price."""
     market = estimate.market
-    own = (market.group == group) & (market.moves() >= LEAST_MOVES)
-    if not own.any():
+    own = np.flatnonzero((market.group == group) & (market.moves() >= LEAST_MOVES))
+    if not len(own):
         return 0.0, 0.0
-    days = logs[own][market.counted[own]]
-    low, high = np.quantile(days, OUTER)
+    ranges = [np.quantile(logs[row][market.counted[row]], OUTER) for row in own]
+    low, high = np.median(ranges, axis=0)
     return float(low), float(high)
 
 
@@ -215,13 +215,13 @@ def require_seen(goods: Goods, change: Change, columns: Sequence[str]) -> None:
     ConfigError
         The price lies beyond those that were seen.
     DataError
-        Prices moved in promotions alone, or there never was one.
+        Prices hardly moved outside promotions.
     """
     if "price" not in columns:
         if not change.promotion:
             raise DataError(
-                "Prices moved in promotions alone, so what a lasting price would do cannot be told; ask for a "
-                "promotion with --discount, or try prices out: hansa-client whatif --experiment plan.json."
+                "No price moved twice or more outside promotions, so what a lasting price would do cannot be told; "
+                "ask for a promotion with --discount, or try prices out: hansa-client whatif --experiment plan.json."
             )
         return
     if change.price is None and change.factor == 1.0:
@@ -269,8 +269,7 @@ def draw_curve(goods: Goods, columns: Sequence[str]) -> Curve | None:
     outcomes = [play(goods, Change(factor=float(factor)), columns) for factor in (*factors, 1.0)]
     has_cost = bool(np.isfinite(goods.cost[known]).all())
     money = [(each.profit if has_cost else each.revenue)[:, known].sum(axis=1) for each in outcomes]
-    means = np.array([draws.mean() for draws in money[:-1]])
-    best = int(means.argmax())
+    best = int(np.argmax([np.median(draws) for draws in money[:-1]]))
     each_best = np.stack(money[:-1], axis=1).argmax(axis=1)
     shown = factors * goods.now[0] if single else factors
     return Curve(

@@ -13,7 +13,7 @@ from client.decision.response.answer import Answer
 from client.decision.response.scenario import Amount, Curve
 
 SHOWN = 12  # products in the terminal
-UNSURE = "An interval holds the truth in nine cases of ten, of what these prices and sales have in common."
+UNSURE = "In nine cases of ten what these prices and sales have in common lies between the two numbers."
 
 
 def describe_answer(found: Answer) -> dict[str, Any]:
@@ -71,37 +71,39 @@ def make_table(found: Answer) -> Table:
     """Lay before and after out, one row for each number."""
     table = Table(title=f"{found.who}, {found.first} to {found.last}", box=SIMPLE)
     table.add_column("")
-    for head in ("as it is", "after", "between", "and", "change"):
+    for head in ("as it is", "after", "between", "and", "change") if found.after else ("as it is",):
         table.add_column(head, justify="right")
     for name, before in found.before.items():
         after = found.after.get(name)
         if after is None:
-            table.add_row(name, f"{before:,.0f}", "", "", "", "")
+            table.add_row(name, f"{before:,.0f}")
             continue
-        change = f"{after.mean - before:+,.0f}" + (f" ({after.mean / before - 1:+.0%})" if before > 0 else "")
-        table.add_row(name, f"{before:,.0f}", *(f"{n:,.0f}" for n in (after.mean, after.low, after.high)), change)
+        change = f"{after.middle - before:+,.0f}" + (f" ({after.middle / before - 1:+.0%})" if before > 0 else "")
+        table.add_row(name, f"{before:,.0f}", *(f"{n:,.0f}" for n in (after.middle, after.low, after.high)), change)
     return table
 
 
 def make_product_table(found: Answer) -> Table:
     """Lay the products with the most revenue out."""
     table = Table(title="by product", box=SIMPLE)
-    for head in ("product", "price", "new price", "units", "after", "1 % dearer"):
+    heads = ("new price", "after") if found.after else ()
+    for head in ("product", "price", "units", *heads, *(("1 % dearer",) if "price" in found.response else ())):
         table.add_column(head, justify="left" if head == "product" else "right")
     rows = sorted(found.table.to_pylist(), key=lambda row: -(row["revenue_before"] or 0.0))
     for row in rows[:SHOWN]:
-        name = row["product"] if row["name"] in ("", row["product"]) else f"{row['product']} {row['name'][:28]}"
-        table.add_row(
-            name,
-            _price(row["price_now"]),
-            _price(row["price_new"]),
-            f"{row['units_before']:,.0f}",
-            f"{row['units_after']:,.0f} ({row['units_low']:,.0f} to {row['units_high']:,.0f})",
-            ""
-            if row["elasticity"] is None
-            else f"{row['elasticity']:+.1f} %" + (" (group)" if row["borrowed"] else ""),
-        )
+        table.add_row(*_cells(row, found))
     return table
+
+
+def _cells(row: dict[str, Any], found: Answer) -> Iterator[str]:
+    yield row["product"] if row["name"] in ("", row["product"]) else f"{row['product']} {row['name'][:28]}"
+    yield _price(row["price_now"])
+    yield f"{row['units_before']:,.0f}"
+    if found.after:
+        yield _price(row["price_new"])
+        yield f"{row['units_after']:,.0f} ({row['units_low']:,.0f} to {row['units_high']:,.0f})"
+    if "price" in found.response:
+        yield _elastic(row)
 
 
 def _elastic(row: dict[str, Any]) -> str:
@@ -140,7 +142,7 @@ def _say_responses(found: Answer) -> Iterator[str]:
 
 def _percent(price: Amount) -> str:
     ends = f"between {_signed(price.low)} and {_signed(price.high)}"
-    return f"{_signed(price.mean)} units sold ({ends})"
+    return f"{_signed(price.middle)} units sold ({ends})"
 
 
 def _signed(value: float) -> str:
@@ -148,7 +150,7 @@ def _signed(value: float) -> str:
 
 
 def _times(amount: Amount) -> str:
-    return f"{amount.mean:.2f} times"
+    return f"{amount.middle:.2f} times"
 
 
 def _say_best(found: Answer) -> Iterator[str]:
@@ -163,7 +165,7 @@ def _say_best(found: Answer) -> Iterator[str]:
     of = "a price of " if single else "a change of all prices by "
     span = f"Within the prices that were seen ({_spell(low, single=single)} to {_spell(high, single=single)})"
     best, gain = of + _spell(curve.price[curve.best], single=single), curve.gain
-    between = f"{gain.mean:+,.0f} (between {gain.low:+,.0f} and {gain.high:+,.0f})"
+    between = f"{gain.middle:+,.0f} (between {gain.low:+,.0f} and {gain.high:+,.0f})"
     if gain.low <= 0:
         yield f"{span} none clearly brings more {what} than now; {best} might bring {between}."
     else:
@@ -194,8 +196,8 @@ def _say_cause(found: Answer) -> Iterator[str]:
             "out with prices set by chance: hansa-client whatif --experiment plan.json."
         )
         return
-    if found.doubts:
-        yield " ".join(each.sentence for each in found.doubts)
+    if any(each.name != "bulk" for each in found.doubts):
+        yield " ".join(each.sentence for each in found.doubts if each.name != "bulk")
     yield (
         "This is what went together, not proof of what a price does: nobody set these prices by chance, and a reason "
         "that is not in the data may have moved both. To be sure: hansa-client whatif --experiment plan.json."
@@ -215,7 +217,7 @@ def _say_basis(found: Answer) -> Iterator[str]:
     )
     told = market.prices.told
     if not told.any():
-        yield "Prices are those that customers paid, since none were told; a day without a sale has the one before."
+        yield "Prices are those that customers paid, since none were told; a day without a sale has that of the nearest one."
     if market.prices.weekly:
         yield (
             f"Customers paid different prices for one product on one day ({market.prices.beside:.0%} of order lines), "
