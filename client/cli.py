@@ -22,6 +22,7 @@ from client.command.init import init
 from client.command.join import join
 from client.command.predict import predict
 from client.command.prove import prove
+from client.command.reviews import reviews
 from client.command.run import run
 from client.command.whatif import whatif
 from client.folder import MerchantFolder, PlaceOption, write_new
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove, whatif):
+for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove, whatif, reviews):
     app.command()(command)
 app.command("import")(import_history)
 

@@ -25,6 +25,7 @@ class World:
     elasticity: Mapping[str, float]
     promotion: float
     category_elasticity: Mapping[str, float]
+    usual: tuple[float, ...]
 
 
 def invent_world(
@@ -40,6 +41,7 @@ def invent_world(
     told: bool = False,
     out_share: float = 0.03,
     spread: float = 0.35,
+    tail: np.ndarray | None = None,
 ) -> World:
     """Draw a shop.
 
@@ -62,6 +64,8 @@ def invent_world(
     base = level + season[group] + weekday[None] + trend + shocks[:, week]
     offer = _offers(draw, products, weeks, often=0.0 if manner == "never" else 0.12)
     log_price = _prices(draw, manner, shocks, season[group][:, ::7], weeks)
+    if tail is not None:  # what an experiment says of the last weeks
+        log_price[:, -tail.shape[1] :], offer[:, -tail.shape[1] :] = tail, 0.0
     log_price = log_price + np.log(0.85) * offer
     moved = log_price[:, week]
     rate = np.exp(base + beta[:, None] * moved + promotion * offer[:, week])
@@ -74,7 +78,9 @@ def invent_world(
     of = {name: f"group {group[place]}" for place, name in enumerate(names)}
     history = _keep(names, of, units, price, offer, is_out, told=told)
     truth = {f"group {place}": float(value) for place, value in enumerate(category_beta)}
-    return World(history, names, of, dict(zip(names, beta.tolist(), strict=True)), promotion, truth)
+    return World(
+        history, names, of, dict(zip(names, beta.tolist(), strict=True)), promotion, truth, tuple(usual.tolist())
+    )
 
 
 def _persistent(draw: np.random.Generator, number: int, weeks: int) -> np.ndarray:

@@ -217,7 +217,7 @@ def _say_basis(found: Answer) -> Iterator[str]:
     )
     told = market.prices.told
     if not told.any():
-        yield "Prices are those that customers paid, since none were told; a day without a sale has that of the nearest one."
+        yield "Prices are those that customers paid, since none were told; a day without a sale has the nearest one."
     if market.prices.weekly:
         yield (
             f"Customers paid different prices for one product on one day ({market.prices.beside:.0%} of order lines), "

@@ -23,7 +23,7 @@ LEAST_EACH = 20  # good and bad reviews with words, from which on anything is le
 LEAST_AGREEMENT = 0.75  # of good and of bad reviews alike; a coin has 0.5
 CONFIDENCE = 0.95  # that it agrees at least so often
 FOLDS = 5
-MOST_LEARNED = 20_000  # reviews, the newest
+MOST_LEARNED = 4_000  # reviews, the newest
 
 
 @dataclass(frozen=True)
