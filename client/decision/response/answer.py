@@ -110,6 +110,7 @@ def answer(
     """
     market = read_market(history, shop)
     on_step("reading the history", 1.0)
+    first, last = _span_of(ask, market.last)
     products, who = choose_products(market, history, ask)
     rows = {name: row for row, name in enumerate(market.products)}
     estimate = estimate_response(market, [rows[name] for name in products if name in rows])
@@ -117,7 +118,6 @@ def answer(
     followed = None
     if plan is not None:
         estimate, followed = read_out(estimate, plan)
-    first, last = _span_of(ask, market.last)
     units = _forecast(history, shop, products, first, last, today=today, on_step=on_step)
     table = history.products()
     categories = dict(zip(table["product"].to_pylist(), table["category"].to_pylist(), strict=True))

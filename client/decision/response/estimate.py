@@ -84,7 +84,7 @@ def choose_columns(market: Market) -> tuple[tuple[str, ...], Float[np.ndarray, "
         )
         raise DataError(
             f"{why}; so nothing can be said of what another price would do. Try one out: hansa-client whatif "
-            "--experiment plan.csv."
+            "--experiment plan.json."
         )
     parts = {"price": market.log_price(), "promotion": market.promotion * market.counted}
     own = np.stack([parts[name] for name in columns], axis=2)

@@ -80,6 +80,7 @@ def choose_prices(
     weekly = bool(beside > FLICKERS)
     if weekly:
         paid = _by_week(paid)
+    told = np.where(told > 0, told, np.nan)  # what is given away has no price that could move
     offered = told * (1.0 - np.nan_to_num(discount))
     candidates = [(candidate, _fits(candidate, paid)) for candidate in (offered, told)]
     candidate, fits = max(candidates, key=lambda each: int(each[1].sum()))

@@ -145,7 +145,7 @@ def gather(
         Of one piece, as money or as a share of its price now.
     """
     market, rows = estimate.market, {name: row for row, name in enumerate(estimate.market.products)}
-    places = np.array([rows.get(name, -1) for name in products])
+    places = [rows.get(name, -1) for name in products]
     draw = np.random.default_rng(seed)
     logs, moves = market.log_price(), market.moves()
     ranges = [_category_range(estimate, logs, number) for number in range(len(market.categories))]
@@ -156,7 +156,7 @@ def gather(
     for place, (name, row) in enumerate(zip(products, places, strict=True)):
         group = _group_of(estimate, categories.get(name, ""), row)
         draws.append(_draws_of(estimate, row, group, draw))
-        own_moves = row >= 0 and moves[row] >= LEAST_MOVES
+        own_moves = row >= 0 and bool(moves[row] >= LEAST_MOVES)
         low, high = ranges[group] if group >= 0 else whole
         if own_moves:
             days = logs[row][market.counted[row]]

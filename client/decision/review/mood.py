@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 
 from client.decision.review.text import Reader, learn_to_read
 from client.shop.calendar.kept import Kept
+from client.shop.history.view import resolve
 
 SCALES = ((1.0, 5.0), (1.0, 10.0), (0.0, 100.0))  # worst and best; the first one that all ratings fit into
 GOOD, BAD = 0.25, -0.25  # moods from which on a rating is good or bad; 4 and 2 of 5 are ±0.5
@@ -57,6 +58,7 @@ def read_mood(history: Kept) -> pa.Table:
 def read_reviews(history: Kept) -> Reviews:
     """Read every review that has a day, and tell its mood where that can be told."""
     records = history.records("reviews").select(["product", "day", "text", "rating"])
+    records = _by_the_number_that_counts(records, history)
     records = records.filter(pc.is_valid(pc.field("day"))).sort_by([("day", "ascending"), ("product", "ascending")])
     rating = records["rating"].to_numpy().astype(np.float64)
     texts = np.array([text or "" for text in records["text"].to_pylist()], dtype=object)
@@ -74,6 +76,16 @@ def read_reviews(history: Kept) -> Reviews:
     for name, column in columns.items():
         records = records.append_column(name, column)
     return Reviews(records, scale, reader)
+
+
+def _by_the_number_that_counts(records: pa.Table, history: Kept) -> pa.Table:
+    """Give reviews of a product that goes on under another number to that number."""
+    pairs = history.records("aliases").select(["product", "stands_for"]).to_pylist()
+    final = resolve([(row["product"], row["stands_for"]) for row in pairs])
+    if not final:
+        return records
+    products = [final.get(name, name) for name in records["product"].to_pylist()]
+    return records.set_column(0, "product", pa.array(products, pa.string()))
 
 
 def guess_scale(rating: Float[np.ndarray, " review"]) -> tuple[float, float]:

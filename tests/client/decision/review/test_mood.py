@@ -49,6 +49,13 @@ def test_the_mood_of_a_day_is_the_mean_of_its_reviews() -> None:
     ]
 
 
+def test_reviews_of_an_older_number_count_for_the_one_that_counts() -> None:
+    table = make_records("reviews", {"product": "old", "rating": 5.0}, {"product": "new", "rating": 1.0})
+    alias = make_records("aliases", {"product": "old", "stands_for": "new"})
+    found = read_mood(Tables(pa.table({}), {"reviews": table, "aliases": alias}))
+    assert found.to_pylist() == [{"product": "new", "day": FIRST, "mood": 0.0, "n": 2}]
+
+
 def test_no_reviews_are_an_empty_table() -> None:
     assert read_mood(keep()).num_rows == 0
 
