@@ -85,6 +85,11 @@ class Answer:
         return bool(np.isfinite(self.goods.cost).all())
 
     @property
+    def is_doubtful(self) -> bool:
+        """Whether something speaks against reading it as what a price does; then no best price is named."""
+        return any(each.found for each in self.doubts)
+
+    @property
     def is_cause(self) -> bool:
         """Whether prices were set by chance, so that what followed is their effect."""
         return self.followed is not None

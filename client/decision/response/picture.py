@@ -26,7 +26,15 @@ def draw_answer(found: Answer, *, name: str, currency: str, page: bool) -> str:
         money = f"{'profit' if found.has_cost else 'revenue'} in {currency}"
         charts = (("units", curve.units), (money, curve.money))
         body = "\n".join(
-            _chart(f"{title} by price: {found.who}", curve, values, place * HEIGHT, labels, now)
+            _chart(
+                f"{title} by price: {found.who}",
+                curve,
+                values,
+                top=place * HEIGHT,
+                labels=labels,
+                now=now,
+                show_best=not found.is_doubtful,
+            )
             for place, (title, values) in enumerate(charts)
         )
     drawing = (
@@ -37,7 +45,16 @@ def draw_answer(found: Answer, *, name: str, currency: str, page: bool) -> str:
     return _page(found, drawing, name) if page else drawing
 
 
-def _chart(title: str, curve: Curve, values: Sequence[Amount], top: float, labels: Sequence[str], now: float) -> str:
+def _chart(
+    title: str,
+    curve: Curve,
+    values: Sequence[Amount],
+    *,
+    top: float,
+    labels: Sequence[str],
+    now: float,
+    show_best: bool,
+) -> str:
     low, high = min(0.0, *(v.low for v in values)), max(v.high for v in values)
     high = high if high > low else low + 1.0
     first, last = float(curve.price[0]), float(curve.price[-1])
@@ -51,7 +68,6 @@ def _chart(title: str, curve: Curve, values: Sequence[Amount], top: float, label
     points = [(across(float(price)), value) for price, value in zip(curve.price, values, strict=True)]
     band = [f"{x:.1f},{up(v.low):.1f}" for x, v in points] + [f"{x:.1f},{up(v.high):.1f}" for x, v in points[::-1]]
     line = [f"{x:.1f},{up(v.middle):.1f}" for x, v in points]
-    best = points[curve.best]
     marks = [
         _text(LEFT, top + 20, title, size=14),
         f'<polygon points="{" ".join(band)}" fill="#1f5fa8" opacity="0.2"/>',
@@ -59,12 +75,14 @@ def _chart(title: str, curve: Curve, values: Sequence[Amount], top: float, label
         f'<path d="M{LEFT:.1f} {up(low):.1f} H{WIDTH - RIGHT:.1f}" stroke="#888"/>',
         f'<path d="M{across(now):.1f} {top + TOP:.1f} V{up(low):.1f}" stroke="#9aa0a6" stroke-dasharray="4 3"/>',
         _text(across(now), top + TOP - 2, "now", anchor="middle"),
-        f'<circle cx="{best[0]:.1f}" cy="{up(best[1].middle):.1f}" r="5" fill="#d9822b"/>',
         _text(LEFT - 8, top + TOP + 10, f"{high:,.0f}", anchor="end"),
         _text(LEFT - 8, up(low), f"{low:,.0f}", anchor="end"),
         _text(LEFT, up(low) + 18, labels[0]),
         _text(WIDTH - RIGHT, up(low) + 18, labels[1], anchor="end"),
     ]
+    if show_best:
+        best = points[curve.best]
+        marks.append(f'<circle cx="{best[0]:.1f}" cy="{up(best[1].middle):.1f}" r="5" fill="#d9822b"/>')
     return "\n".join(marks)
 
 

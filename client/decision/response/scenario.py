@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from client.decision.response.estimate import LEAST_MOVES, Estimate
+from client.decision.response.market import MOVED
 from common.errors import ConfigError, DataError
 
 LEVELS = (0.05, 0.95)  # of an interval of 90 %
 STEPS = 41  # prices between the lowest and the highest seen
 TOLERANCE = 0.005  # of a logarithm, beside the range
-OUTER = (0.02, 0.98)  # of a product's days, that the range of its category is taken from
+OUTER = (0.02, 0.98)  # of a product's days: its lowest and its highest price, beside single odd orders
 MOST_LOG = 4.0
 
 
@@ -159,8 +160,9 @@ def gather(
         own_moves = row >= 0 and bool(moves[row] >= LEAST_MOVES)
         low, high = ranges[group] if group >= 0 else whole
         if own_moves:
-            days = logs[row][market.counted[row]]
-            low, high = float(days.min()), float(days.max())
+            own_low, own_high = np.quantile(logs[row][market.counted[row]], OUTER).tolist()
+            own_moves = own_high - own_low > MOVED  # else single odd orders moved it
+            low, high = (own_low, own_high) if own_moves else (low, high)
         borrowed.append(not own_moves)
         if row >= 0:
             found[:, place] = usual[row], now[row], usual[row] * np.exp(low), usual[row] * np.exp(high)

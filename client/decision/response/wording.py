@@ -28,11 +28,11 @@ def describe_answer(found: Answer) -> dict[str, Any]:
             {"name": each.name, "found": each.found, "chance": each.chance, "sentence": each.sentence}
             for each in found.doubts
         ],
-        "is_doubtful": any(each.found for each in found.doubts),
+        "is_doubtful": found.is_doubtful,
         "response": {name: vars(amount) for name, amount in found.response.items()},
         "before": found.before,
         "after": {name: vars(amount) for name, amount in found.after.items()},
-        "best": _describe_best(found.curve, has_cost=found.has_cost),
+        "best": _describe_best(None if found.is_doubtful else found.curve, has_cost=found.has_cost),
         "curve": [] if found.curve is None else _describe_curve(found.curve),
         "experiment": None if found.followed is None else vars(found.followed),
         "learned_from": {
@@ -119,8 +119,8 @@ def _price(value: float | None) -> str:
 def say_answer(found: Answer) -> Iterator[str]:
     """Say what was found, what it rests on, and what speaks against it."""
     yield from _say_responses(found)
-    yield from _say_best(found)
     yield from _say_cause(found)
+    yield from _say_best(found)
     yield from _say_basis(found)
 
 
@@ -160,6 +160,9 @@ def _say_best(found: Answer) -> Iterator[str]:
     what = "profit" if found.has_cost else "revenue"
     if not found.has_cost:
         yield "What a piece costs you is not known, so this is revenue, not profit; tell with --unit-cost 4.10 or 45%."
+    if found.is_doubtful:
+        yield "No best price is named, for the same reason."
+        return
     single = len(found.goods.products) == 1
     low, high = curve.price[0], curve.price[-1]
     of = "a price of " if single else "a change of all prices by "
