@@ -25,10 +25,12 @@ from client.command.override import override_app
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.recommend import recommend
+from client.command.reviews import reviews
 from client.command.run import run
 from client.command.score import score
 from client.command.trends import trends
 from client.command.watch import watch
+from client.command.whatif import whatif
 from client.folder import MerchantFolder, PlaceOption, write_new
 from common.command.app import DataRootOption, JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, print_json, say
@@ -42,7 +44,26 @@ if TYPE_CHECKING:
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(override_app, name="override")
-for command in (init, history, forecast, trends, score, watch, customers, recommend, adapt, audit, join, run, check, doctor, predict, prove):
+for command in (
+    init,
+    history,
+    forecast,
+    trends,
+    score,
+    watch,
+    customers,
+    recommend,
+    adapt,
+    audit,
+    join,
+    run,
+    check,
+    doctor,
+    predict,
+    prove,
+    whatif,
+    reviews,
+):
     app.command()(command)
 app.command("import")(import_history)
 

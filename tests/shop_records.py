@@ -38,6 +38,7 @@ PLAIN: dict[Kind, dict[str, Any]] = {
     "closures": {"first_day": FIRST, "last_day": FIRST, "name": "stocktaking"},
     "events": {"first_day": FIRST, "last_day": FIRST, "name": "fair"},
     "products": {"product": "tea", "name": "Green tea", "category": "tea"},
+    "aliases": {"product": "tea-old", "stands_for": "tea"},
 }
 
 
