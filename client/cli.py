@@ -20,6 +20,7 @@ from client.command.history import history
 from client.command.import_history import import_history
 from client.command.init import init
 from client.command.join import join
+from client.command.order import order
 from client.command.override import override_app
 from client.command.predict import predict
 from client.command.prove import prove
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(override_app, name="override")
-for command in (init, history, forecast, adapt, audit, join, run, check, doctor, predict, prove):
+for command in (init, history, forecast, order, adapt, audit, join, run, check, doctor, predict, prove):
     app.command()(command)
 app.command("import")(import_history)
 

@@ -10,7 +10,9 @@ from client.decision.order.level import Aim
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Terms, propose
 
-Law = Callable[[int, int, int, np.random.Generator], np.ndarray]  # first day, days, products, generator → [product, day]
+Law = Callable[
+    [int, int, int, np.random.Generator], np.ndarray
+]  # first day, days, products, generator → [product, day]
 
 
 def poisson(mean: float) -> Law:
@@ -76,9 +78,7 @@ Planner = Callable[[int, np.ndarray, np.ndarray, np.random.Generator], np.ndarra
 # day, on hand, pieces still coming by reviews since their order [review, shop], generator → quantity
 
 
-def our_planner(
-    world: World, aim: Aim, level: float, *, num_draws: int = 200, forecast: Law | None = None
-) -> Planner:
+def our_planner(world: World, aim: Aim, level: float, *, num_draws: int = 200, forecast: Law | None = None) -> Planner:
     """Order as `propose` says, from draws of the true law or of a forecast."""
     law = forecast or world.law
 

@@ -145,7 +145,9 @@ def find_level(need: Need, aims: Aims, excess: Draws | None) -> Float[np.ndarray
     return _level_of_cost(need, aims, shifted, shift)
 
 
-def _search(shifted: Draws, is_enough: Callable[[Levels], Bool[np.ndarray, " product"]]) -> Float[np.ndarray, " product"]:
+def _search(
+    shifted: Draws, is_enough: Callable[[Levels], Bool[np.ndarray, " product"]]
+) -> Float[np.ndarray, " product"]:
     """Halve the range of whole numbers until the smallest that is enough is left."""
     finite = np.isfinite(shifted)
     high = np.ceil(np.where(finite, shifted, -np.inf).max(axis=0, initial=-np.inf)).astype(float)

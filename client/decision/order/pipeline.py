@@ -30,6 +30,13 @@ class OnOrder:
     spread: Float[np.ndarray, " order"]
     elapsed: Int[np.ndarray, " order"]
 
+    def of(self, places: Int[np.ndarray, " place"]) -> OnOrder:
+        """Give those of some products, by their place among them."""
+        number = {place: each for each, place in enumerate(places.tolist())}
+        rows = np.array([row for row, place in enumerate(self.product.tolist()) if place in number], int)
+        parts = {name: part[rows] for name, part in vars(self).items()}
+        return OnOrder(**{**parts, "product": np.array([number[place] for place in parts["product"].tolist()], int)})
+
 
 def draw_arrivals(
     orders: OnOrder, shape: tuple[int, int, int], generator: np.random.Generator

@@ -1,6 +1,6 @@
 """How many of each product to order now: arrays in, arrays out; where they come from and how they are said is elsewhere.
 
-    draws, shelf, what is on its way, lead times → need (`need`) → least quantity (`level`) → packs, minimum, shelf life
+draws, shelf, what is on its way, lead times → need (`need`) → least quantity (`level`) → packs, minimum, shelf life
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class Terms:
     held: Numbers
     out: Numbers
     shelf_life: Numbers
+
+    def of(self, places: Int[np.ndarray, " place"]) -> Terms:
+        """Give those of some products."""
+        kept = {name: part[places] if isinstance(part, np.ndarray) else part for name, part in vars(self).items()}
+        return Terms(**kept)
 
     def days(self) -> int:
         """Tell how many days of draws the orders need."""
@@ -217,7 +222,9 @@ def _keep_fresh(
     first = chance.comes[:, short]
     end = np.minimum(first + terms.shelf_life[short], num_days).astype(np.int32)
     until = np.concatenate([np.zeros((*part.shape[:2], 1), np.float32), part.cumsum(axis=2)], axis=2)
-    seen = (np.take_along_axis(until, part_of[:, :, None], axis=2)[:, :, 0] for part_of in (end, np.minimum(first, end)))
+    seen = (
+        np.take_along_axis(until, part_of[:, :, None], axis=2)[:, :, 0] for part_of in (end, np.minimum(first, end))
+    )
     sold = next(seen) - next(seen)
     beyond = np.maximum(first + terms.shelf_life[short] - num_days, 0.0)
     sold = sold + beyond * part.mean(axis=2) - np.maximum(need.on_shelf[:, short], 0.0)

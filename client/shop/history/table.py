@@ -85,7 +85,11 @@ _ORDER = tuple(
     for kind, fields in _ORDER_FIELDS.items()
     for table in ("now", "other")
 )
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _OWNER, _ORDER)  # from schema 0 on; one that was released is never changed
+STEPS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _OWNER,
+    _ORDER,
+)  # from schema 0 on; one that was released is never changed
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection) -> int:

@@ -44,7 +44,9 @@ def select_newest(kind: Kind) -> str:
     """Select what the newest list of each source says, where a later one leaves out what no longer holds."""
     words = f"SELECT * FROM now_{kind} UNION ALL SELECT * FROM other_{kind}"
     sources = f"SELECT DISTINCT source FROM ({words}) JOIN import USING (number)"
-    newest = f"SELECT max(export) FROM import SEMI JOIN ({sources}) USING (source) WHERE state <> 'undone' GROUP BY source"
+    newest = (
+        f"SELECT max(export) FROM import SEMI JOIN ({sources}) USING (source) WHERE state <> 'undone' GROUP BY source"
+    )
     return (
         f"SELECT DISTINCT ON (key, nth) word.* FROM ({words}) word JOIN import USING (number) "
         f"WHERE import.export IN ({newest})"
