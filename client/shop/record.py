@@ -147,7 +147,7 @@ IDENTITY: dict[Kind, tuple[str, ...]] = {
     "aliases": ("product",),
 }
 
-# Kinds that are lists of what holds now: the newest one of each source counts, whole, and what it no longer has is gone.
+# Kinds that are lists of what holds now: of each source the newest counts, and what it no longer has is gone.
 LISTS: tuple[Kind, ...] = ("terms", "on_order")
 
 

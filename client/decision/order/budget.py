@@ -29,7 +29,7 @@ def fit_budget(ordered: Ordered, terms: Terms, unit_cost: Numbers, budget: float
     lost = np.stack([unserved(ordered.need, step).mean(axis=0) for step in steps]) * terms.out
     money = np.stack(steps) * cost
     kept, left = np.where(cost > 0, 0, len(steps) - 1), budget
-    queue = [item for place in np.flatnonzero(cost > 0) if (item := _next(place, 0, lost, money)) is not None]
+    queue = [item for place in np.flatnonzero(cost > 0).tolist() if (item := _next(place, 0, lost, money)) is not None]
     heapq.heapify(queue)
     while queue:
         _, place, to = heapq.heappop(queue)

@@ -95,17 +95,14 @@ def gather(history: History, shop: Shop, products: Sequence[str], *, first: date
         np.isfinite(price) & np.isfinite(unit_cost), price - unit_cost, worth / shop.order.cost_share - worth
     )
     out, out_known = find.numbers("out_cost")
-    count = len(products)
     terms = Terms(
         aim="cost" if shop.order.aim == "cost" else shop.order.service,
         waits=shop.order.missing == "waits",
         service_level=np.clip(find.numbers("service_level")[0], 0.5, 0.999),
         lead=np.round(lead, 2),
         lead_spread=np.round(spread, 2),
-        wait=np.array([(day - first).days for day in order_day], int).reshape(count),
-        review=np.array([(after - day).days for day, after in zip(order_day, next_day, strict=True)], int).reshape(
-            count
-        ),
+        wait=np.array([(day - first).days for day in order_day], int),
+        review=np.array([(after - day).days for day, after in zip(order_day, next_day, strict=True)], int),
         minimum=find.numbers("minimum_quantity")[0],
         pack=find.numbers("pack_size")[0],
         line_cost=np.array([shop.order.line_cost if each.line_cost is None else each.line_cost for each in owned]),
@@ -242,7 +239,7 @@ def _shelf(history: History, products: Sequence[str], first: date) -> tuple[np.n
     day = {row["product"]: row["day"] for row in counted}
     hand = {row["product"]: float(row["on_hand"]) for row in counted}
     sold = history.ask(
-        f"SELECT product, sum(quantity) AS sold FROM sales JOIN ({_STOCK}) counted USING (product) "
+        f"SELECT product, sum(quantity) AS sold FROM sales JOIN ({_STOCK}) counted USING (product) "  # noqa: S608
         f"WHERE state = 'sold' AND sales.day > counted.day AND sales.day < DATE '{first}' GROUP BY product"
     ).to_pylist()
     since = {row["product"]: float(row["sold"] or 0.0) for row in sold}
@@ -275,7 +272,7 @@ def _on_order(history: History, products: Sequence[str], terms: Terms, first: da
     for _, row in rows:
         if row["updated"] is not None:
             key = (row["order"], row["product"])
-            latest[key] = max(latest.get(key, row["updated"]), row["updated"])  # type: ignore[type-var]
+            latest[key] = max(latest.get(key, row["updated"]), row["updated"])
     rows = [each for each in rows if each[1]["updated"] == latest.get((each[1]["order"], each[1]["product"]))]
     elapsed = [_elapsed(row, terms.lead[place], first) for place, row in rows]
     order = sorted(range(len(rows)), key=lambda number: (rows[number][0], -elapsed[number]))

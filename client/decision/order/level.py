@@ -2,13 +2,14 @@
 
 | aim                | the smallest r with                                                                             |
 |--------------------|-------------------------------------------------------------------------------------------------|
-| service of pieces  | E[unserved pieces of the cycle] ≤ (1 - level) E[pieces asked for in it]           (fill rate)     |
-| service of cycles  | P(nothing is missing in the cycle) ≥ level                                      (cycle service)  |
-| cost               | h Σ E[days of the cycle on which one piece more lies over] ≥ p E[it is sold]        (newsvendor)  |
+| service of pieces  | E[unserved pieces of the cycle] ≤ (1 - level) E[pieces asked for in it]           (fill rate) |
+| service of cycles  | P(nothing is missing in the cycle) ≥ level                                      (cycle service) |
+| cost               | h Σ E[days of the cycle on which one piece more lies over] ≥ p E[it is sold]  |
 
 An order of packs, or of a minimum, brings more than r: between 0 and B - 1 pieces more, where B is the larger of both.
-How much more differs from order to order, and its law follows from the demand between two chances alone (`excess`). The
-aim is kept **on average** over it; asking for it at the worst of it would overstock every product that comes in cartons.
+How much more differs from order to order, and its law follows from the demand between two chances alone (`excess`).
+Of pieces never more is stocked than suffices in that share of the cycles with any demand (`_most_sensible`).
+The aim is kept **on average** over it; to keep it at the worst of it would overstock all that comes in cartons.
 
 References
 ----------
@@ -111,10 +112,10 @@ def settle_excess(
     if waits:
         return excess
     from_empty = replace(need, need=need.need + need.on_shelf, by_day=_raise(need))
-    empty = np.maximum(find_level(from_empty, aims, excess), 0.0)
+    empty = np.maximum(find_level(from_empty, aims, excess), 1.0)
     for _ in range(FIXED_POINT):
         excess = draw_excess(between, block, pack, generator, empty=empty)
-        empty = (empty + np.maximum(find_level(from_empty, aims, excess), 0.0)) / 2
+        empty = (empty + np.maximum(find_level(from_empty, aims, excess), 1.0)) / 2
     return draw_excess(between, block, pack, generator, empty=empty)
 
 
@@ -139,7 +140,7 @@ def find_level(need: Need, aims: Aims, excess: Draws | None) -> Float[np.ndarray
             missing = np.minimum(np.maximum(shifted - level.astype(np.float32), 0.0), need.asked).mean(axis=0)
             return missing <= allowed + 1e-6
 
-        return _search(shifted, is_enough)
+        return np.minimum(_search(shifted, is_enough), _most_sensible(shifted, need, aims.service_level))
     if aims.aim == "cycles":
         return _level_of_cycles(shifted, need, aims.service_level)
     return _level_of_cost(need, aims, shifted, shift)
@@ -173,6 +174,21 @@ def _level_of_cycles(
     number = len(rising)
     place = np.ceil(service_level * (number + 1) - 1e-9).astype(int) - 1
     taken = np.take_along_axis(rising, np.clip(place, 0, number - 1)[None], axis=0)[0]
+    return np.ceil(np.where(np.isfinite(taken), taken, 0.0)).astype(float)
+
+
+def _most_sensible(
+    shifted: Draws, need: Need, service_level: Float[np.ndarray, " product"]
+) -> Float[np.ndarray, " product"]:
+    """Give what suffices in so many of the cycles in which anything is asked for, and no shop stocks more.
+
+    Where one customer in a year takes a thousand pieces, nearly all pieces asked for are that customer's, and a share
+    of the pieces would be kept by stocking for that order for ever.
+    """
+    asked = need.asked > 0
+    rising, number = np.sort(np.where(asked, shifted, -np.inf), axis=0), asked.sum(axis=0)
+    place = len(rising) - number + np.ceil(service_level * (number + 1) - 1e-9).astype(int) - 1
+    taken = np.take_along_axis(rising, np.clip(place, 0, len(rising) - 1)[None], axis=0)[0]
     return np.ceil(np.where(np.isfinite(taken), taken, 0.0)).astype(float)
 
 

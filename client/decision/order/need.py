@@ -1,9 +1,9 @@
-"""What an order must bring: each draw of demand and lead times is lived through until the next order's goods could come.
+"""What an order must bring: each draw of demand and lead times is lived through until the next order's goods come.
 
 An order that goes out today covers its *cycle*: from the day its goods come until the day the goods of the next chance
 to order could come. What it must bring in one draw, its **need**, is
 
-    N = (most that is asked for in the cycle beyond what else arrives in it) - (what is on the shelf as the cycle begins)
+    N = (most that is asked for in the cycle beyond what else arrives in it) - (what is on the shelf as it begins)
 
 and q pieces leave min((N - q)+, C) pieces of the C that are asked for in the cycle unserved. Both what was lost before
 the goods come and what comes meanwhile are in it, each at its day; so it holds for lost sales (what cannot be served is
@@ -71,8 +71,14 @@ class Need:
 
     def of(self, places: Int[np.ndarray, " place"]) -> Need:
         """Give that of some products."""
-        kept = {name: None if part is None else part[..., places] for name, part in vars(self).items()}
-        return Need(**kept)
+        return Need(
+            self.need[:, places],
+            self.asked[:, places],
+            self.on_shelf[:, places],
+            self.out_before[:, places],
+            self.asked_before[:, places],
+            None if self.by_day is None else self.by_day[:, :, places],
+        )
 
 
 def find_need(

@@ -72,7 +72,7 @@ def draw_arrivals(
 
 
 def _rank(product: Int[np.ndarray, " order"]) -> Int[np.ndarray, " order"]:
-    """Number the orders of each product in the order that they have."""
+    """Count the orders of each product from 0 on, as they stand."""
     order = np.argsort(product, kind="stable")
     starts = np.r_[True, np.diff(product[order]) != 0]
     rank = np.empty(len(product), int)

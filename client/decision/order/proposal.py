@@ -1,4 +1,4 @@
-"""How many of each product to order now: arrays in, arrays out; where they come from and how they are said is elsewhere.
+"""How many of each product to order now: arrays in, arrays out.
 
 draws, shelf, what is on its way, lead times → need (`need`) → least quantity (`level`) → packs, minimum, shelf life
 """
@@ -139,6 +139,9 @@ def propose(
     aims = Aims(terms.aim, terms.service_level, terms.held, terms.out)
     excess = _find_excess(need, aims, between, block, terms, generator)
     least = find_level(need, aims, excess)
+    if excess is not None and not terms.waits:  # an order so large that it may come late still comes once all is gone
+        is_gone = (np.median(need.on_shelf, axis=0) <= 0) & (need.asked.mean(axis=0) > 0) & (block > 1)
+        least = np.where(is_gone, np.maximum(least, 1.0), least)
     quantity, spoils = _keep_fresh(round_up(least, block, terms.pack), draws, need, chance, terms, block)
     coming = np.bincount(orders.product, weights=orders.quantity, minlength=num_products)
     whole = need.asked + need.asked_before

@@ -22,9 +22,13 @@ def give_reason(
         Service level that is asked.
     """
     until = say_day(row["next_arrives"])
-    asked = f"until {until} about {say_count(row['demand'])} will be asked for, in one case of ten {say_count(row['demand_high'])} or more"
+    mean, high = say_count(row["demand"]), say_count(row["demand_high"])
+    asked = f"until {until} about {mean} will be asked for"
+    if row["demand_high"] > row["demand"]:  # a rare large order can lift the mean above it
+        asked += f", in one case of ten {high} or more"
     if row["quantity"] is None:
-        return f"How many there are is not known; {asked}: with what is on its way there should be {say_count(row['reorder_point'])}."
+        point = say_count(row["reorder_point"])
+        return f"How many there are is not known; {asked}: with what is on its way there should be {point}."
     there = f"{say_count(row['on_hand'])} there"
     if row["on_order"]:
         there += f" and {say_count(row['on_order'])} on the way"
@@ -38,7 +42,7 @@ def give_reason(
         if row["demand"] <= 0:
             return f"{there}, and nothing will be asked for until {until}."
         return f"{there}, which is enough: {asked}."
-    aim = "that costs least" if shop.order.aim == "cost" else f"{level:.0%} are to be there"
+    aim = "what costs least is" if shop.order.aim == "cost" else f"to serve {level:.0%}"
     how = f" in packs of {say_count(pack)}" if pack != 1 else ""
     if math.isclose(row["quantity"], block) and block > pack:
         how += f", the smallest order of {say_count(block)}" if how else ", the smallest order"
@@ -48,7 +52,7 @@ def give_reason(
         ends = f", no more than sells in the {life:.0f} days that it keeps"
     if row["cut"] > 0:
         ends += f"; the budget cut {say_count(row['cut'])}"
-    return f"{there}; {asked}; {aim}: {more}{ends}."
+    return f"{there}; {asked}; {aim} {more}{ends}."
 
 
 def say_count(value: float) -> str:

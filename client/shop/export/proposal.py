@@ -339,7 +339,7 @@ def _also(
 ) -> tuple[SourceSettings, ...]:
     """Find what a table of sales or terms says besides: names of products, and of daily sales stock levels."""
     free = [column for column in columns if column not in chosen.values()]
-    shared = {field: chosen[field].name for field in ("day", "product") if field in chosen}
+    shared: dict[str, str] = {field: chosen[field].name for field in ("day", "product") if field in chosen}
     names = _likely(free, {field: WORDS["products"][field] for field in ("name", "category")})
     also = []
     if names:

@@ -89,7 +89,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _OWNER,
     _ORDER,
-)  # from schema 0 on; one that was released is never changed
+)  # one that was released is never changed
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
