@@ -11,22 +11,24 @@ import heapq
 
 import numpy as np
 
-from client.decision.order.need import unserved
-from client.decision.order.proposal import Numbers, Ordered, Terms
+from client.decision.order.need import Need, unserved
+from client.decision.order.proposal import Numbers, Terms
 
 PARTS = 8  # of a line, beside its smallest quantity
 
 
-def fit_budget(ordered: Ordered, terms: Terms, unit_cost: Numbers, budget: float) -> Numbers:
+def fit_budget(
+    quantity: Numbers, need: Need, block: Numbers, terms: Terms, unit_cost: Numbers, budget: float
+) -> Numbers:
     """Give the quantities that the budget allows; a product without a known cost is not cut."""
     cost = np.where(np.isfinite(unit_cost), unit_cost, 0.0)
-    if float((ordered.quantity * cost).sum()) <= budget:
-        return ordered.quantity
-    steps = [np.zeros(len(cost)), np.minimum(ordered.quantity, ordered.block)]
+    if float((quantity * cost).sum()) <= budget:
+        return quantity
+    steps = [np.zeros(len(cost)), np.minimum(quantity, block)]
     for part in range(1, PARTS + 1):
-        further = ordered.block + (ordered.quantity - ordered.block) * part / PARTS
-        steps.append(np.clip(np.ceil(further / terms.pack - 1e-9) * terms.pack, steps[-1], ordered.quantity))
-    lost = np.stack([unserved(ordered.need, step).mean(axis=0) for step in steps]) * terms.out
+        further = block + (quantity - block) * part / PARTS
+        steps.append(np.clip(np.ceil(further / terms.pack - 1e-9) * terms.pack, steps[-1], quantity))
+    lost = np.stack([unserved(need, step).mean(axis=0) for step in steps]) * terms.out
     money = np.stack(steps) * cost
     kept, left = np.where(cost > 0, 0, len(steps) - 1), budget
     queue = [item for place in np.flatnonzero(cost > 0).tolist() if (item := _next(place, 0, lost, money)) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from client.decision.order.budget import fit_budget
 from client.decision.order.gathering import Gathered, gather
+from client.decision.order.need import Need
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
@@ -91,10 +92,10 @@ def order_shop(
     span = history.span()
     if span is None:
         raise DataError("No product was ever sold in this shop; import its sales: hansa-client import")
-    first, ended = span[1] + timedelta(days=1), ()
+    first, ended = span[1] + timedelta(days=1), list[str]()
     day = max(today, first)
     if (day - first).days > LONG_AGO:
-        ended = (f"The history ends on {span[1]}: this is what to order on {first}. Import what has been sold since.",)
+        ended = [f"The history ends on {span[1]}: this is what to order on {first}. Import what has been sold since."]
         day = first
     names = tuple(sorted(products)) or tuple(
         row["product"] for row in history.products().to_pylist() if row["last_day"] is not None
@@ -150,24 +151,18 @@ def _fit(found: Sequence[_Part], known: Gathered, budget: float | None) -> list[
     wanted = [np.where(np.isfinite(known.on_hand[part.places]), part.ordered.quantity, 0.0) for part in found]
     if budget is None:
         return wanted
-    together = {
-        name: np.concatenate([getattr(part.ordered, name) for part in found], axis=-1)
-        for name in vars(found[0].ordered)
-        if name != "need"
-    }
+    join = np.concatenate
     needs = [part.ordered.need for part in found]
-    need = replace(
-        needs[0],
-        by_day=None,
-        **{
-            name: np.concatenate([getattr(each, name) for each in needs], axis=-1)
-            for name in vars(needs[0])
-            if name != "by_day"
-        },
+    need = Need(
+        join([each.need for each in needs], axis=1),
+        join([each.asked for each in needs], axis=1),
+        join([each.on_shelf for each in needs], axis=1),
+        join([each.out_before for each in needs], axis=1),
+        join([each.asked_before for each in needs], axis=1),
     )
+    block = join([part.ordered.block for part in found])
     places = np.concatenate([part.places for part in found])
-    ordered = Ordered(**{**together, "need": need, "quantity": np.concatenate(wanted)})
-    fitted = fit_budget(ordered, known.terms.of(places), known.unit_cost[places], budget)
+    fitted = fit_budget(join(wanted), need, block, known.terms.of(places), known.unit_cost[places], budget)
     return np.split(fitted, np.cumsum([len(part.places) for part in found])[:-1])
 
 

@@ -79,7 +79,7 @@ def newsvendor_poisson(over: float, under: float, mean: float) -> Pair:
     from scipy.stats import poisson
 
     law = poisson.pmf(np.arange(int(mean + 20 * math.sqrt(mean) + 30)), mean)
-    return newsvendor_discrete(over, under, law / law.sum())
+    return newsvendor_discrete(over, under, (law / law.sum()).tolist())
 
 
 def newsvendor_explicit(price: float, cost: float, salvage: float, mean: float, deviation: float) -> Pair:

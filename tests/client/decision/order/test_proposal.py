@@ -79,9 +79,8 @@ def test_a_budget_buys_where_most_is_saved_for_the_money() -> None:
     draws = np.full((40, 2, 5), 2.0, np.float32)
     ordered = propose(draws, np.zeros(2), NONE, terms, np.random.default_rng(0))
     cost = np.array([1.0, 3.0])
-    assert fit_budget(ordered, terms, cost, 24.0).tolist() == [6, 6]
-    assert fit_budget(ordered, terms, cost, 10.0).tolist() == [6, 1]
-    assert fit_budget(ordered, terms, cost, 0.0).tolist() == [0, 0]
+    for budget, bought in ((24.0, [6, 6]), (10.0, [6, 1]), (0.0, [0, 0])):
+        assert fit_budget(ordered.quantity, ordered.need, ordered.block, terms, cost, budget).tolist() == bought
 
 
 def test_lead_times_have_their_mean_and_what_is_late_is_still_to_come() -> None:

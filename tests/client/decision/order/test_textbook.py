@@ -58,7 +58,15 @@ def test_what_is_no_law_is_refused(law: tuple[float, float]) -> None:
 def test_s_and_big_s_are_those_of_example_4_7() -> None:
     assert cost_of_levels(4, 10, 1.0, 4.0, 5.0, POISSON_6) == pytest.approx(8.034111561471642, rel=1e-6)
     assert best_levels(1.0, 4.0, 5.0, POISSON_6) == (4, 10, pytest.approx(8.034111561471642, rel=1e-6))
-    assert best_levels(1.0, 4.0, 5.0, (0.25, 0.5, 0.25)) == (0, 3, near(2.602272727272727))
+
+
+def test_s_and_big_s_of_three_demands_cost_what_a_pencil_says() -> None:
+    """By hand: visits 4/3, 8/9, 28/27 of stock 3, 2, 1, which cost 2, 1 and 1.25, and one order of 5 a round.
+
+    stockpyl 1.0.2 names the same levels, and 2.6023 as their cost.
+    """
+    by_hand = (5 + 4 / 3 * 2 + 8 / 9 * 1 + 28 / 27 * 1.25) / (4 / 3 + 8 / 9 + 28 / 27)
+    assert best_levels(1.0, 4.0, 5.0, (0.25, 0.5, 0.25)) == (0, 3, near(by_hand))
 
 
 def test_r_and_q_under_poisson_demand_cost_what_stockpyl_says() -> None:
