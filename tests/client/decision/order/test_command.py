@@ -27,7 +27,9 @@ minimum_amount = 100000
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    stock = make_records("stock", *({"product": f"P{n}", "day": LAST, "on_hand": 20.0 + 400 * (n == 1)} for n in range(2)))
+    stock = make_records(
+        "stock", *({"product": f"P{n}", "day": LAST, "on_hand": 20.0 + 400 * (n == 1)} for n in range(2))
+    )
     terms = make_records("terms", *({"product": f"P{n}", "pack_size": 6.0, "lead_days": None} for n in range(3)))
     coming = make_records("on_order", {"product": "P0", "quantity": 10.0, "expected_day": date(2023, 6, 20)})
     sold = draw_sales(days=(LAST - START).days + 1, products=3)
@@ -46,12 +48,19 @@ def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp
     said = ask(shop, "--purchase-orders", str(tmp_path / "po"), "--out", str(tmp_path / "all.csv"))
     rows = {row["product"]: row for row in said["rows"]}  # type: ignore[attr-defined]
     low, full, unknown = rows["P0"], rows["P1"], rows["P2"]
-    assert low["quantity"] > 0 and low["quantity"] % 6 == 0 and low["on_order"] == 10
-    assert "20 there and 10 on the way" in low["why"] and low["why"].endswith("in packs of 6.")
+    assert low["quantity"] > 0
+    assert low["quantity"] % 6 == 0
+    assert low["on_order"] == 10
+    assert "20 there and 10 on the way" in low["why"]
+    assert low["why"].endswith("in packs of 6.")
     assert low["risk_out"] < low["risk_out_without"]
     assert low["cash"] == low["quantity"] * 1.5
-    assert full["quantity"] == 0 and "which is enough" in full["why"] and full["dead_pieces"] > 0
-    assert unknown["quantity"] is None and unknown["reorder_point"] > 0 and "not known" in unknown["why"]
+    assert full["quantity"] == 0
+    assert "which is enough" in full["why"]
+    assert full["dead_pieces"] > 0
+    assert unknown["quantity"] is None
+    assert unknown["reorder_point"] > 0
+    assert "not known" in unknown["why"]
     assert any("takes orders from 100,000.00 EUR" in each for each in said["said"])  # type: ignore[attr-defined]
     (file,) = (tmp_path / "po").iterdir()
     cells = [[cell.value for cell in row] for row in load_workbook(file).active.iter_rows()]
@@ -77,7 +86,11 @@ def test_what_a_newer_list_no_longer_has_is_gone(shop: Path) -> None:
 
 
 def test_what_is_wrong_is_said_in_a_sentence(shop: Path) -> None:
-    for words, said in ((["--on", "soon"], "is no day"), (["--out", "a.doc"], "none of .csv"), (["--product", "X"], "'X'")):
+    for words, said in (
+        (["--on", "soon"], "is no day"),
+        (["--out", "a.doc"], "none of .csv"),
+        (["--product", "X"], "'X'"),
+    ):
         done = CliRunner().invoke(app, ["order", "--folder", str(shop), *words])
         assert done.exit_code != 0
         assert said in str(done.exception)
