@@ -21,6 +21,7 @@ from client.command.history import history
 from client.command.import_history import import_history
 from client.command.init import init
 from client.command.join import join
+from client.command.order import order
 from client.command.override import override_app
 from client.command.predict import predict
 from client.command.prove import prove
@@ -48,6 +49,7 @@ for command in (
     init,
     history,
     forecast,
+    order,
     trends,
     score,
     watch,

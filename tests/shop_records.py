@@ -39,6 +39,8 @@ PLAIN: dict[Kind, dict[str, Any]] = {
     "events": {"first_day": FIRST, "last_day": FIRST, "name": "fair"},
     "products": {"product": "tea", "name": "Green tea", "category": "tea"},
     "aliases": {"product": "tea-old", "stands_for": "tea"},
+    "terms": {"product": "tea", "supplier": "Tea Ltd", "unit_cost": 1.5, "currency": "EUR", "lead_days": 7.0},
+    "on_order": {"order": "P1", "product": "tea", "supplier": "Tea Ltd", "quantity": 12.0, "expected_day": FIRST},
 }
 
 

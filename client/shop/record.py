@@ -17,6 +17,8 @@ Raw rows of a source become records of these kinds (`client.shop.export`), and r
 | closures   | days on which the shop is closed                                                                |
 | events     | days on which something happens that is known ahead: a fair, school holidays, a market          |
 | products   | what a product is called, and which category it belongs to                                      |
+| terms      | on what terms a product is ordered: supplier, cost, lead time, packs, the service that is asked      |
+| on_order   | so many of a product that were ordered from a supplier, and when they are expected or came      |
 | corrections| what the owner says to count on a day instead of what the sources say                           |
 | aliases    | a product that goes on under another number                                                     |
 | ignored    | visitors whose views and carts are left out                                                     |
@@ -45,6 +47,8 @@ Kind = Literal[
     "closures",
     "events",
     "products",
+    "terms",
+    "on_order",
     "corrections",
     "aliases",
     "ignored",
@@ -97,6 +101,29 @@ COLUMNS: dict[Kind, dict[str, pa.DataType]] = {
     "closures": {"first_day": DAY, "last_day": DAY, "name": TEXT},
     "events": {"first_day": DAY, "last_day": DAY, "name": TEXT, "known_from": DAY},
     "products": {"product": TEXT, "name": TEXT, "category": TEXT},
+    "terms": {
+        "product": TEXT,
+        "supplier": TEXT,
+        "unit_cost": NUMBER,  # of one piece, in `currency`
+        "currency": TEXT,
+        "lead_days": NUMBER,  # from the order until it can be sold
+        "lead_spread_days": NUMBER,  # standard deviation of that
+        "review_days": NUMBER,  # from one chance to order to the next
+        "minimum_quantity": NUMBER,
+        "pack_size": NUMBER,
+        "shelf_life_days": NUMBER,
+        "service_level": NUMBER,  # 0 to 1
+        "out_cost": NUMBER,  # of one piece that is asked for and not there, in `currency`
+    },
+    "on_order": {
+        "order": TEXT,  # the number of the purchase order
+        "product": TEXT,
+        "supplier": TEXT,
+        "quantity": NUMBER,  # that is still to come; of what has come, what came
+        "ordered_day": DAY,
+        "expected_day": DAY,
+        "arrived_day": DAY,  # null for what is still on its way
+    },
     "corrections": {
         "product": TEXT,
         "day": DAY,
@@ -119,6 +146,9 @@ IDENTITY: dict[Kind, tuple[str, ...]] = {
     "corrections": ("product", "day"),
     "aliases": ("product",),
 }
+
+# Kinds that are lists of what holds now: of each source the newest counts, and what it no longer has is gone.
+LISTS: tuple[Kind, ...] = ("terms", "on_order")
 
 
 def schema_of(kind: Kind) -> pa.Schema:

@@ -82,6 +82,58 @@ class PlanSettings(Section):
     columns: dict[str, str] = Field({}, description="column of the plan → what of the shop it is made of")
 
 
+class OrderSettings(Section):
+    """On what terms the shop orders, wherever neither the supplier nor the product's own terms say otherwise."""
+
+    aim: Literal["service", "cost"] = Field(
+        "service", description="service: order for the service level; cost: weigh pieces missing against pieces lying"
+    )
+    service: Literal["pieces", "cycles"] = Field(
+        "pieces",
+        description="what the service level counts: pieces asked for that are there, or deliveries before which "
+        "nothing ran out",
+    )
+    service_level: Annotated[float, Field(ge=0.5, le=0.999)] = 0.95
+    missing: Literal["lost", "waits"] = Field("lost", description="what becomes of a sale that cannot be served")
+    lead_days: Annotated[float, Field(ge=0, le=365)] | None = Field(None, description="from the order to the shelf")
+    lead_spread_days: Annotated[float, Field(ge=0, le=180)] | None = Field(
+        None, description="standard deviation of the lead time"
+    )
+    review_days: Annotated[int, Field(ge=1, le=92)] | None = Field(
+        None, description="from one chance to order to the next"
+    )
+    order_weekdays: tuple[Weekday, ...] = Field((), description="on which orders go out; any day if empty")
+    minimum_quantity: Annotated[float, Field(gt=0)] = 1.0
+    pack_size: Annotated[float, Field(gt=0)] = 1.0
+    shelf_life_days: Annotated[int, Field(ge=1)] | None = None
+    holding_rate: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.25, description="what a piece on the shelf costs in a year, as a share of its unit cost"
+    )
+    out_cost: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="what a piece that is asked for and not there costs; its margin if left out"
+    )
+    cost_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.6, description="unit cost as a share of the selling price, where it is not known"
+    )
+    line_cost: Annotated[float, Field(ge=0)] = Field(0.0, description="work that one line of an order costs")
+    budget: Annotated[float, Field(ge=0)] | None = Field(None, description="most money for one round of orders")
+    dead_days: Annotated[int, Field(ge=7, le=365)] = Field(
+        90, description="what will not sell within so many days is dead stock"
+    )
+
+
+class SupplierSettings(Section):
+    """A supplier, by the name that terms and orders give it; what is left out is as `[order]` says."""
+
+    name: str
+    lead_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    lead_spread_days: Annotated[float, Field(ge=0, le=180)] | None = None
+    review_days: Annotated[int, Field(ge=1, le=92)] | None = None
+    order_weekdays: tuple[Weekday, ...] = ()
+    minimum_amount: Annotated[float, Field(ge=0)] = Field(0.0, description="least money of one order")
+    line_cost: Annotated[float, Field(ge=0)] | None = None
+
+
 class Shop(Document):
     """A shop: its place and money, its sources, and its days."""
 
@@ -100,6 +152,8 @@ class Shop(Document):
     )
     sources: tuple[SourceSettings, ...] = ()
     plans: tuple[PlanSettings, ...] = ()
+    order: OrderSettings = OrderSettings()
+    suppliers: tuple[SupplierSettings, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Shop:
@@ -109,6 +163,10 @@ class Shop(Document):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two sources are called {twice[0]!r}; give each a name of its own")
+        called = [supplier.name for supplier in self.suppliers]
+        twice = sorted({name for name in called if called.count(name) > 1})
+        if twice:
+            raise ValueError(f"two suppliers are called {twice[0]!r}; put what is known of them into one section")
         for source in self.sources:
             if source.same_as and (source.same_as not in names or source.same_as == source.name):
                 raise ValueError(f"{source.name}.same_as = {source.same_as!r} is no other source; there are {names}")

@@ -151,6 +151,58 @@ _OUT = (
 )  # fmt: skip
 _DISCOUNT = ("discount", "discount rate", "percent off", "discount percent", "off", "rebate", "reduction", "rabatt",
              "nachlass", "rabatt prozent", "ermäßigung", "折扣", "优惠", "折扣率", "优惠力度")  # fmt: skip
+SUPPLIER_WORDS = (
+    "supplier", "vendor", "supplier name", "vendor name", "manufacturer", "wholesaler", "supplier id", "distributor",
+    "lieferant", "hersteller", "lieferantenname", "großhändler", "kreditor", "lieferanten nr", "lieferantennummer",
+    "供应商", "供货商", "厂家", "厂商", "供应商名称", "批发商",
+)  # fmt: skip
+_UNIT_COST = (
+    "unit cost", "cost", "purchase price", "cost price", "buying price", "cost per item", "cost per unit", "buy price",
+    "wholesale price", "cogs", "supplier price",
+    "einkaufspreis", "ek", "ek preis", "einstandspreis", "kosten", "ek netto", "bezugspreis",
+    "进价", "成本", "采购价", "进货价", "成本价", "采购单价",
+)  # fmt: skip
+LEAD_WORDS = (
+    "lead days", "lead time", "lead time days", "leadtime", "delivery days", "delivery time", "days to deliver",
+    "replenishment time", "lieferzeit", "lieferzeit tage", "wiederbeschaffungszeit", "beschaffungszeit", "lieferdauer",
+    "交货期", "交期", "采购周期", "到货天数", "供货周期", "备货天数", "提前期",
+)  # fmt: skip
+_LEAD_SPREAD = ("lead spread days", "lead time spread", "lead time deviation", "lead time std", "lead time sd",
+                "lieferzeit streuung", "schwankung der lieferzeit", "交期波动", "交货期波动")  # fmt: skip
+_REVIEW = ("review days", "review period", "order cycle", "order every", "days between orders", "order interval",
+           "bestellrhythmus", "bestellintervall", "bestellzyklus", "订货周期", "下单周期", "补货周期")  # fmt: skip
+MINIMUM_WORDS = (
+    "minimum quantity", "moq", "minimum order quantity", "min order quantity", "min qty", "minimum order",
+    "mindestbestellmenge", "mindestmenge", "mindestabnahme", "最小起订量", "起订量", "最小订货量", "最低起订量",
+)  # fmt: skip
+PACK_WORDS = (
+    "pack size", "case size", "case pack", "carton", "units per case", "order multiple", "pack", "multiple",
+    "units per carton", "inner pack", "verpackungseinheit", "ve", "gebinde", "packungsgröße", "kartonmenge",
+    "losgröße", "箱规", "装箱数", "包装数量", "每箱数量", "订货倍数", "包装规格",
+)  # fmt: skip
+_SHELF_LIFE = ("shelf life days", "shelf life", "days to expiry", "haltbarkeit", "haltbarkeit tage", "haltbar tage",
+               "保质期", "保质期天数", "有效期")  # fmt: skip
+_SERVICE = ("service level", "target service level", "availability target", "servicegrad", "lieferbereitschaft",
+            "服务水平", "现货率目标")  # fmt: skip
+_OUT_COST = ("out cost", "cost of being out", "stockout cost", "shortage cost", "fehlmengenkosten", "缺货成本")
+PURCHASE_WORDS = (
+    "purchase order", "po number", "po", "purchase order number", "po no", "purchase id",
+    "bestellnummer lieferant", "einkaufsbestellung", "lieferantenbestellung", "ek bestellung",
+    "采购单号", "采购订单号", "采购单", "进货单号", "采购编号",
+)  # fmt: skip
+_OPEN_QUANTITY = (
+    "on order", "open quantity", "quantity open", "outstanding", "quantity on order", "remaining quantity", "incoming",
+    "offene menge", "bestellt", "im zulauf", "在途数量", "在途", "未到数量", "待收数量", "采购数量",
+)  # fmt: skip
+_ORDERED = ("ordered day", "ordered on", "order date", "ordered at", "po date", "purchase date", "date ordered",
+            "bestelldatum", "bestellt am", "采购日期", "下单日期", "订货日期")  # fmt: skip
+EXPECTED_WORDS = (
+    "expected day", "expected", "expected arrival", "eta", "expected date", "delivery date", "due date", "due",
+    "arrival date", "expected delivery", "lieferdatum", "liefertermin", "erwartet", "erwartet am", "ankunft",
+    "预计到货", "预计到货日期", "到货日期", "交货日期", "预计到达",
+)  # fmt: skip
+_ARRIVED = ("arrived day", "arrived", "received", "received at", "received on", "date received", "eingegangen",
+            "wareneingang", "geliefert am", "实际到货", "入库日期", "收货日期")  # fmt: skip
 RETURN_DAYS = ("return date", "returned at", "refund date", "refunded at", "date returned", "return day",
                "retourendatum", "rückgabedatum", "erstattungsdatum", "retoure am", "erstattet am",
                "退货时间", "退款时间", "退货日期", "退款日期", "退款完结时间")  # fmt: skip
@@ -188,6 +240,22 @@ WORDS: dict[Kind, dict[str, tuple[str, ...]]] = {
     "closures": {"first_day": (*_FIRST, *_DAY), "last_day": _LAST, "name": _NAME},
     "events": {"first_day": (*_FIRST, *_DAY), "last_day": _LAST, "name": _NAME, "known_from": _KNOWN},
     "products": {"product": _PRODUCT, "name": PRODUCT_NAMES, "category": _CATEGORY},
+    "terms": {
+        "product": _PRODUCT, "supplier": SUPPLIER_WORDS, "unit_cost": _UNIT_COST, "currency": _CURRENCY,
+        "lead_days": LEAD_WORDS, "lead_spread_days": _LEAD_SPREAD, "review_days": _REVIEW,
+        "minimum_quantity": MINIMUM_WORDS, "pack_size": PACK_WORDS, "shelf_life_days": _SHELF_LIFE,
+        "service_level": _SERVICE, "out_cost": _OUT_COST,
+    },
+    "on_order": {
+        "order": (*PURCHASE_WORDS, *_ORDER), "product": _PRODUCT, "supplier": SUPPLIER_WORDS,
+        "quantity": (*_OPEN_QUANTITY, *_QUANTITY), "ordered_day": (*_ORDERED, *_DAY), "expected_day": EXPECTED_WORDS,
+        "arrived_day": _ARRIVED, "updated": _UPDATED,
+    },
 }  # fmt: skip
-DAYS = frozenset({"day", "first_day", "last_day", "known_from", "updated"})
-NUMBERS = frozenset({"quantity", "amount", "price", "rating", "on_hand", "discount"})
+DAYS = frozenset({
+    "day", "first_day", "last_day", "known_from", "updated", "ordered_day", "expected_day", "arrived_day",
+})  # fmt: skip
+NUMBERS = frozenset({
+    "quantity", "amount", "price", "rating", "on_hand", "discount", "unit_cost", "lead_days", "lead_spread_days",
+    "review_days", "minimum_quantity", "pack_size", "shelf_life_days", "service_level", "out_cost",
+})  # fmt: skip

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from client.shop.export.field import CART_WORDS, CLOSURE_WORDS, RETURN_DAYS, RETURN_QUANTITIES, VIEW_WORDS, WORDS
+from client.shop.export.field import (
+    CART_WORDS,
+    CLOSURE_WORDS,
+    EXPECTED_WORDS,
+    PURCHASE_WORDS,
+    RETURN_DAYS,
+    RETURN_QUANTITIES,
+    SUPPLIER_WORDS,
+    VIEW_WORDS,
+    WORDS,
+)
 from client.shop.export.guess import FITS, SURE, Column, header_score, rank_columns
 from client.shop.record import Kind
 from client.shop.source.source import Look
@@ -36,11 +46,30 @@ class _Signs:
 def find_kind(look: Look, columns: Sequence[Column]) -> Kind | None:
     """Tell which kind of record a table holds; None where it is none that can be seen."""
     signs = _Signs(columns)
+    if _are_purchases(signs):
+        return "on_order"
+    if _are_terms(signs):
+        return "terms"
     if signs.is_called((*RETURN_DAYS, *RETURN_QUANTITIES), SURE) and (signs.order or signs.product):
         return "returns"
     if signs.order and signs.day and signs.product:
         return "sales"
     return _kind_of_happenings(signs) or _kind_of_spans(signs) or _kind_of_others(look, signs)
+
+
+def _are_purchases(signs: _Signs) -> bool:
+    """Whether it lists what was ordered from suppliers: for a day to come, and by nobody who is a customer."""
+    ordered = signs.is_called(SUPPLIER_WORDS, SURE) or signs.is_called(PURCHASE_WORDS, SURE)
+    due = signs.is_called(EXPECTED_WORDS, SURE)
+    return bool(signs.product and ordered and due and signs.has("on_order", "quantity")) and not signs.has(
+        "sales", "customer"
+    )
+
+
+def _are_terms(signs: _Signs) -> bool:
+    """Whether it says on what terms products are ordered: two terms at least, and no day on which anything happened."""
+    terms = ("supplier", "unit_cost", "lead_days", "minimum_quantity", "pack_size", "shelf_life_days")
+    return signs.product and not signs.day and sum(signs.has("terms", term) for term in terms) >= 2
 
 
 def _kind_of_happenings(signs: _Signs) -> Kind | None:

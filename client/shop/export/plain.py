@@ -1,4 +1,4 @@
-"""Tables whose every row is a record: views, carts, searches, reviews, stock, prices, promotions and others."""
+"""Tables whose every row is a record: views, carts, searches, reviews, stock, prices, promotions, terms and others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
     "closures": ("first_day",),
     "events": ("first_day", "name"),
     "products": ("product",),
+    "terms": ("product",),
+    "on_order": ("product", "quantity"),
 }
+POSITIVE = ("lead_days", "review_days", "minimum_quantity", "pack_size", "shelf_life_days", "unit_cost", "out_cost")
 FREE_TEXT = ("text", "words", "name")
 
 
@@ -85,6 +88,11 @@ _SAID = {
     "day": "the day", "first_day": "the first day", "last_day": "the last day", "known_from": "the day it was known",
     "quantity": "the quantity", "rating": "the rating", "on_hand": "the stock", "price": "the price",
     "discount": "the discount", "product": "the product", "words": "what was searched for", "name": "the name",
+    "unit_cost": "the cost", "out_cost": "the cost of being out", "lead_days": "the lead time",
+    "lead_spread_days": "the spread of the lead time", "review_days": "the time between two orders",
+    "minimum_quantity": "the least quantity", "pack_size": "the pack", "shelf_life_days": "the shelf life",
+    "service_level": "the service level", "ordered_day": "the day it was ordered",
+    "expected_day": "the day it is expected", "arrived_day": "the day it came",
 }  # fmt: skip
 
 
@@ -110,6 +118,12 @@ def _fill(kind: Kind, columns: dict[str, pa.Array], cells: Cells, sieve: Sieve) 
     if kind == "stock":
         out = pc.less_equal(columns["on_hand"], 0)
         columns["out"] = pc.coalesce(columns["out"], out)
+    if kind == "terms":
+        _fill_terms(columns, cells, sieve)
+    if kind == "on_order":
+        numbers = columns["quantity"].to_numpy(zero_copy_only=False)
+        sieve.leave_out(numbers < 0, "the quantity is below 0", "mend these rows")
+        sieve.leave_out(numbers == 0, "nothing of it is to come")
     if kind == "promotions":
         share = columns["discount"]
         columns["discount"] = pc.if_else(pc.greater(share, 1.0), pc.divide(share, 100.0), share)
@@ -119,6 +133,27 @@ def _fill(kind: Kind, columns: dict[str, pa.Array], cells: Cells, sieve: Sieve) 
         currencies = read_currencies(written, signs, "", cells.shop)
         price = columns["price"].to_numpy(zero_copy_only=False)
         columns["price"], columns["currency"] = convert_amounts(price, currencies, cells.shop, sieve)
+
+
+def _fill_terms(columns: dict[str, pa.Array], cells: Cells, sieve: Sieve) -> None:
+    """Leave out what no supplier means: a term below 0, and 0 where it says nothing; 95 is a service level of 0.95."""
+    for name in (*POSITIVE, "lead_spread_days", "service_level"):
+        numbers = columns[name].to_numpy(zero_copy_only=False)
+        sieve.leave_out(numbers < 0, f"{_SAID[name]} is below 0", "mend these rows")
+    for name in ("review_days", "minimum_quantity", "pack_size", "shelf_life_days"):
+        columns[name] = pc.if_else(pc.equal(columns[name], 0.0), None, columns[name])
+    level = columns["service_level"]
+    columns["service_level"] = pc.if_else(pc.greater(level, 1.0), pc.divide(level, 100.0), level)
+    above = pc.fill_null(pc.greater_equal(columns["service_level"], 1.0), False)
+    sieve.leave_out(above.to_numpy(zero_copy_only=False), "the service level is 100 % or more", "write 0.95 or 95")
+    written = cells.text("currency") if cells.has("currency") else None
+    signs = next((cells.rows[name] for name in ("unit_cost", "out_cost") if cells.has(name)), None)
+    if written is None and signs is None:
+        return
+    currencies = read_currencies(written, signs, "", cells.shop)
+    for name in ("unit_cost", "out_cost"):
+        money = columns[name].to_numpy(zero_copy_only=False)
+        columns[name], columns["currency"] = convert_amounts(money, currencies, cells.shop, sieve)
 
 
 def _require(name: str, column: pa.Array, sieve: Sieve) -> None:

@@ -179,7 +179,7 @@ def _propose_table(look: Look, columns: list[Column], kind: Kind, name: str) -> 
     questions.extend(_ask_table(look, kind, columns, chosen))
     settings = _settings(look, name, kind, {field: column.name for field, column in chosen.items()}, states)
     guesses = [_guess_kind(kind, chosen, look), *guesses]
-    also = _also(look, columns, kind, name, chosen) if kind == "sales" else ()
+    also = _also(look, columns, kind, name, chosen) if kind in ("sales", "terms") else ()
     return Proposal(settings, tuple(guesses), tuple(questions), also)
 
 
@@ -324,6 +324,8 @@ _KIND_REASONS: dict[Kind, str] = {
     "closures": "days on which the shop is closed",
     "events": "days with a name",
     "products": "a product and what it is called",
+    "terms": "a product and on what terms it is ordered",
+    "on_order": "a product, how many of it were ordered from a supplier, and for when",
 }
 
 
@@ -335,15 +337,15 @@ def _is_panel(chosen: dict[str, Column]) -> bool:
 def _also(
     look: Look, columns: list[Column], kind: Kind, name: str, chosen: dict[str, Column]
 ) -> tuple[SourceSettings, ...]:
-    """Find what a table of sales says besides: what products are called, and of daily sales stock levels."""
+    """Find what a table of sales or terms says besides: names of products, and of daily sales stock levels."""
     free = [column for column in columns if column not in chosen.values()]
-    shared = {"day": chosen["day"].name, "product": chosen["product"].name}
+    shared: dict[str, str] = {field: chosen[field].name for field in ("day", "product") if field in chosen}
     names = _likely(free, {field: WORDS["products"][field] for field in ("name", "category")})
     also = []
     if names:
         also.append(_settings(look, f"{name[:55]}-products", "products", {"product": shared["product"], **names}))
     stock = _likely(free, {field: WORDS["stock"][field] for field in ("on_hand", "out")})
-    if stock and "order" not in chosen and _is_panel(chosen):
+    if kind == "sales" and stock and "order" not in chosen and _is_panel(chosen):
         also.append(_settings(look, f"{name[:57]}-stock", "stock", {**shared, **stock}))
     return tuple(also)
 

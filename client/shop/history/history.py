@@ -22,8 +22,8 @@ from client.shop.history.pseudonym import read_pseudonyms
 from client.shop.history.store import LOCK_NAME, Store
 from client.shop.history.table import HASHED, read_meta, require_kind
 from client.shop.history.undoing import undo
-from client.shop.history.view import list_shown, make_views
-from client.shop.record import COLUMNS, KINDS, Kind, schema_of
+from client.shop.history.view import list_shown, make_views, select_newest
+from client.shop.record import COLUMNS, KINDS, LISTS, Kind, schema_of
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
@@ -324,4 +324,5 @@ def _find_same(entries: Sequence[Entry], source: str, fingerprint: str) -> Entry
 
 def _select_records(kind: Kind) -> str:
     day = next((field for field in ("day", "first_day", "product") if field in COLUMNS[kind]), "value")
-    return f"SELECT NULL::BIGINT AS row, updated, {list_shown(kind, HASHED)} FROM now_{kind} ORDER BY {day}, key, nth"
+    table = f"({select_newest(kind)})" if kind in LISTS else f"now_{kind}"
+    return f"SELECT NULL::BIGINT AS row, updated, {list_shown(kind, HASHED)} FROM {table} ORDER BY {day}, key, nth"

@@ -72,7 +72,24 @@ _OWNER = tuple(
     for kind, fields in _OWNER_FIELDS.items()
     for table in ("now", "other")
 )
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _OWNER)  # from schema 0 on; one that was released is never changed
+_ORDER_FIELDS: dict[Kind, str] = {
+    "terms": "product VARCHAR, supplier VARCHAR, unit_cost DOUBLE, currency VARCHAR, lead_days DOUBLE, "
+    "lead_spread_days DOUBLE, review_days DOUBLE, minimum_quantity DOUBLE, pack_size DOUBLE, shelf_life_days DOUBLE, "
+    "service_level DOUBLE, out_cost DOUBLE",
+    "on_order": '"order" VARCHAR, product VARCHAR, supplier VARCHAR, quantity DOUBLE, ordered_day DATE, '
+    "expected_day DATE, arrived_day DATE",
+}
+_ORDER = tuple(
+    f"CREATE TABLE {table}_{kind} (key UHUGEINT NOT NULL, nth INTEGER NOT NULL, number INTEGER NOT NULL, "
+    f"content UBIGINT NOT NULL, updated TIMESTAMP, {fields})"
+    for kind, fields in _ORDER_FIELDS.items()
+    for table in ("now", "other")
+)
+STEPS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _OWNER,
+    _ORDER,
+)  # one that was released is never changed
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from client.shop.record import COLUMNS, KINDS, Kind
+from client.shop.record import COLUMNS, KINDS, LISTS, Kind
 
 Connection = duckdb.DuckDBPyConnection
 VISITED: tuple[Kind, ...] = ("views", "carts")
-ABOUT_PRODUCTS: tuple[Kind, ...] = (*VISITED, "sales", "returns", "reviews", "stock", "prices", "promotions")
+ABOUT_PRODUCTS: tuple[Kind, ...] = (*VISITED, "sales", "returns", "reviews", "stock", "prices", "promotions", *LISTS)
 
 
 def make_views(connection: Connection) -> None:
@@ -24,11 +24,12 @@ def make_views(connection: Connection) -> None:
         connection.execute("CREATE OR REPLACE TEMP TABLE alias AS SELECT * FROM alias_table")
         connection.unregister("alias_table")
     for kind in KINDS:
-        query = f"SELECT said.* FROM now_{kind} said"
+        said = f"({select_newest(kind)})" if kind in LISTS else f"now_{kind}"
+        query = f"SELECT said.* FROM {said} said"
         if aliases and kind in ABOUT_PRODUCTS:
             query = (
                 "SELECT said.* REPLACE (coalesce(alias.stands_for, said.product) AS product) "
-                f"FROM now_{kind} said LEFT JOIN alias USING (product)"
+                f"FROM {said} said LEFT JOIN alias USING (product)"
             )
         if kind in VISITED:
             for column in ("customer", "session"):
@@ -37,6 +38,19 @@ def make_views(connection: Connection) -> None:
                     f"ON replace(said.{column}::VARCHAR, '-', '') = {column}_ignored.value"
                 )
         connection.execute(f"CREATE OR REPLACE TEMP VIEW current_{kind} AS {query}")
+
+
+def select_newest(kind: Kind) -> str:
+    """Select what the newest list of each source says, where a later one leaves out what no longer holds."""
+    words = f"SELECT * FROM now_{kind} UNION ALL SELECT * FROM other_{kind}"
+    sources = f"SELECT DISTINCT source FROM ({words}) JOIN import USING (number)"
+    newest = (
+        f"SELECT max(export) FROM import SEMI JOIN ({sources}) USING (source) WHERE state <> 'undone' GROUP BY source"
+    )
+    return (
+        f"SELECT DISTINCT ON (key, nth) word.* FROM ({words}) word JOIN import USING (number) "
+        f"WHERE import.export IN ({newest})"
+    )
 
 
 def resolve(pairs: list[tuple[str, str]]) -> dict[str, str]:

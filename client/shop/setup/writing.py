@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from client.shop.settings import Dialect, PlanSettings, Shop, SourceSettings
+from client.shop.settings import Dialect, OrderSettings, PlanSettings, Shop, SourceSettings, SupplierSettings
 
 COMMENTS_AT = 36
 _HEAD = """\
@@ -19,6 +19,8 @@ def write_shop(shop: Shop) -> str:
     parts = [_HEAD + _write_facts(shop)]
     parts += [write_source(source) for source in shop.sources]
     parts += [write_plan_settings(plan) for plan in shop.plans]
+    parts += [_write_changed("[order]", shop.order)] if shop.order != OrderSettings() else []
+    parts += [_write_changed("[[suppliers]]", supplier) for supplier in shop.suppliers]
     return "\n".join(parts)
 
 
@@ -77,6 +79,18 @@ def write_plan_settings(plan: PlanSettings) -> str:
     lines.append(_note(f"data_root = {quote(plan.data_root)}", "where that file is put"))
     if plan.columns:
         lines += ["", _note("[plans.columns]", "column of the plan = what it is made of"), *_pairs(plan.columns)]
+    return "\n".join(lines) + "\n"
+
+
+def _write_changed(head: str, section: OrderSettings | SupplierSettings) -> str:
+    """Write what differs from the defaults, each with its description."""
+    lines = [head]
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if value != field.default:
+            said = quote(value) if isinstance(value, str) else _list(value) if isinstance(value, tuple) else repr(value)
+            line = f"{name} = {said}"
+            lines.append(_note(line, field.description) if field.description else line)
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,15 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.shop.settings import Days, Dialect, PlanSettings, Shop, SourceSettings
+from client.shop.settings import (
+    Days,
+    Dialect,
+    OrderSettings,
+    PlanSettings,
+    Shop,
+    SourceSettings,
+    SupplierSettings,
+)
 from client.shop.setup.naming import name_source
 from client.shop.setup.writing import write_shop, write_source
 from common.plan.reading import parse_toml
@@ -36,6 +44,8 @@ def test_what_was_written_is_read_back_whatever_the_texts_hold(
         missing_ahead="refuse",
         sources=(source, source.model_copy(update={"name": "more", "dialect": None, "states": {}})),
         plans=(PlanSettings(path=location, columns={column: word}),),
+        order=OrderSettings(service_level=0.9, lead_days=rate % 300, order_weekdays=("monday",), budget=rate),
+        suppliers=(SupplierSettings(name=name, lead_days=3, order_weekdays=("friday", "sunday")),),
     )
     assert parse_toml(write_shop(shop), Shop, origin="shop.toml") == shop
 

@@ -1,0 +1,91 @@
+"""`hansa-client order`: what a shop should order, when and from whom, and why."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from common.command.app import JsonOption
+from common.command.output import make_console, print_json, print_table
+from common.errors import ConfigError
+
+SHOWN = 15  # lines in the terminal
+PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
+
+
+def order(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder with shop.toml and the shop's history.")] = Path(),
+    on: Annotated[str, typer.Option("--on", help="Day of the order, as 2026-11-30; today if left out.")] = "",
+    product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0.0, help="Most money to spend; as shop.toml says if left out.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write every product to: .csv, .parquet or .xlsx.")
+    ] = None,
+    purchase_orders: Annotated[
+        Path | None, typer.Option("--purchase-orders", help="Folder to write an order for each supplier into.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what to order.
+
+    From what is there, what is on its way, what will be asked for and the terms in shop.toml; each line says why.
+    Nothing leaves, and nothing is ordered: that you do yourself.
+    """
+    from client.decision.order.ordering import order_shop  # heavy, as is what follows
+    from client.decision.order.purchase import write_purchase_orders
+    from client.decision.order.wording import describe_orders, make_table, say_orders
+    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.history.history import History
+    from client.shop.settings import read_shop
+
+    if out is not None:
+        require_table_suffix(out)
+    day = _read_day(on)
+    shop = read_shop(folder)
+    with History.open(folder) as history:
+        today = day or datetime.now(ZoneInfo(shop.time_zone)).date()
+        orders = order_shop(
+            history, shop, today=today, products=tuple(product or ()), budget=budget, on_step=_Progress()
+        )
+    if out is not None:
+        write_rows(orders.table, out)
+    files = [] if purchase_orders is None else write_purchase_orders(orders.table, shop, purchase_orders)
+    for sentence in orders.assumed:
+        typer.echo(f"hansa-client: {sentence}", err=True)
+    if as_json:
+        names = {"file": None if out is None else str(out), "purchase_orders": [str(file) for file in files]}
+        print_json({**describe_orders(orders, shop), **names})
+        return
+    print_table(make_console(), make_table(orders, shop, SHOWN))
+    for sentence in say_orders(orders, shop):
+        typer.echo(sentence)
+    if out is not None:
+        typer.echo(f"Wrote {orders.table.num_rows} rows to {out}; they are yours alone.")
+    if purchase_orders is not None:
+        typer.echo(f"Wrote {len(files)} purchase orders into {purchase_orders}; look them over before you send them.")
+
+
+def _read_day(on: str) -> date | None:
+    try:
+        return date.fromisoformat(on) if on else None
+    except ValueError as error:
+        raise ConfigError(f"--on {on!r} is no day; write it as 2026-11-30.") from error
+
+
+class _Progress:
+    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, what: str, share: float) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
+            typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=what == "drawing" and share >= 1.0)

@@ -1,0 +1,1 @@
+"""What to order, when and from whom, and why."""

@@ -1,0 +1,104 @@
+"""What to order, in words and rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from client.decision.order.ordering import Orders
+from client.decision.order.reason import say_count, say_day
+from client.shop.settings import Shop
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def lines_to_order(orders: Orders) -> pa.Table:
+    """Keep what is to be ordered."""
+    return orders.table.filter(pc.greater(pc.fill_null(orders.table["quantity"], 0.0), 0.0))
+
+
+def make_table(orders: Orders, shop: Shop, shown: int) -> Table:
+    """Lay out the first lines for the terminal; where no stock is known, up to how many to fill up."""
+    from rich.table import Table
+
+    lines = lines_to_order(orders)
+    knows = pc.any(pc.is_valid(orders.table["quantity"])).as_py()
+    rows = (lines if knows else orders.table.sort_by([("demand", "descending")])).slice(0, shown).to_pylist()
+    table = Table(box=None, pad_edge=False)
+    for head in ("product", "order" if knows else "have", "from", "on", "here by", shop.currency, "why"):
+        table.add_column(head, justify="right" if head in ("order", "have", shop.currency) else "left")
+    for row in rows:
+        pieces = row["quantity"] if knows else row["reorder_point"]
+        called = f"{row['product']} {row['name']}" if row["name"] and row["name"] != row["product"] else row["product"]
+        cash = "" if row["cash"] is None else f"{row['cash']:,.2f}"
+        days = (say_day(row["order_day"]), say_day(row["arrives"]))
+        table.add_row(called, say_count(pieces), row["supplier"] or "–", *days, cash, row["why"])
+    return table
+
+
+def say_orders(orders: Orders, shop: Shop) -> list[str]:
+    """Say the sums, what is at risk, what lies dead, and what suppliers will not take."""
+    lines, table = lines_to_order(orders), orders.table
+    cash, money = pc.sum(lines["cash"]).as_py() or 0.0, shop.currency
+    said = []
+    if lines.num_rows:
+        said.append(f"{lines.num_rows} products to order, for {cash:,.2f} {money}; {table.num_rows} were looked at.")
+    elif pc.any(pc.is_valid(table["quantity"])).as_py():
+        said.append(f"Nothing need be ordered on {orders.day}; {table.num_rows} products were looked at.")
+    cut = pc.greater(table["cut"], 0.0)
+    if pc.any(cut).as_py():
+        lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0
+        said.append(
+            f"The budget of {orders.budget:,.2f} {money} cut {pc.sum(pc.cast(cut, pa.int64())).as_py()} lines by "
+            f"{lost:,.2f} {money}, where the fewest sales are lost for the money."
+        )
+    risk = pc.greater_equal(pc.fill_null(table["risk_out"], 0.0), 0.5)
+    if pc.any(risk).as_py():
+        count = pc.sum(pc.cast(risk, pa.int64())).as_py()
+        said.append(f"{count} products will more likely than not run out before a later order's goods come, most of "
+                    "them before this order's do.")  # fmt: skip
+    tied, dead = pc.sum(table["cash_on_hand"]).as_py(), pc.sum(table["dead_cash"]).as_py()
+    if tied:
+        said.append(
+            f"{tied:,.2f} {money} lie on the shelf; {dead or 0.0:,.2f} {money} of it will not sell within "
+            f"{orders.dead_days} days."
+        )
+    said += _say_minimums(lines, shop)
+    return said
+
+
+def _say_minimums(lines: pa.Table, shop: Shop) -> list[str]:
+    said = []
+    for supplier in shop.suppliers:
+        own = lines.filter(pc.equal(lines["supplier"], supplier.name))
+        cash = pc.sum(own["cash"]).as_py() or 0.0
+        if 0 < cash < supplier.minimum_amount:
+            said.append(
+                f"{supplier.name} takes orders from {supplier.minimum_amount:,.2f} {shop.currency} on, and this one is "
+                f"{cash:,.2f}: add what will be needed next, or wait."
+            )
+    return said
+
+
+def describe_orders(orders: Orders, shop: Shop) -> dict[str, Any]:
+    """Give everything as a document."""
+    table = orders.table
+    return {
+        "day": str(orders.day),
+        "currency": shop.currency,
+        "budget": orders.budget,
+        "dead_days": orders.dead_days,
+        "lines": lines_to_order(orders).num_rows,
+        "cash": pc.sum(table["cash"]).as_py(),
+        "cash_on_hand": pc.sum(table["cash_on_hand"]).as_py(),
+        "dead_cash": pc.sum(table["dead_cash"]).as_py(),
+        "assumed": list(orders.assumed),
+        "said": say_orders(orders, shop),
+        "rows": [
+            {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
+            for row in table.to_pylist()
+        ],
+    }

@@ -1,0 +1,78 @@
+"""Shops that order for years in worlds of known law reach the service that was asked, at little more than least cost.
+
+The long ones: `pytest -m slow -s tests/client/decision/order/test_truth.py`.
+"""
+
+import pytest
+
+from order_world import (
+    Law,
+    World,
+    intermittent,
+    level_planner,
+    live,
+    negative_binomial,
+    our_planner,
+    poisson,
+    weekly,
+)
+
+LAWS = {
+    "poisson": poisson(20.0),
+    "negative binomial": negative_binomial(20.0, 3.0),
+    "weekdays": weekly(20.0),
+    "intermittent": intermittent(0.5, 20.0),
+}
+PACKS = ((1.0, 1.0), (60.0, 1.0), (1.0, 12.0), (48.0, 12.0))
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+def test_orders_reach_the_share_of_pieces_that_was_asked(*, spread: float, waits: bool) -> None:
+    """False alarms: the standard error over 24 shops and 40 reviews is below 0.2 points."""
+    world = World(poisson(20.0), spread=spread, waits=waits)
+    seen = live(world, our_planner(world, "pieces", 0.95), reviews=40, shops=24, seed=3, warm=6)
+    assert seen.fill == pytest.approx(0.95, abs=0.01)
+
+
+def test_orders_in_packs_reach_it_too() -> None:
+    world = World(negative_binomial(20.0, 3.0), spread=2.0, minimum=48.0, pack=12.0)
+    seen = live(world, our_planner(world, "pieces", 0.95), reviews=40, shops=24, seed=3, warm=6)
+    assert seen.fill == pytest.approx(0.95, abs=0.01)
+
+
+def test_a_planner_that_takes_daily_means_misses_it() -> None:
+    """The planted fault: base stock at the mean demand of lead time and review, with no safety."""
+    world = World(poisson(20.0))
+    seen = live(world, level_planner(world, 20.0 * 12), reviews=40, shops=24, seed=3, warm=6)
+    assert abs(seen.fill - 0.95) > 0.015
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize("name", LAWS)
+def test_each_law_lead_time_and_pack_reaches_each_level(
+    name: str, pack: tuple[float, float], *, spread: float, waits: bool
+) -> None:
+    world = World(LAWS[name], spread=spread, waits=waits, minimum=pack[0], pack=pack[1])
+    missed = {}
+    for level in (0.90, 0.95, 0.98):
+        seen = live(world, our_planner(world, "pieces", level), reviews=60, shops=30, seed=3)
+        missed[level] = round(100 * (seen.fill - level), 2)
+    print(f"{name}, spread {spread}, {pack}, {'waits' if waits else 'lost'}: {missed}")  # noqa: T201
+    assert max(map(abs, missed.values())) <= 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("law", [poisson(5.0), negative_binomial(6.0, 3.0)], ids=["poisson", "negative binomial"])
+def test_orders_for_cost_cost_little_more_than_the_best_base_stock(law: Law, *, waits: bool) -> None:
+    world = World(law, waits=waits, held=0.05, out=5.0)
+    ours = live(world, our_planner(world, "cost", 0.95), reviews=60, shops=30, seed=5).cost(world)
+    best = min(
+        live(world, level_planner(world, float(s)), reviews=60, shops=30, seed=5).cost(world) for s in range(50, 150, 2)
+    )
+    print(f"ours {ours:.4f}, best {best:.4f}: {ours / best - 1:+.2%}")  # noqa: T201
+    assert ours <= 1.03 * best
