@@ -13,6 +13,7 @@ from simulation.command.run import run
 from simulation.command.stock import stock
 from simulation.command.sweep import sweep
 from simulation.command.warm import newcomer, warm
+from simulation.command.worth import worth
 
 app = make_app("A whole federation on one machine: run, compare, audit.", completion=True)
 for command in (
@@ -26,6 +27,7 @@ for command in (
     warm,
     newcomer,
     stock,
+    worth,
     report,
     compare,
     table,

@@ -242,5 +242,7 @@ def classify(demand: Float[np.ndarray, " product"], cuts: Mapping[str, float]) -
     before = np.cumsum(demand[order]) - demand[order]
     names, ends = np.array(list(cuts)), np.array(list(cuts.values()))
     found = np.empty(len(demand), dtype=names.dtype)
-    found[order] = names[np.minimum(np.searchsorted(ends, before / max(demand.sum(), 1e-12), side="right"), len(ends) - 1)]
+    found[order] = names[
+        np.minimum(np.searchsorted(ends, before / max(demand.sum(), 1e-12), side="right"), len(ends) - 1)
+    ]
     return found
