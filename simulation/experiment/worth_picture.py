@@ -21,8 +21,8 @@ def draw_frontier(worth: Worth, *, page: bool) -> str:
     title = escape(f"Cost of stock: {worth.plan}")
     head = f"{meta(allow(styles=[STYLE]))}<title>{title}</title><style>{STYLE}</style>"
     body = (
-        f"<h1>{title}</h1>\n{drawing}<p>{worth.products} products, {worth.first} to {worth.last}. The lower a line, the "
-        "less the same share of demand costs.</p>"
+        f"<h1>{title}</h1>\n{drawing}<p>{worth.products} products, {worth.first} to {worth.last}. The lower a line, "
+        "the less the same share of demand costs.</p>"
     )
     return f"<!doctype html>\n<html lang=en><head>{head}</head>\n<body>\n{body}\n</body></html>\n"
 
