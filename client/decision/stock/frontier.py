@@ -23,7 +23,7 @@ from common.forecast.gain import CONFIDENCE, FEWEST_ENTITIES
 
 BLOCK_CYCLES = 4  # that are drawn together
 PARTS = ("holding", "lost", "ordering")
-FEWEST_BLOCKS = 3  # with fewer weeks are not drawn: the interval is of other products alone
+FEWEST_BLOCKS = 5  # with fewer weeks are not drawn: the interval is of other products alone
 
 
 @dataclass(frozen=True)

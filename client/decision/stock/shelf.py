@@ -57,8 +57,10 @@ def live(
     *,
     lead_days: int,
     backorders: bool = False,
+    usual: Float[np.ndarray, "*try product"] | None = None,
+    cycles_after: int = 1,
 ) -> Flow:
-    """Live from the first review on, with a shelf that is full then, until what the last review ordered is used up.
+    """Live from the first review on.
 
     Parameters
     ----------
@@ -70,21 +72,25 @@ def live(
         Days of the reviews, evenly spaced.
     lead_days
         From the morning of an order to the morning on which it is there.
-
-    Returns
-    -------
-    Flow
-        The last cycle begins at the last review, and ends before the next one would.
+    usual
+        What is usually sold between two reviews: then so much is on its way from each of the last reviews, and the
+        rest on the shelf, as if one had always ordered so. All is on the shelf if left out.
+    cycles_after
+        Cycles from the last review on; at the end of the first there is no review any more.
     """
     every = int(reviews[1] - reviews[0])
-    if (np.diff(reviews) != every).any() or reviews[-1] + every > demand.shape[1]:
-        raise ValueError(f"reviews must be evenly spaced and end {every} days before the demand does")
+    last = int(reviews[-1]) + every * cycles_after
+    if (np.diff(reviews) != every).any() or last > demand.shape[1]:
+        raise ValueError(f"reviews must be evenly spaced and end {every * cycles_after} days before the demand does")
     shelf = levels[..., 0].astype(np.float64)
     coming = np.zeros((lead_days + 1, *shelf.shape))  # by the day of arrival, modulo its length
-    totals = {name: np.zeros((*shelf.shape, len(reviews))) for name in ("held", "served", "orders", "short")}
-    for day in range(reviews[0], reviews[-1] + every):
+    if usual is not None:
+        shelf = _send(shelf, coming, usual, every=every, lead_days=lead_days, first=int(reviews[0]))
+    cycles = len(reviews) + cycles_after - 1
+    totals = {name: np.zeros((*shelf.shape, cycles)) for name in ("held", "served", "orders", "short")}
+    for day in range(reviews[0], last):
         cycle, since = divmod(day - int(reviews[0]), every)
-        if since == 0:
+        if since == 0 and cycle < len(reviews):
             missing = np.maximum(levels[..., cycle] - shelf - coming.sum(axis=0), 0.0)
             coming[(day + lead_days) % (lead_days + 1)] += missing
             totals["orders"][..., cycle] += missing > 0
@@ -97,6 +103,16 @@ def live(
         totals["served"][..., cycle] += served
         totals["held"][..., cycle] += np.maximum(shelf, 0.0)
         totals["short"][..., cycle] += served < today
-    span = slice(int(reviews[0]), int(reviews[-1]) + every)
-    wanted = demand[:, span].reshape(len(demand), len(reviews), every).sum(axis=2)
+    wanted = demand[:, int(reviews[0]) : last].reshape(len(demand), cycles, every).sum(axis=2)
     return Flow(wanted=wanted, short=totals.pop("short") > 0, **totals)
+
+
+def _send(
+    shelf: np.ndarray, coming: np.ndarray, usual: np.ndarray, *, every: int, lead_days: int, first: int
+) -> np.ndarray:
+    """Put on its way what earlier reviews, and the first one, would have ordered; give what is left on the shelf."""
+    for days in range(lead_days, 0, -every):
+        sent = np.minimum(usual, shelf)
+        coming[(first + days) % (lead_days + 1)] += sent
+        shelf = shelf - sent
+    return shelf
