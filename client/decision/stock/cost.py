@@ -63,10 +63,10 @@ def cost_of_price(
     margin_share
         Of the price, that is not what the piece cost.
     """
-    paid = np.asarray(price, float) * (1 - margin_share)
+    sold = np.asarray(price, float)
     return StockCosts(
-        holding_per_unit_day=paid * holding_share / DAYS_IN_YEAR,
-        lost_margin_per_unit=np.asarray(price, float) * margin_share,
+        holding_per_unit_day=np.asarray(sold * (1 - margin_share) * holding_share / DAYS_IN_YEAR),
+        lost_margin_per_unit=np.asarray(sold * margin_share),
         per_order=per_order,
         service_level=service_level,
         currency=currency,

@@ -127,9 +127,8 @@ def measure_joining(
     points = {name: point for name, point in found.items() if point is not None}
     alone = {name: point.cost for name, point in points.items() if name != method}
     if method not in points or not alone:
-        who = method if method not in points else "none of your own"
-        reason = f"{who} reaches {fill_rate:.0%} at any level of stock that was tried"
-        reason = reason.replace("none of your own reaches", "none of your own methods reaches")
+        who = method if method not in points else "any method of your own"
+        reason = f"at none of the levels of stock that were tried {who} serves just {fill_rate:.0%} of demand"
         return Joining(method, "", fill_rate, rhythm, currency, points, None, reason)
     against = min(alone, key=lambda name: alone[name])
     saving = measure_saving(

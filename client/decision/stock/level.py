@@ -27,11 +27,13 @@ from scipy import stats
 
 from client.decision.stock.walk import Walk
 
-SERVICE_LEVELS = (
+SERVICE_LEVELS = (  # the low ones, since steady demand is mostly served by half of them
+    *(0.0001, 0.001, 0.01, 0.05, 0.1, 0.2),
     *(0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.975, 0.98, 0.985, 0.99),
     *(0.993, 0.996, 0.998, 0.999, 0.9995, 0.9999),
 )
 SAFETY_SHARES = (  # of the days to cover, that min/max adds; one for each service level
+    *(-0.6, -0.5, -0.4, -0.3, -0.2, -0.1),
     *(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95, 1.1, 1.3, 1.5, 1.75, 2.0, 2.4, 2.9, 3.5),
     *(4.5, 6.0, 8.0, 11.0, 16.0, 25.0),
 )
