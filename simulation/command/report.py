@@ -112,5 +112,5 @@ def say_answer(run: Results) -> None:
     typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")
     found = run.summary["answer"]
     if found and found.get("money"):
-        typer.echo(money(found["money"], found["method"], found["against"]))
+        typer.echo(money(found["money"], found["method"]))
     typer.echo(f"The whole answer is in {run.path / 'report.html'}.")

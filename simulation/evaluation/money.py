@@ -3,6 +3,7 @@
 `summary.json` keeps it under `answer`, `money`:
 
     fill_rate, lead_days, review_days, currency    what was asked; currency is "" where a piece counts as one
+    against                                        what joining is held against
     pooled                                         over all merchants
     merchants                                      MERCHANT → the same of one; null where it cannot be told
 
@@ -13,15 +14,16 @@ Intervals are of other products, those of one origin together with itself at oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from client.decision.stock.cost import StockCosts, cost_of_price
-from client.decision.stock.frontier import Ledger
+from client.decision.stock.frontier import Ledger, read_point
 from client.decision.stock.horizon import is_long_enough, join_ledgers, keep_horizon, measure_joining
+from client.decision.stock.level import SERVICE_LEVELS
 from client.decision.stock.walk import Rhythm
 from simulation.evaluation.results import Record, Results
 
@@ -35,18 +37,23 @@ Unit = tuple[str, str]
 def measure_money(
     results: Results,
     method: str,
-    against: str,
+    others: Sequence[str],
     *,
     costs: StockCosts = PIECES,
     rhythm: Rhythm = WEEKLY,
     resamples: int = RESAMPLES,
 ) -> dict[str, Any] | None:
-    """Hold two methods of a run against each other as stock; None where its horizons are too short, or of purchases."""
+    """Hold a method of a run against the cheapest of others as stock.
+
+    None where the run's horizons are too short, or of purchases. The cheapest over all merchants is held against each
+    of them; where there are several to choose from, hindsight favours it.
+    """
     plan = results.plan
     if plan.evaluation.task != "demand" or not is_long_enough(plan.model.horizon_days, plan.model.bucket_days, rhythm):
         return None
-    ledgers, merchants = _join_runs(results, (method, against), costs, rhythm)
+    ledgers, merchants = _join_runs(results, (method, *others), costs, rhythm)
     names = sorted(set(merchants.tolist()))
+    against = _cheapest({name: ledgers[name] for name in others}, costs)
 
     def compare(chosen: np.ndarray) -> dict[str, Any] | None:
         own = {name: ledger.select(chosen) for name, ledger in ledgers.items()}
@@ -57,9 +64,19 @@ def measure_money(
         "lead_days": rhythm.lead_days,
         "review_days": rhythm.review_days,
         "currency": costs.currency,
+        "against": against,
         "pooled": compare(np.arange(len(merchants))),
         "merchants": {name: compare(np.flatnonzero(merchants == name)) for name in names},
     }
+
+
+def _cheapest(ledgers: Mapping[str, Ledger], costs: StockCosts) -> str:
+    """Name the method that costs least; the first where none serves what is wanted."""
+    points = {
+        name: read_point(ledger, SERVICE_LEVELS, fill_rate=costs.service_level) for name, ledger in ledgers.items()
+    }
+    known = {name: point.cost for name, point in points.items() if point is not None}
+    return min(known, key=lambda name: known[name], default=next(iter(ledgers)))
 
 
 def _compare(

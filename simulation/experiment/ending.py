@@ -39,13 +39,19 @@ def conclude(
     found = None if pair is None else answer(results, pair, resamples=resamples, seed=results.summary["seed"])
     if found is not None:
         found["history"] = read_history(folder)
+        others = own_methods(results) if found["chosen"] == "nearest" else [found["against"]]
         found["money"] = measure_money(
-            results, found["method"], found["against"], costs=costs, rhythm=rhythm, resamples=resamples
+            results, found["method"], others, costs=costs, rhythm=rhythm, resamples=resamples
         )
     summary = {**results.summary, "answer": found}
     folder.write_json("summary.json", summary)
     folder.write_text("report.html", make_page(Results(results.path, results.plan, summary)))
     return summary
+
+
+def own_methods(results: Results) -> list[str]:
+    """Name what a merchant of the run can do alone."""
+    return [name for name in results.methods if Method.parse(name).is_own]
 
 
 def read_history(folder: RunFolder) -> dict[str, Any] | None:

@@ -64,7 +64,7 @@ def _say_money(found: Mapping[str, Any] | None) -> str | None:
     """Say what joining is worth as stock; None where the run is of purchases, or older."""
     if not found or not found.get("money"):
         return None
-    return wording.money(found["money"], found["method"], found["against"])
+    return wording.money(found["money"], found["method"])
 
 
 def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> str:

@@ -128,10 +128,10 @@ def _worth(length: Mapping[str, Any]) -> str:
     return f"as well as {months(length['equal_months'])} alone (95{PERCENT} interval {low} to {high})"
 
 
-def money(found: Mapping[str, Any], method: str, against: str) -> str:
+def money(found: Mapping[str, Any], method: str) -> str:
     """Say what joining is worth as stock, over all merchants."""
     share = f"{found['fill_rate']:.0%}".replace("%", PERCENT)
-    pooled = found["pooled"]
+    pooled, against = found["pooled"], found["against"]
     if pooled is None:
         return (
             f"As stock: at none of the levels that were tried do {method} and {against} both serve {share} of demand."
@@ -139,7 +139,7 @@ def money(found: Mapping[str, Any], method: str, against: str) -> str:
     start = (
         f"As stock, ordering every {found['review_days']} days with {found['lead_days']} days on the way and serving "
         f"{share} of demand from the shelf, {method} keeps {pooled['stock_days']:.1f} days of sales instead of "
-        f"{pooled['stock_days_against']:.1f}"
+        f"{pooled['stock_days_against']:.1f} with {against}"
     )
     return f"{start}: {money_words(pooled, found['currency'])}."
 

@@ -44,7 +44,7 @@ BINS = 10  # of products that sell alike
 SMALLEST = 1e-9
 
 Means = Float[np.ndarray, "review product"]
-Levels = Float[np.ndarray, "level product review"]
+Levels = Float[np.ndarray, "level product ordering"]
 
 
 def normal_levels(walk: Walk, mean: Means) -> Levels:

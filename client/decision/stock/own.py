@@ -34,13 +34,15 @@ def plan_window(plan: Plan, window_days: int) -> Plan:
     return plan.model_copy(update={"model": plan.model.model_copy(update=update)})
 
 
-def forecast_candidates(walk: Walk, plan: Plan, *, on_step: OnStep = lambda share: None) -> dict[str, DayMeans]:
+def forecast_candidates(
+    walk: Walk, plan: Plan, *, with_trees: bool = True, on_step: OnStep = lambda share: None
+) -> dict[str, DayMeans]:
     """Give the candidates' means of each day to cover, at every review."""
     reach = plan_window(plan, walk.rhythm.window_days)
     sold = np.flatnonzero(walk.demand.any(axis=0))
     batch = Batch(walk.panel, reach, tuple(walk.reviews.tolist()), int(sold[0]) if len(sold) else 0)
     series = batch.read()
-    names = (*SIMPLE, "anchor", *(["lightgbm"] if not missing_library("lightgbm") else []))
+    names = (*SIMPLE, "anchor", *(["lightgbm"] if with_trees and not missing_library("lightgbm") else []))
     trees = _fit_trees(walk, series, on_step) if "lightgbm" in names else None
     warm = None
     if reach.model.likelihood == "negative_binomial" and warm_path(reach.model).is_file():

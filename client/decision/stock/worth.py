@@ -32,7 +32,7 @@ CLASSES = {"A": 0.8, "B": 0.95, "C": 1.0}
 DRAWN = (0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)  # shares served that a picture shows
 RESAMPLES = 500
 
-Levels = Float[np.ndarray, "level product review"]
+Levels = Float[np.ndarray, "level product ordering"]
 OnStep = Callable[[str, float], None]
 
 
