@@ -22,10 +22,11 @@ def forecast_weeks(
     A week that was partly closed counts as if it had been open as usual, and one that was closed is left out. Weeks
     ahead count by their open days. Of a product of less than `SHORTEST_WEEKS` weeks the mean and variance of those.
     """
-    mean, variance = (np.zeros(walk.actual.shape) for _ in range(2))
+    mean, variance = np.zeros(walk.actual.shape), np.zeros(walk.actual.shape)
     for place, day in enumerate(walk.reviews.tolist()):
         for product in range(mean.shape[1]):
-            rate, spread, usual = _smooth(*_weekly(walk, product, day))
+            weekly, usual, ahead = _weekly(walk, product, day)
+            rate, spread = _smooth(weekly, ahead)
             weeks = walk.open_days[place, product] / usual
             whole = np.minimum(np.maximum(weeks - np.arange(len(rate)), 0.0), 1.0)
             mean[place, product] = (rate * whole).sum()
@@ -48,14 +49,15 @@ def _weekly(walk: Walk, product: int, day: int) -> tuple[np.ndarray, float, int]
     return sold[there].astype(np.float64) * usual / is_open[there], usual, ahead
 
 
-def _smooth(weekly: np.ndarray, usual: float, ahead: int) -> tuple[np.ndarray, np.ndarray, float]:
+def _smooth(weekly: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give mean and standard deviation of each week ahead."""
     from statsforecast.models import AutoETS
 
-    level = float(weekly.mean()) if len(weekly) else 0.0
-    plain = np.full(ahead, level), np.full(ahead, float(weekly.std()) if len(weekly) else 0.0), usual
+    level, usual_miss = (float(weekly.mean()), float(weekly.std())) if len(weekly) else (0.0, 0.0)
+    plain = np.full(ahead, level), np.full(ahead, usual_miss)
     if len(weekly) < SHORTEST_WEEKS or not weekly.any():
         return plain
     with np.errstate(all="ignore"):  # a candidate that does not fit is tried, divides by zero and loses
         made = AutoETS(season_length=1).forecast(weekly, h=ahead, level=[80])
     mean, spread = np.maximum(made["mean"], 0.0), (made["hi-80"] - made["mean"]) / ONE_SIDED
-    return (mean, spread, usual) if np.isfinite(mean).all() and np.isfinite(spread).all() else plain
+    return (mean, spread) if np.isfinite(mean).all() and np.isfinite(spread).all() else plain

@@ -121,7 +121,7 @@ def keep_ledger(flow: Flow, costs: StockCosts, *, cycle_days: int) -> Ledger:
     per_day, per_piece = (np.asarray(part, float) for part in (costs.holding_per_unit_day, costs.lost_margin_per_unit))
     cost = np.stack([flow.held * _spread(per_day), lost * _spread(per_piece), flow.orders * costs.per_order])
     days = flow.wanted.shape[1] * cycle_days
-    return Ledger(*map(_block, (cost, flow.served, flow.wanted, flow.held)), days)
+    return Ledger(_block(cost), _block(flow.served), _block(flow.wanted), _block(flow.held), days)
 
 
 def _spread(per_product: np.ndarray) -> np.ndarray:

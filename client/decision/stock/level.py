@@ -115,7 +115,7 @@ def _miss_of_like(mean: np.ndarray, misses: np.ndarray, wanted: np.ndarray) -> F
 def _steps(walk: Walk, mean: Means, usual: Sequence[np.ndarray], place: int) -> Float[np.ndarray, " level"]:
     """Give how many usual misses each service level took at the reviews that are known."""
     taken = []
-    for earlier in np.flatnonzero(walk.known(place)):
+    for earlier in np.flatnonzero(walk.known(place)).tolist():
         there = (mean[earlier] > 0) & (usual[earlier] > 0)
         taken.append((walk.actual[earlier] - mean[earlier])[there] / usual[earlier][there])
     seen = np.concatenate(taken) if taken else np.zeros(0)
