@@ -11,12 +11,11 @@ from client.decision.stock.walk import WEEK, Walk
 
 LONGEST_WEEKS, SHORTEST_WEEKS = 104, 8  # AutoETS takes fewer for a tiny data set
 ONE_SIDED = 1.2815515655446004  # standard deviations of the normal law's 90 % level
+Means = Float[np.ndarray, "review product"]
 OnStep = Callable[[float], None]
 
 
-def forecast_weeks(
-    walk: Walk, *, on_step: OnStep = lambda share: None
-) -> tuple[Float[np.ndarray, "review product"], Float[np.ndarray, "review product"]]:
+def forecast_weeks(walk: Walk, *, on_step: OnStep = lambda share: None) -> tuple[Means, Means]:
     """Give mean and variance of the days to cover, at every review and of every product.
 
     A week that was partly closed counts as if it had been open as usual, and one that was closed is left out. Weeks
