@@ -18,6 +18,7 @@ from simulation.command.shop import shop
 from simulation.command.stock import stock
 from simulation.command.sweep import sweep
 from simulation.command.warm import newcomer, warm
+from simulation.command.worth import worth
 
 app = make_app("A whole federation on one machine: run, compare, audit.", completion=True)
 for command in (
@@ -37,6 +38,7 @@ for command in (
     customers,
     trends,
     drift,
+    worth,
     report,
     compare,
     table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,10 @@ from client.command.predict import say_weights
 from client.folder import MerchantFolder, PlaceOption
 from common.command.app import DataRootOption, DeviceOption, JsonOption
 from common.command.output import make_console, print_json, print_table
+from common.errors import ConfigError
 
 if TYPE_CHECKING:
+    from client.decision.stock.cost import StockCosts
     from client.forecast.backtest import Proof
     from common.forecast.gain import Gain
 
@@ -27,6 +29,15 @@ def prove(
     plan_hash: PlanHashOption = "",
     origin: OriginOption = "",
     device: DeviceOption = "auto",
+    service_level: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="Share of demand to serve from the shelf.")
+    ] = 0.95,
+    lead_days: Annotated[int, typer.Option(min=0, max=60, help="From an order to its arrival.")] = 7,
+    review_days: Annotated[int, typer.Option(min=1, max=30, help="From an order to the next.")] = 7,
+    price: Annotated[float, typer.Option(min=0.0, help="Of one unit; stock is said in money then.")] = 0.0,
+    currency: Annotated[str, typer.Option(help="What the price is in, as EUR.")] = "",
+    holding_cost: Annotated[float, typer.Option(min=0.0, help="A year on the shelf, as a share of the cost.")] = 0.25,
+    margin: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of the price that is margin.")] = 0.4,
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -34,12 +45,23 @@ def prove(
 
     Against what you could have said alone, on your own days after those that it learned from.
     """
+    from client.decision.stock.walk import Rhythm
+    from client.decision.stock.wording import say_joining
     from client.forecast.backtest import prove as hold_against
     from common.machine.device import choose_device  # these are heavy, and needed here alone
 
     model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     day = choose_origin(origin, model)
-    proof = hold_against(model, data_root, day, device=choose_device(device), rehearsal=rehearsal)
+    costs = _read_costs(price, currency, service_level, holding_cost, margin)
+    proof = hold_against(
+        model,
+        data_root,
+        day,
+        device=choose_device(device),
+        rehearsal=rehearsal,
+        costs=costs,
+        rhythm=Rhythm(lead_days, review_days),
+    )
     for sentence in proof.warnings:
         typer.echo(f"hansa-client: {sentence}", err=True)
     if as_json:
@@ -52,10 +74,31 @@ def prove(
     for name, gain in proof.gains.items():
         typer.echo(f"{name} against {proof.best_own}, the best of your own here: {_say(gain, CALLED[proof.metric])}.")
     typer.echo("The best of your own is chosen with hindsight, which favours staying alone.")
+    if proof.joining is not None:
+        typer.echo(say_joining(proof.joining))
     if proof.weights:
         typer.echo(f"routed is {say_weights(proof.weights)}.")
     for method, reason in proof.left_out.items():
         typer.echo(f"{method} has no part: it {reason}.")
+
+
+def _read_costs(
+    price: float, currency: str, service_level: float, holding_share: float, margin_share: float
+) -> StockCosts:
+    """Read what stock costs; without a price money is not spoken of."""
+    import numpy as np
+
+    from client.decision.stock.cost import cost_of_price
+
+    if bool(price) != bool(currency):
+        raise ConfigError("--price and --currency go together, as --price 4.50 --currency EUR; give both or neither.")
+    return cost_of_price(
+        np.array(price or 1.0),
+        holding_share=holding_share,
+        margin_share=margin_share,
+        service_level=service_level,
+        currency=currency,
+    )
 
 
 def _print_table(proof: Proof) -> None:

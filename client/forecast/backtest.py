@@ -11,9 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from client.daemon.store import Model
+from client.decision.stock.cost import StockCosts, cost_of_price
+from client.decision.stock.horizon import Joining, is_long_enough, keep_horizon, measure_joining
+from client.decision.stock.walk import Rhythm
 from client.forecast.candidate import FEDERATED, PERSONALISED, call, choose_candidates, forecast_by, serve
 from client.forecast.own import POINTS
 from client.forecast.prediction import ReleasedContext, learned_until, set_up
@@ -26,6 +30,8 @@ from common.forecast.metric import Forecast, Outcome, observe, score_demand, sco
 from common.plan.schema import Plan
 
 ROUTER = Method("routed")
+WEEKLY = Rhythm()
+PIECES = cost_of_price(np.array(1.0))  # where no price is known
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Proof:
         model has learned from.
     left_out
         METHOD → why a candidate of the plan has no part.
+    joining
+        What joining was worth as stock; None for purchases, and where the horizon is too short for two orders.
     warnings
         What could not be used of the merchant's files, and what they do not tell of the horizon, in sentences.
     """
@@ -63,13 +71,28 @@ class Proof:
     gains: dict[str, Gain | None]
     weights: dict[str, float]
     left_out: dict[str, str]
+    joining: Joining | None = None
     warnings: tuple[str, ...] = ()
 
 
 def prove(
-    model: Model, data_root: Path, origin: date, *, device: torch.device, rehearsal: Model | None = None
+    model: Model,
+    data_root: Path,
+    origin: date,
+    *,
+    device: torch.device,
+    rehearsal: Model | None = None,
+    costs: StockCosts = PIECES,
+    rhythm: Rhythm = WEEKLY,
 ) -> Proof:
     """Forecast the horizon from `origin` as if it were that day, and hold every method against what happened.
+
+    Parameters
+    ----------
+    costs
+        What stock costs the merchant; the share to be served is their service level.
+    rhythm
+        How it orders.
 
     Raises
     ------
@@ -96,7 +119,31 @@ def prove(
         forecasts[call(ROUTER)] = routed.forecast
     weights = routed.weights if routed.weighed_on else {}
     proof = _compare(view, forecasts, last, weights, {**left_out, **routed.left_out})
-    return replace(proof, warnings=(*context.left_out, *context.gaps))
+    return replace(
+        proof,
+        joining=_measure_joining(view, forecasts, costs, rhythm),
+        warnings=(*context.left_out, *context.gaps),
+    )
+
+
+def _measure_joining(view: View, forecasts: dict[str, Forecast], costs: StockCosts, rhythm: Rhythm) -> Joining | None:
+    """Live through the horizon with the stock that each method orders."""
+    plan = view.plan
+    if plan.evaluation.task != "demand" or not is_long_enough(plan.model.horizon_days, plan.model.bucket_days, rhythm):
+        return None
+    outcome, counts = observe(view.panel, plan.model, view.day), plan.model.likelihood != "log_normal"
+    ledgers = {
+        name: keep_horizon(forecast, outcome.actual, outcome.counted, costs, rhythm, counts=counts)
+        for name, forecast in forecasts.items()
+    }
+    joint = [call(method) for method in (ROUTER, FEDERATED, PERSONALISED) if call(method) in ledgers]
+    return measure_joining(
+        {name: ledgers[name] for name in joint},
+        {name: ledger for name, ledger in ledgers.items() if name not in joint},
+        fill_rate=costs.service_level,
+        rhythm=rhythm,
+        currency=costs.currency,
+    )
 
 
 def choose_methods(plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:

@@ -27,20 +27,33 @@ def report(
         str, typer.Option(help="What it is held against; if left out routed_own, or the best own method.")
     ] = "",
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
+    fill_rate: Annotated[float, typer.Option(min=0.01, max=0.999, help="Share of demand served, as stock.")] = 0.95,
+    lead_days: Annotated[int, typer.Option(min=0, max=60, help="From an order of stock to its arrival.")] = 7,
+    review_days: Annotated[int, typer.Option(min=1, max=30, help="From an order of stock to the next.")] = 7,
+    price: Annotated[float, typer.Option(min=0.0, help="Of one unit; stock is said in money then.")] = 0.0,
+    currency: Annotated[str, typer.Option(help="What the price is in, as EUR.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Say again whether joining paid off.
 
     Puts the answer into summary.json and makes report.html again.
     """
+    import numpy as np
+
+    from client.decision.stock.cost import cost_of_price
+    from client.decision.stock.walk import Rhythm
     from simulation.evaluation.results import read_results
     from simulation.experiment.ending import conclude
     from simulation.experiment.folder import RunFolder
 
+    if bool(price) != bool(currency):
+        raise ConfigError("--price and --currency go together, as --price 4.50 --currency EUR; give both or neither.")
+    costs = cost_of_price(np.array(price or 1.0), service_level=fill_rate, currency=currency)
+    rhythm = Rhythm(lead_days, review_days)
     run_folder = RunFolder(folder)
     read_results(folder)  # refuses a folder without a run before anything is written there
     with run_folder.held(), run_folder.writing():
-        summary = conclude(run_folder, method=method, against=against, resamples=resamples)
+        summary = conclude(run_folder, method=method, against=against, resamples=resamples, costs=costs, rhythm=rhythm)
     if as_json:
         print_json(summary["answer"])
     else:
@@ -93,8 +106,11 @@ def table(
 
 def say_answer(run: Results) -> None:
     """Say the answer in words and where the page is."""
-    from simulation.report.wording import verdict
+    from simulation.report.wording import money, verdict
 
     said = verdict(run.plan, run.summary["answer"], run.metrics[0])
     typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")
+    found = run.summary["answer"]
+    if found and found.get("money"):
+        typer.echo(money(found["money"], found["method"]))
     typer.echo(f"The whole answer is in {run.path / 'report.html'}.")

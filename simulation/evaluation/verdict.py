@@ -11,6 +11,7 @@ and so favours staying alone.
     resamples, confidence       of the bootstrap (`simulation.evaluation.bootstrap`)
     metrics                     METRIC → pooled, small_merchants, merchants, sizes, counts, worst_size, worst_tenth
     history                     how many months of own history the federation is worth (`simulation.evaluation.history`)
+    money                       what it is worth as stock (`simulation.evaluation.money`); null where it cannot be told
 
 A gain is value, against, gain, low, high and verdict: `gain` is the share by which `value` is lower than `against`.
 """

@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 
+from client.decision.stock.cost import StockCosts
+from client.decision.stock.walk import Rhythm
 from client.forecast.released import forecast_demand
 from common.disk.reading import read_file_json
 from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
 from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
+from simulation.evaluation.money import PIECES, WEEKLY, measure_money
 from simulation.evaluation.results import Results, read_results
 from simulation.evaluation.verdict import RESAMPLES, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, RunFolder
@@ -21,17 +24,34 @@ from simulation.origin.origin import Trial
 from simulation.report.page import make_page
 
 
-def conclude(folder: RunFolder, *, method: str = "", against: str = "", resamples: int = RESAMPLES) -> dict[str, Any]:
+def conclude(
+    folder: RunFolder,
+    *,
+    method: str = "",
+    against: str = "",
+    resamples: int = RESAMPLES,
+    costs: StockCosts = PIECES,
+    rhythm: Rhythm = WEEKLY,
+) -> dict[str, Any]:
     """Answer from a finished run, write the answer and the page, and return the summary with the answer in it."""
     results = read_results(folder.path)
     pair = choose_pair(results, method, against)
     found = None if pair is None else answer(results, pair, resamples=resamples, seed=results.summary["seed"])
     if found is not None:
         found["history"] = read_history(folder)
+        others = own_methods(results) if found["chosen"] == "nearest" else [found["against"]]
+        found["money"] = measure_money(
+            results, found["method"], others, costs=costs, rhythm=rhythm, resamples=resamples
+        )
     summary = {**results.summary, "answer": found}
     folder.write_json("summary.json", summary)
     folder.write_text("report.html", make_page(Results(results.path, results.plan, summary)))
     return summary
+
+
+def own_methods(results: Results) -> list[str]:
+    """Name what a merchant of the run can do alone."""
+    return [name for name in results.methods if Method.parse(name).is_own]
 
 
 def read_history(folder: RunFolder) -> dict[str, Any] | None:

@@ -49,6 +49,8 @@ def make_page(results: Results) -> str:
         unit=results.plan.privacy.unit,
         verdict=wording.verdict(results.plan, found, headline),
         history=wording.history(found["history"]) if found and found["history"] else None,
+        money=_say_money(found),
+        money_words=wording.money_words,
         shown=_shown_methods(results)[0],
         methods=_methods(results),
         columns=HEADLINE[results.plan.evaluation.task],
@@ -56,6 +58,13 @@ def make_page(results: Results) -> str:
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
         pictures=_pictures(results, compared),
     )
+
+
+def _say_money(found: Mapping[str, Any] | None) -> str | None:
+    """Say what joining is worth as stock; None where the run is of purchases, or older."""
+    if not found or not found.get("money"):
+        return None
+    return wording.money(found["money"], found["method"])
 
 
 def make_comparison_page(compared: Mapping[str, Any], labels: Sequence[str]) -> str:

@@ -128,6 +128,34 @@ def _worth(length: Mapping[str, Any]) -> str:
     return f"as well as {months(length['equal_months'])} alone (95{PERCENT} interval {low} to {high})"
 
 
+def money(found: Mapping[str, Any], method: str) -> str:
+    """Say what joining is worth as stock, over all merchants."""
+    share = f"{found['fill_rate']:.0%}".replace("%", PERCENT)
+    pooled, against = found["pooled"], found["against"]
+    if pooled is None:
+        return (
+            f"As stock: at none of the levels that were tried do {method} and {against} both serve {share} of demand."
+        )
+    start = (
+        f"As stock, ordering every {found['review_days']} days with {found['lead_days']} days on the way and serving "
+        f"{share} of demand from the shelf, {method} keeps {pooled['stock_days']:.1f} days of sales instead of "
+        f"{pooled['stock_days_against']:.1f} with {against}"
+    )
+    return f"{start}: {money_words(pooled, found['currency'])}."
+
+
+def money_words(saving: Mapping[str, Any], currency: str) -> str:
+    """Say a saving: in money a month where prices are known, in stock else."""
+    if currency:
+        verb = "saves" if saving["amount"] >= 0 else "costs"
+        words = f"{verb} {abs(saving['amount']):,.0f} {currency} a month"
+        ends = [f"{saving[end]:+,.0f}".replace("-", "−") for end in ("low", "high") if saving[end] is not None]
+    else:
+        words = f"{percent(abs(saving['stock_share']))} {'less' if saving['stock_share'] >= 0 else 'more'} stock"
+        ends = [signed_percent(saving[end]) for end in ("stock_low", "stock_high") if saving[end] is not None]
+    return f"{words} (95{PERCENT} interval {ends[0]} to {ends[1]}, + is saved)" if ends else words
+
+
 def months(value: float) -> str:
     """Write a length of history."""
     text = f"{value:.1f}".removesuffix(".0")

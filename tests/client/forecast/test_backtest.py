@@ -118,6 +118,50 @@ def test_a_mistake_is_one_sentence(hansa_prove):
         assert (code, len(said.splitlines())) == (2, 1), said
 
 
+MONTH = {"model": {"horizon_days": 28}}
+
+
+def test_a_model_that_foresaw_a_turn_saves_stock_and_one_that_did_not_saves_none(make_plan, make_model, write_rows):
+    rows = write_rows(until=date(2024, 4, 30))
+    seeing = prove(make_model(make_plan(**MONTH), 2.0), rows, ORIGIN, device=CPU).joining
+    assert seeing is not None
+    assert seeing.method == "federated"
+    assert seeing.saving is not None
+    assert seeing.saving.verdict == "cheaper"
+    own = seeing.points[seeing.against]
+    assert seeing.saving.amount == pytest.approx(own.cost - seeing.points["federated"].cost)
+    blind = prove(make_model(make_plan(**MONTH)), rows, ORIGIN, device=CPU).joining
+    assert blind is not None
+    assert blind.saving is not None
+    assert blind.saving.verdict != "cheaper"
+    wrong = prove(make_model(make_plan(**MONTH), 0.2), rows, ORIGIN, device=CPU).joining
+    assert wrong is not None
+    assert wrong.saving is None
+    assert "at none of the levels of stock that were tried federated serves just 95%" in wrong.reason
+
+
+def test_a_horizon_too_short_for_two_orders_is_not_spoken_of_as_stock(make_plan, make_model, write_rows):
+    assert prove(make_model(make_plan()), write_rows(), ORIGIN, device=CPU).joining is None
+    assert prove(make_model(make_plan(**PURCHASES)), write_rows(), ORIGIN, device=CPU).joining is None
+
+
+def test_the_command_says_stock_in_money_once_prices_are_known(hansa_prove):
+    orders = ("--lead-days", "1", "--review-days", "1")
+    code, said = hansa_prove(*orders)
+    assert code == 0
+    assert "days of sales on the shelf" in said
+    assert "EUR" not in said
+    code, said = hansa_prove(*orders, "--price", "4.5", "--currency", "EUR", "--service-level", "0.9")
+    assert code == 0
+    assert "EUR a month (95 % interval" in said
+    assert "90 % of demand" in said
+    code, said = hansa_prove(*orders, "--price", "4.5", "--currency", "EUR", "--json")
+    told = json.loads(said)["joining"]
+    assert told["saving"]["low"] <= told["saving"]["amount"] <= told["saving"]["high"]
+    code, said = hansa_prove("--price", "4.5")
+    assert (code, len(said.splitlines())) == (2, 1)
+
+
 @pytest.mark.parametrize("words", [("predict", "--out", "forecast.csv"), ("prove", "--origin", "2024-03-10")])
 def test_rows_outside_the_data_root_are_not_forecast_from(hansa, tmp_path, words):
     (tmp_path / "data").mkdir()
