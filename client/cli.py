@@ -16,6 +16,7 @@ from client.command.audit import audit
 from client.command.check import check
 from client.command.demo import demo
 from client.command.doctor import doctor
+from client.command.explain import explain
 from client.command.forecast import forecast
 from client.command.history import history
 from client.command.import_history import import_history
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
-for command in (init, demo, history, forecast, adapt, audit, join, run, check, doctor, predict, prove):
+for command in (init, demo, history, forecast, explain, adapt, audit, join, run, check, doctor, predict, prove):
     app.command()(command)
 app.command("import")(import_history)
 

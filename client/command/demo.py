@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Set up a demo shop.
 
-    Two years of a tea shop, all invented: orders, returns, stock, prices, promotions, views and reviews, written as
+    A good two years of a tea shop, all invented: orders, returns, stock, prices, promotions, views and reviews, written as
     exports into FOLDER and imported as any shop's are. Says what to try on it.
     """
     from client.shop.demo.export import NAME, TIME_ZONE  # heavy, as is what follows

@@ -13,7 +13,7 @@ from client.shop.demo.law import Law, make_law
 from client.shop.demo.review import Review, write_reviews
 from client.shop.demo.shelf import Shelf, run_shelf
 
-DAYS = 730
+DAYS = 756  # so that the time of year can be told from a trend
 VIEWS_A_PIECE, OTHER_VIEWS, CARTS_A_PIECE = 9.0, 1.5, 1.7
 RETURNED = 0.03
 
