@@ -23,8 +23,8 @@ def demo(
 ) -> None:
     """Set up a demo shop.
 
-    A good two years of a tea shop, all invented: orders, returns, stock, prices, promotions, views and reviews, written as
-    exports into FOLDER and imported as any shop's are. Says what to try on it.
+    A good two years of a tea shop, all invented: orders, returns, stock, prices, promotions, views and reviews, as
+    exports in FOLDER that are imported as any shop's are. Says what to try on it.
     """
     from client.shop.demo.export import NAME, TIME_ZONE  # heavy, as is what follows
     from client.shop.demo.founding import found_demo

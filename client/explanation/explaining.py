@@ -16,7 +16,7 @@ import numpy as np
 
 from client.explanation.asked import Asked
 from client.explanation.group import GROUPS, START, Group
-from client.explanation.network import split_network
+from client.explanation.network import has_captum, split_network
 from client.explanation.part import Daily, Parts, no_parts, place
 from client.explanation.plain import split_plain
 from client.explanation.similar import Similar, find_similar
@@ -110,6 +110,10 @@ def get_ready(
     fitted = fit(setting, names, on_step)
     table = history.products()
     called = dict(zip(table["product"].to_pylist(), table["name"].to_pylist(), strict=True))
+    if fitted.weighed.weights.get("warm", 0.0) > 0 and not has_captum():
+        warnings.append(
+            "What the public model says is one part, since captum is not installed: pip install 'hansa[forecast]'"
+        )
     return Ready(setting, fitted, asked.period, tuple(warnings), called)
 
 
@@ -188,9 +192,18 @@ def _move(
     if name == "lightgbm" and learned.trees is not None:
         return split_trees(learned.trees[-1], batch.panel, series, origin, days), nothing
     if name == "warm" and learned.warm is not None:
+        if not has_captum():
+            return _as_one(mean, start, days), nothing
         split = split_network(learned.warm, step_back(series, origin), days)
         return split.parts * (batch.panel.first_day < origin), np.abs(split.error)
     return split_plain(mean, start, days), nothing
+
+
+def _as_one(mean: Daily, start: Start, days: slice) -> Parts:
+    """Take all that a network says beyond the anchor as one part."""
+    parts = no_parts(len(mean))
+    parts[place("alike")] = (mean - start.anchor * start.is_open)[:, days].sum(axis=1)
+    return parts
 
 
 def _describe(

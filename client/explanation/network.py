@@ -16,6 +16,7 @@ completeness; captum 0.9 computes it.
 from __future__ import annotations
 
 import copy
+import importlib.util
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,6 +49,11 @@ class Split:
 
     parts: Parts
     error: Float[np.ndarray, " entity"]
+
+
+def has_captum() -> bool:
+    """Whether the library is installed that integrates gradients."""
+    return importlib.util.find_spec("captum") is not None
 
 
 def split_network(model: Network, series: Series, buckets: slice) -> Split:
