@@ -22,6 +22,7 @@ from client.command.history import history
 from client.command.import_history import import_history
 from client.command.init import init
 from client.command.join import join
+from client.command.override import override_app
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.run import run
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 app = make_app("For a merchant: what it allows, spent and sent; take part, and forecast.", completion=True)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(override_app, name="override")
 for command in (init, demo, history, forecast, explain, adapt, audit, join, run, check, doctor, predict, prove):
     app.command()(command)
 app.command("import")(import_history)

@@ -18,6 +18,7 @@ from common.errors import ConfigError
 if TYPE_CHECKING:
     from client.shop.forecast.outlook import Outlook
     from client.shop.forecast.period import By
+    from client.shop.forecast.question import Of
 
 SHOWN = 10  # products in the terminal
 PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
@@ -35,6 +36,7 @@ def forecast(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only so many products, those with the most demand ahead.")
     ] = None,
+    of: Annotated[str, typer.Option("--of", help="product, category or shop: whose sums.")] = "product",
     product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
     method: Annotated[
         str, typer.Option("--method", help="One method alone, as weekday_mean or lightgbm; their average if left out.")
@@ -67,11 +69,11 @@ def forecast(
         require_table_suffix(out)
     if picture is not None:
         require_picture_suffix(picture)
-    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method)
+    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method, _read_of(of))
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = datetime.now(ZoneInfo(shop.time_zone)).date()
-        found = take_top(forecast_shop(history, shop, question, on_step=_Progress(), today=today), top)
+        found = take_top(forecast_shop(history, shop, question, on_step=Progress(), today=today), top)
         if out is not None:
             write_rows(found.table, out)
         if picture is not None:
@@ -91,6 +93,12 @@ def _read_by(by: str) -> By:
     return cast("By", by)
 
 
+def _read_of(of: str) -> Of:
+    if of not in ("product", "category", "shop"):
+        raise ConfigError(f"--of {of!r} is no level; choose product, category or shop.")
+    return cast("Of", of)
+
+
 def _read_origin(origin: str) -> date | None:
     try:
         return date.fromisoformat(origin) if origin else None
@@ -98,13 +106,14 @@ def _read_origin(origin: str) -> date | None:
         raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
 
 
-class _Progress:
+class Progress:
     """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     def __call__(self, what: str, share: float) -> None:
+        """Say it, but not in the first moments."""
         if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
             typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=False)
             if what == "forecasting" and share >= 1.0:

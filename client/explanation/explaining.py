@@ -210,7 +210,8 @@ def _describe(
     ready: Ready, period: Period, row: Mapping[str, Any], number: int, batch: Batch, whole: Apart, days: slice
 ) -> Explanation:
     parts = whole.served[:, number].copy()
-    parts[place("rest")] += row["mean"] - parts.sum()  # rounding
+    parts[place("rest")] += row["without"] - parts.sum()  # rounding
+    parts[place("override")] += row["mean"] - row["without"]
     one = replace(batch, panel=batch.panel.select(np.array([number])))
     before, similar = find_similar(one, days)
     weights = ready.fitted.weighed.weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +67,14 @@ def _say_obstacle(name: str, setting: Setting) -> str:
     return ""
 
 
-def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep) -> Fitted:
-    """Fit on who is learned from, weigh the candidates, and measure how far sums of them missed."""
+def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep, *, lengths: Sequence[int] = ()) -> Fitted:
+    """Fit on who is learned from, weigh the candidates, and measure how far sums of them missed.
+
+    Parameters
+    ----------
+    lengths
+        Days of the sums; those of the setting's periods if empty.
+    """
     places = choose_learned(setting.sales)
     batch, counts = setting.batch(places), setting.sales.are_counts
     learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
@@ -81,8 +87,8 @@ def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep) -> Fitted:
     served = mix(means, weighed.weights)
     levels = measure_levels(served[:-1], actual, counted, batch.past_states())
     served = correct(served, batch, levels)
-    lengths = sorted({period.days for period in setting.periods})
-    spreads = {days: _measure(served, batch, days, counts=counts) for days in lengths}
+    wanted = sorted(set(lengths or (period.days for period in setting.periods)))
+    spreads = {days: _measure(served, batch, days, counts=counts) for days in wanted}
     return Fitted(names, astray, learned, weighed, levels, spreads, places, batch, served)
 
 

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.fit import choose_names, fit
+from client.shop.forecast.hierarchy import forecast_groups
 from client.shop.forecast.life import State
 from client.shop.forecast.period import By, Period
-from client.shop.forecast.question import Question
+from client.shop.forecast.question import Of, Question
 from client.shop.forecast.serving import forecast_all, places_of, with_names
 from client.shop.forecast.setting import OnStep, say_closed, set_up
 from client.shop.forecast.weight import Weighed
@@ -35,7 +36,8 @@ class Outlook:
     ----------
     table
         A row per product and period: product, name, period, first, last, open_days, partial, mean, q10 … q90,
-        probability (of any sale), state.
+        probability (of any sale), state, without (the mean without anybody's override). Of categories or the shop their
+        name stands in place of product and name, and `products`, their number, in place of state.
     weighed
         Shares of the methods.
     weighed_on
@@ -58,6 +60,7 @@ class Outlook:
     left_out: dict[str, str]
     warnings: tuple[str, ...]
     states: dict[State, int] = field(default_factory=dict)
+    of: Of = "product"
 
 
 def forecast_shop(
@@ -75,16 +78,24 @@ def forecast_shop(
     setting, warnings = set_up(history, shop, question, today=today, on_step=on_step)
     names, left_out = choose_names(question.method, setting)
     wanted = places_of(setting.sales, question.products)
-    fitted = fit(setting, names, on_step)
-    rows, states = forecast_all(setting, fitted, wanted, on_step)
+    lengths = {period.days for period in setting.periods}
+    if question.of == "product":
+        fitted = fit(setting, names, on_step, lengths=tuple(lengths))
+        rows, states = forecast_all(setting, fitted, wanted, on_step)
+        rows = with_names(rows, history.products())
+    else:
+        whole = (setting.periods[-1].last - setting.periods[0].first).days + 1
+        fitted = fit(setting, names, on_step, lengths=(whole,))
+        rows, states = forecast_groups(setting, fitted, wanted, question.of, shop.name, on_step)
     start, horizon = setting.days.start, setting.plan.model.horizon_days
     past = [(start + timedelta(day), start + timedelta(day + horizon - 1)) for day in setting.origins[:-1]]
     return Outlook(
         by=question.by,
+        of=question.of,
         origin=setting.periods[0].first,
         last=setting.periods[-1].last,
         periods=setting.periods,
-        table=with_names(rows, history.products()),
+        table=rows,
         plan=setting.plan,
         weighed=fitted.weighed,
         weighed_on=tuple(past) if len(names) > 1 else (),
@@ -96,9 +107,9 @@ def forecast_shop(
 
 
 def take_top(outlook: Outlook, number: int | None) -> Outlook:
-    """Order the products by their demand ahead, the greatest first, and keep so many; all if left out."""
-    sums = outlook.table.group_by("product").aggregate([("mean", "sum")])
-    names = sums.sort_by([("mean_sum", "descending"), ("product", "ascending")])["product"].slice(0, number)
-    place = pc.index_in(outlook.table["product"], value_set=names.combine_chunks())
+    """Order products or categories by their demand ahead, the greatest first, and keep so many; all if left out."""
+    sums = outlook.table.group_by(outlook.of).aggregate([("mean", "sum")])
+    names = sums.sort_by([("mean_sum", "descending"), (outlook.of, "ascending")])[outlook.of].slice(0, number)
+    place = pc.index_in(outlook.table[outlook.of], value_set=names.combine_chunks())
     table = outlook.table.append_column("place", place).filter(pc.is_valid(place))
     return replace(outlook, table=table.sort_by([("place", "ascending"), ("first", "ascending")]).drop(["place"]))

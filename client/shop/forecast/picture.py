@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from client.shop.calendar.kept import Kept
+from client.shop.forecast.category import read_categories
+from client.shop.forecast.hierarchy import WITHOUT_CATEGORY
 from client.shop.forecast.outlook import Outlook
 from client.shop.forecast.period import By, Period, cut_periods
 from client.shop.forecast.wording import say_amount
@@ -56,9 +58,9 @@ class _Bar:
 def draw(outlook: Outlook, history: Kept, *, name: str, page: bool) -> str:
     """Draw the first products of the table: as a page with their numbers below, or as one drawing."""
     rows = _rows_by_product(outlook)
-    sold = _sold(history, tuple(rows), outlook.origin)
+    sold = _sold_of(history, outlook, tuple(rows))
     bars = {product: _bars(outlook, own, sold[product]) for product, own in rows.items()}
-    titles = {product: _title(own[0]) for product, own in rows.items()}
+    titles = {name: _title(own[0]) if outlook.of == "product" else name for name, own in rows.items()}
     if not page:
         charts = [_chart(titles[product], own, place * HEIGHT) for place, (product, own) in enumerate(bars.items())]
         return _drawing("\n".join(charts), max(len(charts), 1) * HEIGHT)
@@ -68,11 +70,24 @@ def draw(outlook: Outlook, history: Kept, *, name: str, page: bool) -> str:
 def _rows_by_product(outlook: Outlook) -> dict[str, list[dict[str, Any]]]:
     each = len(outlook.periods)
     rows = outlook.table.slice(0, MOST_PRODUCTS * each).to_pylist()
-    return {rows[first]["product"]: rows[first : first + each] for first in range(0, len(rows), each)}
+    return {rows[first][outlook.of]: rows[first : first + each] for first in range(0, len(rows), each)}
 
 
 def _title(row: Mapping[str, Any]) -> str:
     return row["product"] if row["name"] in ("", row["product"]) else f"{row['product']} · {row['name']}"
+
+
+def _sold_of(history: Kept, outlook: Outlook, names: Sequence[str]) -> dict[str, dict[date, float]]:
+    """Give what was sold of each product, or of all products of each category or of the shop."""
+    if outlook.of == "product":
+        return _sold(history, names, outlook.origin)
+    of = read_categories(history).of
+    summed: dict[str, dict[date, float]] = {name: {} for name in names}
+    for product, days in _sold(history, tuple(of), outlook.origin).items():
+        own = summed.get(names[0] if outlook.of == "shop" else of[product] or WITHOUT_CATEGORY, {})
+        for day, units in days.items():
+            own[day] = own.get(day, 0.0) + units
+    return summed
 
 
 def _sold(history: Kept, products: Sequence[str], origin: date) -> dict[str, dict[date, float]]:

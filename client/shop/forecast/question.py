@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from client.shop.forecast.period import By
+
+Of = Literal["product", "category", "shop"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Question:
         All if empty.
     method
         One candidate to serve alone; the weighed average if empty.
+    of
+        Whether each product is wanted by itself, or sums of them.
     """
 
     by: By = "week"
@@ -29,3 +34,4 @@ class Question:
     origin: date | None = None
     products: tuple[str, ...] = ()
     method: str = ""
+    of: Of = "product"

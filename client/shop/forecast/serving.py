@@ -45,14 +45,60 @@ def forecast_all(
 ) -> tuple[pa.Table, dict[State, int]]:
     """Forecast in batches; who was learned from has been forecast already."""
     parts, states = list[pa.Table](), dict[State, int]()
-    for batch, served, share in _batches(setting, fitted, wanted):
-        own = batch.states()
-        columns = [_describe(period, setting, fitted, served, batch) for period in setting.periods]
-        parts.append(_lay_out(setting, batch.panel, columns, own))
+    for part in forecast_parts(setting, fitted, wanted):
+        own = part.batch.states()
+        columns = [_describe(period, setting, fitted, part) for period in setting.periods]
+        parts.append(_lay_out(setting, part.batch.panel, columns, own))
         for state in own:
             states[state] = states.get(state, 0) + 1
-        on_step("forecasting", share)
+        on_step("forecasting", part.share)
     return pa.concat_tables(parts), states
+
+
+@dataclass(frozen=True)
+class Part:
+    """A batch of products and what is served of each.
+
+    Attributes
+    ----------
+    served
+        At past origins, and now with the overrides of persons.
+    without
+        Of the days ahead, as it would be without them.
+    share
+        Of all products, that are done then.
+    """
+
+    batch: Batch
+    served: Means
+    without: Float[np.ndarray, "product day"]
+    share: float
+
+
+def forecast_parts(setting: Setting, fitted: Fitted, wanted: Int[np.ndarray, " product"]) -> Iterator[Part]:
+    """Give batches of products with what is served of each, overrides in it."""
+    told = _share_totals_out(setting, fitted) if setting.change.needs_all else {}
+    is_open = ~setting.days.closed[setting.days.origin :]
+    for batch, served, share in _batches(setting, fitted, wanted):
+        names, without = [str(name) for name in batch.panel.entities], served[-1]
+        if setting.change.touches(names).any():
+            if told:
+                changed = np.stack([told.get(name, own) for name, own in zip(names, without, strict=True)])
+            else:
+                changed = setting.change.apply(without, names, is_open)
+            served = np.concatenate([served[:-1], changed[None]])
+        yield Part(batch, served, without, share)
+
+
+def _share_totals_out(setting: Setting, fitted: Fitted) -> dict[str, Float[np.ndarray, " day"]]:
+    """Forecast all products that share a total someone expects, and give what each has then."""
+    names = np.array(setting.sales.products, dtype=object)
+    places = np.flatnonzero(setting.change.touches(list(names)))
+    means = [served[-1] for _, served, _ in _batches(setting, fitted, places)]
+    chosen = [str(name) for name in names[places]]
+    is_open = ~setting.days.closed[setting.days.origin :]
+    changed = setting.change.apply(np.concatenate(means), chosen, is_open) if means else np.zeros((0, 0))
+    return dict(zip(chosen, changed, strict=True))
 
 
 def _batches(
@@ -75,12 +121,14 @@ class _Column:
     """What is said of one period."""
 
     mean: Float[np.ndarray, " product"]
+    without: Float[np.ndarray, " product"]
     quantiles: Float[np.ndarray, "product level"]
     probability: Float[np.ndarray, " product"]
     open_days: int
 
 
-def _describe(period: Period, setting: Setting, fitted: Fitted, served: Means, batch: Batch) -> _Column:
+def _describe(period: Period, setting: Setting, fitted: Fitted, part: Part) -> _Column:
+    batch, served = part.batch, part.served
     first, spread = (period.first - setting.known.origin).days, fitted.spreads[period.days]
     mean = served[-1, :, first : first + period.days].sum(axis=1)
     factor = np.ones(len(mean))
@@ -89,7 +137,8 @@ def _describe(period: Period, setting: Setting, fitted: Fitted, served: Means, b
     factor = factor * fitted.levels.widths_of(batch.states())
     closed = setting.days.closed[setting.days.origin + first :][: period.days]
     probability = spread.probability(mean, factor)
-    return _Column(mean, spread.quantiles(mean, factor, QUANTILE_LEVELS), probability, int((~closed).sum()))
+    without = part.without[:, first : first + period.days].sum(axis=1)
+    return _Column(mean, without, spread.quantiles(mean, factor, QUANTILE_LEVELS), probability, int((~closed).sum()))
 
 
 def _lay_out(setting: Setting, panel: Panel, columns: Sequence[_Column], states: Sequence[State]) -> pa.Table:
@@ -99,7 +148,7 @@ def _lay_out(setting: Setting, panel: Panel, columns: Sequence[_Column], states:
     def repeat(values: Sequence[object]) -> list[object]:
         return list(values) * number
 
-    means = np.stack([column.mean for column in columns], axis=1)
+    means, without = (np.stack([getattr(column, name) for column in columns], axis=1) for name in ("mean", "without"))
     quantiles = np.stack([column.quantiles for column in columns], axis=1)
     probability = np.stack([column.probability for column in columns], axis=1)
     return pa.table(
@@ -114,6 +163,7 @@ def _lay_out(setting: Setting, panel: Panel, columns: Sequence[_Column], states:
             **{name: quantiles[:, :, place].ravel() for place, name in enumerate(QUANTILES)},
             "probability": probability.ravel(),
             "state": pa.array(np.repeat(np.array(states), len(periods)), pa.string()),
+            "without": without.ravel(),
         }
     )
 

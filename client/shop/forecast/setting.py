@@ -13,6 +13,7 @@ from jaxtyping import Int
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
+from client.shop.forecast.category import Categories, read_categories
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
@@ -20,6 +21,7 @@ from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_perio
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.question import Question
 from client.shop.forecast.sales import Sales, read_sales
+from client.shop.override.applying import Change, read_change
 from client.shop.settings import Shop
 from common.errors import ConfigError, DataError
 from common.plan.schema import Plan
@@ -46,6 +48,8 @@ class Setting:
         Index of the day of the shop's first sale.
     periods
         They may begin later than the forecast does, where days before them are not known.
+    change
+        What persons expect in place of what would be forecast.
     """
 
     sales: Sales
@@ -55,6 +59,8 @@ class Setting:
     first_sale: int
     origins: tuple[int, ...]
     periods: tuple[Period, ...]
+    categories: Categories
+    change: Change
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
         """Lay some products out."""
@@ -114,7 +120,17 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
     )
     first_sale = max((span[0] - start).days, 0)
     origins = _choose_origins(first_sale, days.origin, horizon)
-    setting = Setting(sales, known, plan, days, first_sale, origins, cut_periods(question.by, asked, last))
+    setting = Setting(
+        sales,
+        known,
+        plan,
+        days,
+        first_sale,
+        origins,
+        cut_periods(question.by, asked, last),
+        read_categories(history),
+        read_change(history, origin, as_of=asked if asked <= span[1] else None),
+    )
     return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
 
 

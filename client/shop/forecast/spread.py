@@ -19,7 +19,7 @@ with the randomised probability integral transform of counts (Czado, Gneiting & 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -31,6 +31,7 @@ OWN_PRIOR, LARGEST_MISS = 6.0, 12.0  # periods; a squared miss in units of the v
 LEVEL_PRIOR = 60.0  # periods that the unchanged levels are worth
 FEWEST_ORIGINS = 4  # what a whole horizon has in common is seen once in each; with fewer it is hardly seen
 GUESSED_RATIO, GUESSED_SLOPE = 1.5, 0.3  # variance over mean, where nothing was seen
+GUESS_PRIOR = 8.0  # sums that this guess is worth where a few were seen
 KNOTS = np.linspace(0.0, 1.0, 21)
 SMALLEST = 1e-6
 
@@ -167,7 +168,7 @@ def measure_spread(periods: Periods, *, counts: bool, seed: int) -> Spread:
     seen = periods.counted & (periods.mean > SMALLEST)
     mean, actual = periods.mean[seen], periods.actual[seen]
     if len(mean) < FEWEST_IN_BIN or not actual.any():
-        return guess_spread(counts=counts)
+        return _scale_guess(guess_spread(counts=counts), mean, actual)
     log_means, log_ratios = _ratios(mean, actual)
     rough = Spread(counts, log_means, log_ratios, np.zeros(0), KNOTS[None, :].copy())
     factor = rough.held_out_factor(periods)[seen]
@@ -177,6 +178,15 @@ def measure_spread(periods: Periods, *, counts: bool, seed: int) -> Spread:
     levels = np.stack([_levels(reached[part == place]) for place in range(len(cuts) + 1)])
     unseen = max(1.0 / len(periods.mean) - 1.0 / FEWEST_ORIGINS, 0.0)
     return Spread(counts, log_means, log_ratios + np.log1p(unseen), cuts, levels)
+
+
+def _scale_guess(guess: Spread, mean: np.ndarray, actual: np.ndarray) -> Spread:
+    """Widen or narrow the guess by the few sums that there are, each worth one of `GUESS_PRIOR`."""
+    if not actual.any():
+        return guess
+    seen, guessed = max(((actual - mean) ** 2).sum(), 0.01 * mean.sum()), guess.variance(mean).sum()
+    weight = len(mean) / (len(mean) + GUESS_PRIOR)
+    return replace(guess, log_ratios=guess.log_ratios + weight * np.log(seen / guessed))
 
 
 def _ratios(mean: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

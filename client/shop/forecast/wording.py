@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
 from client.shop.forecast.life import SAY
 from client.shop.forecast.outlook import Outlook
 from client.shop.forecast.period import By, Period
+from client.shop.forecast.question import Of
 
 MOST_COLUMNS: dict[By, int] = {"day": 7, "week": 4, "month": 3}
 NAME_WIDTH = 28
@@ -22,6 +24,7 @@ def describe_outlook(outlook: Outlook) -> dict[str, Any]:
     weighed = outlook.weighed
     return {
         "by": outlook.by,
+        "of": outlook.of,
         "from": str(outlook.origin),
         "until": str(outlook.last),
         "methods": weighed.weights,
@@ -48,18 +51,20 @@ def make_table(outlook: Outlook, shown: int) -> Table:
     """Lay the products with the most demand ahead out, a column for each of the next periods."""
     periods = outlook.periods[: MOST_COLUMNS[outlook.by]]
     table = Table(title=f"what will be sold from {outlook.origin} on, in pieces", box=SIMPLE)
-    table.add_column("product")
+    table.add_column(outlook.of)
     for period in periods:
         table.add_column(_head(period, outlook.by), justify="right")
     rows = outlook.table.to_pylist()
     each = len(outlook.periods)
     for first in range(0, min(shown * each, len(rows)), each):
         own = rows[first : first + each]
-        table.add_row(_name(own[0]), *(say_amount(row, outlook.by) for row in own[: len(periods)]))
+        table.add_row(_name(own[0], outlook.of), *(say_amount(row, outlook.by) for row in own[: len(periods)]))
     return table
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: dict[str, Any], of: Of) -> str:
+    if of != "product":
+        return str(row[of])
     name = row["name"] if len(row["name"]) <= NAME_WIDTH else row["name"][: NAME_WIDTH - 1] + "…"
     return f"{row['product']} {name}".strip() if name != row["product"] else row["product"]
 
@@ -97,6 +102,13 @@ def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
         else "The history is too short to measure how far forecasts miss, so the intervals are a guess."
     )
     yield f"Made by {_say_shares(outlook)}."
+    changed = abs(np.array(outlook.table["mean"]) - np.array(outlook.table["without"])) > 0.5
+    if changed.any():
+        without, mean = (sum(outlook.table[name].to_pylist()) for name in ("without", "mean"))
+        yield (
+            f"Overrides are in it: {mean:,.0f} in all, where {without:,.0f} would be forecast without them; see: "
+            "hansa-client override list."
+        )
     for name, why in outlook.left_out.items():
         yield f"{name} has no part: it {why}."
     cut = [period for period in outlook.periods if period.is_partial]

@@ -26,6 +26,7 @@ COLUMNS = [
     *QUANTILES,
     "probability",
     "state",
+    "without",
 ]
 
 

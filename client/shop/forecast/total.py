@@ -1,0 +1,94 @@
+"""Draw what each product sells over a whole horizon: calibrated for each by itself, and linked by what all share.
+
+The draws of a product are not random levels but evenly spaced ones of the very distribution that `spread` reports, put
+into an order at random. So their quantiles are those that are reported, and only the order, in which good draws of one
+product meet good draws of another, is left to chance.
+
+Above the level `TAIL` nothing is reported, and the past shows little. There the values are stretched until the mean of
+the draws is the mean of the forecast.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special
+
+from client.shop.forecast.spread import Spread
+
+TAIL = 0.9  # the highest level that is reported
+LONGEST_TAIL = 20.0  # times; what the mean needs beyond it is put on all values alike
+
+
+def draw_levels(
+    common: Float[np.ndarray, "draw product"], loading: Float[np.ndarray, " product"], generator: np.random.Generator
+) -> Float[np.ndarray, "draw product"]:
+    """Give the place of each draw among those of its product, by what it shares with others and by chance.
+
+    Parameters
+    ----------
+    common
+        What products share, standard normal.
+    loading
+        Its correlation with the product's own place, 0 to 1.
+    """
+    own = generator.standard_normal(common.shape)
+    mixed = loading * common + np.sqrt(1.0 - loading**2) * own
+    return np.argsort(np.argsort(mixed, axis=0), axis=0)
+
+
+def spaced_totals(
+    spread: Spread, mean: Float[np.ndarray, " product"], factor: Float[np.ndarray, " product"], num_draws: int
+) -> Float[np.ndarray, "draw product"]:
+    """Give evenly spaced quantiles of each product's sum in rising order, with the mean of the forecast."""
+    levels = tuple(((np.arange(num_draws) + 0.5) / num_draws).tolist())
+    found = spread.quantiles(mean, factor, levels).T
+    return _match_mean(np.ascontiguousarray(found), mean)
+
+
+def _match_mean(
+    totals: Float[np.ndarray, "draw product"], mean: Float[np.ndarray, " product"]
+) -> Float[np.ndarray, "draw product"]:
+    """Stretch what lies above `TAIL` until the mean is right; where that is too little, all values."""
+    first = max(min(int(np.ceil(TAIL * len(totals))), len(totals) - 1), 1)
+    base = totals[first - 1]
+    head, tail = totals[:first].sum(axis=0), totals[first:] - base
+    missing = mean * len(totals) - head - base * len(tail)  # what the tail must hold above its foot
+    held = tail.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stretch = np.where(held > 0, missing / held, 0.0)
+    ramp = (np.arange(len(tail)) + 0.5) / max((np.arange(len(tail)) + 0.5).sum(), 1e-9)
+    flat = (held <= 0) & (missing > 0)
+    stretched = np.where(flat, base + missing * ramp[:, None], base + tail * np.clip(stretch, 0.0, LONGEST_TAIL))
+    right = np.concatenate([totals[:first], stretched])
+    reached = right.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(reached > 0, right * (mean / reached), 0.0))
+
+
+def round_keeping_sum(
+    totals: Float[np.ndarray, "draw product"], generator: np.random.Generator
+) -> Float[np.ndarray, "draw product"]:
+    """Round each product's draws, which rise, so that their running sums are off by less than one piece."""
+    running = np.cumsum(totals, axis=0) + generator.random(totals.shape[1])
+    whole = np.floor(running)
+    return np.asarray(np.maximum(np.diff(whole, axis=0, prepend=np.zeros((1, totals.shape[1]))), 0.0))
+
+
+def find_loading(
+    totals: Float[np.ndarray, "draw product"], mean: Float[np.ndarray, " product"], common_spread: float
+) -> Float[np.ndarray, " product"]:
+    """Find the loading by which each product moves with what is shared as much as that varies.
+
+    Parameters
+    ----------
+    totals
+        In rising order.
+    common_spread
+        Standard deviation of what is shared, as a share of the mean.
+    """
+    normal = special.ndtri((np.arange(len(totals)) + 0.5) / len(totals))
+    slope = (totals * normal[:, None]).mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = np.where(slope > 0, mean * common_spread / slope, 0.0)
+    return np.clip(needed, 0.0, 0.98)
