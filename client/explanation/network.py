@@ -67,7 +67,8 @@ def split_network(model: Network, series: Series, buckets: slice) -> Split:
 
     def total(inputs: Tensor, future: Tensor, anchor: Tensor, spread: Tensor, is_open: Tensor) -> Tensor:
         """Sum the means of the buckets."""
-        asked = replace(examples, inputs=inputs, future=future, anchor=anchor, spread=spread, open=is_open)
+        unread = {"label": anchor, "weight": anchor}  # by a forecast, but each entity has them
+        asked = replace(examples, inputs=inputs, future=future, anchor=anchor, spread=spread, open=is_open, **unread)
         return (_mean(likelihood, network(asked), anchor, spread) * is_open)[:, 0, buckets].sum(dim=1)
 
     actual = (examples.inputs, examples.future)
