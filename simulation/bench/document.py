@@ -8,6 +8,7 @@
     forecast, server, memory   one entry each
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
+    explanation one entry, with fitting_seconds; with `--only explanation`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
 `series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
@@ -29,6 +30,7 @@ from rich.table import Table
 
 from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
+from simulation.bench.explanation import time_explanation
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
@@ -38,8 +40,8 @@ from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
 from simulation.bench.step import time_steps
 
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading", "history")
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-1]  # the usual way and a history take minutes, and a gigabyte of disk
+PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading", "history", "explanation")
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-2]  # the usual way and a history take minutes, an explanation a shop to be fitted
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
@@ -78,6 +80,8 @@ def run_parts(
             document[part] = measure_memory(quick=quick)
         elif part == "history":
             document[part] = time_history(quick=quick)
+        elif part == "explanation":
+            document[part] = time_explanation(**terms)
         elif part == "reading":
             number = QUICK_LINES if quick else lines
             document[part] = list(time_reading(lines=number, patience_seconds=patience_seconds))

@@ -39,7 +39,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sold += [("once", first + timedelta(days=150), 1.0)]
     sold += [("gone", first + timedelta(days=day), 5.0) for day in range(120)]
     folder = make_shop(tmp_path_factory.mktemp("shop") / "shop", sold, "closed_dates = [2023-08-09]\n")
-    said = {"number": 1, "of": "product", "name": "P1", "first": date(2023, 7, 31), "last": date(2023, 8, 31), "factor": 1.5}
+    said = {
+        "number": 1,
+        "of": "product",
+        "name": "P1",
+        "first": date(2023, 7, 31),
+        "last": date(2023, 8, 31),
+        "factor": 1.5,
+    }
     Overrides(folder).add(Override(**said, author="Ada", reason="a fair", made=date(2023, 7, 1)))
     return folder
 
