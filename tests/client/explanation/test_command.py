@@ -30,7 +30,7 @@ def test_it_is_said_in_a_sentence_and_in_lines_that_add_up(shop: Path) -> None:
     assert first.startswith("About ")
     assert "P1 (<b>Tea)" in first
     assert "would be usual" in first
-    numbers = [line.split("   ")[0].strip().replace("−", "-") for line in lines[: lines.index("")]]
+    numbers = [line.split()[0].replace("−", "-") for line in lines[: lines.index("")]]
     *parts, whole = [float(number) for number in numbers]
     assert sum(parts) == pytest.approx(whole, abs=0.5 + 0.5 * len(parts))
     assert "Times of the past like that:" in said
@@ -45,7 +45,7 @@ def test_json_table_and_picture_hold_the_same_parts(shop: Path, tmp_path: Path) 
     for each in said["explanations"]:
         assert [part["group"] for part in each["parts"]] == list(GROUPS)
         assert sum(part["pieces"] for part in each["parts"]) == pytest.approx(each["forecast"])
-        assert len(each["similar"]) == 3
+        assert 1 <= len(each["similar"]) <= 3
         assert all(time["came_last"] < said["from"] for time in each["similar"])
     table = pyarrow.csv.read_csv(out).to_pylist()
     told = [part["pieces"] for each in said["explanations"] for part in each["parts"]]
