@@ -6,10 +6,12 @@ from common.command.app import VersionOption, make_app
 from common.command.program import run_program
 from simulation.command.audit import audit
 from simulation.command.bench import bench
+from simulation.command.joint import joint
 from simulation.command.network import export, federation
 from simulation.command.plan import check, plan, plans
 from simulation.command.report import compare, report, table
 from simulation.command.run import run
+from simulation.command.shop import shop
 from simulation.command.stock import stock
 from simulation.command.sweep import sweep
 from simulation.command.warm import newcomer, warm
@@ -26,6 +28,8 @@ for command in (
     warm,
     newcomer,
     stock,
+    shop,
+    joint,
     report,
     compare,
     table,

@@ -9,6 +9,7 @@
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
     explanation one entry, with fitting_seconds; with `--only explanation`
+    paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
 `series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
@@ -36,13 +37,25 @@ from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
+from simulation.bench.path import time_paths
 from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
 from simulation.bench.step import time_steps
 
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading", "history", "explanation")
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-2]  # the usual way and a history take minutes, an explanation a shop to be fitted
-POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates")
+PARTS = (
+    "step",
+    "federation",
+    "reference",
+    "forecast",
+    "server",
+    "memory",
+    "reading",
+    "history",
+    "paths",
+    "explanation",
+)
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-3]  # the usual way, a history and a large shop take minutes, or much disk
+POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates", "products")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
 
@@ -82,6 +95,8 @@ def run_parts(
             document[part] = time_history(quick=quick)
         elif part == "explanation":
             document[part] = time_explanation(**terms)
+        elif part == "paths":
+            document[part] = time_paths(quick=quick, num_threads=num_threads)
         elif part == "reading":
             number = QUICK_LINES if quick else lines
             document[part] = list(time_reading(lines=number, patience_seconds=patience_seconds))

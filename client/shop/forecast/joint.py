@@ -7,24 +7,29 @@ Of two different products the product of their misses is, in the mean, what they
 is the variance, as a share of the squared mean, of a factor that is common to all, whatever each does by itself. Within
 categories the same tells what the products of one share beyond that.
 
-Four past horizons are few to see it in: all products of a horizon have one weather. So a simple forecast, the level of
-the last four weeks, is held against what came on every week of the whole history too, and both count alike.
+Four past horizons are few to see it in: all products of a horizon have one weather, and the shares of the methods were
+fitted to them. So a simple forecast, the level of the last four weeks, is held against what came in every week of the
+whole history too, and counts for more than they do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 USUAL = 0.15**2  # of the shared variance, and that of a category, where next to nothing was seen
-PRIOR_WINDOWS = 4.0  # past horizons that the whole history is worth
+PRIOR_WINDOWS = 12.0  # past horizons that the whole history is worth
 FEWEST_WINDOWS = 8  # of the whole history
 LEVEL_DAYS, SPACING_DAYS, FIRST_DAY = 28, 7, 56
-MEDIAN_OF_SQUARE = 0.455  # of a standard normal: no Christmas decides what is usual in June
+WITHIN, SQUARE_WITHIN = 0.8, 1.642  # share of a squared normal variable that lies below: what an interval of 80 % needs
 LARGEST = 0.5
+
+Parts = Float[np.ndarray, "part product"]
+Sums = tuple[Float[np.ndarray, " product"], Float[np.ndarray, " product"]]  # of some days: what was said, what came
+See = Callable[[Parts, Parts], Float[np.ndarray, " part"]]
 
 
 @dataclass(frozen=True)
@@ -79,49 +84,73 @@ def _sum(values: Float[np.ndarray, "window product day"], days: int) -> Float[np
     return parts.transpose(0, 2, 1).reshape(windows * whole, products)
 
 
-def measure_joint(past: Past, target: Float[np.ndarray, "product day"], is_open: Bool[np.ndarray, " day"]) -> Joint:
-    """Measure what is shared, on past horizons and in the whole history before the one that counts.
+@dataclass(frozen=True)
+class Open:
+    """What was sold of the same products on every day before the origin, and whether the shop was open."""
 
-    Parameters
-    ----------
-    target, is_open
-        What was sold of the same products on every day before the origin, and whether the shop was open.
-    """
+    target: Float[np.ndarray, "product day"]
+    is_open: Bool[np.ndarray, " day"]
+
+
+def measure_joint(past: Past, history: Open) -> Joint:
+    """Measure what is shared, on past horizons and in the whole history before the one that counts."""
     days = past.said.shape[2]
-    long, week = (_blend(past, target, is_open, min(length, days)) for length in (days, 7))
     weeks = max(days / 7, 1.0)
+    simple = {length: list(_simple(history, length)) for length in {days, min(7, days), min(14, days)}}
+    long, week = (_blend(_pairs, _usual, past, simple, min(length, days)) for length in (days, 7))
     weekly = max(week - long, 0.0) / (1 - 1 / weeks) if weeks > 1 else 0.0
-    day = _pairs(*past.sums(1)).mean() if len(past.said) else 0.0
     lasting = max(long - weekly / weeks, 0.0)
-    daily = min(max(float(day) - lasting - weekly, 0.0), LARGEST)
-    return Joint(min(lasting, LARGEST), min(weekly, LARGEST), daily, _category(past, min(14, days)))
+    day = float(_pairs(*past.sums(1)).mean()) if len(past.said) else 0.0
+    daily = min(max(day - lasting - weekly, 0.0), LARGEST)
+    groups = [past.group == group for group in range(past.group.max(initial=-1) + 1)]
+    of = _blend(lambda said, sold: _within(said, sold, groups), np.mean, past, simple, min(14, days)) if groups else 0.0
+    return Joint(min(lasting, LARGEST), min(weekly, LARGEST), daily, min(of, LARGEST))
 
 
-def _blend(past: Past, target: np.ndarray, is_open: np.ndarray, days: int) -> float:
-    usual = _usual(target, is_open, days)
+def _usual(found: Float[np.ndarray, " window"]) -> float:
+    """Give the variance of a normal factor whose squares lie as often below what four windows of five show.
+
+    So an interval of 80 % is as wide as it should be, and one Christmas does not decide what is usual in June.
+    """
+    return float(np.quantile(found, WITHIN)) / SQUARE_WITHIN
+
+
+def _blend(
+    see: See, sum_up: Callable[[np.ndarray], float], past: Past, simple: Mapping[int, Sequence[Sums]], days: int
+) -> float:
+    """Average what past horizons show and what the whole history does."""
+    found = np.array([float(see(said[None], sold[None])[0]) for said, sold in simple[days]])
+    usual = float(np.clip(sum_up(np.minimum(found, LARGEST)), 0.0, LARGEST)) if len(found) >= FEWEST_WINDOWS else USUAL
     if not len(past.said):
         return usual
-    seen, number = max(float(_pairs(*past.sums(days)).mean()), 0.0), len(past.said)
+    seen, number = max(float(see(*past.sums(days)).mean()), 0.0), len(past.said)
     return (number * seen + PRIOR_WINDOWS * usual) / (number + PRIOR_WINDOWS)
 
 
-def _pairs(said: Float[np.ndarray, "part product"], sold: Float[np.ndarray, "part product"]) -> np.ndarray:
+def _pairs(said: Parts, sold: Parts) -> Float[np.ndarray, " part"]:
     """Estimate the shared variance in each part; it may come out below zero."""
-    miss = sold - said
-    over = miss.sum(axis=1) ** 2 - (miss**2).sum(axis=1)
-    under = said.sum(axis=1) ** 2 - (said**2).sum(axis=1)
+    over, under = _squares(sold - said), _squares(said)
     return np.asarray(np.divide(over, under, out=np.zeros_like(over), where=under > 0))
 
 
-def _usual(target: Float[np.ndarray, "product day"], is_open: Bool[np.ndarray, " day"], days: int) -> float:
-    """Estimate it from a simple forecast of every week of the history, by the median of what they show."""
-    found = list(_simple_misses(target, is_open, days))
-    if len(found) < FEWEST_WINDOWS:
-        return USUAL
-    return float(np.clip(np.median(found) / MEDIAN_OF_SQUARE, 0.0, LARGEST))
+def _within(said: Parts, sold: Parts, groups: Sequence[Bool[np.ndarray, " product"]]) -> Float[np.ndarray, " part"]:
+    """Estimate in each part what products of one group share beyond what all do."""
+    total = said.sum(axis=1)
+    level = np.divide(sold.sum(axis=1), total, out=np.ones(len(said)), where=total > 0)
+    miss = sold - said * level[:, None]
+    over = np.sum([_squares(miss[:, own]) for own in groups], axis=0)
+    under = np.sum([_squares(said[:, own] * level[:, None]) for own in groups], axis=0)
+    return np.asarray(np.divide(over, under, out=np.zeros_like(over), where=under > 0))
 
 
-def _simple_misses(target: np.ndarray, is_open: np.ndarray, days: int) -> Iterator[float]:
+def _squares(values: Parts) -> Float[np.ndarray, " part"]:
+    """Give the sum over all pairs of different products."""
+    return np.asarray(values.sum(axis=1) ** 2 - (values**2).sum(axis=1))
+
+
+def _simple(history: Open, days: int) -> Iterator[Sums]:
+    """Forecast the days after every week by the level of the four weeks before, and give that and what came."""
+    target, is_open = history.target, history.is_open
     upto = np.concatenate([np.zeros((len(target), 1)), np.cumsum(target, axis=1, dtype=np.float64)], axis=1)
     opened = np.concatenate([[0], np.cumsum(is_open)])
     for day in range(FIRST_DAY, target.shape[1] - days + 1, SPACING_DAYS):
@@ -129,21 +158,4 @@ def _simple_misses(target: np.ndarray, is_open: np.ndarray, days: int) -> Iterat
         if behind < LEVEL_DAYS / 4 or ahead == 0:
             continue
         said = (upto[:, day] - upto[:, day - LEVEL_DAYS]) / behind * ahead
-        sold = (upto[:, day + days] - upto[:, day]) * (said > 0)
-        yield float(_pairs(said[None], sold[None])[0])
-
-
-def _category(past: Past, days: int) -> float:
-    """Estimate what the products of one category share beyond the shop, over all categories at once."""
-    if not len(past.said):
-        return USUAL
-    said, sold = past.sums(days)
-    miss = sold - said
-    level = np.divide(sold.sum(axis=1), said.sum(axis=1), out=np.ones(len(said)), where=said.sum(axis=1) > 0)
-    miss = sold - said * level[:, None]
-    over = under = 0.0
-    for group in range(past.group.max(initial=-1) + 1):
-        own = past.group == group
-        over += float((miss[:, own].sum(axis=1) ** 2 - (miss[:, own] ** 2).sum(axis=1)).sum())
-        under += float((said[:, own].sum(axis=1) ** 2 - (said[:, own] ** 2).sum(axis=1)).sum())
-    return min(max(over / under, 0.0), LARGEST) if under > 0 else 0.0
+        yield said, (upto[:, day + days] - upto[:, day]) * (said > 0)

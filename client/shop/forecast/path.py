@@ -16,6 +16,7 @@ of its forecast; shorter sums follow from the split, which is measured and not a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,9 +26,9 @@ from jaxtyping import Float, Int
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Means
 from client.shop.forecast.fit import Fitted, choose_names, fit, sum_up
-from client.shop.forecast.joint import Joint, Past, measure_joint
+from client.shop.forecast.joint import Joint, Open, Past, measure_joint
 from client.shop.forecast.question import Question
-from client.shop.forecast.serving import forecast_parts, places_of
+from client.shop.forecast.serving import Part, forecast_parts, places_of
 from client.shop.forecast.setting import SEED, OnStep, Setting, set_up
 from client.shop.forecast.split import Seen, nest, own_lumps, pool_lumps, see_lumps, split_totals
 from client.shop.forecast.total import draw_levels, find_loading, round_keeping_sum, spaced_totals
@@ -88,9 +89,22 @@ def draw_paths(
     wanted = places_of(setting.sales, tuple(products))
     fitted = fit(setting, names, on_step, lengths=(days,))
     course = Course(setting, fitted, days, num_draws)
-    for number, part in enumerate(forecast_parts(setting, fitted, wanted)):
-        yield course.draw(part.batch, part.served, generator_of(number))
-        on_step("drawing", part.share)
+    yield from _draw_beside(course, forecast_parts(setting, fitted, wanted), on_step)
+
+
+def _draw_beside(course: Course, parts: Iterator[Part], on_step: OnStep) -> Iterator[Paths]:
+    """Draw each batch on another core while the next one is forecast."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        waiting: tuple[Future[Paths], float] | None = None
+        for number, part in enumerate(parts):
+            drawn = beside.submit(course.draw, part.batch, part.served, generator_of(number))
+            if waiting is not None:
+                yield waiting[0].result()
+                on_step("drawing", waiting[1])
+            waiting = drawn, part.share
+        if waiting is not None:
+            yield waiting[0].result()
+            on_step("drawing", waiting[1])
 
 
 class Course:
@@ -102,7 +116,7 @@ class Course:
         self.categories, batch = setting.categories, fitted.batch
         past = _past(batch, fitted.served, self.categories.groups(batch.panel.entities))
         origin = setting.days.origin
-        self.joint = measure_joint(past, batch.panel.target[:, :origin], ~setting.days.closed[:origin])
+        self.joint = measure_joint(past, Open(batch.panel.target[:, :origin], ~setting.days.closed[:origin]))
         mean = past.said.sum(axis=2).mean(axis=0) if len(past.said) else np.zeros(past.said.shape[1])
         self.lumps = [pool_lumps(seen, mean) for seen in self._see(past)]
         self.shared, self.tilt = _draw_shared(self.joint, days, num_draws)

@@ -20,6 +20,7 @@ from client.shop.forecast.past import see_as_of
 from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.question import Question
+from client.shop.forecast.remembered import Remembered
 from client.shop.forecast.sales import Sales, read_sales
 from client.shop.override.applying import Change, read_change
 from client.shop.settings import Shop
@@ -79,6 +80,7 @@ class Setting:
 
 def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_step: OnStep) -> tuple[Setting, list[str]]:
     """Read what was sold, choose the plan and the past origins, and give warnings in sentences."""
+    history = Remembered(history)
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
@@ -104,7 +106,7 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         )
     end = origin + timedelta(days=horizon - 1)
     look = [sales.products[place] for place in choose_learned(sales)]
-    known_then = see_as_of(history, origin) if origin <= span[1] else history
+    known_then = Remembered(see_as_of(history, origin)) if origin <= span[1] else history
     kinds = guess_kinds(known_then, shop)
     known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
     closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))

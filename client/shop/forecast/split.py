@@ -117,7 +117,7 @@ def nest(days: int) -> tuple[int, ...]:
 
 def split_totals(
     totals: Float[np.ndarray, "draw product"],
-    weights: Float[np.ndarray, "draw product day"],
+    weights: Float[np.ndarray, "_ product day"],
     lumps: Sequence[Float[np.ndarray, " product"]],
     *,
     counts: bool,
@@ -156,7 +156,7 @@ def _split_block(
     first: int,
     last: int,
     held: Float[np.ndarray, "draw product"],
-    upto: Float[np.ndarray, "draw product edge"],
+    upto: Float[np.ndarray, "_ product edge"],
     size: int,
     lump: Float[np.ndarray, " product"],
     *,
@@ -179,9 +179,9 @@ def _split_block(
 
 def _take(
     left: Float[np.ndarray, "draw product"],
-    part: Float[np.ndarray, "draw product"],
-    rest: Float[np.ndarray, "draw product"],
-    whole: Float[np.ndarray, "draw product"],
+    part: Float[np.ndarray, "_ product"],
+    rest: Float[np.ndarray, "_ product"],
+    whole: Float[np.ndarray, "_ product"],
     strength: Float[np.ndarray, " product"],
     *,
     counts: bool,

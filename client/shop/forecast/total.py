@@ -11,18 +11,21 @@ the draws is the mean of the forecast.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import special
+from scipy.interpolate import interp1d
 
 from client.shop.forecast.spread import Spread
 
 TAIL = 0.9  # the highest level that is reported
 LONGEST_TAIL = 20.0  # times; what the mean needs beyond it is put on all values alike
+SMOOTH_MEAN = 8.0  # above, quantiles of levels in between are read off a line
+COARSE = np.concatenate([[0.01], np.linspace(0.025, 0.975, 39), [0.99]])
 
 
 def draw_levels(
-    common: Float[np.ndarray, "draw product"], loading: Float[np.ndarray, " product"], generator: np.random.Generator
-) -> Float[np.ndarray, "draw product"]:
+    common: Float[np.ndarray, "draw _"], loading: Float[np.ndarray, " product"], generator: np.random.Generator
+) -> Int[np.ndarray, "draw product"]:
     """Give the place of each draw among those of its product, by what it shares with others and by chance.
 
     Parameters
@@ -32,7 +35,7 @@ def draw_levels(
     loading
         Its correlation with the product's own place, 0 to 1.
     """
-    own = generator.standard_normal(common.shape)
+    own = generator.standard_normal((len(common), len(loading)))
     mixed = loading * common + np.sqrt(1.0 - loading**2) * own
     return np.argsort(np.argsort(mixed, axis=0), axis=0)
 
@@ -41,9 +44,18 @@ def spaced_totals(
     spread: Spread, mean: Float[np.ndarray, " product"], factor: Float[np.ndarray, " product"], num_draws: int
 ) -> Float[np.ndarray, "draw product"]:
     """Give evenly spaced quantiles of each product's sum in rising order, with the mean of the forecast."""
-    levels = tuple(((np.arange(num_draws) + 0.5) / num_draws).tolist())
-    found = spread.quantiles(mean, factor, levels).T
-    return _match_mean(np.ascontiguousarray(found), mean)
+    levels = (np.arange(num_draws) + 0.5) / num_draws
+    found = np.empty((num_draws, len(mean)))
+    many = mean >= SMOOTH_MEAN
+    found[:, ~many] = spread.quantiles(mean[~many], factor[~many], tuple(levels.tolist())).T
+    few = (
+        levels
+        if num_draws <= len(COARSE)
+        else np.unique(np.concatenate([levels[[0, -1]], np.clip(COARSE, levels[0], levels[-1])]))
+    )
+    known = spread.quantiles(mean[many], factor[many], tuple(few.tolist())).T
+    found[:, many] = interp1d(few, known, axis=0, assume_sorted=True)(levels)
+    return _match_mean(found, mean)
 
 
 def _match_mean(
@@ -76,7 +88,9 @@ def round_keeping_sum(
 
 
 def find_loading(
-    totals: Float[np.ndarray, "draw product"], mean: Float[np.ndarray, " product"], common_spread: float
+    totals: Float[np.ndarray, "draw product"],
+    mean: Float[np.ndarray, " product"],
+    common_spread: Float[np.ndarray, " product"],
 ) -> Float[np.ndarray, " product"]:
     """Find the loading by which each product moves with what is shared as much as that varies.
 
