@@ -15,7 +15,9 @@ from client.command.adapt import adapt
 from client.command.audit import audit
 from client.command.check import check
 from client.command.customers import customers
+from client.command.demo import demo
 from client.command.doctor import doctor
+from client.command.explain import explain
 from client.command.forecast import forecast
 from client.command.history import history
 from client.command.import_history import import_history
@@ -47,8 +49,10 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(override_app, name="override")
 for command in (
     init,
+    demo,
     history,
     forecast,
+    explain,
     order,
     trends,
     score,

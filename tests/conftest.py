@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from common.data.panel import Panel
 from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
 from common.model.features import Examples, Series, build_series
 from common.plan.schema import Plan
+
+if TYPE_CHECKING:
+    from demo_shop import Demo
 
 torch.set_num_threads(1)  # torch's threads spin where another process holds a core: a suite of 30 s takes minutes
 settings.register_profile("loaded", deadline=None)  # a busy machine takes its time over any example
@@ -43,6 +46,14 @@ SMALL_PLAN: dict[str, Any] = {
     "privacy": {"unit": "customer"},
     "evaluation": {"origins": [date(2024, 3, 1)], "methods": ["anchor"]},
 }
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> "Demo":
+    """Set the demo shop up, once for all tests that only look at it: its folder and its truth."""
+    from demo_shop import make_demo
+
+    return make_demo(tmp_path_factory.mktemp("demo") / "shop")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@
     forecast, server, memory   one entry each
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
+    explanation one entry, with fitting_seconds; with `--only explanation`
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
@@ -30,6 +31,7 @@ from rich.table import Table
 
 from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
+from simulation.bench.explanation import time_explanation
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
@@ -40,8 +42,19 @@ from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
 from simulation.bench.step import time_steps
 
-PARTS = ("step", "federation", "reference", "forecast", "server", "memory", "reading", "history", "paths")
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-2]  # the usual way, a history and a large shop take minutes, or much disk
+PARTS = (
+    "step",
+    "federation",
+    "reference",
+    "forecast",
+    "server",
+    "memory",
+    "reading",
+    "history",
+    "paths",
+    "explanation",
+)
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-3]  # the usual way, a history and a large shop take minutes, or much disk
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates", "products")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
@@ -80,6 +93,8 @@ def run_parts(
             document[part] = measure_memory(quick=quick)
         elif part == "history":
             document[part] = time_history(quick=quick)
+        elif part == "explanation":
+            document[part] = time_explanation(**terms)
         elif part == "paths":
             document[part] = time_paths(quick=quick, num_threads=num_threads)
         elif part == "reading":

@@ -74,7 +74,7 @@ def look_ahead(
     telling = [place for place in np.argsort(-days, kind="stable") if _tells(ahead.shared[:past, place] > 0)]
     names = tuple(ahead.names[place] for place in sorted(telling[:MOST_SHARED]))
     own = known.own(ahead)[:, :past]
-    own_names = tuple(name for place, name in enumerate(BY_PRODUCT) if _tells((own[:, :, place] != 0).any(axis=0)))
+    own_names = tuple(name for place, name in enumerate(BY_PRODUCT) if _tells_of_any(own[:, :, place]))
     return Known(history, shop, kinds, first, last, origin, names, own_names), ahead
 
 
@@ -92,6 +92,12 @@ def find_closed(ahead: Ahead, kinds: DayKinds, *, days_sold: int) -> Bool[np.nda
     told = {day for closure in kinds.closures if closure.source == "told" for day in closure.days}
     guessed = {day for closure in kinds.closures if closure.source == "guess" for day in closure.days} - told
     return closed & np.array([ahead.first + timedelta(days=day) not in guessed for day in range(len(closed))])
+
+
+def _tells_of_any(own: Float[np.ndarray, "product day"]) -> bool:
+    """Whether some products have days above their least and days at it: on any day of a large shop one is on offer."""
+    above = own > own.min(axis=1, keepdims=True)
+    return bool(min(above.any(axis=0).sum(), (~above).any(axis=0).sum()) >= FEWEST_DAYS)
 
 
 def _tells(there: Bool[np.ndarray, " day"]) -> bool:
