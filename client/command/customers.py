@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10  # customers in the terminal
 LONG_AGO_DAYS = 14  # since the last sale, from which on it is said
-PATIENCE_SECONDS = 2.0
 
 
 def customers(
@@ -84,7 +82,7 @@ def customers(
         return
     today = datetime.now(ZoneInfo(shop.time_zone)).date()
     found = foresee_customers(
-        purchases, first, days, on_step=_Progress(), doubts=(*doubts, *_say_age(first, today, origin))
+        purchases, first, days, on_step=Progress(), doubts=(*doubts, *_say_age(first, today, origin))
     )
     _answer(found, shop.name, shop.currency, segment, _Asked(letters, hold_out, uplift, write, out, picture, as_json))
 
@@ -182,14 +180,3 @@ def _say_age(first: date, today: date, origin: str) -> tuple[str, ...]:
     if origin or today - first < timedelta(days=LONG_AGO_DAYS):
         return ()
     return (f"The last sale that is known is of {first - timedelta(days=1)}; bring newer exports, then ask again.",)
-
-
-class _Progress:
-    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self, what: str, share: float) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
-            typer.echo(f"\r\x1b[K{what}: {share:.0%}" if share < 1.0 else "\r\x1b[K", err=True, nl=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -11,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError, DataError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from client.shop.forecast.question import Of, Question
 
 SHOWN = 10  # products in the terminal
-PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
 
 
 def forecast(
@@ -120,20 +118,6 @@ def _read_origin(origin: str) -> date | None:
         return date.fromisoformat(origin) if origin else None
     except ValueError as error:
         raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
-
-
-class Progress:
-    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self, what: str, share: float) -> None:
-        """Say it, but not in the first moments."""
-        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
-            typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=False)
-            if what == "forecasting" and share >= 1.0:
-                typer.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None) -> None:

@@ -44,7 +44,7 @@ def add(
 
     Forecasts, orders and what rests on them heed it from now on. It is kept with author, reason and what it changed.
     """
-    from client.command.forecast import Progress
+    from client.command.progress import Progress
     from client.shop.history.history import History  # heavy, as is what follows
     from client.shop.override.effect import measure_effect
     from client.shop.override.override import Override, Overrides

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import print_json
 from common.errors import ConfigError
-
-PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
 
 
 def trends(
@@ -62,7 +59,7 @@ def trends(
             products=tuple(product or ()),
             most=top,
             until=last,
-            on_step=_Progress(),
+            on_step=Progress(),
         )
     if out is not None and found.findings:
         write_rows(lay_out(found.past, found.findings), out)
@@ -91,14 +88,3 @@ def _read_day(until: str) -> date | None:
         return date.fromisoformat(until) if until else None
     except ValueError as error:
         raise ConfigError(f"--until {until!r} is no day; write it as 2025-09-30.") from error
-
-
-class _Progress:
-    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self, what: str, share: float) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
-            typer.echo(f"\r\x1b[K{what}: {share:.0%}" if share < 1.0 else "\r\x1b[K", err=True, nl=False)
