@@ -23,7 +23,7 @@ def forecast_weeks(walk: Walk, *, on_step: OnStep = lambda share: None) -> tuple
     """
     mean, variance = np.zeros(walk.actual.shape), np.zeros(walk.actual.shape)
     for place, day in enumerate(walk.reviews.tolist()):
-        for product in range(mean.shape[1]):
+        for product in range(walk.actual.shape[1]):
             weekly, usual, ahead = _weekly(walk, product, day)
             rate, spread = _smooth(weekly, ahead)
             weeks = walk.open_days[place, product] / usual
