@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day_or_none
 from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
@@ -76,7 +77,7 @@ def customers(
     shop = read_shop(folder)
     with History.open(folder) as history:
         purchases, doubts = read_purchases(history, shop)
-    first = _read_origin(origin) or purchases.date_of(purchases.num_days)
+    first = read_day_or_none("--from", origin) or purchases.date_of(purchases.num_days)
     if measure is not None:
         _measure(purchases, measure, first, shop.currency, as_json=as_json)
         return
@@ -167,13 +168,6 @@ def _measure(purchases: Purchases, file: Path, until: date, currency: str, *, as
         return
     for sentence in say_effect(effect, currency):
         typer.echo(sentence)
-
-
-def _read_origin(origin: str) -> date | None:
-    try:
-        return date.fromisoformat(origin) if origin else None
-    except ValueError as error:
-        raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
 
 
 def _say_age(first: date, today: date, origin: str) -> tuple[str, ...]:

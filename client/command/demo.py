@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 import typer
 
+from client.command.day import read_day
 from common.command.app import JsonOption
 from common.command.output import say
 from common.errors import ConfigError
@@ -64,10 +65,7 @@ def _line_up(steps: list[tuple[str, str]]) -> list[str]:
 
 
 def _read_day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--until {text!r} is no day; write it as 2025-09-30.") from error
+    day = read_day("--until", text)
     if not 2003 <= day.year <= 2100:
         raise ConfigError(f"--until {text} lies too far away; choose a day from 2003 to 2100.")
     return day

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day_or_none
 from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import print_json
@@ -58,7 +59,7 @@ def explain(
         require_table_suffix(out)
     if picture is not None:
         require_picture_suffix(picture)
-    asked_from, shop = _read_day(origin), read_shop(folder)
+    asked_from, shop = read_day_or_none("--from", origin), read_shop(folder)
     with History.open(folder) as history:
         span = history.span()
         if span is None:
@@ -104,13 +105,6 @@ def _require_sold(products: list[str], known: pa.Table) -> None:
         like = [name for name in names if product.lower() in name.lower()]
         near = f"did you mean {', '.join(like[:3])}?" if like else "see what is sold: hansa-client forecast."
         raise ConfigError(f"No product {product!r} was ever sold in this shop; {near}")
-
-
-def _read_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ConfigError(f"--from {text!r} is no day; write it as 2025-09-30.") from error
 
 
 def _list_parts(whys: tuple[Explanation, ...]) -> pa.Table:

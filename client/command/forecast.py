@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day_or_none
 from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
@@ -70,7 +71,9 @@ def forecast(
         require_table_suffix(out)
     if picture is not None:
         require_picture_suffix(picture)
-    question = Question(_read_by(by), horizon, _read_origin(origin), tuple(product or ()), method, _read_of(of))
+    question = Question(
+        _read_by(by), horizon, read_day_or_none("--from", origin), tuple(product or ()), method, _read_of(of)
+    )
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = datetime.now(ZoneInfo(shop.time_zone)).date()
@@ -111,13 +114,6 @@ def _read_of(of: str) -> Of:
     if of not in ("product", "category", "shop"):
         raise ConfigError(f"--of {of!r} is no level; choose product, category or shop.")
     return cast("Of", of)
-
-
-def _read_origin(origin: str) -> date | None:
-    try:
-        return date.fromisoformat(origin) if origin else None
-    except ValueError as error:
-        raise ConfigError(f"--from {origin!r} is no day; write it as 2025-09-30.") from error
 
 
 def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from client.command.day import read_day
 from client.folder import MerchantFolder
-from common.errors import ConfigError
 
 if TYPE_CHECKING:
     from client.daemon.store import Model
@@ -47,7 +47,4 @@ def choose_origin(text: str, model: Model) -> date:
     """
     if not text:
         return model.note.plan.evaluation.origins[-1]
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--origin {text} is no day; write it as 2011-09-30.") from error
+    return read_day("--origin", text)

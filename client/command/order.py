@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day_or_none
+from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
-from common.errors import ConfigError
+from common.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SHOWN = 15  # lines in the terminal
-PATIENCE_SECONDS = 2.0  # before anything is said about how far it is
 
 
 def order(
@@ -32,6 +34,9 @@ def order(
     purchase_orders: Annotated[
         Path | None, typer.Option("--purchase-orders", help="Folder to write an order for each supplier into.")
     ] = None,
+    keeps: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Keep it in the folder, for score to judge later.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Say what to order.
@@ -48,15 +53,17 @@ def order(
 
     if out is not None:
         require_table_suffix(out)
-    day = _read_day(on)
+    day = read_day_or_none("--on", on)
     shop = read_shop(folder)
     with History.open(folder) as history:
         today = day or datetime.now(ZoneInfo(shop.time_zone)).date()
         orders = order_shop(
-            history, shop, today=today, products=tuple(product or ()), budget=budget, on_step=_Progress()
+            history, shop, today=today, products=tuple(product or ()), budget=budget, on_step=Progress()
         )
     if out is not None:
         write_rows(orders.table, out)
+    if keeps and not product:
+        _keep(folder, orders.table, today)
     files = [] if purchase_orders is None else write_purchase_orders(orders.table, shop, purchase_orders)
     for sentence in orders.assumed:
         typer.echo(f"hansa-client: {sentence}", err=True)
@@ -73,19 +80,23 @@ def order(
         typer.echo(f"Wrote {len(files)} purchase orders into {purchase_orders}; look them over before you send them.")
 
 
-def _read_day(on: str) -> date | None:
+def _keep(folder: Path, table: pa.Table, today: date) -> None:
+    """Keep what is proposed, to be held against what was asked for; where that fails it is served all the same."""
+    from client.feedback.kept import keep
+
+    lines = [
+        {
+            "product": row["product"],
+            "first": today.isoformat(),
+            "last": (row["next_arrives"] - timedelta(days=1)).isoformat(),
+            "covered": row["on_hand"] + row["on_order"] + row["quantity"],
+            "quantity": row["quantity"],
+        }
+        for row in table.select(["product", "next_arrives", "on_hand", "on_order", "quantity"]).to_pylist()
+        if row["quantity"] is not None and row["next_arrives"] > today
+    ]
     try:
-        return date.fromisoformat(on) if on else None
-    except ValueError as error:
-        raise ConfigError(f"--on {on!r} is no day; write it as 2026-11-30.") from error
-
-
-class _Progress:
-    """Say on the terminal how far long work is; into a file or a pipe nothing is said."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self, what: str, share: float) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
-            typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=what == "drawing" and share >= 1.0)
+        if lines:
+            keep(folder, "order", datetime.now(UTC), {"lines": lines})
+    except DataError as error:
+        typer.echo(f"hansa-client: The orders are not kept, so score will not know them. {error}", err=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day
 from common.command.app import JsonOption, make_app
 from common.command.output import print_json, say
 from common.errors import ConfigError
@@ -57,7 +58,7 @@ def add(
     for name, given in (("--from", first), ("--author", author), ("--reason", reason)):
         if not given.strip():
             raise ConfigError(f"{name} is missing; an override says of which days it is, who made it, and why.")
-    begins, ends = _read_day("--from", first), _read_day("--to", last or first)
+    begins, ends = read_day("--from", first), read_day("--to", last or first)
     if ends < begins:
         raise ConfigError(f"--to {ends} lies before --from {begins}; give the later day second.")
     shop = read_shop(folder)
@@ -131,13 +132,6 @@ def remove(
         f"Override {number} is taken back; forecasts are as if it had not been.",
         as_json=as_json,
     )
-
-
-def _read_day(option: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError as error:
-        raise ConfigError(f"{option} {text!r} is no day; write it as 2025-12-01.") from error
 
 
 def _read_change(text: str) -> float:

@@ -17,8 +17,10 @@ class Progress:
         self._began, self._is_shown = time.monotonic(), False
 
     def __call__(self, what: str, share: float) -> None:
-        """Show a step and its share that is done, in place of what was shown."""
-        if sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
+        """Show a step and its share that is done, in place of what was shown; what is done whole is taken away."""
+        if share >= 1.0:
+            self.clear()
+        elif sys.stderr.isatty() and time.monotonic() - self._began > PATIENCE_SECONDS:
             typer.echo(f"\r\x1b[K{what}: {share:.0%}", err=True, nl=False)
             self._is_shown = True
 

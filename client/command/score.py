@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from client.command.day import read_day_or_none
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
-from common.errors import ConfigError
 
 NOTHING = (
     "Nothing can be scored yet: no forecast is kept whose days have come. Forecast (hansa-client forecast), import "
@@ -45,7 +45,7 @@ def score(
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
-    day = _read_day(since)
+    day = read_day_or_none("--since", since) or date.min
     if out is not None:
         require_table_suffix(out)
     shop = read_shop(folder)
@@ -74,10 +74,3 @@ def score(
             typer.echo(sentence)
     if out is not None and cases:
         typer.echo(f"Wrote {sum(len(each.row) for each in cases)} cases to {out}.")
-
-
-def _read_day(since: str) -> date:
-    try:
-        return date.fromisoformat(since) if since else date.min
-    except ValueError as error:
-        raise ConfigError(f"--since {since!r} is no day; write it as 2025-06-30.") from error

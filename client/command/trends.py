@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from client.command.day import read_day_or_none
 from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import print_json
-from common.errors import ConfigError
 
 
 def trends(
@@ -50,7 +49,7 @@ def trends(
         require_table_suffix(out)
     if picture is not None:
         require_picture_suffix(picture)
-    last, shop = _read_day(until), read_shop(folder)
+    last, shop = read_day_or_none("--until", until), read_shop(folder)
     with History.open(folder) as history:
         found = read_market(
             history,
@@ -81,10 +80,3 @@ def trends(
         typer.echo(f"Wrote {sum(len(each.weeks) for each in found.findings)} rows to {out}.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")
-
-
-def _read_day(until: str) -> date | None:
-    try:
-        return date.fromisoformat(until) if until else None
-    except ValueError as error:
-        raise ConfigError(f"--until {until!r} is no day; write it as 2025-09-30.") from error

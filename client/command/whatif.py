@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from client.command.day import read_day_or_none
+from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError
@@ -79,8 +81,8 @@ def whatif(
         products=tuple(dict.fromkeys(product or ())),
         category=category,
         change=_read_change(price, change, discount, single=len(product or ()) == 1),
-        first=_read_day("--from", begin),
-        last=_read_day("--to", end),
+        first=read_day_or_none("--from", begin),
+        last=read_day_or_none("--to", end),
         cost=cost,
         cost_share=cost_share,
     )
@@ -91,7 +93,7 @@ def whatif(
             _plan(history, shop, ask, experiment, weeks=weeks, seed=seed, today=today, out=out, as_json=as_json)
             return
         plan = None if schedule is None else read_experiment(_read_json(schedule), str(schedule))
-        found = answer(history, shop, ask, today=today, plan=plan)
+        found = answer(history, shop, ask, today=today, plan=plan, on_step=Progress())
     _write(found, shop, out, picture)
     if as_json:
         _print_json(found, out, picture)
@@ -153,13 +155,6 @@ def _read_cost(text: str, *, single: bool) -> tuple[float | None, float | None]:
     if not single:
         raise ConfigError("--unit-cost as money is of one --product; give a share of the price for several, as 45%.")
     return cost, None
-
-
-def _read_day(option: str, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ConfigError(f"{option} {text!r} is no day; write it as 2025-09-30.") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from client.cli import app
+from client.feedback.kept import FILE_NAME, read_kept
 from client.shop.history.history import History
 from shop_records import make_records
 from small_shop import START, draw_sales, make_shop
@@ -94,3 +95,14 @@ def test_what_is_wrong_is_said_in_a_sentence(shop: Path) -> None:
         done = CliRunner().invoke(app, ["order", "--folder", str(shop), *words])
         assert done.exit_code != 0
         assert said in str(done.exception)
+
+
+def test_what_is_proposed_is_kept_once_for_score(shop: Path) -> None:
+    (shop / FILE_NAME).unlink(missing_ok=True)
+    ask(shop)
+    ask(shop)
+    (kept,) = read_kept(shop, "order")
+    lines = {line["product"]: line for line in kept.payload["lines"]}
+    assert lines.keys() == {"P0", "P1"}, "of the third nobody knows how many there are"
+    assert lines["P0"]["covered"] == 20 + 10 + lines["P0"]["quantity"]
+    assert lines["P0"]["first"] == "2023-06-19" < lines["P0"]["last"]
