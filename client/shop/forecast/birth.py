@@ -4,7 +4,7 @@ A product that came last week has told little of itself, but its category has br
 
 1. **the curve**: pieces an open day by age since the first sale, of all products that the shop brought out in the year
    before; the first day stands alone, since nobody is born without a sale;
-2. **the category**: how much more or less its births sold than that, held near the shop's by `PRIOR_BIRTHS`;
+2. **the category**: how much more or less its births sold than that, held near the shop's by `PRIOR_CATEGORY_BIRTHS`;
 3. **the product**: a gamma prior at the category's curve, worth `PRIOR_SALES` sales of usual size, and its own days as
    Poisson pieces on it. So a product of one day stands where its category does, and one of four weeks by itself.
 
@@ -34,7 +34,8 @@ from common.data.panel import Panel
 AGES = np.array([0, 1, 7, 14, 21, 28, 56, 84])  # first ages, in days, of the parts of the curve
 SETTLED_DAYS, WINDOW_DAYS = 28, 364  # after the shop's first sale nobody tells births from old products; older is past
 FEWEST_BIRTHS = 5
-PRIOR_BIRTHS = 10.0  # of a category, that the shop's curve is worth, and of a shop that what is served is
+PRIOR_CATEGORY_BIRTHS = 3.0  # that the shop's curve is worth beside those of a category
+PRIOR_BIRTHS = 10.0  # that what is served otherwise is worth beside those of a shop
 PRIOR_SALES = 2.0  # of usual size
 SHARES: Mapping[State, float] = {"newborn": 1.0, "new": 0.5, "rare": 0.5}
 YOUNG_DAYS = 84  # a rare product that is older stands for itself
@@ -102,7 +103,7 @@ def _find_curve(
     rate, top = _rates(pieces, lived)
     pieces = np.minimum(pieces, top * lived)
     sale = float(np.minimum(units, np.quantile(units, TOP)).mean())
-    return Curve(rate, top, _ratios(pieces.sum(axis=1), lived @ rate, group, num_groups), sale, len(first))
+    return Curve(rate, top, _ratios(pieces.sum(axis=1), lived @ rate, group, num_groups, sale), sale, len(first))
 
 
 def _part(age: np.ndarray) -> np.ndarray:
@@ -136,12 +137,18 @@ def _rates(
 
 
 def _ratios(
-    pieces: Float[np.ndarray, " product"], usual: Float[np.ndarray, " product"], group: np.ndarray, number: int
+    pieces: Float[np.ndarray, " product"],
+    usual: Float[np.ndarray, " product"],
+    group: np.ndarray,
+    number: int,
+    sale: float,
 ) -> Float[np.ndarray, " category"]:
-    prior, of = PRIOR_BIRTHS * usual.mean(), group >= 0
-    sold = np.bincount(group[of], pieces[of], minlength=number)
-    expected = np.bincount(group[of], usual[of], minlength=number)
-    ratio: np.ndarray = (sold + prior) / (expected + prior) if prior > 0 else np.ones(number)
+    """Give each category's ratio, held near 1 on the scale of logarithms, so that quiet ones are as near theirs."""
+    of = group >= 0
+    births = np.bincount(group[of], minlength=number)
+    sold = np.bincount(group[of], pieces[of], minlength=number) + sale
+    expected = np.bincount(group[of], usual[of], minlength=number) + sale
+    ratio: np.ndarray = (sold / expected) ** (births / (births + PRIOR_CATEGORY_BIRTHS))
     return ratio
 
 

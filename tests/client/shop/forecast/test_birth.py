@@ -18,7 +18,7 @@ from client.shop.settings import read_shop
 from small_shop import START, Sold, draw_sales, make_shop
 
 LEVEL = {"loud": 12.0, "quiet": 0.3}
-DAYS, ORIGIN = 330, 302
+DAYS, ORIGIN, NEWEST = 330, 302, 16
 
 
 def day(number: int) -> date:
@@ -26,10 +26,10 @@ def day(number: int) -> date:
 
 
 def make_births(folder: Path, *, after_origin: float = 1.0, categories: bool = True) -> Path:
-    """Forty births of each category, one a week, eight in the week before the origin; Poisson about its level."""
+    """Forty births of each category, one every six days, and sixteen in the two days before the origin."""
     generator, sold = np.random.default_rng(5), draw_sales(days=DAYS, products=3)
     of = {f"P{number}": "old" for number in range(3)}
-    firsts = [*(40 + 6 * number for number in range(40)), *(ORIGIN - 1 - number for number in range(4))]
+    firsts = [*(40 + 6 * number for number in range(40)), *(ORIGIN - 1 - number % 2 for number in range(NEWEST))]
     for category, level in LEVEL.items():
         for number, first in enumerate(firsts):
             name = f"{category}{number:02d}"
@@ -71,12 +71,12 @@ def serve(setting: Setting, *, borrows: bool) -> dict[str, float]:
 
 
 def newest(served: dict[str, float], category: str) -> np.ndarray:
-    return np.array([served[f"{category}{number}"] for number in range(40, 44)])
+    return np.array([served[f"{category}{number}"] for number in range(40, 40 + NEWEST)])
 
 
 def came(folder: Path, category: str) -> np.ndarray:
     """Give what the newborn ones sold in the 28 days that were forecast."""
-    names = [f"{category}{number}" for number in range(40, 44)]
+    names = [f"{category}{number}" for number in range(40, 40 + NEWEST)]
     with History.open(folder) as history:
         rows = [row for row in history.daily(names).to_pylist() if 0 <= (row["day"] - day(ORIGIN)).days < 28]
     return np.array([sum(row["units"] for row in rows if row["product"] == name) for name in names])
@@ -128,7 +128,7 @@ def test_the_curve_is_the_rate_by_age_and_the_ratio_that_of_the_category(tmp_pat
     setting = set_up_shop(make_births(tmp_path / "shop"))
     curve = find_births(setting.sales, setting.days, setting.first_sale, setting.origins, setting.categories).curves[-1]
     assert curve is not None
-    assert curve.births == 88
+    assert curve.births == 2 * (40 + NEWEST)
     assert curve.rate[2:] == pytest.approx(np.full(len(AGES) - 2, np.mean(list(LEVEL.values()))), rel=0.25)
     loud, quiet = (curve.ratio[setting.categories.names.index(name)] for name in ("loud", "quiet"))
     assert 1.5 < loud < 2.0
