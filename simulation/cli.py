@@ -6,6 +6,7 @@ from common.command.app import VersionOption, make_app
 from common.command.program import run_program
 from simulation.command.audit import audit
 from simulation.command.bench import bench
+from simulation.command.births import births
 from simulation.command.customers import customers
 from simulation.command.joint import joint
 from simulation.command.market import drift, trends
@@ -34,6 +35,7 @@ for command in (
     stock,
     recommend,
     shop,
+    births,
     joint,
     customers,
     trends,

@@ -24,12 +24,12 @@ from client.explanation.start import Start, find_start
 from client.explanation.tree import split_trees
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Learned, forecast_means, step_back
-from client.shop.forecast.fit import Fitted, choose_names, fit
-from client.shop.forecast.level import put_right
+from client.shop.forecast.fit import Fitted, choose_names, correct, fit
 from client.shop.forecast.life import State
 from client.shop.forecast.period import Period
 from client.shop.forecast.serving import forecast_all, places_of
 from client.shop.forecast.setting import OnStep, Setting, set_up
+from client.shop.forecast.weight import mix
 from client.shop.settings import Shop
 from common.model.features import Series
 
@@ -176,7 +176,8 @@ def take_apart(batch: Batch, fitted: Fitted, setting: Setting, days: slice) -> A
         methods[name], error = parts, error + weights[name] * missed
     served = sum((weights[name] * parts for name, parts in methods.items()), no_parts(len(start.usual)))
     total = served.sum(axis=0)
-    right = put_right(total[:, None], batch.states(), fitted.levels)[:, 0]
+    daily = mix(means, weights)
+    right = correct(daily[None], batch, fitted.levels.level, fitted.births)[0][:, days].sum(axis=1)
     served[place("new")] += right - total
     sums = {name: mean[:, days].sum(axis=1) for name, mean in means.items()}
     return Apart(sums, methods, served, error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from client.data.rows import read
@@ -20,7 +21,7 @@ from common.plan.schema import DataPlan, Plan
 def found_shop(plan: Plan, data_root: Path, folder: Path, *, quantity: str) -> int:
     """Write shop.toml and a history of everything the plan's rows say was sold, and give the number of lines.
 
-    Categories are the product groups that the plan deals to merchants, where it does.
+    Categories are the product groups that the plan deals to merchants, or the merchants of its rows.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def found_shop(plan: Plan, data_root: Path, folder: Path, *, quantity: str) -> i
         "row": range(len(names)),
         "product": names,
         "name": names,
-        "category": [_category(n, data) for n in names],
+        "category": _categories(names, rows, data),
     }
     with History(folder).begin("plan") as one:
         one.append("sales", _table("sales", sales, len(rows)))
@@ -70,8 +71,13 @@ def _table(kind: Kind, columns: Mapping[str, object], number: int) -> pa.Table:
     return pa.table(filled, schema=schema)
 
 
-def _category(product: str, data: DataPlan) -> str:
-    return product[: data.deal.characters] if data.deal is not None and data.deal.by == "group" else ""
+def _categories(products: Sequence[str], rows: pd.DataFrame, data: DataPlan) -> list[str]:
+    if data.deal is not None and data.deal.by == "group":
+        return [product[: data.deal.characters] for product in products]
+    if data.deal is not None or not data.merchant:
+        return [""] * len(products)
+    of = dict(zip(rows[data.entity].astype(str), rows[data.merchant].astype(str), strict=True))
+    return [of[product] for product in products]
 
 
 def _settings(plan: Plan) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from client.shop.forecast.birth import Births, borrow, find_births
 from client.shop.forecast.candidate import (
     CLASSIC,
     NAMES,
@@ -19,7 +20,8 @@ from client.shop.forecast.candidate import (
     learn,
     missing_library,
 )
-from client.shop.forecast.level import Levels, measure_levels, put_right
+from client.shop.forecast.level import Levels, measure_levels, measure_widths, put_right
+from client.shop.forecast.life import State
 from client.shop.forecast.setting import SEED, TREES_PAST_DAYS, OnStep, Setting, choose_learned
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
 from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
@@ -35,6 +37,7 @@ class Fitted:
     learned: Learned
     weighed: Weighed
     levels: Levels
+    births: Births
     spreads: Mapping[int, Spread]
     places: Int[np.ndarray, " product"]
     batch: Batch
@@ -67,13 +70,17 @@ def _say_obstacle(name: str, setting: Setting) -> str:
     return ""
 
 
-def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep, *, lengths: Sequence[int] = ()) -> Fitted:
+def fit(
+    setting: Setting, names: tuple[str, ...], on_step: OnStep, *, lengths: Sequence[int] = (), borrows: bool = True
+) -> Fitted:
     """Fit on who is learned from, weigh the candidates, and measure how far sums of them missed.
 
     Parameters
     ----------
     lengths
         Days of the sums; those of the setting's periods if empty.
+    borrows
+        Whether products of few days are served by how others sold after their first sale.
     """
     places = choose_learned(setting.sales)
     batch, counts = setting.batch(places), setting.sales.are_counts
@@ -85,11 +92,15 @@ def fit(setting: Setting, names: tuple[str, ...], on_step: OnStep, *, lengths: S
     actual, counted = batch.actual(), batch.counted()[:-1]
     weighed = weigh(means, actual, counted, tuple(SIMPLE))
     served = mix(means, weighed.weights)
-    levels = measure_levels(served[:-1], actual, counted, batch.past_states())
-    served = correct(served, batch, levels)
+    level = measure_levels(served[:-1], actual, counted, batch.past_states())
+    births = find_births(
+        setting.sales, setting.days, setting.first_sale, setting.origins if borrows else (), setting.categories
+    )
+    served = correct(served, batch, level, births)
+    levels = Levels(level, measure_widths(served[:-1], actual, counted, batch.past_states()))
     wanted = sorted(set(lengths or (period.days for period in setting.periods)))
     spreads = {days: _measure(served, batch, days, counts=counts) for days in wanted}
-    return Fitted(names, astray, learned, weighed, levels, spreads, places, batch, served)
+    return Fitted(names, astray, learned, weighed, levels, births, spreads, places, batch, served)
 
 
 def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:
@@ -98,10 +109,13 @@ def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:
     return measure_spread(sum_up(served, batch, days), counts=counts, seed=SEED + days)
 
 
-def correct(served: Means, batch: Batch, levels: Levels) -> Means:
-    """Put the levels right at every origin, by what each product was then."""
+def correct(served: Means, batch: Batch, level: Mapping[State, float], births: Births) -> Means:
+    """Put the levels right at every origin of the batch, the last ones of the shop's, by what each product was then."""
     told = [*batch.past_states(), batch.states()]
-    return np.stack([put_right(mean, states, levels) for mean, states in zip(served, told, strict=True)])
+    curves = births.curves[-len(batch.origins) :] or (None,) * len(batch.origins)
+    right = [put_right(mean, states, level) for mean, states in zip(served, told, strict=True)]
+    each = zip(right, told, batch.origins, curves, strict=True)
+    return np.stack([borrow(mean, batch.panel, states, day, births, curve) for mean, states, day, curve in each])
 
 
 def sum_up(served: Means, batch: Batch, days: int) -> Periods:

@@ -2,7 +2,8 @@
 
 Whoever was first sold yesterday is seen at its busiest: a mean of one day says too much, and nobody knows how far it
 errs. How much too much was seen at past origins, of all products that were then as new, or as rare; they are too few
-each to be told apart. Where a shop had none, what other shops showed holds.
+each to be told apart. Where a shop had none, what other shops showed holds. Then `birth` moves what is served of the
+young ones towards how the shop's births before them sold.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def measure_levels(
     actual: Float[np.ndarray, "past product day"],
     counted: Bool[np.ndarray, "past product day"],
     states: Sequence[Sequence[State]],
-) -> Levels:
-    """Measure both on past horizons.
+) -> dict[State, float]:
+    """Measure the factors on the mean on past horizons.
 
     Parameters
     ----------
@@ -51,14 +52,22 @@ def measure_levels(
     """
     told = np.array(states, dtype=object).reshape(counted.shape[:2])
     said, sold = (served * counted).sum(axis=2), (actual * counted).sum(axis=2)
-    level = {state: _level(said[told == state], sold[told == state], state) for state in PUT_RIGHT}
-    plain = _misses(said, sold)[(told == "sold") & (said > 0)]
+    return {state: _level(said[told == state], sold[told == state], state) for state in PUT_RIGHT}
+
+
+def measure_widths(
+    served: Float[np.ndarray, "past product day"],
+    actual: Float[np.ndarray, "past product day"],
+    counted: Bool[np.ndarray, "past product day"],
+    states: Sequence[Sequence[State]],
+) -> dict[State, float]:
+    """Measure the factors on the variance, on past horizons and means whose level is right."""
+    told = np.array(states, dtype=object).reshape(counted.shape[:2])
+    said, sold = (served * counted).sum(axis=2), (actual * counted).sum(axis=2)
+    misses = _misses(said, sold)
+    plain = misses[(told == "sold") & (said > 0)]
     usual = float(plain.mean()) if len(plain) else 0.0
-    width = {
-        state: _width(_misses(said * level[state], sold)[(told == state) & (said > 0)], usual, state)
-        for state in PUT_RIGHT
-    }
-    return Levels(level, width)
+    return {state: _width(misses[(told == state) & (said > 0)], usual, state) for state in PUT_RIGHT}
 
 
 def _level(said: np.ndarray, sold: np.ndarray, state: State) -> float:
@@ -80,9 +89,9 @@ def _width(misses: np.ndarray, usual: float, state: State) -> float:
 
 
 def put_right(
-    mean: Float[np.ndarray, "product day"], states: Sequence[State], levels: Levels
+    mean: Float[np.ndarray, "product day"], states: Sequence[State], level: Mapping[State, float]
 ) -> Float[np.ndarray, "product day"]:
     """Multiply every product's means by the factor of its state; zero where it is gone or was never sold."""
-    factors = [0.0 if state in NOTHING else levels.level.get(state, 1.0) for state in states]
+    factors = [0.0 if state in NOTHING else level.get(state, 1.0) for state in states]
     right: np.ndarray = mean * np.array(factors)[:, None]
     return right

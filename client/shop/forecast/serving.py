@@ -113,7 +113,8 @@ def _batches(
     for first in range(0, len(wanted), TOGETHER):
         batch = setting.batch(wanted[first : first + TOGETHER])
         served = mix(forecast_means(batch, fitted.learned, used), fitted.weighed.weights)
-        yield batch, correct(served, batch, fitted.levels), min(first + TOGETHER, len(wanted)) / len(wanted)
+        served = correct(served, batch, fitted.levels.level, fitted.births)
+        yield batch, served, min(first + TOGETHER, len(wanted)) / len(wanted)
 
 
 @dataclass(frozen=True)
