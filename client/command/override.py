@@ -113,7 +113,7 @@ def list_overrides(folder: FolderOption = Path(), as_json: JsonOption = False) -
 
 @override_app.command()
 def remove(
-    number: Annotated[int, typer.Argument(min=1, help="As `list` shows it.", show_default=False)],
+    number: Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="As `list` shows it.", show_default=False)],
     folder: FolderOption = Path(),
     as_json: JsonOption = False,
 ) -> None:

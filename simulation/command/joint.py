@@ -16,7 +16,8 @@ from common.errors import ConfigError
 
 def joint(
     folder: Annotated[
-        Path, typer.Argument(help="A shop's folder, with shop.toml and its history.", show_default=False)
+        Path,
+        typer.Argument(metavar="FOLDER", help="A shop's folder, with shop.toml and its history.", show_default=False),
     ],
     days: Annotated[int, typer.Option(min=1, help="Days of each sum.")] = 14,
     origins: Annotated[int, typer.Option(min=1, help="How many days to forecast from.")] = 13,
