@@ -21,9 +21,9 @@ def forecast_weeks(walk: Walk, *, on_step: OnStep = lambda share: None) -> tuple
     A week that was partly closed counts as if it had been open as usual, and one that was closed is left out. Weeks
     ahead count by their open days. Of a product of less than `SHORTEST_WEEKS` weeks the mean and variance of those.
     """
-    mean, variance = np.zeros(walk.actual.shape), np.zeros(walk.actual.shape)
+    mean, variance = np.zeros_like(walk.actual), np.zeros_like(walk.actual)
     for place, day in enumerate(walk.reviews.tolist()):
-        for product in range(walk.actual.shape[1]):
+        for product in range(len(walk.panel.entities)):
             weekly, usual, ahead = _weekly(walk, product, day)
             rate, spread = _smooth(weekly, ahead)
             weeks = walk.open_days[place, product] / usual
