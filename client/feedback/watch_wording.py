@@ -113,7 +113,7 @@ def _say_trust(found: Watched) -> Iterator[str]:
     elif SHOP in blunt:
         yield (
             f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks in "
-            f"{10 * found.sees[SHOP]:.0f} of 10 cases: it sells too little, or too unevenly, for more."
+            f"{_tell_share(found.sees[SHOP])}: it sells too little, or too unevenly, for more."
         )
     small = [group for group in blunt if group != SHOP]
     if small:

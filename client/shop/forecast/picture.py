@@ -136,7 +136,11 @@ def _chart(title: str, bars: Sequence[_Bar], top: float) -> str:
     marks.append(_text(LEFT - 8, top + TOP + 10, f"{most:,.0f}", anchor="end"))
     marks.append(_text(LEFT - 8, base, "0", anchor="end"))
     marks.append(_text(LEFT, base + 18, str(first)))
-    marks.append(_text(LEFT + (now - first).days * wide, base + 18, f"{now}", anchor="middle"))
+    begins = LEFT + (now - first).days * wide
+    if begins + 1.5 * DATE_WIDTH < WIDTH - RIGHT:
+        marks.append(_text(begins, base + 18, f"{now}", anchor="middle"))
+    else:  # beside the last day, not over it
+        marks.append(_text(min(begins, WIDTH - RIGHT - DATE_WIDTH), base + 18, f"{now}", anchor="end"))
     marks.append(_text(WIDTH - RIGHT, base + 18, str(last), anchor="end"))
     return "\n".join(marks)
 

@@ -94,3 +94,20 @@ def test_what_is_wrong_is_said_in_a_sentence(shop: Path) -> None:
         done = CliRunner().invoke(app, ["order", "--folder", str(shop), *words])
         assert done.exit_code != 0
         assert said in str(done.exception)
+
+
+@pytest.mark.parametrize(("on_hand", "orders_none"), [(8.0, True), (None, True), (0.0, False)])
+def test_what_is_sold_no_longer_is_not_ordered_unless_none_is_there(
+    on_hand: float | None, orders_none: bool, tmp_path: Path
+) -> None:
+    """P0 sold on most days and is silent for sixty; with none there its silence says nothing of what is wanted."""
+    days = (LAST - START).days + 1
+    sold = [row for row in draw_sales(days=days, products=2) if row[0] != "P0" or (LAST - row[1]).days > 60]
+    counted = [{"product": name, "day": LAST, "on_hand": 3.0 if name == "P1" else on_hand} for name in ("P0", "P1")]
+    stock = make_records("stock", *(row for row in counted if row["on_hand"] is not None))
+    folder = make_shop(tmp_path, sold, SETTINGS, stock=stock)
+    rows = {row["product"]: row for row in ask(folder)["rows"]}  # type: ignore[attr-defined]
+    assert ("seems to be sold no longer" in rows["P0"]["why"]) == orders_none
+    assert not orders_none or not rows["P0"]["quantity"]
+    assert not orders_none or rows["P0"]["reorder_point"] == 0
+    assert rows["P1"]["quantity"] > 0
