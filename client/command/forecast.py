@@ -127,6 +127,6 @@ def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None)
     for sentence in say_outlook(found, time_zone=time_zone):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

@@ -79,7 +79,8 @@ def say_watched(found: Watched, *, currency: str) -> Iterator[str]:
     for drift in found.drifts:
         yield from _say_drift(drift, against, currency)
     if not found.drifts:
-        yield f"Nothing has drifted: sales of the last weeks go with {against}."
+        usual = "what is usual here" if found.weeks.stands_in else against
+        yield f"Nothing has drifted: sales of the last weeks go with {usual}."
     yield from _say_trust(found)
 
 
@@ -124,6 +125,11 @@ def _say_trust(found: Watched) -> Iterator[str]:
             f"{group or 'the whole shop'} in the week of {monday}" for group, monday in found.earlier[-SHOWN:]
         )
         yield f"Noticed earlier in the last year: {named}."
+
+
+def _tell_share(share: float) -> str:
+    cases = round(10 * share)
+    return f"{cases} of 10 cases" if cases else "hardly any case"
 
 
 def _count_groups(found: Watched) -> str:

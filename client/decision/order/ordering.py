@@ -222,8 +222,9 @@ def _lay_out(known: Gathered, part: _Part, quantity: np.ndarray, shop: Shop, fir
     }  # fmt: skip
     table = pa.table(rows)
     whys = [
-        give_reason(row, pack=pack, block=block, spoils=bool(spoils), life=life, level=level, ended=bool(ended),
-                    shop=shop)
+        give_reason(
+            row, pack=pack, block=block, spoils=bool(spoils), life=life, level=level, ended=bool(ended), shop=shop
+        )
         for row, pack, block, spoils, life, level, ended in zip(
             table.to_pylist(),
             terms.pack.tolist(),

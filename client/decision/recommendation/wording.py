@@ -93,6 +93,10 @@ def say_shop(ready: Recommender) -> list[str]:
     return said
 
 
+def _count(number: int) -> str:
+    return "1 product" if number == 1 else f"{number:,} products"
+
+
 def describe(answers: Iterable[Answer], ready: Recommender) -> dict[str, Any]:
     """Say everything for programs."""
     return {

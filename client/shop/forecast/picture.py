@@ -22,6 +22,7 @@ SUFFIXES = (".svg", ".html")
 MOST_PRODUCTS = 12
 PAST_DAYS: dict[By, int] = {"day": 56, "week": 26 * 7, "month": 730}
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 220.0, 56.0, 16.0, 34.0, 30.0
+DATE_WIDTH = 72.0  # of a day as it is written, with some air
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 svg { width: 100%; height: auto } table { border-collapse: collapse; width: 100% }

@@ -71,7 +71,7 @@ def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp
 def test_a_budget_cuts_and_says_so(shop: Path) -> None:
     said = ask(shop, "--budget", "10")
     assert said["cash"] <= 10  # type: ignore[operator]
-    assert any("The budget of 10.00 EUR cut 1 lines" in each for each in said["said"])  # type: ignore[attr-defined]
+    assert any("The budget of 10.00 EUR cut 1 line " in each for each in said["said"])  # type: ignore[attr-defined]
 
 
 def test_what_a_newer_list_no_longer_has_is_gone(shop: Path) -> None:
