@@ -153,8 +153,14 @@ def _order_batch(
 def _order_no_more(part: _Part, ended: np.ndarray) -> _Part:
     """Order none of what is sold no longer, however large its last customers were."""
     ordered = part.ordered
-    none = {name: np.where(ended, 0.0, getattr(ordered, name)) for name in ("quantity", "level", "up_to", "safety")}
-    return replace(part, ordered=replace(ordered, **none), ended=ended)
+    fewer = replace(
+        ordered,
+        quantity=np.where(ended, 0.0, ordered.quantity),
+        level=np.where(ended, 0.0, ordered.level),
+        up_to=np.where(ended, 0.0, ordered.up_to),
+        safety=np.where(ended, 0.0, ordered.safety),
+    )
+    return replace(part, ordered=fewer, ended=ended)
 
 
 def _fit(found: Sequence[_Part], known: Gathered, budget: float | None) -> list[np.ndarray]:
