@@ -47,14 +47,14 @@ def forecast(
         Path | None, typer.Option("--picture", help="File to draw past and future into: .svg or .html.")
     ] = None,
     keeps: Annotated[
-        bool, typer.Option("--keep/--no-keep", help="Keep it in the folder, for score and watch to judge later.")
+        bool, typer.Option("--keep/--no-keep", help="Keep that of products, for score and watch to judge later.")
     ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Forecast what the shop will sell.
 
     By day, week or month, from its own history alone: no federation is needed, and nothing leaves. What it writes is
-    yours alone. It is kept in the folder, so that `score` can say how good it was.
+    yours alone. That of products is kept in the folder, so that `score` can say how good it was.
     """
     from client.shop.forecast.outlook import forecast_shop, take_top  # heavy, as is what follows
     from client.shop.forecast.picture import draw, require_picture_suffix
@@ -83,7 +83,7 @@ def forecast(
             write_rows(found.table, out)
         if picture is not None:
             write_whole(picture, draw(found, history, name=shop.name, page=picture.suffix == ".html").encode())
-    if keeps and span is not None:
+    if keeps and span is not None and question.of == "product":  # what is judged later are products
         _keep(folder, whole, question, last_sale=span[1])
     for sentence in found.warnings:
         typer.echo(f"hansa-client: {sentence}", err=True)
@@ -123,6 +123,6 @@ def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None)
     for sentence in say_outlook(found, time_zone=time_zone):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

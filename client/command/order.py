@@ -46,7 +46,7 @@ def order(
     """
     from client.decision.order.ordering import order_shop  # heavy, as is what follows
     from client.decision.order.purchase import write_purchase_orders
-    from client.decision.order.wording import describe_orders, make_table, say_orders
+    from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
     from client.shop.forecast.table import require_table_suffix, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
@@ -72,10 +72,10 @@ def order(
         print_json({**describe_orders(orders, shop), **names})
         return
     print_table(make_console(), make_table(orders, shop, SHOWN))
-    for sentence in say_orders(orders, shop):
+    for sentence in (*say_shown(orders, SHOWN), *say_orders(orders, shop)):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {orders.table.num_rows} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {orders.table.num_rows:,} rows to {out}; they are yours alone.")
     if purchase_orders is not None:
         typer.echo(f"Wrote {len(files)} purchase orders into {purchase_orders}; look them over before you send them.")
 

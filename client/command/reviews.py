@@ -43,4 +43,4 @@ def reviews(
     for sentence in say_report(found):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")

@@ -77,6 +77,6 @@ def trends(
     for sentence in sentences or ["Nothing sells enough, over enough weeks, for a trend to be told."]:
         typer.echo(sentence)
     if out is not None and found.findings:
-        typer.echo(f"Wrote {sum(len(each.weeks) for each in found.findings)} rows to {out}.")
+        typer.echo(f"Wrote {sum(len(each.weeks) for each in found.findings):,} rows to {out}.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

@@ -46,6 +46,6 @@ def watch(
         for sentence in say_watched(found, currency=shop.currency):
             typer.echo(sentence)
         if out is not None:
-            typer.echo(f"Wrote {len(found.weeks.mondays) * len(found.weeks.groups)} rows to {out}.")
+            typer.echo(f"Wrote {len(found.weeks.mondays) * len(found.weeks.groups):,} rows to {out}.")
     if found.drifts:
         raise typer.Exit(EXIT_NO)

@@ -244,6 +244,6 @@ def _say(found: Answer, out: Path | None, picture: Path | None) -> None:
     for sentence in say_answer(found):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

@@ -79,7 +79,8 @@ def say_watched(found: Watched, *, currency: str) -> Iterator[str]:
     for drift in found.drifts:
         yield from _say_drift(drift, against, currency)
     if not found.drifts:
-        yield f"Nothing has drifted: sales of the last weeks go with {against}."
+        usual = "what is usual here" if found.weeks.stands_in else against
+        yield f"Nothing has drifted: sales of the last weeks go with {usual}."
     yield from _say_trust(found)
 
 
@@ -113,7 +114,7 @@ def _say_trust(found: Watched) -> Iterator[str]:
     elif SHOP in blunt:
         yield (
             f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks in "
-            f"{10 * found.sees[SHOP]:.0f} of 10 cases: it sells too little, or too unevenly, for more."
+            f"{_tell_share(found.sees[SHOP])}: it sells too little, or too unevenly, for more."
         )
     small = [group for group in blunt if group != SHOP]
     if small:
@@ -124,6 +125,11 @@ def _say_trust(found: Watched) -> Iterator[str]:
             f"{group or 'the whole shop'} in the week of {monday}" for group, monday in found.earlier[-SHOWN:]
         )
         yield f"Noticed earlier in the last year: {named}."
+
+
+def _tell_share(share: float) -> str:
+    cases = round(10 * share)
+    return f"{cases} of 10 cases" if cases else "hardly any case"
 
 
 def _count_groups(found: Watched) -> str:

@@ -14,6 +14,7 @@ from client.decision.customer.letter import Effect, Letters
 from client.decision.customer.outlook import RISK_DAYS, Outlook
 
 SHORT = 12  # digits of a hash that tell customers apart on a screen
+HOPELESS = 0.5  # no letter moves so many
 MEAN = {
     "regular": "in their own rhythm",
     "big and rare": "seldom, but big",
@@ -93,6 +94,10 @@ def _amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 9.5 or value == 0 else f"{value:.1f}"
 
 
+def _count(number: int) -> str:
+    return "1 customer is" if number == 1 else f"{number:,} customers are"
+
+
 def make_letter_table(letters: Letters, currency: str, shown: int) -> Table:
     """Lay the customers with the most at stake out."""
     table = Table(title="write to these first", box=SIMPLE)
@@ -140,7 +145,8 @@ def say_letters(letters: Letters, currency: str) -> Iterator[str]:
         yield "Nobody whose chance has fallen has anything at stake: there is no one to write to this week."
         return
     yield (
-        f"{number} customers to write to, with {letters.at_risk:,.0f} {currency} at stake in {RISK_DAYS} days. "
+        f"{_count(number)} on the list, with {letters.at_risk:,.0f} {currency} at stake in {RISK_DAYS} days: "
+        f"{number - held} to write to, {held} held back. "
         "How much of it a letter saves is not known: some would have come anyway, and some never will."
     )
     if letters.gain is not None and letters.uplift is not None:
@@ -149,10 +155,15 @@ def say_letters(letters: Letters, currency: str) -> Iterator[str]:
             f"{letters.gain:,.0f} {currency}; nothing measured says so."
         )
     if held and letters.smallest_seen is not None:
+        told = (
+            f"With so few, a difference of {letters.smallest_seen * 100:.0f} points in who buys would be told from "
+            "chance, a smaller one hardly."
+            if letters.smallest_seen < HOPELESS
+            else "With so few, whatever they came to can hardly be told from chance."
+        )
         yield (
-            f"{held} of them are held back: do not write to them, and hansa-client customers --measure FILE tells "
-            f"later what the letters came to. With so few, a difference of {letters.smallest_seen * 100:.0f} points in "
-            "who buys would be told from chance, a smaller one hardly."
+            f"Do not write to those held back, and hansa-client customers --measure FILE tells later what the letters "
+            f"came to. {told}"
         )
     else:
         yield "Nobody is held back, so what the letters come to can't be measured; see --hold-out."

@@ -162,7 +162,7 @@ class _Finder:
 
 def _assume(unknown: np.ndarray, what: str, taken: str, key: str) -> Iterator[str]:
     if unknown.any():
-        whose = "" if unknown.all() else f" of {unknown.sum()} products"
+        whose = "" if unknown.all() else f" of {unknown.sum():,} products"
         yield f"The {what}{whose} is not known: {taken}. Put {key} into shop.toml, or into a table of terms."
 
 
@@ -229,7 +229,7 @@ def _money(
     )
     neither = int((~known & ~np.isfinite(price)).sum())
     if neither:
-        said.append(f"Neither cost nor price of {neither} products is known; their money is left open.")
+        said.append(f"Neither cost nor price of {neither:,} products is known; their money is left open.")
     return price, np.where(known, cost, price * shop.order.cost_share), said
 
 
@@ -249,8 +249,8 @@ def _shelf(history: History, products: Sequence[str], first: date) -> tuple[np.n
         said.append("Nothing tells how many there are of anything; the list says up to how many to fill up.")
     elif np.isnan(on_hand).any():
         said.append(
-            f"Nothing tells how many there are of {np.isnan(on_hand).sum()} products; the list says up to how many to "
-            "fill them up."
+            f"Nothing tells how many there are of {np.isnan(on_hand).sum():,} products; the list says up to how many "
+            "to fill them up."
         )
     ages = [(first - day[name]).days for name in products if name in day]
     if ages and max(ages) > 8:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from client.decision.order.budget import fit_budget
+from client.decision.order.ended import find_ended
 from client.decision.order.gathering import Gathered, gather
 from client.decision.order.need import Need
 from client.decision.order.proposal import Ordered, Terms, propose
@@ -104,11 +105,13 @@ def order_shop(
     days = min(max(known.terms.days(), shop.order.dead_days), 365)
     places = {name: place for place, name in enumerate(known.products)}
     generator, found = np.random.default_rng(SEED), list[_Part]()
+    ended_products = find_ended(history, known)
     for paths in draw_paths(
         history, shop, days=days, num_draws=NUM_DRAWS, origin=first, products=products, today=today, on_step=on_step
     ):
         at = np.array([places[name] for name in paths.products], int)
-        found.append(_order_batch(known, at, paths.draws, shop.order.dead_days, generator))
+        part = _order_batch(known, at, paths.draws, shop.order.dead_days, generator)
+        found.append(_order_no_more(part, ended_products[at]))
     quantities = _fit(found, known, shop.order.budget if budget is None else budget)
     table = pa.concat_tables(
         [_lay_out(known, part, quantity, shop, first) for part, quantity in zip(found, quantities, strict=True)]
@@ -131,6 +134,7 @@ class _Part:
     ordered: Ordered
     terms: Terms
     dead: np.ndarray
+    ended: np.ndarray
 
 
 def _order_batch(
@@ -143,7 +147,20 @@ def _order_batch(
         draws = np.concatenate([draws, draws[:, :, -(needed - draws.shape[2]) :]], axis=2)
     ordered = propose(draws[:, :, :needed], hand, known.orders.of(places), terms, generator)
     dead = np.maximum(hand - draws[:, :, :dead_days].sum(axis=2), 0.0).mean(axis=0)
-    return _Part(places, ordered, terms, dead)
+    return _Part(places, ordered, terms, dead, np.zeros(len(places), bool))
+
+
+def _order_no_more(part: _Part, ended: np.ndarray) -> _Part:
+    """Order none of what is sold no longer, however large its last customers were."""
+    ordered = part.ordered
+    fewer = replace(
+        ordered,
+        quantity=np.where(ended, 0.0, ordered.quantity),
+        level=np.where(ended, 0.0, ordered.level),
+        up_to=np.where(ended, 0.0, ordered.up_to),
+        safety=np.where(ended, 0.0, ordered.safety),
+    )
+    return replace(part, ordered=fewer, ended=ended)
 
 
 def _fit(found: Sequence[_Part], known: Gathered, budget: float | None) -> list[np.ndarray]:
@@ -211,14 +228,17 @@ def _lay_out(known: Gathered, part: _Part, quantity: np.ndarray, shop: Shop, fir
     }  # fmt: skip
     table = pa.table(rows)
     whys = [
-        give_reason(row, pack=pack, block=block, spoils=bool(spoils), life=life, level=level, shop=shop)
-        for row, pack, block, spoils, life, level in zip(
+        give_reason(
+            row, pack=pack, block=block, spoils=bool(spoils), life=life, level=level, ended=bool(ended), shop=shop
+        )
+        for row, pack, block, spoils, life, level, ended in zip(
             table.to_pylist(),
             terms.pack.tolist(),
             ordered.block.tolist(),
             ordered.spoils.tolist(),
             terms.shelf_life.tolist(),
             terms.service_level.tolist(),
+            part.ended.tolist(),
             strict=True,
         )
     ]

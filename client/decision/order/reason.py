@@ -10,7 +10,7 @@ from client.shop.settings import Shop
 
 
 def give_reason(
-    row: dict[str, Any], *, pack: float, block: float, spoils: bool, life: float, level: float, shop: Shop
+    row: dict[str, Any], *, pack: float, block: float, spoils: bool, life: float, level: float, ended: bool, shop: Shop
 ) -> str:
     """Say why a line orders what it orders.
 
@@ -20,7 +20,12 @@ def give_reason(
         Of `client.decision.order.ordering.SCHEMA`.
     level
         Service level that is asked.
+    ended
+        Whether it seems to be sold no longer.
     """
+    if ended:
+        there = "" if row["on_hand"] is None else f"{say_count(row['on_hand'])} there; "
+        return f"{there}it seems to be sold no longer, so none is ordered."
     until = say_day(row["next_arrives"])
     mean, high = say_count(row["demand"]), say_count(row["demand_high"])
     asked = f"until {until} about {mean} will be asked for"

@@ -85,12 +85,16 @@ def say_shop(ready: Recommender) -> list[str]:
         said.append("Too few customers came back to weigh this shop by itself; usual weights are taken.")
     gone, out = (ready.shelf.state.count(state) for state in ("gone", "out"))
     if gone:
-        said.append(f"Not offered, since they seem to be sold no longer: {gone:,} products.")
+        said.append(f"Not offered, since they seem to be sold no longer: {_count(gone)}.")
     if out:
-        said.append(f"Not offered, since they are out of stock: {out:,} products.")
+        said.append(f"Not offered, since they are out of stock: {_count(out)}.")
     if not ready.shelf.known:
         said.append("No stock levels are known, so nothing is held back for being out; import them as stock.")
     return said
+
+
+def _count(number: int) -> str:
+    return "1 product" if number == 1 else f"{number:,} products"
 
 
 def describe(answers: Iterable[Answer], ready: Recommender) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from jaxtyping import Int
 from client.shop.demo.good import GOODS
 from client.shop.demo.invention import DemoShop
 from client.shop.demo.law import COUNTRY, FAIR_DAYS, FAIR_NAME, SUBDIVISION, Law
+from client.shop.demo.purchase import list_purchases, list_terms
 from client.shop.record import Kind
-from client.shop.settings import Shop, SourceSettings
+from client.shop.settings import OrderSettings, Shop, SourceSettings
 from common.disk.file import write_whole
 
 FOLDER = "exports"
 NAME, CURRENCY, TIME_ZONE = "Teehaus am Kanal", "EUR", "Europe/Berlin"
+REVIEW_DAYS = 7  # it orders once a week
 SEARCHES = ("matcha", "green tea", "teapot", "gift", "earl grey", "decaf", "oolong")  # the last is not sold here
 CODES = [good.code for good in GOODS]
 
@@ -38,6 +40,26 @@ COLUMNS: dict[Kind, dict[str, str]] = {
     "prices": {"first_day": "starts_on", "product": "sku", "price": "price", "currency": "currency"},
     "promotions": {**_SPAN, "product": "sku", "name": "title", "discount": "discount", "known_from": "planned_on"},
     "events": {**_SPAN, "name": "title", "known_from": "planned_on"},
+    "terms": {
+        "product": "sku",
+        "supplier": "supplier",
+        "unit_cost": "unit_cost",
+        "currency": "currency",
+        "lead_days": "lead_days",
+        "lead_spread_days": "lead_spread_days",
+        "minimum_quantity": "least_pieces",
+        "pack_size": "pieces_a_pack",
+        "shelf_life_days": "keeps_days",
+    },
+    "on_order": {
+        "order": "purchase_order",
+        "product": "sku",
+        "supplier": "supplier",
+        "quantity": "pieces",
+        "ordered_day": "ordered_on",
+        "expected_day": "expected_on",
+        "arrived_day": "arrived_on",
+    },
 }
 
 Row = tuple[object, ...]
@@ -53,6 +75,7 @@ def make_settings() -> Shop:
         subdivision=SUBDIVISION,
         closed_weekdays=("sunday",),
         closed_holidays=True,
+        order=OrderSettings(review_days=REVIEW_DAYS),
         sources=tuple(
             SourceSettings(name=kind, location=_place(kind), kind=kind, columns=columns)
             for kind, columns in COLUMNS.items()
@@ -91,6 +114,8 @@ def _list_rows(shop: DemoShop) -> dict[Kind, Iterable[Row]]:
         ),
         "prices": _price(law),
         "promotions": _promote(law),
+        "terms": list_terms(law, CURRENCY),
+        "on_order": list_purchases(law, shop.shelf),
         "events": ((law.day(fair), law.day(fair + FAIR_DAYS - 1), FAIR_NAME, law.day(fair - 90)) for fair in law.fairs),
     }
 

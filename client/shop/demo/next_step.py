@@ -21,6 +21,7 @@ STEPS: dict[str, tuple[str, str]] = {  # command → what follows it, and what i
     "recommend": ("", "what to offer to whom"),
     "whatif": ("", "what another price would do"),
     "trends": ("", "what turned, and since when"),
+    "reviews": ("", "what customers write, and whether sales follow"),
     "watch": ("", "whether forecasts are still as good as they were"),
     "score": ("", "how good forecasts were"),
     "history": ("", "what was imported"),

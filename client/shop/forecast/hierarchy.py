@@ -67,7 +67,7 @@ def _gather(
     setting: Setting,
     mean: Float[np.ndarray, "product day"],
     without: Float[np.ndarray, "product day"],
-    draws: Float[np.ndarray, "draw product day"],
+    draws: Float[np.ndarray, "draw product ahead"],
     group: Int[np.ndarray, " product"],
 ) -> None:
     begin = setting.periods[0].first

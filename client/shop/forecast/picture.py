@@ -22,6 +22,7 @@ SUFFIXES = (".svg", ".html")
 MOST_PRODUCTS = 12
 PAST_DAYS: dict[By, int] = {"day": 56, "week": 26 * 7, "month": 730}
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760.0, 220.0, 56.0, 16.0, 34.0, 30.0
+DATE_WIDTH = 72.0  # of a day as it is written, with some air
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 svg { width: 100%; height: auto } table { border-collapse: collapse; width: 100% }
@@ -136,7 +137,11 @@ def _chart(title: str, bars: Sequence[_Bar], top: float) -> str:
     marks.append(_text(LEFT - 8, top + TOP + 10, f"{most:,.0f}", anchor="end"))
     marks.append(_text(LEFT - 8, base, "0", anchor="end"))
     marks.append(_text(LEFT, base + 18, str(first)))
-    marks.append(_text(LEFT + (now - first).days * wide, base + 18, f"{now}", anchor="middle"))
+    begins = LEFT + (now - first).days * wide
+    if begins + 1.5 * DATE_WIDTH < WIDTH - RIGHT:
+        marks.append(_text(begins, base + 18, f"{now}", anchor="middle"))
+    else:  # beside the last day, not over it
+        marks.append(_text(min(begins, WIDTH - RIGHT - DATE_WIDTH), base + 18, f"{now}", anchor="end"))
     marks.append(_text(WIDTH - RIGHT, base + 18, str(last), anchor="end"))
     return "\n".join(marks)
 

@@ -81,7 +81,7 @@ def _find_ends(kinds: DayKinds) -> Iterator[Problem]:
         yield Problem(
             "note",
             "ended",
-            f"{count_of(len(ended), 'product')} seem to be sold no longer.",
+            f"{count_of(len(ended), 'product')} {'seems' if len(ended) == 1 else 'seem'} to be sold no longer.",
             len(ended),
             "They are forecast as nothing, or next to nothing.",
             "If one is only out of stock, import stock levels.",

@@ -72,7 +72,7 @@ def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp
 def test_a_budget_cuts_and_says_so(shop: Path) -> None:
     said = ask(shop, "--budget", "10")
     assert said["cash"] <= 10  # type: ignore[operator]
-    assert any("The budget of 10.00 EUR cut 1 lines" in each for each in said["said"])  # type: ignore[attr-defined]
+    assert any("The budget of 10.00 EUR cut 1 line " in each for each in said["said"])  # type: ignore[attr-defined]
 
 
 def test_what_a_newer_list_no_longer_has_is_gone(shop: Path) -> None:
@@ -106,3 +106,20 @@ def test_what_is_proposed_is_kept_once_for_score(shop: Path) -> None:
     assert lines.keys() == {"P0", "P1"}, "of the third nobody knows how many there are"
     assert lines["P0"]["covered"] == 20 + 10 + lines["P0"]["quantity"]
     assert lines["P0"]["first"] == "2023-06-19" < lines["P0"]["last"]
+
+
+@pytest.mark.parametrize(("on_hand", "orders_none"), [(8.0, True), (None, True), (0.0, False)])
+def test_what_is_sold_no_longer_is_not_ordered_unless_none_is_there(
+    on_hand: float | None, orders_none: bool, tmp_path: Path
+) -> None:
+    """P0 sold on most days and is silent for sixty; with none there its silence says nothing of what is wanted."""
+    days = (LAST - START).days + 1
+    sold = [row for row in draw_sales(days=days, products=2) if row[0] != "P0" or (LAST - row[1]).days > 60]
+    counted = [{"product": name, "day": LAST, "on_hand": 3.0 if name == "P1" else on_hand} for name in ("P0", "P1")]
+    stock = make_records("stock", *(row for row in counted if row["on_hand"] is not None))
+    folder = make_shop(tmp_path, sold, SETTINGS, stock=stock)
+    rows = {row["product"]: row for row in ask(folder)["rows"]}  # type: ignore[attr-defined]
+    assert ("seems to be sold no longer" in rows["P0"]["why"]) == orders_none
+    assert not orders_none or not rows["P0"]["quantity"]
+    assert not orders_none or rows["P0"]["reorder_point"] == 0
+    assert rows["P1"]["quantity"] > 0

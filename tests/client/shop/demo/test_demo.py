@@ -32,7 +32,7 @@ def test_the_history_holds_every_piece_that_was_sold_and_nothing_else(demo: Demo
 def test_every_kind_of_record_is_there_and_no_row_was_left_out(demo: Demo) -> None:
     history = History.open(demo.folder)
     kinds = ("returns", "views", "carts", "searches", "reviews", "stock", "prices", "promotions", "events", "products")
-    assert all(history.records(kind).num_rows for kind in kinds)
+    assert all(history.records(kind).num_rows for kind in (*kinds, "terms", "on_order"))
     assert not any(entry.left_out for entry in history.journal())
     assert len(read_shop(demo.folder).sources) == len(history.journal())
 
@@ -62,6 +62,19 @@ def test_nothing_is_sold_without_stock_and_stock_is_what_came_less_what_went(dem
     assert (change == came[:, 1:] - shelf.sold[:, 1:]).all()
     assert 0.005 < (shelf.wanted > shelf.sold).mean() < 0.1, "it runs out now and then"
     assert any(each.arrives >= days for each in shelf.deliveries), "something is on order"
+
+
+def test_what_was_ordered_is_what_came_and_the_rest_is_on_its_way(demo: Demo) -> None:
+    shelf, law = demo.truth.shelf, demo.truth.law
+    lines = History.open(demo.folder).records("on_order").to_pylist()
+    assert sum(line["quantity"] for line in lines) == sum(each.quantity for each in shelf.deliveries)
+    there = [line for line in lines if line["arrived_day"] is None]
+    assert len(there) == sum(each.arrives >= law.days for each in shelf.deliveries)
+    assert all(line["arrived_day"] <= LAST for line in lines if line not in there)
+    assert len({line["order"] for line in lines}) == len({(line["ordered_day"], line["supplier"]) for line in lines})
+    terms = {row["product"]: row for row in History.open(demo.folder).records("terms").to_pylist()}
+    assert {code: row["supplier"] for code, row in terms.items()} == {good.code: good.supplier.name for good in GOODS}
+    assert all(0 < row["unit_cost"] < law.price[PLACE[code], law.days - 1] for code, row in terms.items())
 
 
 def test_a_line_is_of_one_customer_and_all_lines_are_what_was_sold(demo: Demo) -> None:
@@ -105,7 +118,7 @@ def test_the_command_says_what_to_try_and_everything_that_it_says_can_be_typed(t
     folder = tmp_path / "my shop"
     found = CliRunner().invoke(cli.app, ["demo", str(folder), "--until", "2026-05-31", "--json"])
     said = json.loads(found.stdout)
-    assert (said["first"], said["last"], said["products"]) == ("2024-06-01", "2026-05-31", len(GOODS))
+    assert (said["first"], said["last"], said["products"]) == ("2024-05-06", "2026-05-31", len(GOODS))
     words = [line["command"] for line in said["next"]]
     assert any(line.startswith("hansa-client forecast") for line in words)
     again = CliRunner().invoke(cli.app, ["demo", str(folder)])

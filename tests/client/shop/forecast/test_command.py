@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
+from client.feedback.kept import FILE_NAME
 from common.errors import ConfigError
 from common.forecast.table import QUANTILES
 from small_shop import START, draw_sales, make_shop
@@ -74,6 +75,18 @@ def test_the_top_and_one_product_are_all_there_is(shop: Path) -> None:
     one = {row["product"] for row in json.loads(call(*common, "--product", "P0").stdout)["rows"]}
     assert top == {"P2"}
     assert one == {"P0"}
+
+
+@pytest.mark.parametrize("of", ["category", "shop"])
+def test_sums_are_served_and_only_products_are_kept_to_be_judged(of: str, tmp_path: Path) -> None:
+    folder = make_shop(tmp_path, draw_sales(days=80, products=3))
+    asked = ("--folder", str(folder), "--horizon", "1w", "--method", "moving_average")
+    found = call(*asked, "--of", of, "--json")
+    assert found.exit_code == 0, found.exception
+    assert json.loads(found.stdout)["of"] == of
+    assert not (folder / FILE_NAME).exists()
+    assert call(*asked).exit_code == 0
+    assert (folder / FILE_NAME).exists()
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".html"])
