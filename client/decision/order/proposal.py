@@ -185,7 +185,9 @@ def _find_least(
         return find_level(need, aims, None)
     if terms.aim == "pieces":
         least = find_level(need, aims, None)
-        least[packed] += _find_shift(draws[:, packed], alone.of(packed), aims.of(packed), block[packed], terms.of(packed), generator)
+        least[packed] += _find_shift(
+            draws[:, packed], alone.of(packed), aims.of(packed), block[packed], terms.of(packed), generator
+        )
         return least
     excess = np.zeros_like(need.need)
     excess[:, packed] = settle_excess(
