@@ -87,7 +87,7 @@ def _terms(number: int) -> Terms:
 
 
 def _time_whole(products: int) -> tuple[float, float, int, dict[str, float]]:
-    """Give seconds from a history to orders, by the clock and of CPU, how many lines they have, and when each step was reached."""
+    """Give seconds from a history to orders, by the clock and of CPU, their lines, and when each step was reached."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         invent_shop(folder, products)

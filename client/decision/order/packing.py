@@ -10,8 +10,8 @@ piece more can mean a pack more at every review: a fraction f then takes the nex
 
 References
 ----------
-Snyder & Shen, "Fundamentals of Supply Chain Theory", 2nd edition (2019), section 4.3.4: fill rate as the share of pieces
-over a renewal cycle.
+Snyder & Shen, "Fundamentals of Supply Chain Theory", 2nd edition (2019), section 4.3.4: fill rate as the share of
+pieces over a renewal cycle.
 van Jaarsveld & Arts, Operations Research 72 (2024): the level is on what will be there as the goods come.
 """
 
@@ -39,14 +39,17 @@ class Packing:
     ----------
     demand
         Pieces asked for from one chance to order to the next, by day, in each draw; all products have as many days.
-    start, step
-        Least quantity at `STATES` evenly spaced counts of stock and orders together, and the way between two of these.
+    least
+        Least quantity at `STATES` counts of stock and orders together; where customers wait, at none.
+    first, step
+        The first of these counts, and the way from one to the next.
     allowed
         Share of the pieces that may be missing.
     """
 
     demand: Float[np.ndarray, "day draw product"]
     least: Float[np.ndarray, "state product"]
+    first: Levels
     step: Levels
     block: Levels
     pack: Levels
@@ -57,9 +60,11 @@ class Packing:
 
 
 def tabulate(
-    cycle: Need, aims: Aims, block: Levels, *, waits: bool
-) -> tuple[Float[np.ndarray, "state product"], Levels, Levels]:
-    """Give the least quantity by what is there and on its way, the step between two states, and what may be missing.
+    cycle: Need, aims: Aims, *, waits: bool
+) -> tuple[Float[np.ndarray, "state product"], Levels, Levels, Levels]:
+    """Give the least quantity by what is there and on its way, the first state and the step, and what may be missing.
+
+    Up to the first state all is gone before the goods come; beyond the last one a piece more is a piece less to order.
 
     Parameters
     ----------
@@ -69,15 +74,16 @@ def tabulate(
     empty = find_level(cycle, aims, None)
     allowed = np.maximum(1.0 - aims.service_level, missing_share(cycle, empty))
     most = cycle.need + cycle.on_shelf  # asked for in the cycle
-    full = empty + block + cycle.asked_before.mean(axis=0)
-    step = np.maximum(np.ceil(full / (STATES - 1)), 1.0)
+    if waits:  # a piece more on the shelf is a piece less to order
+        return np.stack([empty]), np.zeros_like(empty), np.ones_like(empty), allowed
+    first, last = cycle.asked_before.min(axis=0).astype(float), cycle.asked_before.max(axis=0).astype(float)
+    step = np.maximum((last - first) / (STATES - 1), 1e-3)
     rows = [empty]
     for state in range(1, STATES):
-        left = (state * step).astype(np.float32) - cycle.asked_before
-        shelf = left if waits else np.maximum(left, 0.0)
+        shelf = np.maximum((first + state * step).astype(np.float32) - cycle.asked_before, 0.0)
         there = Need(most - shelf, cycle.asked, shelf, cycle.out_before, cycle.asked_before)
         rows.append(find_level(there, aims, None))
-    return np.stack(rows), step, allowed
+    return np.stack(rows), first, step, allowed
 
 
 def find_shift(packing: Packing, generator: np.random.Generator) -> Levels:
@@ -98,7 +104,7 @@ def find_shift(packing: Packing, generator: np.random.Generator) -> Levels:
 
 def _slim(packing: Packing) -> Packing:
     """Halve the bytes that are moved, which is most of the time."""
-    slim = {name: getattr(packing, name).astype(np.float32) for name in ("least", "step", "block", "pack")}
+    slim = {name: getattr(packing, name).astype(np.float32) for name in ("least", "first", "step", "block", "pack")}
     return replace(packing, **slim)
 
 
@@ -136,11 +142,16 @@ def _pairs(packing: Packing) -> list[tuple[float, float]]:
 
 def _order(packing: Packing, position: Draws, shift: Levels, generator: np.random.Generator) -> Draws:
     """Order by what is there and on its way."""
-    place = np.clip(position / packing.step, np.float32(0.0), np.float32(STATES - 1.001))
-    below = place.astype(np.int32)
-    products = np.arange(position.shape[1])
-    at, after = packing.least[below, products], packing.least[below + 1, products]
-    least = np.ceil(at + (after - at) * (place - below) - np.minimum(position, np.float32(0.0)) - np.float32(1e-3))
+    if packing.waits:
+        least = packing.least[0] - position
+    else:
+        place = (position - packing.first) / packing.step
+        inside = np.clip(place, np.float32(0.0), np.float32(STATES - 1.001))
+        below = inside.astype(np.int32)
+        products = np.arange(position.shape[1])
+        at, after = packing.least[below, products], packing.least[below + 1, products]
+        least = np.ceil(at + (after - at) * (inside - below) - np.float32(1e-3))
+        least -= np.maximum(place - np.float32(STATES - 1), np.float32(0.0)) * packing.step
     turn = generator.random(position.shape, np.float32)
     return round_up_or_down(least + shift, packing.block, packing.pack, turn)
 

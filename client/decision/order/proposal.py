@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 
 from client.decision.order.lead import draw_leads, longest
 from client.decision.order.level import Aim, Aims, find_block, find_level, settle_excess
-from client.decision.order.packing import Packing, find_shift, round_up_or_down, tabulate
 from client.decision.order.need import Chance, Draws, Need, find_need, unserved
+from client.decision.order.packing import Packing, find_shift, round_up_or_down, tabulate
 from client.decision.order.pipeline import OnOrder, draw_arrivals
 
 Numbers = Float[np.ndarray, " product"]
@@ -213,7 +213,7 @@ def _find_shift(
     """Find the shift of products by groups that are ordered on the same days."""
     number = draws.shape[1]
     cycle = find_need(draws, np.zeros(number), None, alone, waits=terms.waits)
-    least, step, allowed = tabulate(cycle, aims, block, waits=terms.waits)
+    least, first, step, allowed = tabulate(cycle, aims, waits=terms.waits)
     shift = np.zeros(number)
     days, place = np.unique(np.stack([terms.wait, terms.review], axis=1), axis=0, return_inverse=True)
     for group, (wait, review) in enumerate(days.tolist()):
@@ -222,6 +222,7 @@ def _find_shift(
         packing = Packing(
             demand,
             least[:, at],
+            first[at],
             step[at],
             block[at],
             terms.pack[at],
