@@ -76,8 +76,9 @@ def tabulate(
     most = cycle.need + cycle.on_shelf  # asked for in the cycle
     if waits:  # a piece more on the shelf is a piece less to order
         return np.stack([empty]), np.zeros_like(empty), np.ones_like(empty), allowed
-    first, last = cycle.asked_before.min(axis=0).astype(float), cycle.asked_before.max(axis=0).astype(float)
-    step = np.maximum((last - first) / (STATES - 1), 1e-3)
+    first = np.floor(cycle.asked_before.min(axis=0)).astype(float)
+    last = cycle.asked_before.max(axis=0).astype(float)
+    step = np.maximum(np.ceil((last - first) / (STATES - 1)), 1.0)  # whole pieces, as the least quantity is
     rows = [empty]
     for state in range(1, STATES):
         shelf = np.maximum((first + state * step).astype(np.float32) - cycle.asked_before, 0.0)
@@ -150,7 +151,7 @@ def _order(packing: Packing, position: Draws, shift: Levels, generator: np.rando
         below = inside.astype(np.int32)
         products = np.arange(position.shape[1])
         at, after = packing.least[below, products], packing.least[below + 1, products]
-        least = np.ceil(at + (after - at) * (inside - below) - np.float32(1e-3))
+        least = np.rint(at + (after - at) * (inside - below))
         least -= np.maximum(place - np.float32(STATES - 1), np.float32(0.0)) * packing.step
     turn = generator.random(position.shape, np.float32)
     return round_up_or_down(least + shift, packing.block, packing.pack, turn)
