@@ -10,6 +10,7 @@
     reading     a list, one entry for each encoding of an export
     explanation one entry, with fitting_seconds; with `--only explanation`
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
+    orders      one entry: seconds from sample paths, and from a history, to what to order; with `--only orders`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
 `series_per_second`) and `comparisons`: each has `of`, `to` and, under `ratio`, how many times the median seconds of
@@ -37,6 +38,7 @@ from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
+from simulation.bench.order import time_orders
 from simulation.bench.path import time_paths
 from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
@@ -52,9 +54,10 @@ PARTS = (
     "reading",
     "history",
     "paths",
+    "orders",
     "explanation",
 )
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-3]  # the usual way, a history and a large shop take minutes, or much disk
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-4]  # the usual way, a history and a large shop take minutes, or much disk
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates", "products")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
@@ -97,6 +100,8 @@ def run_parts(
             document[part] = time_explanation(**terms)
         elif part == "paths":
             document[part] = time_paths(quick=quick, num_threads=num_threads)
+        elif part == "orders":
+            document[part] = time_orders(quick=quick, num_threads=num_threads)
         elif part == "reading":
             number = QUICK_LINES if quick else lines
             document[part] = list(time_reading(lines=number, patience_seconds=patience_seconds))

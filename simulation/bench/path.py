@@ -25,7 +25,7 @@ def time_paths(*, quick: bool, num_threads: int) -> dict[str, Any]:
     """Time it once, reading and learning included; the history is there before the clock starts."""
     products = QUICK_PRODUCTS if quick else PRODUCTS
     with tempfile.TemporaryDirectory() as folder:
-        _invent(Path(folder), products)
+        invent_shop(Path(folder), products)
         history, shop = History.open(Path(folder)), read_shop(Path(folder))
         began, reached = time.perf_counter(), dict[str, float]()
 
@@ -49,7 +49,7 @@ def time_paths(*, quick: bool, num_threads: int) -> dict[str, Any]:
     }
 
 
-def _invent(folder: Path, products: int) -> None:
+def invent_shop(folder: Path, products: int) -> None:
     """Invent a shop in which few products sell every day and most now and then."""
     generator = np.random.default_rng(0)
     rate = np.minimum(generator.lognormal(-1.5, 1.3, products), 20.0)

@@ -123,6 +123,12 @@ def _raise(need: Need) -> Float[np.ndarray, "day draw product"] | None:
     return None if need.by_day is None else need.by_day + need.on_shelf
 
 
+def missing_share(need: Need, level: Levels) -> Levels:
+    """Give the share of the cycle's pieces that is missing if so many come; 0 where none is asked for."""
+    missing = np.minimum(np.maximum(need.need - level.astype(np.float32), 0.0), need.asked).mean(axis=0)
+    return np.asarray(missing / np.maximum(need.asked.mean(axis=0), 1e-9))
+
+
 def find_level(need: Need, aims: Aims, excess: Draws | None) -> Float[np.ndarray, " product"]:
     """Find r of each product; 0 or less says that nothing need be ordered.
 

@@ -41,6 +41,15 @@ class Chance:
     comes: Int[np.ndarray, "draw product"]
     next_comes: Int[np.ndarray, "draw product"]
 
+    def after(self, latest: Int[np.ndarray, "draw product"]) -> Chance:
+        """Let neither come before what was ordered earlier."""
+        comes = np.maximum(self.comes, latest)
+        return Chance(comes, np.maximum(self.next_comes, comes))
+
+    def of(self, places: Int[np.ndarray, " place"]) -> Chance:
+        """Give those of some products."""
+        return Chance(self.comes[:, places], self.next_comes[:, places])
+
 
 @dataclass(frozen=True)
 class Need:

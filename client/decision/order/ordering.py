@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from client.shop.settings import Shop
 from common.errors import DataError
 
 NUM_DRAWS, SEED = 200, 16
+GOLDEN = (5**0.5 - 1) / 2  # whose multiples are spread over [0, 1) the most evenly, every how many days ever
 LONG_AGO = 14  # days after which a history has ended, and the order is made for the day after its end
 SCHEMA = pa.schema(
     {
@@ -145,7 +147,8 @@ def _order_batch(
     needed = terms.days()
     if draws.shape[2] < needed:
         draws = np.concatenate([draws, draws[:, :, -(needed - draws.shape[2]) :]], axis=2)
-    ordered = propose(draws[:, :, :needed], hand, known.orders.of(places), terms, generator)
+    turn = np.array([_turn(known.products[place], known.order_day[place]) for place in places])
+    ordered = propose(draws[:, :, :needed], hand, known.orders.of(places), terms, generator, turn=turn)
     dead = np.maximum(hand - draws[:, :, :dead_days].sum(axis=2), 0.0).mean(axis=0)
     return _Part(places, ordered, terms, dead, np.zeros(len(places), bool))
 
@@ -161,6 +164,11 @@ def _order_no_more(part: _Part, ended: np.ndarray) -> _Part:
         safety=np.where(ended, 0.0, ordered.safety),
     )
     return replace(part, ordered=fewer, ended=ended)
+
+
+def _turn(product: str, day: date) -> float:
+    """Give a number between 0 and 1 that is evenly spread over days, and the same whenever this order is asked for."""
+    return (crc32(product.encode()) / 2**32 + day.toordinal() * GOLDEN) % 1.0
 
 
 def _fit(found: Sequence[_Part], known: Gathered, budget: float | None) -> list[np.ndarray]:

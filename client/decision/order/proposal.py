@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from client.decision.order.lead import draw_leads, longest
-from client.decision.order.level import Aim, Aims, find_block, find_level, round_up, settle_excess
+from client.decision.order.level import Aim, Aims, find_block, find_level, settle_excess
 from client.decision.order.need import Chance, Draws, Need, find_need, unserved
+from client.decision.order.packing import Packing, find_shift, round_up_or_down, tabulate
 from client.decision.order.pipeline import OnOrder, draw_arrivals
 
 Numbers = Float[np.ndarray, " product"]
@@ -118,6 +119,8 @@ def propose(
     orders: OnOrder,
     terms: Terms,
     generator: np.random.Generator,
+    *,
+    turn: Numbers | None = None,
 ) -> Ordered:
     """Find how many of each product to order.
 
@@ -127,22 +130,26 @@ def propose(
         `terms.days()` days at least.
     on_hand
         As the first day of the draws begins.
+    turn
+        Between 0 and 1, evenly over the reviews of a product: where the least quantity is no whole number, the next one
+        counts in that share of the reviews. Drawn if left out.
     """
     num_draws, num_products, _ = draws.shape
     arriving, latest = draw_arrivals(orders, draws.shape, generator)
-    chance = _draw_chance(terms, latest, num_draws, generator)
+    alone = _draw_chance(terms, num_draws, generator)
+    chance = alone.after(latest)
     need = find_need(draws, on_hand, arriving, chance, waits=terms.waits, by_day=terms.aim == "cost")
     between = _sum_between(draws, terms.wait, terms.wait + terms.review)
     block = find_block(
         terms.minimum, terms.pack, terms.line_cost, terms.held, between.mean(axis=0) / np.maximum(terms.review, 1)
     )
     aims = Aims(terms.aim, terms.service_level, terms.held, terms.out)
-    excess = _find_excess(need, aims, between, block, terms, generator)
-    least = find_level(need, aims, excess)
-    if excess is not None and not terms.waits:  # an order so large that it may come late still comes once all is gone
-        is_gone = (np.median(need.on_shelf, axis=0) <= 0) & (need.asked.mean(axis=0) > 0) & (block > 1)
-        least = np.where(is_gone, np.maximum(least, 1.0), least)
-    quantity, spoils = _keep_fresh(round_up(least, block, terms.pack), draws, need, chance, terms, block)
+    least = _find_least(draws, need, alone, aims, between, block, terms, generator)
+    chosen = round_up_or_down(
+        least, block, terms.pack, np.asarray(generator.random(num_products) if turn is None else turn)
+    )
+    least = np.ceil(least - 1e-9)
+    quantity, spoils = _keep_fresh(chosen, draws, need, chance, terms, block)
     coming = np.bincount(orders.product, weights=orders.quantity, minlength=num_products)
     whole = need.asked + need.asked_before
     level = np.maximum(on_hand + coming + least, 0.0)
@@ -164,13 +171,26 @@ def propose(
     )
 
 
-def _find_excess(
-    need: Need, aims: Aims, between: Draws, block: Numbers, terms: Terms, generator: np.random.Generator
-) -> Draws | None:
-    """Draw what orders bring beyond the level, of the products that come in packs or have a minimum."""
-    packed = np.flatnonzero(block > 1)
+def _find_least(
+    draws: Float[np.ndarray, "draw product day"],
+    need: Need,
+    alone: Chance,
+    aims: Aims,
+    between: Draws,
+    block: Numbers,
+    terms: Terms,
+    generator: np.random.Generator,
+) -> Numbers:
+    """Give the least quantity, for what comes in packs or has a minimum kept on average over many reviews."""
+    packed = np.flatnonzero((block > 1) & (need.asked.mean(axis=0) > 0))
     if not len(packed):
-        return None
+        return find_level(need, aims, None)
+    if terms.aim == "pieces":
+        least = find_level(need, aims, None)
+        least[packed] += _find_shift(
+            draws[:, packed], alone.of(packed), aims.of(packed), block[packed], terms.of(packed), generator
+        )
+        return least
     excess = np.zeros_like(need.need)
     excess[:, packed] = settle_excess(
         need.of(packed),
@@ -181,16 +201,46 @@ def _find_excess(
         generator,
         waits=terms.waits,
     )
-    return excess
+    return find_level(need, aims, excess)
 
 
-def _draw_chance(
-    terms: Terms, latest: Int[np.ndarray, "draw product"], num_draws: int, generator: np.random.Generator
-) -> Chance:
+def _find_shift(
+    draws: Float[np.ndarray, "draw product day"],
+    alone: Chance,
+    aims: Aims,
+    block: Numbers,
+    terms: Terms,
+    generator: np.random.Generator,
+) -> Numbers:
+    """Find the shift of products by groups that are ordered on the same days."""
+    number = draws.shape[1]
+    cycle = find_need(draws, np.zeros(number), None, alone, waits=terms.waits)
+    least, first, step, allowed = tabulate(cycle, aims, waits=terms.waits)
+    shift = np.zeros(number)
+    days, place = np.unique(np.stack([terms.wait, terms.review], axis=1), axis=0, return_inverse=True)
+    for group, (wait, review) in enumerate(days.tolist()):
+        at = np.flatnonzero(place.ravel() == group)
+        demand = np.ascontiguousarray(draws[:, at, wait : wait + review].transpose(2, 0, 1))
+        packing = Packing(
+            demand,
+            least[:, at],
+            first[at],
+            step[at],
+            block[at],
+            terms.pack[at],
+            terms.lead[at],
+            terms.lead_spread[at],
+            allowed[at],
+            terms.waits,
+        )
+        shift[at] = find_shift(packing, generator)
+    return shift
+
+
+def _draw_chance(terms: Terms, num_draws: int, generator: np.random.Generator) -> Chance:
     own = terms.wait + draw_leads(terms.lead, terms.lead_spread, num_draws, generator)
-    comes = np.maximum(own, latest)
     following = terms.wait + terms.review + draw_leads(terms.lead, terms.lead_spread, num_draws, generator)
-    return Chance(comes, np.maximum(following, comes))
+    return Chance(own, np.maximum(following, own))
 
 
 def _sum_between(

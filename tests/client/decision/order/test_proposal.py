@@ -6,6 +6,7 @@ import pytest
 from client.decision.order.budget import fit_budget
 from client.decision.order.lead import lead_law, remaining_law
 from client.decision.order.level import round_up
+from client.decision.order.packing import round_up_or_down
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 
@@ -53,6 +54,12 @@ def test_packs_and_minimums_are_rounded_up_and_nothing_stays_nothing() -> None:
     quantity = round_up(np.array([0.0, -3.0, 1.0, 12.0, 13.0, np.nan]), np.full(6, 12.0), np.full(6, 12.0))
     assert quantity.tolist() == [0, 0, 12, 12, 24, 0]
     assert round_up(np.array([5.0]), np.array([50.0]), np.array([1.0])).tolist() == [50]
+
+
+def test_part_of_a_piece_counts_at_its_share_of_the_reviews() -> None:
+    turns = np.arange(10) / 10
+    quantity = round_up_or_down(np.full(10, 24.4), np.full(10, 12.0), np.full(10, 12.0), turns)
+    assert quantity.tolist() == [24] * 6 + [36] * 4
 
 
 def test_no_more_is_ordered_than_sells_before_it_spoils() -> None:

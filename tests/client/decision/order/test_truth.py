@@ -41,6 +41,13 @@ def test_orders_in_packs_reach_it_too() -> None:
     assert seen.fill == pytest.approx(0.95, abs=0.01)
 
 
+def test_shelves_that_are_mostly_empty_as_packs_come_reach_it_by_ordering_a_pack_more_now_and_then() -> None:
+    """Whole packs alone serve two points less or more; false alarms as above."""
+    world = World(poisson(5.0), pack=12.0)
+    seen = live(world, our_planner(world, "pieces", 0.9), reviews=40, shops=24, seed=3, warm=6)
+    assert seen.fill == pytest.approx(0.9, abs=0.01)
+
+
 def test_a_planner_that_takes_daily_means_misses_it() -> None:
     """The planted fault: base stock at the mean demand of lead time and review, with no safety."""
     world = World(poisson(20.0))
