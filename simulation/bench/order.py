@@ -18,7 +18,7 @@ from client.decision.order.ordering import order_shop
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Terms, propose
 from client.shop.history.history import History
-from client.shop.record import schema_of
+from client.shop.record import Kind, schema_of
 from client.shop.settings import FILE_NAME, read_shop
 from simulation.bench.path import PAST_DAYS, PRODUCTS, QUICK_PRODUCTS, START, invent_shop
 
@@ -121,7 +121,7 @@ def _few(products: int) -> np.ndarray:
     return np.random.default_rng(1).poisson(3.0, products).astype(float)
 
 
-def _table(name: str, columns: dict[str, np.ndarray]) -> pa.Table:
+def _table(name: Kind, columns: dict[str, np.ndarray]) -> pa.Table:
     schema, number = schema_of(name), len(columns["product"])
     own = {"row": np.arange(number), **columns}
     filled = [
