@@ -121,8 +121,8 @@ def _few(products: int) -> np.ndarray:
     return np.random.default_rng(1).poisson(3.0, products).astype(float)
 
 
-def _table(kind: Kind, columns: dict[str, np.ndarray]) -> pa.Table:
-    schema, number = schema_of(kind), len(columns["product"])
+def _table(name: Kind, columns: dict[str, np.ndarray]) -> pa.Table:
+    schema, number = schema_of(name), len(columns["product"])
     own = {"row": np.arange(number), **columns}
     filled = [
         pa.array(own[field.name]).cast(field.type)

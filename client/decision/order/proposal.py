@@ -145,9 +145,8 @@ def propose(
     )
     aims = Aims(terms.aim, terms.service_level, terms.held, terms.out)
     least = _find_least(draws, need, alone, aims, between, block, terms, generator)
-    chosen = round_up_or_down(
-        least, block, terms.pack, np.asarray(generator.random(num_products) if turn is None else turn)
-    )
+    turns = np.asarray(generator.random(num_products) if turn is None else turn)
+    chosen = round_up_or_down(least, block, terms.pack, turns)
     least = np.ceil(least - 1e-9)
     quantity, spoils = _keep_fresh(chosen, draws, need, chance, terms, block)
     coming = np.bincount(orders.product, weights=orders.quantity, minlength=num_products)
