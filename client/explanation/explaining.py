@@ -175,10 +175,9 @@ def take_apart(batch: Batch, fitted: Fitted, setting: Setting, days: slice) -> A
         parts[place("rest")] += mean[:, days].sum(axis=1) - parts.sum(axis=0)  # rounding
         methods[name], error = parts, error + weights[name] * missed
     served = sum((weights[name] * parts for name, parts in methods.items()), no_parts(len(start.usual)))
-    total = served.sum(axis=0)
-    daily = mix(means, weights)
-    right = correct(daily[None], batch, fitted.levels.level, fitted.births)[0][:, days].sum(axis=1)
-    served[place("new")] += right - total
+    daily = mix({name: mean[None] for name, mean in means.items()}, weights)
+    right = correct(daily, batch, fitted.levels.level, fitted.births)
+    served[place("new")] += (right - daily)[0][:, days].sum(axis=1)
     sums = {name: mean[:, days].sum(axis=1) for name, mean in means.items()}
     return Apart(sums, methods, served, error)
 
