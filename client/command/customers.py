@@ -54,7 +54,7 @@ def customers(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say who will buy, who is leaving, and whom to write to.
+    """Say who will buy, and whom to write to.
 
     For each customer of the shop's history: the chance to buy, purchases and money expected, the risk of leaving by her
     own rhythm, and what is at stake. Customers are keyed hashes; nothing leaves.

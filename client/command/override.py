@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from client.shop.override.effect import Score
     from client.shop.override.override import Override
 
-override_app = make_app("What you expect in place of what is forecast.")
+override_app = make_app("What you expect in place of the forecast.")
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder with shop.toml and the shop's history.")]
 NONE = "Nobody has overridden a forecast; see: hansa-client override add --help"
 
@@ -94,7 +94,9 @@ def list_overrides(folder: FolderOption = Path(), as_json: JsonOption = False) -
     from client.shop.history.history import History  # heavy, as is what follows
     from client.shop.override.effect import score
     from client.shop.override.override import Overrides
+    from client.shop.settings import read_shop
 
+    read_shop(folder)  # where there is no shop, there is no empty list either
     made = Overrides(folder).read()
     with History.open(folder) as history:
         scored = [(each, score(history, each)) for each in made]

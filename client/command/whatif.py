@@ -57,7 +57,7 @@ def whatif(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what another price or a promotion would bring.
+    """Say what another price would bring.
 
     Units, revenue and profit with an interval, from how the shop's own sales went with its prices; and a plan of prices
     set by chance, to know instead of guess. Nothing leaves.

@@ -23,7 +23,7 @@ def births(
     origins: Annotated[int, typer.Option(min=1, help="How many days to forecast from, 28 days apart.")] = 8,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what new products borrow from others.
+    """Measure what new products borrow.
 
     Sums of 28 days of products in the states newborn, new and rare are forecast from days of the past with and without
     what the shop's births before them tell, and held against what came.

@@ -24,7 +24,7 @@ def joint(
     draws: Annotated[int, typer.Option(min=20, help="Sample paths.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure whether sums over days and products lie where a shop's paths say.
+    """Measure how often sums lie as foretold.
 
     The shop is forecast from days of its past that lie two windows apart, the last one two windows before its end. Of
     products, categories and the shop: the share of sums within their 80 % interval, beside independent days.

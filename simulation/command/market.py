@@ -34,7 +34,7 @@ def trends(runs: RunsOption = 400, seed: SeedOption = 0, as_json: JsonOption = F
 
 
 def drift(runs: RunsOption = 1000, seed: SeedOption = 0, as_json: JsonOption = False) -> None:
-    """Measure false alarms of watch, and what it sees.
+    """Measure what watch sees, and false alarms.
 
     Shops of several sizes are watched for a year in which nothing changes, and then through a lasting rise or fall by a
     fifth: alarms in 52 weeks, and the share of shifts that are noticed within four and eight weeks.

@@ -29,7 +29,7 @@ def recommend(
     days: Annotated[int, typer.Option(min=1, max=366, help="Days in which an offer can come true.")] = 28,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure recommendations on days that are past.
+    """Measure recommendations on past days.
 
     Popularity, neighbours, EASE, ALS, BPR, what was bought before, and what hansa-client recommends, each learned from
     the days before: hit rate and NDCG of ten offers, with intervals over buyers.

@@ -57,7 +57,7 @@ def recall(folder: Path, purchases: Purchases, day: date, days: int) -> Learned 
     """Read what was learned from these very purchases; None where it is of others, damaged, or of another version."""
     try:
         content = BytesIO((folder / FILE_NAME).read_bytes())  # a file that numpy opens stays open where it is damaged
-        with np.load(content, allow_pickle=False) as kept:
+        with np.load(content) as kept:
             if kept["version"] != VERSION or str(kept["of"]) != _name(purchases, day, days):
                 return None
             size = (len(purchases.products), len(purchases.products))

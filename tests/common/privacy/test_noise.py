@@ -170,7 +170,15 @@ def offences(forbidden, *folders: str) -> list[str]:
 
 # The audit seeds generators to see that no message follows, and trees draw the rows they learn from, which never leave;
 # no answer can import either (an import contract holds that).
-MAY_DRAW = ("client/audit", "client/forecast/method/trees", "client/shop")  # a shop's own forecasts; never in a round
+# A shop's own forecasts and decisions; never in a round.
+MAY_DRAW = (
+    "client/audit",
+    "client/decision",
+    "client/explanation",
+    "client/feedback",
+    "client/forecast/method/trees",
+    "client/shop",
+)
 
 
 def test_no_other_generator_is_in_reach_of_the_mechanism_or_the_client() -> None:
