@@ -170,4 +170,4 @@ def test_groups_are_categories_or_how_well_products_sell(shop: Path) -> None:
 
 def test_a_day_that_is_none_is_a_sentence(shop: Path) -> None:
     found = call("score", "--folder", str(shop), "--since", "yesterday")
-    assert "write it as 2025-06-30" in str(found.exception)
+    assert "write it as 2025-09-30" in str(found.exception)
