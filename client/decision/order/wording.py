@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from client.decision.order.ordering import Orders
-from client.decision.order.reason import say_count, say_day
+from client.language.number import say_count, say_day
 from client.shop.settings import Shop
 
 if TYPE_CHECKING:
