@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from client.language.speech import CHINESE, ENGLISH, language
+from client.language.speech import CHINESE, ENGLISH, Said, language
 
 
 def say_count(value: float) -> str:
@@ -24,7 +24,8 @@ def say_day(day: date, *, this_year: int | None = None) -> str:
     this_year
         The year that goes without saying; every year does where it is left out.
     """
-    return _say_day(day, this_year is not None and day.year != this_year, _locale())
+    has_year = this_year is not None and day.year != this_year
+    return Said.of(_say_day(day, has_year, _locale()), partial(say_day, day, this_year=this_year))
 
 
 @lru_cache(maxsize=4096)
@@ -38,18 +39,25 @@ def _say_day(day: date, has_year: bool, locale: str) -> str:
 
 def say_weekday(day: date) -> str:
     """Write a day with its weekday, as "Mon 30 Nov" or "11月30日周一"."""
+    return Said.of(_say_weekday(day, _locale()), partial(say_weekday, day))
+
+
+@lru_cache(maxsize=4096)
+def _say_weekday(day: date, locale: str) -> str:
     from babel.dates import format_date, format_skeleton
 
-    if _locale() == ENGLISH:
-        return format_date(day, "EEE d MMM", locale=ENGLISH)
-    return format_skeleton("MMMEd", _noon(day), locale=_locale())
+    if locale == ENGLISH:
+        return format_date(day, "EEE d MMM", locale=locale)
+    return format_skeleton("MMMEd", _noon(day), locale=locale)
 
 
 def say_money(value: float, currency: str, *, cents: bool = True) -> str:
     """Write an amount with its currency; without cents where it need not be exact."""
     from babel.numbers import format_currency
 
-    return format_currency(value, currency, locale=_locale(), currency_digits=cents, format=None if cents else "¤#,##0")
+    pattern = None if cents else "¤#,##0"
+    said = format_currency(value, currency, locale=_locale(), currency_digits=cents, format=pattern)
+    return Said.of(said, partial(say_money, value, currency, cents=cents))
 
 
 def say_share(share: float, *, decimals: int = 0) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from client.language.number import say_count, say_day
-from client.language.speech import t
+from client.language.speech import join, t
 from client.shop.settings import Shop
 
 
@@ -104,7 +104,7 @@ def _say_more(quantity: float, pack: float, block: float) -> str:
 
 
 def _say_ends(row: dict[str, Any], *, spoils: bool, life: float) -> str:
-    ends = t(", no more than sells in the {life:.0f} days that it keeps", life=life) if spoils else ""
+    ends = [t(", no more than sells in the {life:.0f} days that it keeps", life=life)] if spoils else []
     if row["cut"] > 0:
-        ends += t("; the budget cut {cut}", cut=say_count(row["cut"]))
-    return ends
+        ends.append(t("; the budget cut {cut}", cut=say_count(row["cut"])))
+    return join(ends)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from client.language.speech import t, tn
+from client.language.speech import join, t, tn
 
 
 def say_again(times: int, last: date) -> str:
@@ -32,7 +32,9 @@ def say_together(source: str, both: int, of: int, lift: float) -> str:
         source=source,
         both=both,
     )
-    return said + t(", {lift:.1f} times as often as by chance", lift=lift) if lift >= 1.05 else said
+    if lift < 1.05:
+        return said
+    return join((said, t(", {lift:.1f} times as often as by chance", lift=lift)))
 
 
 def say_wanted(times: int, weeks: int) -> str:
