@@ -35,6 +35,8 @@ class Around:
         What its forms carry, so that no other site can send them.
     until
         The last day that sales are known of; None before there is any.
+    share
+        Of a newer edition that is being made, how much is done; None where none is.
     """
 
     shop: str
@@ -47,6 +49,8 @@ class Around:
     entries: tuple[Entry, ...] = MENU
     notice: str = ""
     trouble: str = ""
+    share: float | None = None
+    edition: str = ""
 
 
 def render(view: str, around: Around, values: Mapping[str, Any], *, spoken: str) -> str:

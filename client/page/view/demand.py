@@ -7,17 +7,19 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
+
 from client.language.number import say_day
 from client.language.speech import t
-from client.page.view.cell import moment_of, read_day
+from client.page.view.cell import moment_of
+from client.serving.edition.forecasts import Forecasts
 
-Row = Mapping[str, Any]
 PAGE = 40  # products
 SHOWN_PERIODS, PAST_WEEKS = 4, 26
 
 
 def show_demand(
-    rows: Sequence[Row],
+    forecasts: Forecasts,
     *,
     categories: Mapping[str, str],
     today: date,
@@ -29,24 +31,21 @@ def show_demand(
 
     Parameters
     ----------
-    rows
-        As `hansa-client forecast --json` has them, product by product.
+    forecasts
+        By week.
     categories
         Of products.
     """
-    products = group_rows(rows)
     wanted = asked.strip().casefold()
     found = [
-        own
-        for product, own in products.items()
-        if (not category or categories.get(product, "") == category)
-        and (not wanted or wanted in product.casefold() or wanted in own[0]["name"].casefold())
+        row
+        for row in np.argsort(-forecasts.mean.sum(axis=1), kind="stable").tolist()
+        if (not category or categories.get(forecasts.products[row], "") == category)
+        and (not wanted or wanted in f"{forecasts.products[row]}\n{forecasts.names[row]}".casefold())
     ]
-    found.sort(key=lambda own: (-sum(each["mean"] for each in own), own[0]["product"]))
     last_page = max(-(-len(found) // PAGE), 1)
     page = min(max(page, 1), last_page)
-    shown = found[(page - 1) * PAGE : page * PAGE]
-    periods = [each for each in next(iter(products.values()), []) if not each["partial"]][:SHOWN_PERIODS]
+    places = [place for place, each in enumerate(forecasts.periods) if not each.partial][:SHOWN_PERIODS]
     return {
         "q": asked,
         "category": category,
@@ -54,22 +53,13 @@ def show_demand(
         "number": len(found),
         "page": page,
         "last_page": last_page,
-        "periods": [{"words": _say_week(each, today)} for each in periods],
-        "rows": [_show_row(own, {each["first"] for each in periods}) for own in shown],
+        "periods": [{"words": _say_week(forecasts.periods[place].first, today)} for place in places],
+        "rows": [_show_row(forecasts, row, places) for row in found[(page - 1) * PAGE : page * PAGE]],
         "link": lambda number: f"/demand?{urlencode({'q': asked, 'category': category, 'page': number})}",
     }
 
 
-def group_rows(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Give the periods of each product."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row["product"], []).append(row)
-    return found
-
-
-def _say_week(row: Row, today: date) -> str:
-    first = read_day(row["first"]) or today
+def _say_week(first: date, today: date) -> str:
     return t("Week from {day}", day=say_day(first, this_year=today.year))
 
 
@@ -85,28 +75,28 @@ def say_state(state: str) -> str:
     return words.get(state, "")
 
 
-def _show_row(own: Sequence[Row], firsts: set[object]) -> dict[str, Any]:
-    shown = [each for each in own if each["first"] in firsts]
-    periods = [
-        {"open_days": each["open_days"], "mean": each["mean"], "low": each["q10"], "high": each["q90"]}
-        for each in shown
-    ]
-    first = own[0]
+def _show_row(forecasts: Forecasts, row: int, places: Sequence[int]) -> dict[str, Any]:
     return {
-        "product": first["product"],
-        "name": first["name"],
-        "periods": periods,
-        "state": say_state(first["state"]),
+        "product": forecasts.products[row],
+        "name": forecasts.names[row],
+        "periods": [_show_period(forecasts, row, place) for place in places],
+        "state": say_state(forecasts.states[row]),
     }
 
 
-def lay_out_weeks(sold: Mapping[date, float], ahead: Sequence[Row], origin: date) -> list[dict[str, Any]]:
-    """Lay past and future of a product out, week by week; the last week of the past begins the forecast's line.
+def _show_period(forecasts: Forecasts, row: int, place: int) -> dict[str, Any]:
+    low, high = forecasts.quantiles[row, place, 0], forecasts.quantiles[row, place, -1]
+    mean = float(forecasts.mean[row, place])
+    return {"open_days": forecasts.periods[place].open_days, "mean": mean, "low": float(low), "high": float(high)}
+
+
+def lay_out_weeks(sold: Mapping[date, float], forecasts: Forecasts, row: int, origin: date) -> list[dict[str, Any]]:
+    """Lay past and future of a product out, week by week; a week that has begun has its sold days in the forecast.
 
     Parameters
     ----------
     sold
-        Pieces by day, before the origin.
+        Pieces by day; those before the origin are looked at.
     """
     first_monday = origin - timedelta(days=origin.weekday())
     since = min(sold, default=origin)
@@ -114,18 +104,20 @@ def lay_out_weeks(sold: Mapping[date, float], ahead: Sequence[Row], origin: date
     for back in range(PAST_WEEKS, 0, -1):
         monday = first_monday - timedelta(weeks=back)
         if monday + timedelta(days=6) >= since:
-            pieces = sum(sold.get(monday + timedelta(days=day), 0.0) for day in range(7))
-            weeks.append(_week(monday, sold=pieces, partial=monday < since))
-    for each in ahead:
-        first = read_day(each["first"]) or origin
-        days = {"mean": each["mean"], "low": each["q10"], "high": each["q90"]}
-        if each["partial"] and first == origin and origin.weekday():
-            begun = sum(sold.get(first_monday + timedelta(days=day), 0.0) for day in range(origin.weekday()))
+            weeks.append(_week(monday, sold=_sum(sold, monday, 7), partial=monday < since))
+    for place, period in enumerate(forecasts.periods):
+        days = {name: value for name, value in _show_period(forecasts, row, place).items() if name != "open_days"}
+        if period.first == origin > first_monday:
+            begun = _sum(sold, first_monday, origin.weekday())
             days = {name: value + begun for name, value in days.items()}
-            weeks.append(_week(first_monday, **days))
+            weeks.append(_week(first_monday, partial=period.last < first_monday + timedelta(days=6), **days))
         else:
-            weeks.append(_week(first, partial=each["partial"], **days))
+            weeks.append(_week(period.first, partial=period.partial, **days))
     return weeks
+
+
+def _sum(sold: Mapping[date, float], first: date, days: int) -> float:
+    return sum(sold.get(first + timedelta(days=day), 0.0) for day in range(days))
 
 
 def _week(
