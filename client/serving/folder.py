@@ -85,6 +85,8 @@ class ServedFolder:
         try:
             self.folder.mkdir(mode=OWN_EYES, exist_ok=True)
             os.chmod(self.folder, OWN_EYES)
+            for old in self.folder.glob("upload-*"):  # of a server that was killed
+                shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise ConfigError(
                 f"Cannot write in {self.shop.resolve()}: {error.strerror}; make it writable, or choose another folder."

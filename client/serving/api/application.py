@@ -11,7 +11,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from client.serving.api import forecast, order, probe, session, state
+from client.serving.api import (
+    asking,
+    customer,
+    forecast,
+    importing,
+    insight,
+    order,
+    override,
+    probe,
+    product,
+    session,
+    state,
+)
 from client.serving.edition.edition import NotThere
 from client.serving.process.refusal import Refusal, refuse_with
 from client.serving.process.served import Served
@@ -37,8 +49,8 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
     app.state.served = served
     app.include_router(probe.router)
     app.include_router(session.opening)
-    for router in (forecast.router, order.router, state.router, session.router):
-        app.include_router(router, prefix=PREFIX)
+    for module in (forecast, order, product, customer, asking, insight, override, importing, state, session):
+        app.include_router(module.router, prefix=PREFIX)
     app.add_exception_handler(Refusal, _answer_refusal)
     app.add_exception_handler(HansaError, _answer_fault)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

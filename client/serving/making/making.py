@@ -98,11 +98,13 @@ def make_edition(folder: Path, on_progress: OnProgress) -> str:
 
 
 def _within(name: Name, on_progress: OnProgress) -> OnProgress:
-    """Tell how far the whole is from how far a part is."""
-    whole = sum(WEIGHT.values())
+    """Tell how far the whole is from how far a part is; a part of several steps never goes back."""
+    whole, furthest = sum(WEIGHT.values()), 0.0
     before = sum(WEIGHT[each] for each in NAMES[: NAMES.index(name)])
 
     def tell(what: str, share: float) -> None:
-        on_progress(SAY[name], (before + WEIGHT[name] * min(max(share, 0.0), 1.0)) / whole)
+        nonlocal furthest
+        furthest = max(furthest, min(share, 1.0))
+        on_progress(SAY[name], (before + WEIGHT[name] * furthest) / whole)
 
     return tell

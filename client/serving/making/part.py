@@ -16,7 +16,7 @@ LETTERS, HELD_OUT = 100, 0.2
 CUSTOMER_DAYS = 30
 OFFERS, BEST_CUSTOMERS = 10, 100
 TRENDS = 20
-HORIZON: dict[By, str] = {"day": "28d", "week": "8w"}
+HORIZON = ""  # the usual one, so that what is served is what `hansa-client forecast` says
 
 
 def make_part(name: Name, source: Source) -> Part:
@@ -60,7 +60,7 @@ def _make_forecasts(by: By, source: Source) -> Part:
     from client.shop.forecast.question import Question
     from client.shop.forecast.wording import describe_outlook, say_outlook
 
-    question, span = Question(by, HORIZON[by]), source.history.span()
+    question, span = Question(by, HORIZON), source.history.span()
     found = forecast_shop(source.history, source.shop, question, on_step=source.on_step, today=source.day)
     if span is not None:
         with suppress(DataError):  # it is served all the same

@@ -15,6 +15,7 @@ from client.shop.override.override import FILE_NAME as OVERRIDES_NAME
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from common.errors import DataError
 
+FITTED = "learned"  # folder of kept fits
 COPIED = (SHOP_NAME, OVERRIDES_NAME, KEY_NAME, LEARNED_NAME)
 
 
@@ -34,8 +35,15 @@ def take_snapshot(folder: Path, into: Path) -> None:
             for name in (HISTORY_NAME, f"{HISTORY_NAME}.wal", *COPIED):
                 with suppress(FileNotFoundError):
                     _copy(folder / name, into / name)
+        _share_learned(folder, into)
     except OSError as error:
         raise DataError(f"Cannot copy the shop's history into {into}: {error.strerror}; make room.") from error
+
+
+def _share_learned(folder: Path, into: Path) -> None:
+    """Let the copy use what was fitted before, and add to it: files there are named by what they were fitted to."""
+    (folder / FITTED).mkdir(mode=0o700, exist_ok=True)
+    (into / FITTED).symlink_to((folder / FITTED).resolve(), target_is_directory=True)
 
 
 def bring_back(folder: Path, snapshot: Path) -> None:

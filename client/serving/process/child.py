@@ -63,8 +63,10 @@ class Child:
         return await self._process.stdout.read()
 
     async def wait(self) -> int:
-        """Wait for its end, and give its exit code."""
-        return await self._process.wait()
+        """Wait for its end and its last words, and give its exit code."""
+        code = await self._process.wait()
+        await asyncio.wait({self._hearing}, timeout=PATIENCE_SECONDS)
+        return code
 
     async def stop(self) -> None:
         """End it: politely, then not."""

@@ -12,10 +12,11 @@ import uvloop
 from fastapi import FastAPI
 
 from client.serving.api.application import make_application
-from client.serving.edition.edition import Edition
 from client.serving.folder import ServedFolder
+from client.serving.process.bench import Bench
 from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
+from client.serving.process.importing import Imports
 from client.serving.process.keeper import Keeper
 from client.serving.process.metric import Counted, Metrics
 from client.serving.process.place import Place
@@ -56,8 +57,9 @@ def serve(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        keeper = Keeper(home, served, on_swap=_ignore)
-        app.state.keeper = keeper
+        bench, imports = Bench(home), Imports(home)
+        keeper = Keeper(home, served, on_swap=bench.prepare)
+        app.state.keeper, app.state.bench, app.state.imports = keeper, bench, imports
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
         try:
@@ -66,10 +68,12 @@ def serve(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            await imports.stop()
+            await bench.stop()
 
     app, metrics = make_application(served, lifespan), Metrics(served)
     door = Door(keys, place.is_own, place.scheme, f"hansa_{place.port}")
-    app.state.door, app.state.metrics = door, metrics
+    app.state.home, app.state.door, app.state.metrics = home, door, metrics
     config = uvicorn.Config(
         Counted(Guard(app, door), metrics),
         http=Connection,
@@ -88,7 +92,3 @@ def serve(
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Server(config, on_start).serve(sockets))
-
-
-async def _ignore(edition: Edition) -> None:
-    pass
