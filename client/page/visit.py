@@ -95,7 +95,9 @@ class Visit:
             self.taken.found[key] = found = rows
         return found  # type: ignore[return-value]
 
-    def show(self, view: str, values: Mapping[str, Any], *, here: str, status: int = 200, trouble: str = "") -> Response:
+    def show(
+        self, view: str, values: Mapping[str, Any], *, here: str, status: int = 200, trouble: str = ""
+    ) -> Response:
         """Send a view."""
         with speaking(self.spoken):
             around = self._around(here, trouble)

@@ -154,6 +154,8 @@ async def post_remove(request: Request, number: int) -> Response:
     """Take an override back."""
     here = visit(request)
     fields = await here.read_form()
-    taken = await asyncio.to_thread(Overrides(here.folder).remove, number, date.today() if here.edition is None else here.taken.imprint.day)
+    taken = await asyncio.to_thread(
+        Overrides(here.folder).remove, number, date.today() if here.edition is None else here.taken.imprint.day
+    )
     name = field(fields, "product") or taken.name
     return here.go(f"/demand/{quote(name, safe='')}" if name else "/demand", done="removed")

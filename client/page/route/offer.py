@@ -38,7 +38,5 @@ def show_offers(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show_best(answer: Mapping[str, Any]) -> dict[str, Any]:
-    first = {
-        kind: next((each for each in answer["offers"] if each["kind"] == kind), None) for kind in ("again", "new")
-    }
+    first = {kind: next((each for each in answer["offers"] if each["kind"] == kind), None) for kind in ("again", "new")}
     return {"customer": answer["customer"], **first}

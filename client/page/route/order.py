@@ -1,4 +1,4 @@
-"""GET /orders: what to order, changed and kept by the owner; as CSV, as Excel, and a purchase order for each supplier."""
+"""GET /orders: what to order, as the owner changes it; as CSV, as Excel, a purchase order for each supplier."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ KINDS = {
     ".csv": "text/csv; charset=utf-8",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+PIECES = "pieces "  # what the name of a field with a quantity begins with, the product behind it
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get("/orders")
-async def get_orders(request: Request) -> Response:
-    """Show the orders."""
+async def get_orders(request: Request, page: str = "1") -> Response:
+    """Show a page of the orders."""
     here = visit(request)
     if here.edition is None:
         return show_waiting(here)
     chosen = _read(here)
     with speaking(here.spoken):
         order = {**here.says("orders"), "rows": here.rows("orders")}
-        values = show_orders(order, chosen.pieces, kept_at=chosen.at)
+        number = int(page) if page.isdecimal() and len(page) < 6 else 1
+        values = show_orders(order, chosen.pieces, kept_at=chosen.at, page=number)
     return here.show("order", values, here="order")
 
 
@@ -63,7 +65,8 @@ async def post_orders(request: Request) -> Response:
     chosen = _read(here)
     await asyncio.to_thread(write_chosen, here.home, chosen.day, {**chosen.pieces, **pieces})
     await asyncio.to_thread(_keep, here)
-    return here.go("/orders", done="kept")
+    page = field(fields, "page", "1")
+    return here.go(f"/orders?page={page}" if page.isdecimal() and page != "1" else "/orders", done="kept")
 
 
 def _read_pieces(fields: Fields, proposed: Mapping[str, float]) -> dict[str, float]:
@@ -76,10 +79,10 @@ def _read_pieces(fields: Fields, proposed: Mapping[str, float]) -> dict[str, flo
     """
     found = {}
     for name in fields:
-        product = field(fields, name)
-        if not name.startswith("product-") or product not in proposed:
+        product = name.removeprefix(PIECES)
+        if not name.startswith(PIECES) or product not in proposed:
             continue
-        text = field(fields, f"quantity-{name.removeprefix('product-')}") or "0"
+        text = field(fields, name) or "0"
         try:
             pieces = float(text.replace(",", "."))
         except ValueError:
@@ -102,9 +105,7 @@ def ordered(here: Visit) -> pa.Table:
     """Give the rows of all products with the quantities that were chosen, their reasons in the visit's language."""
     table, pieces = here.taken.rows("orders"), _read(here).pieces
     proposed = table["quantity"].to_pylist()
-    quantity = [
-        pieces.get(product, was) for product, was in zip(table["product"].to_pylist(), proposed, strict=True)
-    ]
+    quantity = [pieces.get(product, was) for product, was in zip(table["product"].to_pylist(), proposed, strict=True)]
     cost = table["unit_cost"].to_numpy()
     cash = np.array([np.nan if each is None else each for each in quantity]) * cost
     changed = {"quantity": pa.array(quantity, pa.float64()), "cash": pa.array(cash, pa.float64(), from_pandas=True)}

@@ -26,7 +26,9 @@ async def get_today(request: Request) -> Response:
             day=here.taken.imprint.day,
             order={**here.says("orders"), "rows": here.rows("orders")} if here.has("orders") else None,
             customer=here.says("customers") if here.has("customers") else None,
-            changed=list_changes(*(here.says(name) if here.has(name) else {} for name in ("market", "score", "reviews"))),
+            changed=list_changes(
+                *(here.says(name) if here.has(name) else {} for name in ("market", "score", "reviews"))
+            ),
             problems=here.says("health")["problems"] if here.has("health") else [],
             warnings=list_troubles(here),
         )

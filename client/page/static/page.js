@@ -37,7 +37,7 @@
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.submitter?.name || !form.dataset.into || form.enctype === "multipart/form-data") return;
+    if (event.submitter?.name || !form.dataset.into) return;
     event.preventDefault();
     send(form, true);
   });
@@ -63,7 +63,11 @@
   // What is still being made asks again by itself.
   function wait(part) {
     const seconds = Number(part.dataset.again);
-    if (seconds > 0) setTimeout(() => part.isConnected && replacePart(part.id, location.href, {}, false), 1000 * seconds);
+    if (seconds > 0) setTimeout(() => part.isConnected && askAgain(part), 1000 * seconds);
+  }
+  async function askAgain(part) {
+    if (part.hasAttribute("data-whole")) return location.reload();
+    return replacePart(part.id, location.href, {}, false);
   }
 
   // Sums of an order that is being edited.
@@ -79,9 +83,10 @@
     if (event.target.dataset?.cost !== undefined) addUp(event.target.closest("table"));
   });
 
-  // Files that are dropped; how much of them has arrived is shown.
-  function prepareDrop(zone) {
-    const form = zone.closest("form"), field = zone.querySelector("input[type=file]"), bar = form.querySelector("progress");
+  // A file that is dropped or chosen is sent as it is; how much of it has arrived is shown.
+  function prepareUpload(form) {
+    const zone = form.querySelector(".drop"), field = form.querySelector("input[type=file]"), bar = form.querySelector("progress");
+    form.hidden = false;
     for (const name of ["dragenter", "dragover"]) {
       zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
     }
@@ -89,29 +94,35 @@
     zone.addEventListener("drop", (event) => { event.preventDefault(); field.files = event.dataTransfer.files; });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const request = new XMLHttpRequest();
+      const file = field.files[0], request = new XMLHttpRequest(), url = new URL(form.action);
+      url.search = new URLSearchParams({ name: file.name, source: form.elements.source.value });
       bar.hidden = false;
       request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) bar.value = e.loaded / e.total; });
       request.addEventListener("load", () => {
-        const page = new DOMParser().parseFromString(request.responseText, "text/html");
-        if (request.responseURL && request.status < 400) return location.assign(request.responseURL);
-        const fresh = page.getElementById("main");
-        if (fresh) { document.getElementById("main").replaceWith(fresh); prepare(fresh); } else location.reload();
+        if (request.status < 300) return location.assign(form.dataset.then);
+        const said = form.querySelector("[role=alert]");
+        bar.hidden = true;
+        said.hidden = false;
+        said.textContent = request.response?.error?.message ?? request.statusText;
       });
       request.addEventListener("error", () => location.reload());
-      request.open("post", form.action);
-      request.send(new FormData(form));
+      request.responseType = "json";
+      request.open("post", url);
+      request.setRequestHeader("content-type", "application/octet-stream");
+      request.setRequestHeader("x-hansa-csrf", form.dataset.upload);
+      request.send(file);
     });
   }
 
   function prepare(root) {
     for (const part of [root, ...root.querySelectorAll("[data-again]")]) if (part.dataset?.again) wait(part);
-    for (const zone of root.querySelectorAll(".drop")) prepareDrop(zone);
+    for (const form of root.querySelectorAll("form[data-upload]")) prepareUpload(form);
     for (const button of root.querySelectorAll("[data-print]")) {
       button.hidden = false;
       button.addEventListener("click", () => window.print());
     }
     window.drawCharts?.(root);
   }
+  document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   prepare(document.body);
 })();

@@ -173,9 +173,7 @@ def _list_others(home: MerchantFolder) -> list[Departure]:
     from client.transparency.sent_log import SentLog
 
     messages, _ = SentLog(home.sent).read()
-    return [
-        Departure(each.at, t(KINDS.get(each.kind, each.kind)), "", None, len(each.content)) for each in messages
-    ]
+    return [Departure(each.at, t(KINDS.get(each.kind, each.kind)), "", None, len(each.content)) for each in messages]
 
 
 def approve(text: str, key: str, digest: str) -> str:

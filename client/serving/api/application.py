@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from client.page import router as page
 from client.serving.api import (
     asking,
     customer,
@@ -51,6 +52,7 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
     app.include_router(session.opening)
     for module in (forecast, order, product, customer, asking, insight, override, importing, state, session):
         app.include_router(module.router, prefix=PREFIX)
+    app.include_router(page.router)
     app.add_exception_handler(Refusal, _answer_refusal)
     app.add_exception_handler(HansaError, _answer_fault)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from client.language.speech import ENGLISH
 from client.serving.bench.job import Job
 from client.serving.edition.edition import Edition
 from client.serving.folder import ServedFolder
@@ -38,8 +39,8 @@ class Bench:
             if self._snapshot.exists():
                 await self._start()
 
-    async def ask(self, edition: Edition, job: Job, *, seconds: float) -> dict[str, Any]:
-        """Have a job done of an edition.
+    async def ask(self, edition: Edition, job: Job, *, seconds: float, spoken: str = ENGLISH) -> dict[str, Any]:
+        """Have a job done of an edition, and give its answer in a language.
 
         Raises
         ------
@@ -55,7 +56,7 @@ class Bench:
         try:
             async with asyncio.timeout(seconds):
                 async with self._turn:
-                    return _judge(await self._do(edition, job))
+                    return _judge(await self._do(edition, job), spoken)
         except TimeoutError as error:
             sentence = f"This took longer than {seconds:.0f} seconds."
             raise Refusal(504, "too_slow", sentence, "ask for less, or again when less is going on") from error
@@ -105,7 +106,7 @@ class Bench:
         return self._home.edition(self._edition.name) / "shop"
 
 
-def _judge(line: dict[str, Any]) -> dict[str, Any]:
+def _judge(line: dict[str, Any], spoken: str) -> dict[str, Any]:
     if "question" in line:
         raise ConfigError(line["question"])
     if "data" in line:
@@ -113,5 +114,5 @@ def _judge(line: dict[str, Any]) -> dict[str, Any]:
     if "fault" in line:
         sentence = f"This could not be worked out, by a fault of hansa's ({line['fault']}); tell its makers."
         raise refuse_with(500, "fault", sentence)
-    answer: dict[str, Any] = line["answer"]
+    answer: dict[str, Any] = line.get("spoken", {}).get(spoken, line["answer"])
     return answer
