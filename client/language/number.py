@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from client.language.speech import CHINESE, ENGLISH, Said, language
 
 
-def say_count(value: float) -> str:
+def say_count(value: float | int) -> str:
     """Write pieces as a person does: no decimals from ten on. English and Chinese group digits alike."""
     if value >= 10 or math.isclose(value, round(value), abs_tol=0.05):
         return f"{value:,.0f}"
@@ -51,7 +51,7 @@ def _say_weekday(day: date, locale: str) -> str:
     return format_skeleton("MMMEd", _noon(day), locale=locale)
 
 
-def say_money(value: float, currency: str, *, cents: bool = True) -> str:
+def say_money(value: float | int, currency: str, *, cents: bool = True) -> str:
     """Write an amount with its currency; without cents where it need not be exact."""
     from babel.numbers import format_currency
 
@@ -60,7 +60,7 @@ def say_money(value: float, currency: str, *, cents: bool = True) -> str:
     return Said.of(said, partial(say_money, value, currency, cents=cents))
 
 
-def say_share(share: float, *, decimals: int = 0) -> str:
+def say_share(share: float | int, *, decimals: int = 0) -> str:
     """Write a share as per cent."""
     from babel.numbers import format_percent
 

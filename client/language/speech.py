@@ -83,7 +83,7 @@ def t(template: str, /, **values: object) -> str:
     return Said.of(_fill(_translate(template), values), partial(t, template, **values))
 
 
-def tn(one: str, many: str, number: float, /, **values: object) -> str:
+def tn(one: str, many: str, number: float | int, /, **values: object) -> str:
     """Say a sentence of a number of things; it fills `{number}`."""
     named = {"number": number, **values}
     chosen = one if number == 1 else many
