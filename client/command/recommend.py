@@ -27,7 +27,10 @@ MOST_NUMBER = 1000
 def recommend(
     folder: FolderOption = Path(),
     customer: Annotated[
-        str, typer.Option("--customer", help="The hash of one customer, or all: a row for each offer, with --out.")
+        str,
+        typer.Option(
+            "--customer", help="A customer, by the digits that are shown; or all: a row for each offer, with --out."
+        ),
     ] = "",
     basket: Annotated[
         list[str] | None, typer.Option("--basket", help="A product that is in the basket; can be repeated.")
@@ -65,7 +68,7 @@ def recommend(
         require_table_suffix(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
-        ready = open_recommender(history, delivery_days=delivery, on_step=Progress())
+        ready = open_recommender(history, shop, delivery_days=delivery, on_step=Progress())
         answers = _answer(history, shop, ready, customer, tuple(basket or ()), product, number, least)
     if out is not None:
         write_rows(list_rows(answers), out)

@@ -71,9 +71,9 @@ def trends(
         said = {"until": str(found.past.last), "groups": groups, "surprises": describe_surprises(found.surprises)}
         print_json({**said, **files})
         return
-    sentences = [*say_findings(found.past, found.findings)]
+    sentences = [*say_findings(found.findings)]
     if not product:
-        sentences += say_surprises(found.surprises, found.past.last.year)
+        sentences += say_surprises(found.surprises)
     for sentence in sentences or ["Nothing sells enough, over enough weeks, for a trend to be told."]:
         typer.echo(sentence)
     if out is not None and found.findings:

@@ -17,14 +17,15 @@ def say_count(value: float | int) -> str:
 
 
 def say_day(day: date, *, this_year: int | None = None) -> str:
-    """Write a day so that its month needs no guessing; its year too where it is not this year.
+    """Write a day so that its month needs no guessing, with its year wherever that is not this one.
 
     Parameters
     ----------
     this_year
-        The year that goes without saying; every year does where it is left out.
+        The year that goes without saying; the present one if left out.
     """
-    has_year = this_year is not None and day.year != this_year
+    this_year = date.today().year if this_year is None else this_year
+    has_year = day.year != this_year
     return Said.of(_say_day(day, has_year, _locale()), partial(say_day, day, this_year=this_year))
 
 

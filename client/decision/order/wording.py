@@ -62,7 +62,7 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
             f"{_count(lines.num_rows, 'product')} to order, for {cash:,.2f} {money}; {table.num_rows:,} were looked at."
         )
     elif pc.any(pc.is_valid(table["quantity"])).as_py():
-        said.append(f"Nothing need be ordered on {orders.day}; {table.num_rows:,} products were looked at.")
+        said.append(f"Nothing need be ordered on {say_day(orders.day)}; {table.num_rows:,} products were looked at.")
     cut = pc.greater(table["cut"], 0.0)
     if pc.any(cut).as_py():
         lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0
