@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from fastapi import Request, Response
 
 from client.language.speech import ENGLISH, speaking
+from client.page.answer import Answer, ask_softly
 from client.page.choice import choose_language
 from client.page.frame import POLICY, Around, render
 from client.page.notice import say_notice
@@ -131,6 +132,11 @@ class Visit:
         """
         bench: Bench = self.request.app.state.bench
         return await bench.ask(self.taken, job, seconds=seconds, spoken=self.spoken)
+
+    async def ask_softly(self, job: Job) -> Answer:
+        """Have something worked out, without waiting for it to be done."""
+        bench: Bench = self.request.app.state.bench
+        return await ask_softly(bench, self.taken, job, spoken=self.spoken)
 
     async def read_form(self) -> Fields:
         """Read the fields of a form that was sent."""

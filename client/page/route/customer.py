@@ -14,13 +14,12 @@ from client.language.speech import speaking
 from client.page.route.order import send_file
 from client.page.route.page import make_router, show_waiting
 from client.page.view.customer import show_customers, show_person
-from client.page.visit import Visit, visit
+from client.page.visit import visit
 from client.serving.bench.job import Recommend
 from client.serving.process.refusal import Refusal
-from common.errors import ConfigError, DataError
 
 router = make_router()
-PATIENCE_SECONDS, OFFERS = 10.0, 6
+OFFERS = 6
 
 
 @router.get("/customers")
@@ -44,19 +43,11 @@ async def get_customer(request: Request, customer: str) -> Response:
     row = next((row for row in here.rows("customers") if row["customer"] == customer), None)
     if row is None:
         raise Refusal(404, "not_found", f"There is no customer {customer[:80]!r}.", "see /customers")
-    answer = await _recommend(here, customer)
+    found = await here.ask_softly(Recommend(customer=customer, number=OFFERS))
+    answer = found.document["answers"][0] if found.document else None
     with speaking(here.spoken):
-        values = show_person(row, answer, here.says("customers")["days"])
+        values = {**show_person(row, answer, here.says("customers")["days"]), "waits": found.is_awaited}
     return here.show("person", values, here="customer")
-
-
-async def _recommend(here: Visit, customer: str) -> dict[str, Any] | None:
-    try:
-        said = await here.ask(Recommend(customer=customer, number=OFFERS), seconds=PATIENCE_SECONDS)
-    except (Refusal, ConfigError, DataError):
-        return None
-    answer: dict[str, Any] = said["answers"][0]
-    return answer
 
 
 @router.get("/letters.csv")

@@ -20,10 +20,9 @@ from client.serving.edition.forecasts import Forecasts
 from client.serving.process.refusal import Refusal
 from client.shop.history.history import History
 from client.shop.override.override import Override, Overrides
-from common.errors import ConfigError, DataError
 
 router = make_router()
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 USUAL_DAYS = 6
 
 
@@ -66,16 +65,15 @@ async def get_product(request: Request, product: str) -> Response:
     forecasts = here.taken.by_week
     row = require_product(forecasts, product)
     sold = await asyncio.to_thread(_read_sold, here.home.edition(here.taken.name) / "shop", here.folder, product)
-    why, trouble = await _explain(here, product)
+    why = await here.ask_softly(Explain(product=product, period=""))
     origin = date.fromisoformat(str(forecasts.about["from"])[:10])
     with speaking(here.spoken):
         overrides = [each for each in Overrides(here.folder).read() if _is_about(each, product, read_categories(here))]
         values = {
             "row": {"product": product, "name": forecasts.names[row]},
-            "sentence": why["sentence"] if why else "",
-            "why_not": trouble,
+            "why": why,
             "weeks": lay_out_weeks(sold, forecasts, row, origin),
-            "moves": show_moves(why) if why else [],
+            "moves": show_moves(why.document) if why.document else [],
             "overrides": [say_override(each, here.taken.imprint.day) for each in reversed(overrides)],
             "earliest": origin,
             "latest": origin + timedelta(days=USUAL_DAYS),
@@ -108,13 +106,6 @@ def _read_sold(snapshot: Path, folder: Path, product: str) -> dict[date, float]:
     history = History.open(snapshot if (snapshot / "shop.toml").exists() else folder)
     daily = history.daily([product]).select(["day", "units"])
     return {row["day"]: row["units"] or 0.0 for row in daily.to_pylist()}
-
-
-async def _explain(here: Visit, product: str) -> tuple[dict[str, Any] | None, str]:
-    try:
-        return await here.ask(Explain(product=product, period=""), seconds=PATIENCE_SECONDS), ""
-    except (Refusal, DataError, ConfigError) as error:
-        return None, str(error)
 
 
 @router.post("/override")

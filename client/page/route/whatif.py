@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import Request, Response
 
 from client.language.speech import speaking
 from client.page.route.page import make_router, show_waiting
 from client.page.view.whatif import show_answer
-from client.page.visit import Visit, visit
+from client.page.visit import visit
 from client.serving.bench.job import Price
-from client.serving.process.refusal import Refusal
-from common.errors import ConfigError, DataError
 
 router = make_router()
-PATIENCE_SECONDS, MOST_CHANGE = 60.0, 90
+MOST_CHANGE = 90  # per cent
 
 
 @router.get("/what-if")
@@ -25,7 +21,7 @@ async def get_whatif(request: Request, product: str = "", change: str = "0", pro
     if here.edition is None:
         return show_waiting(here)
     percent = _read_change(change)
-    found, trouble = await _ask(here, product[:500], percent, as_promotion=promotion == "1")
+    found = await here.ask_softly(_price(product[:500], percent, as_promotion=promotion == "1"))
     forecasts = here.taken.by_week
     with speaking(here.spoken):
         values = {
@@ -33,9 +29,9 @@ async def get_whatif(request: Request, product: str = "", change: str = "0", pro
             "product": product,
             "change": percent,
             "promotion": promotion == "1",
-            "waits": False,
-            "found": show_answer(found) if found else None,
-            "trouble": trouble,
+            "waits": found.is_awaited,
+            "found": show_answer(found.document) if found.document else None,
+            "trouble": found.trouble,
         }
     return here.show("whatif", values, here="whatif")
 
@@ -47,14 +43,11 @@ def _read_change(text: str) -> int:
         return 0
 
 
-async def _ask(here: Visit, product: str, percent: int, *, as_promotion: bool) -> tuple[dict[str, Any] | None, str]:
+def _price(product: str, percent: int, *, as_promotion: bool) -> Price:
     share = percent / 100 or None
-    job = Price(
+    is_promotion = share is not None and share < 0 and as_promotion
+    return Price(
         products=(product,) if product else (),
-        discount=-share if share is not None and as_promotion and share < 0 else None,
-        change=None if share is None or (as_promotion and share < 0) else share,
+        discount=-percent / 100 if is_promotion else None,
+        change=None if is_promotion else share,
     )
-    try:
-        return await here.ask(job, seconds=PATIENCE_SECONDS), ""
-    except (Refusal, ConfigError, DataError) as error:
-        return None, str(error)
