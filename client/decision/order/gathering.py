@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Terms
+from client.language.speech import t
 from client.shop.history.history import History
 from client.shop.settings import Shop, SupplierSettings
 from common.plan.schema import WEEKDAYS
@@ -162,8 +163,14 @@ class _Finder:
 
 def _assume(unknown: np.ndarray, what: str, taken: str, key: str) -> Iterator[str]:
     if unknown.any():
-        whose = "" if unknown.all() else f" of {unknown.sum():,} products"
-        yield f"The {what}{whose} is not known: {taken}. Put {key} into shop.toml, or into a table of terms."
+        whose = "" if unknown.all() else t(" of {number:,} products", number=int(unknown.sum()))
+        yield t(
+            "The {what}{whose} is not known: {taken}. Put {key} into shop.toml, or into a table of terms.",
+            what=what,
+            whose=whose,
+            taken=taken,
+            key=key,
+        )
 
 
 def _learn_leads(history: History) -> dict[str, tuple[float, float, float]]:
@@ -186,8 +193,14 @@ def _say_past(
     for name in sorted({supplier for supplier, is_used in zip(suppliers, used, strict=True) if is_used}):
         mean, spread, count = learned[name]
         yield (
-            f"{name or 'The supplier'} took {mean:.1f} days on average, give or take {spread:.1f}, for {count:.0f} "
-            "orders that came; that is reckoned with."
+            t(
+                "{name} took {mean:.1f} days on average, give or take {spread:.1f}, for {count:.0f} orders "
+                "that came; that is reckoned with.",
+                name=name or t("The supplier"),
+                mean=mean,
+                spread=spread,
+                count=count,
+            )
         )
 
 
@@ -222,14 +235,16 @@ def _money(
     said = list(
         _assume(
             guessed,
-            "unit cost",
-            f"{shop.order.cost_share:.0%} of the selling price is taken",
-            "unit_cost or cost_share",
+            t("unit cost"),
+            t("{cost_share:.0%} of the selling price is taken", cost_share=shop.order.cost_share),
+            t("unit_cost or cost_share"),
         )
     )
     neither = int((~known & ~np.isfinite(price)).sum())
     if neither:
-        said.append(f"Neither cost nor price of {neither:,} products is known; their money is left open.")
+        said.append(
+            t("Neither cost nor price of {neither:,} products is known; their money is left open.", neither=neither)
+        )
     return price, np.where(known, cost, price * shop.order.cost_share), said
 
 
@@ -239,24 +254,34 @@ def _shelf(history: History, products: Sequence[str], first: date) -> tuple[np.n
     day = {row["product"]: row["day"] for row in counted}
     hand = {row["product"]: float(row["on_hand"]) for row in counted}
     sold = history.ask(
-        f"SELECT product, sum(quantity) AS sold FROM sales JOIN ({_STOCK}) counted USING (product) "  # noqa: S608
-        f"WHERE state = 'sold' AND sales.day > counted.day AND sales.day < DATE '{first}' GROUP BY product"
+        t(
+            "SELECT product, sum(quantity) AS sold FROM sales JOIN ({STOCK}) counted USING (product) "
+            "WHERE state = 'sold' AND sales.day > counted.day AND sales.day < DATE '{first}' GROUP BY "
+            "product",
+            STOCK=_STOCK,
+            first=first,
+        )
     ).to_pylist()
     since = {row["product"]: float(row["sold"] or 0.0) for row in sold}
     on_hand = np.array([max(hand[name] - since.get(name, 0.0), 0.0) if name in hand else np.nan for name in products])
     said = []
     if not np.isfinite(on_hand).any():
-        said.append("Nothing tells how many there are of anything; the list says up to how many to fill up.")
+        said.append(t("Nothing tells how many there are of anything; the list says up to how many to fill up."))
     elif np.isnan(on_hand).any():
         said.append(
-            f"Nothing tells how many there are of {np.isnan(on_hand).sum():,} products; the list says up to how many "
-            "to fill them up."
+            t(
+                "Nothing tells how many there are of {sum:,} products; the list says up to how many to fill them up.",
+                sum=np.isnan(on_hand).sum(),
+            )
         )
     ages = [(first - day[name]).days for name in products if name in day]
     if ages and max(ages) > 8:
         said.append(
-            f"The oldest count of what is there is {max(ages)} days old; what was sold since is taken off, what came "
-            "since is not known."
+            t(
+                "The oldest count of what is there is {ages} days old; what was sold since is taken off, "
+                "what came since is not known.",
+                ages=max(ages),
+            )
         )
     return on_hand, said
 
@@ -278,7 +303,12 @@ def _on_order(history: History, products: Sequence[str], terms: Terms, first: da
     order = sorted(range(len(rows)), key=lambda number: (rows[number][0], -elapsed[number]))
     place = np.array([rows[number][0] for number in order], int)
     late = sum(1 for _, row in rows if row["expected_day"] is not None and row["expected_day"] < first)
-    said = [f"{late} lines on order should have come by now; they are reckoned to come soon. Take out what has come."]
+    said = [
+        t(
+            "{late} lines on order should have come by now; they are reckoned to come soon. Take out what has come.",
+            late=late,
+        )
+    ]
     return (
         OnOrder(
             product=place,
