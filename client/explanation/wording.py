@@ -117,7 +117,8 @@ def say_sentence(why: Explanation) -> str:
         return t("Nothing of {called} is forecast {when}: the shop is closed.", called=called, when=when)
     if why.state == "gone" and why.mean == 0:
         return t(
-            "Nothing of {called} is forecast {when}: it is not sold for long against its own rhythm, and taken as discontinued.",
+            "Nothing of {called} is forecast {when}: it is not sold for long against its own rhythm, and taken as "
+            "discontinued.",
             called=called,
             when=when,
         )

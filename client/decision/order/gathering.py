@@ -115,14 +115,16 @@ def gather(history: History, shop: Shop, products: Sequence[str], *, first: date
     orders, late = _on_order(history, products, terms, first)
     assumed = [
         *_say_past(learned, suppliers, from_past),
-        *_assume(~lead_known & ~from_past, "lead time", f"{LEAD_DAYS:.0f} days are taken", "lead_days"),
+        *_assume(~lead_known & ~from_past, t("lead time"), t("{days:.0f} days are taken", days=LEAD_DAYS), "lead_days"),
         *_assume(
             ~spread_known & ~spread_past,
-            "spread of the lead time",
-            "a quarter of the lead time is taken",
+            t("spread of the lead time"),
+            t("a quarter of the lead time is taken"),
             "lead_spread_days",
         ),
-        *_assume(~review_known, "time between two orders", f"{REVIEW_DAYS} days are taken", "review_days"),
+        *_assume(
+            ~review_known, t("time between two orders"), t("{days:.0f} days are taken", days=REVIEW_DAYS), "review_days"
+        ),
         *assumed_cost,
         *stale,
         *late,
@@ -237,7 +239,7 @@ def _money(
             guessed,
             t("unit cost"),
             t("{cost_share:.0%} of the selling price is taken", cost_share=shop.order.cost_share),
-            t("unit_cost or cost_share"),
+            "unit_cost or cost_share",
         )
     )
     neither = int((~known & ~np.isfinite(price)).sum())
@@ -254,13 +256,8 @@ def _shelf(history: History, products: Sequence[str], first: date) -> tuple[np.n
     day = {row["product"]: row["day"] for row in counted}
     hand = {row["product"]: float(row["on_hand"]) for row in counted}
     sold = history.ask(
-        t(
-            "SELECT product, sum(quantity) AS sold FROM sales JOIN ({STOCK}) counted USING (product) "
-            "WHERE state = 'sold' AND sales.day > counted.day AND sales.day < DATE '{first}' GROUP BY "
-            "product",
-            STOCK=_STOCK,
-            first=first,
-        )
+        f"SELECT product, sum(quantity) AS sold FROM sales JOIN ({_STOCK}) counted USING (product) "  # noqa: S608
+        f"WHERE state = 'sold' AND sales.day > counted.day AND sales.day < DATE '{first}' GROUP BY product"
     ).to_pylist()
     since = {row["product"]: float(row["sold"] or 0.0) for row in sold}
     on_hand = np.array([max(hand[name] - since.get(name, 0.0), 0.0) if name in hand else np.nan for name in products])
