@@ -28,9 +28,7 @@ def recommend(
     folder: FolderOption = Path(),
     customer: Annotated[
         str,
-        typer.Option(
-            "--customer", help="A customer, by the digits that are shown; or all: a row for each offer, with --out."
-        ),
+        typer.Option("--customer", help="A customer, by the digits shown; or all, with --out: a row for each offer."),
     ] = "",
     basket: Annotated[
         list[str] | None, typer.Option("--basket", help="A product that is in the basket; can be repeated.")
@@ -56,7 +54,7 @@ def recommend(
     """
     from client.decision.recommendation.opening import open_recommender  # heavy, as is what follows
     from client.decision.recommendation.wording import describe, list_rows
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
@@ -65,7 +63,7 @@ def recommend(
     if customer == ALL and out is None and not as_json:
         raise ConfigError("--customer all answers for every customer; name a file for it with --out.")
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
         ready = open_recommender(history, shop, delivery_days=delivery, on_step=Progress())

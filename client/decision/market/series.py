@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from client.feedback.past import Past, groups_of
 
 Level = Literal["shop", "category", "product"]
-FEWEST_PIECES = 20.0  # in a usual week; fewer tell nothing of a trend
+FEWEST_PIECES = 5.0  # in a usual week; fewer tell nothing of a trend
 LEAST_PART = 0.3  # of a usual week, that the counted days must stand for
 
 

@@ -82,8 +82,8 @@ def say_findings(findings: Sequence[Finding]) -> Iterator[str]:
         )
     if any(finding.steps for finding in findings):
         yield (
-            "Intervals hold nine of ten. Where nothing changed in truth, one report in twenty tells of a change of the "
-            "shop, one of a category, and one of a product."
+            "Intervals hold nine of ten. Where nothing changed in truth, at most one report in twenty tells of a "
+            "change of the shop, one of a category, and one of a product."
         )
 
 

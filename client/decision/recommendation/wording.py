@@ -63,9 +63,8 @@ def make_overview(answers: Iterable[Answer]) -> Table:
         table.add_column(column)
     for answer in answers:
         best = {kind: [offer for offer in answer.offers if offer.kind == kind][:1] for kind in ("again", "new")}
-        table.add_row(
-            shorten(answer.customer), *(Text(say_product(found[0]) if found else "–") for found in best.values())
-        )
+        cells = (Text(say_product(found[0]) if found else "–") for found in best.values())
+        table.add_row(shorten(answer.customer), *cells)
     return table
 
 

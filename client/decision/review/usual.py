@@ -63,8 +63,8 @@ class Counts:
         return Usual(self.levels, others.sum(axis=0) / others.sum(), measure_alike(self.levels, others))
 
 
-def count_moods(moods: Sequence[Float[np.ndarray, " review"]]) -> Counts:
-    """Count the moods of each product, rounded to a tenth."""
+def count_moods(moods: Sequence[np.ndarray]) -> Counts:
+    """Count the moods of each product's reviews, rounded to a tenth."""
     places = [np.rint(mood * LEVELS).astype(np.int64) + LEVELS for mood in moods]
     number = np.array([np.bincount(place, minlength=2 * LEVELS + 1) for place in places])
     number = number.reshape(len(moods), 2 * LEVELS + 1)
