@@ -16,7 +16,7 @@ def show_market(market: Document, score: Document, reviews: Document) -> dict[st
         "drifts": _drifts(score),
         "groups": groups,
         "notes": market.get("notes", []),
-        "surprises": market.get("surprise_sentences", []),
+        "surprises": market.get("surprises", {}).get("sentences", []),
         "reviews": reviews.get("sentences", []),
         "trust": [*score.get("sentences", []), *score.get("watch_sentences", [])],
     }
@@ -48,7 +48,7 @@ def list_changes(market: Document, score: Document, reviews: Document) -> list[t
 
 def _list_surprises(market: Document) -> list[tuple[str, str]]:
     products = market.get("surprises", {}).get("products", [])
-    sentences: Sequence[str] = market.get("surprise_lines", [])
+    sentences: Sequence[str] = market.get("surprises", {}).get("lines", [])
     return [
         ("up" if each["sold"] > each["expected"] else "down", sentence)
         for each, sentence in zip(products, sentences, strict=False)

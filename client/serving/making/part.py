@@ -116,15 +116,31 @@ def _make_recommendations(source: Source) -> Part:
 
 def _make_market(source: Source) -> Part:
     from client.decision.market.market import read_market
-    from client.decision.market.wording import describe_finding, describe_surprises, say_findings, say_surprises
+    from client.decision.market.wording import (
+        describe_finding,
+        describe_surprises,
+        say_finding,
+        say_findings,
+        say_notes,
+        say_surprise,
+        say_surprises,
+    )
     from client.feedback.forecast import read_forecasts
 
     served = read_forecasts(source.folder)
     found = read_market(source.history, source.shop, served, products=(), most=TRENDS, on_step=source.on_step)
-    said = [*say_findings(found.past, found.findings), *say_surprises(found.surprises, found.past.last.year)]
-    groups = [describe_finding(found.past, finding) for finding in found.findings]
-    surprises = describe_surprises(found.surprises)
-    return Part({"until": str(found.past.last), "groups": groups, "surprises": surprises, "sentences": said})
+    told = list(say_surprises(found.surprises))
+    groups = [
+        {**describe_finding(found.past, finding), "sentences": list(say_finding(finding))} for finding in found.findings
+    ]
+    surprises = {
+        **describe_surprises(found.surprises),
+        "sentences": told,
+        "lines": [say_surprise(each) for each in found.surprises.found],
+    }
+    document = {"until": str(found.past.last), "groups": groups, "surprises": surprises}
+    document["notes"] = list(say_notes(found.findings))
+    return Part({**document, "sentences": [*say_findings(found.findings), *told]})
 
 
 def _make_reviews(source: Source) -> Part:
