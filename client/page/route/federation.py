@@ -184,12 +184,12 @@ def _consider(home: MerchantFolder, text: str, cohort: int) -> dict[str, Any]:
         "reason": "",
         "terms": "",
     }
-    with closing(Ledger(home.ledger)) as ledger:
-        try:
+    try:
+        with closing(Ledger(home.ledger)) as ledger:
             size = count_parameters(plan, private=True)
             mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
-        except PrivacyError as error:
-            return {**said, "reason": str(error)}
+    except PrivacyError as error:
+        return {**said, "reason": str(error)}
     terms = t(
         "It would run {rounds} rounds, each with noise {noise:.1f} times the most that one {unit} can move it, and "
         "cost epsilon {epsilon:g} of your budget.",

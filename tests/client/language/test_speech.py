@@ -17,7 +17,10 @@ def test_english_is_what_the_source_says() -> None:
 def test_chinese_comes_from_the_catalogue_and_has_one_form() -> None:
     with speaking(CHINESE):
         assert t("{there} there", there="3") == "现有 3 件"
-        assert [tn("{number:,} product", "{number:,} products", number) for number in (1, 2)] == ["1 种商品", "2 种商品"]
+        assert [tn("{number:,} product", "{number:,} products", number) for number in (1, 2)] == [
+            "1 种商品",
+            "2 种商品",
+        ]
     assert language() == ENGLISH
 
 
@@ -65,7 +68,11 @@ def test_a_pseudo_language_shows_what_was_never_said() -> None:
 
 def test_a_year_is_said_where_it_is_not_this_one() -> None:
     day = date(2027, 1, 2)
-    assert [say_day(day, this_year=2025), say_day(day, this_year=2027), say_day(day, this_year=2026)] == ["2 Jan 2027", "2 Jan", "2 Jan 2027"]
+    assert [say_day(day, this_year=2025), say_day(day, this_year=2027), say_day(day, this_year=2026)] == [
+        "2 Jan 2027",
+        "2 Jan",
+        "2 Jan 2027",
+    ]
     with speaking(CHINESE):
         assert [say_day(day, this_year=2027), say_day(day, this_year=2026)] == ["1月2日", "2027年1月2日"]
         assert say_weekday(date(2026, 11, 30)) == "11月30日周一"
