@@ -51,7 +51,7 @@ def test_a_folder_is_served_once(served: Serving) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--host", "0.0.0.0"), "give --tls FOLDER"),
+        (("--host", "192.0.2.1"), "give --tls FOLDER"),
         (("--host", "192.0.2.1", "--tls", "nowhere"), "There is no nowhere/server.pem"),
         (("--port", "{taken}"), "choose another --port"),
     ],
