@@ -153,9 +153,13 @@ def say_surprises(surprises: Surprises) -> Iterator[str]:
             if len(own) > SHOWN_PRODUCTS:
                 yield f"  … and {len(own) - SHOWN_PRODUCTS} more, all in --json."
     if surprises.found:
-        yield f"Of {surprises.looked_at:,} products that sell enough; at most a tenth of those named are chance."
+        yield f"Of {_products(surprises)} that sell enough; at most a tenth of those named are chance."
     else:
-        yield f"None of {surprises.looked_at:,} products sold clearly more or less than expected {span}."
+        yield f"None of {_products(surprises)} that sell enough sold clearly more or less than expected {span}."
+
+
+def _products(surprises: Surprises) -> str:
+    return "1 product" if surprises.looked_at == 1 else f"{surprises.looked_at:,} products"
 
 
 def _say_surprise(each: Surprise) -> str:
