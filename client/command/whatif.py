@@ -115,7 +115,7 @@ def _read_change(price: float | None, change: str, discount: str, *, single: boo
         if not single:
             raise ConfigError("--price is of one product; name it with --product, or give --change -5% for several.")
         if not 0 < price < 1e9:
-            raise ConfigError(f"--price {price} is no price; give one above 0. What is given away has no response.")
+            raise ConfigError(f"--price {price} is no price; give one from above 0 to a billion.")
         return Change(price=price)
     if discount:
         share = _read_share("--discount", discount)

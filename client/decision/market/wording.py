@@ -13,7 +13,7 @@ from client.decision.market.surprise import Surprise, Surprises
 from client.decision.market.survey import NEW_SHARE, Finding, Step, is_sure
 from client.feedback.past import Past
 from client.language.number import say_day
-from client.language.speech import join, t
+from client.language.speech import join, t, tn
 
 SHOWN_PRODUCTS = 10
 DOUBLE = 2.0  # from which on times are said
@@ -202,14 +202,16 @@ def say_surprises(surprises: Surprises) -> Iterator[str]:
             if len(own) > SHOWN_PRODUCTS:
                 yield t("  … and {number} more, all in --json.", number=len(own) - SHOWN_PRODUCTS)
     if surprises.found:
-        yield t(
+        yield tn(
+            "Of 1 product that sell enough; at most a tenth of those named are chance.",
             "Of {number:,} products that sell enough; at most a tenth of those named are chance.",
-            number=surprises.looked_at,
+            surprises.looked_at,
         )
     else:
-        yield t(
-            "None of {number:,} products sold clearly more or less than expected {span}.",
-            number=surprises.looked_at,
+        yield tn(
+            "None of 1 product that sell enough sold clearly more or less than expected {span}.",
+            "None of {number:,} products that sell enough sold clearly more or less than expected {span}.",
+            surprises.looked_at,
             span=span,
         )
 

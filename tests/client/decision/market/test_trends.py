@@ -195,3 +195,10 @@ def test_what_half_is_carried_over_of_is_seldom_told_as_a_step() -> None:
         pace = 300 * np.exp(0.1 * draw_common(90, 0.5, generator))
         told += bool(find_steps(np.log(generator.poisson(pace) + 0.5), alpha=0.05).places)
     assert told <= 10
+
+
+@pytest.mark.parametrize("days", [1, 3, 12])
+def test_a_shop_of_days_has_no_trend_yet(days: int, tmp_path: Path) -> None:
+    found = call("--folder", str(make_shop(tmp_path, draw_sales(days=days))))
+    assert found.exit_code == 0
+    assert "No product sells enough, over enough weeks" in found.output

@@ -82,7 +82,7 @@ def test_a_product_of_a_dozen_reviews_that_turned_is_told_by_what_the_others_are
 
 
 def test_products_that_differ_and_never_changed_are_hardly_ever_named() -> None:
-    """30 shops of twenty products, each of its own mood; 5 % of shops may name one: more than 5 by chance in 1 of 100."""
+    """30 shops of twenty products, each of its own mood; 5 % may name one: more than 5 by chance in 1 of 100."""
     named = 0
     for seed in range(30):
         draw = np.random.default_rng(seed)
