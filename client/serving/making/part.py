@@ -107,7 +107,7 @@ def _make_recommendations(source: Source) -> Part:
     from client.decision.recommendation.opening import most_valuable, open_recommender
     from client.decision.recommendation.wording import describe
 
-    ready = open_recommender(source.history, on_step=source.on_step)
+    ready = open_recommender(source.history, source.shop, on_step=source.on_step)
     currency, rates = source.shop.currency, source.shop.rates
     best = most_valuable(source.history, ready.purchases, BEST_CUSTOMERS, currency=currency, rates=rates)
     answers = [ready.for_everyone(OFFERS), *ready.for_customers(best, OFFERS)]
