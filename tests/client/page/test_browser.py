@@ -18,7 +18,7 @@ from served_shop import Serving, serving
 pytestmark = pytest.mark.slow
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-TOOLS = ("puppeteer-core@24.15.0", "axe-core@4.14.1")
+TOOLS = ("puppeteer-core@24.43.1", "axe-core@4.14.1")
 SERIOUS = ("serious:", "critical:")
 MOST_BYTES, MOST_MILLISECONDS = 300_000, 1000.0
 PRODUCT, CUSTOMER = "GR-103", "/customers"
