@@ -21,6 +21,8 @@ KEYWORDS = {"t": None, "tn": (1, 2), "mark": None}
 METHODS = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 HEADER = "# {language} of hansa's merchant's side; `make words` brings it up to date with the sources."
 
+NAMES = {"zh": "Chinese"}
+
 Message = str | tuple[str, str]
 
 
@@ -47,7 +49,7 @@ def read_words(language: str) -> dict[Message, str]:
 
 def write_words(language: str, words: dict[Message, str]) -> None:
     """Write a catalogue, in the order of its sentences, so that a change is a change of few lines."""
-    catalogue = Catalog(locale=language, header_comment=HEADER.format(language=LANGUAGE_NAMES[language]))
+    catalogue = Catalog(locale=language, header_comment=HEADER.format(language=NAMES[language]))
     catalogue.mime_headers = [("Content-Type", "text/plain; charset=utf-8")]
     for message, text in words.items():
         catalogue.add(message, (text,) if isinstance(message, tuple) else text)
@@ -56,15 +58,12 @@ def write_words(language: str, words: dict[Message, str]) -> None:
     path_of(language).write_bytes(stream.getvalue())
 
 
-LANGUAGE_NAMES = {"zh": "Chinese"}
-
-
 def _as_message(identity: str | list[str] | tuple[str, ...]) -> Message:
     return identity if isinstance(identity, str) else (identity[0], identity[1])
 
 
-def _as_text(text: str | list[str] | tuple[str, ...]) -> str:
-    return text if isinstance(text, str) else text[0]
+def _as_text(text: str | list[str] | tuple[str, ...] | None) -> str:
+    return text if isinstance(text, str) else (text or [""])[0]
 
 
 def main() -> None:

@@ -106,7 +106,7 @@ def say_finding(finding: Finding) -> Iterator[str]:
         now=_pieces(finding.now),
         range=_range(finding.now_low, finding.now_high),
     )
-    yield join((amount, _say_trend(finding), "."))
+    yield t("{said}.", said=join((amount, _say_trend(finding))))
     for step in finding.steps[-1:]:
         yield join(("  ", _say_step(step, finding)))
     if len(finding.steps) > 1:
@@ -160,8 +160,8 @@ def _say_step(step: Step, finding: Finding) -> str:
     if abs(step.from_range) >= NEW_SHARE and (step.from_range > 0) == (step.ratio > 1):
         kind = t("new products") if step.from_range > 0 else t("products that are sold no longer")
         more = t("; {kind} make {share} of the level before", kind=kind, share=_share(step.from_range))
-        return join((said, more, "."))
-    return join((said, "."))
+        said = join((said, more))
+    return t("{said}.", said=said)
 
 
 def _say_size(step: Step, than: str) -> str:

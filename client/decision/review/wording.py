@@ -104,7 +104,7 @@ def _say_change(change: Change, found: Report) -> str:
         said.append(
             t("; in the four weeks after it sold {sales:+.0%} beside the rest of the shop", sales=change.sales - 1)
         )
-    return join((*said, "."))
+    return t("{said}.", said=join(said))
 
 
 def _say_sign(found: Report) -> str:
