@@ -46,5 +46,5 @@ def _is_gone(panel: Panel, sold: Bool[np.ndarray, "product day"]) -> Bool[np.nda
     origin = sold.shape[1]
     product, day = np.nonzero(sold)
     out_product, out_day = np.nonzero(panel.censored[:, :origin] & ~sold)
-    is_open = panel.open[:, :origin].any(axis=0)
+    is_open = np.asarray(panel.open[:, :origin].any(axis=0))
     return find_gone(Days(len(sold), product, day, out_product, out_day), is_open)
