@@ -157,9 +157,10 @@ class Course:
         """See how lumpily the sums of past horizons were split, for each size of blocks."""
         sizes, counts, found = nest(self.days), self.setting.sales.are_counts, []
         for above, size in zip((self.days, *sizes), sizes, strict=False):
-            whole = max(past.said.shape[2] // above, 1)
-            cut = [part[:, :, : whole * above] for part in (past.said, past.sold)]
-            parts = [part.reshape(*part.shape[:2], whole, -1).transpose(0, 2, 1, 3) for part in cut]
+            long = past.said.shape[2]
+            whole, each = max(long // above, 1), min(above, long)
+            cut = [part[:, :, : whole * each] for part in (past.said, past.sold)]
+            parts = [part.reshape(*part.shape[:2], whole, each).transpose(0, 2, 1, 3) for part in cut]
             said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
             found.append(see_lumps(said, sold, size, counts=counts))
         return found

@@ -1,0 +1,48 @@
+"""The bench: `python -m client.serving.bench SNAPSHOT DAY` fits, and then answers one job after another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from client.serving.pipe import Pipe
+from common.errors import ConfigError, HansaError
+
+NICE = 5  # who is answered from memory comes first, an edition in the making last
+
+
+def main() -> None:
+    """Answer jobs until the server is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear; it ends its children
+    os.nice(NICE)
+    pipe = Pipe()
+
+    from client.serving.bench.job import JOBS  # heavy, as is what follows
+    from client.serving.bench.workbench import Workbench
+
+    bench = Workbench(Path(sys.argv[1]), date.fromisoformat(sys.argv[2]))
+    with suppress(HansaError):  # who asks is told
+        bench.warm_up()
+    pipe.say({"warm": True})
+    for message in pipe.hear():
+        pipe.say({"number": message["number"], **_do(bench, JOBS.validate_python(message["job"]))})
+
+
+def _do(bench: Any, job: Any) -> dict[str, Any]:
+    try:
+        return {"answer": bench.do(job)}
+    except ConfigError as error:
+        return {"question": str(error)}
+    except HansaError as error:
+        return {"data": str(error)}
+    except Exception as error:  # the fault of one job costs no other
+        return {"fault": type(error).__name__}
+
+
+if __name__ == "__main__":
+    main()
