@@ -1,10 +1,11 @@
-"""All models that are served, as one value that is exchanged whole: who has begun with one answers from it."""
+"""Where models are found by name and version: who has begun with one answers from it, whatever is current by then."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from client.serving.inference.exchange import Answer, Asked, choose, unknown_model
 from client.serving.inference.fault import InferenceFault, Kind
@@ -13,26 +14,44 @@ from client.serving.inference.model import About, Served
 LONGEST_SECONDS = 30.0  # that an answer may take
 
 
-@dataclass
-class Repository:
-    """The models that are served now.
+class Models(Protocol):
+    """What is served now."""
 
-    Attributes
-    ----------
-    models
-        Name → model; replaced as a whole, never changed.
-    """
+    @property
+    def models(self) -> Mapping[str, Served]:
+        """Name → model; a value that does not change."""
+        ...
 
-    models: Mapping[str, Served] = field(default_factory=dict)
-
-    def serve(self, *models: Served) -> None:
-        """Serve models in place of those of the same names."""
-        self.models = {**self.models, **{model.about.name: model for model in models}}
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Name → why a model that there should be is not there, in a sentence."""
+        ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether anything is served."""
-        return bool(self.models)
+        """Whether all can be asked that there should be."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Models that stay as they are."""
+
+    models: Mapping[str, Served]
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    is_ready: bool = True
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Find models and let them answer, in bounded time."""
+
+    served: Models
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all can be asked that there should be."""
+        return self.served.is_ready
 
     def find(self, name: str, version: str = "") -> tuple[Served, str]:
         """Give a model and the version that is meant.
@@ -40,11 +59,12 @@ class Repository:
         Raises
         ------
         InferenceFault
-            There is none.
+            There is none, or none yet.
         """
-        model = self.models.get(name)
+        model = self.served.models.get(name)
         if model is None:
-            raise unknown_model(name)
+            trouble = self.served.troubles.get(name)
+            raise unknown_model(name) if trouble is None else InferenceFault(Kind.NOT_READY, trouble)
         versions = model.about.versions
         if version and version not in versions:
             raise unknown_model(name, version)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from client.serving.encoding import encode
 from client.serving.process.connection import LONGEST_HEAD
 from client.serving.process.refusal import Refusal
 from client.serving.process.token import Keys
@@ -30,6 +31,7 @@ LARGEST_FORM = 64 << 10
 CSRF_HEADER, CSRF_FIELD = "x-hansa-csrf", "csrf"
 FORM = "application/x-www-form-urlencoded"
 IMPORTS, LARGEST_IMPORT = "/api/v1/imports", 2 << 30
+INFERENCE, LARGEST_TENSORS = "/v2", 16 << 20
 IsOwn = Callable[[list[str]], bool]
 
 
@@ -78,7 +80,7 @@ class Guard:
         try:
             receive = await self._admit(scope, headers, receive)
         except Refusal as refusal:
-            await answer(refusal, _guarded(send))
+            await answer(refusal, _guarded(send), plainly=scope["path"].startswith(INFERENCE))
             return
         await self._app(scope, receive, _guarded(send))
 
@@ -154,6 +156,8 @@ def _is_open(path: str, paths: tuple[str, ...]) -> bool:
 
 
 def _largest(scope: Scope) -> int:
+    if scope["path"].startswith(INFERENCE):
+        return LARGEST_TENSORS
     return LARGEST_IMPORT if scope["path"] == IMPORTS else LARGEST_BODY
 
 
@@ -226,11 +230,18 @@ def _guarded(send: Send) -> Send:
     return send_guarded
 
 
-async def answer(refusal: Refusal, send: Send) -> None:
-    """Answer with a refusal, and end the connection where a body may still be coming."""
-    headers = {"content-type": "application/json", "content-length": str(len(refusal.body)), **refusal.headers}
+async def answer(refusal: Refusal, send: Send, *, plainly: bool = False) -> None:
+    """Answer with a refusal, and end the connection where a body may still be coming.
+
+    Parameters
+    ----------
+    plainly
+        In the form of the inference protocol, whose clients expect a text as `error`.
+    """
+    body = encode({"error": refusal.message}) if plainly else refusal.body
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
     if refusal.status in (408, 413, 431):
         headers["connection"] = "close"
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
-    await send({"type": "http.response.body", "body": refusal.body})
+    await send({"type": "http.response.body", "body": body})

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from client.serving.api.application import make_application
 from client.serving.folder import ServedFolder
+from client.serving.inference.serving import serving_inference
 from client.serving.process.bench import Bench
 from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
@@ -63,7 +64,8 @@ def serve(
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
         try:
-            yield
+            async with serving_inference(app, home, served, place, keys):
+                yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):

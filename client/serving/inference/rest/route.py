@@ -19,6 +19,7 @@ from client.serving.inference.repository import Repository
 from client.serving.inference.rest.compression import compress, expand, too_large
 from client.serving.inference.rest.reading import read_request
 from client.serving.inference.rest.writing import describe_model, describe_server, write_answer
+from client.serving.process.refusal import Refusal
 
 LOGGER = logging.getLogger(__name__)
 MOST_BYTES = 16 << 20
@@ -142,6 +143,8 @@ def _answer_faults(answer: Callable[[Request], Awaitable[Response]]) -> Callable
             return await answer(request)
         except InferenceFault as fault:
             return _say_fault(fault)
+        except Refusal as refusal:  # of the guard, that lets no more of a body in
+            return _json({"error": refusal.message}, status=refusal.status)
         except ClientDisconnect:
             raise
         except Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import grpc.aio
 from client.serving.inference.repository import Repository
 from client.serving.inference.rpc.proto.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from client.serving.inference.rpc.service import InferenceService
+from client.serving.process.token import Keys
 from common.errors import ConfigError
 
 MOST_BYTES = 16 << 20  # of a request
@@ -26,23 +26,27 @@ OPTIONS = (
     ("grpc.http2.max_pings_without_data", 4),
     ("grpc.so_reuseport", 0),  # a port that is taken is said to be
 )
-HEADER, SCHEME = "authorization", "Bearer "
+HEADER, SCHEME = "authorization", "bearer"
 
 
 class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
     """Let nobody in who does not bring the token."""
 
-    def __init__(self, token: str) -> None:
-        self._expected = f"{SCHEME}{token}".encode()
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self._refuse = grpc.unary_unary_rpc_method_handler(_refuse)
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
         given = [value for key, value in details.invocation_metadata if key == HEADER]
-        if len(given) == 1 and hmac.compare_digest(given[0].encode(), self._expected):
+        if len(given) == 1 and self._has_token(given[0]):
             return await continuation(details)
         return self._refuse
+
+    def _has_token(self, said: str) -> bool:
+        scheme, _, token = said.partition(" ")
+        return scheme.lower() == SCHEME and self._keys.is_token(token.strip())
 
 
 async def _refuse(request: Any, context: grpc.aio.ServicerContext) -> None:
@@ -55,7 +59,7 @@ async def start_grpc(
     repository: Repository,
     address: str,
     *,
-    token: str = "",
+    keys: Keys | None = None,
     credentials: grpc.ServerCredentials | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Start to serve; give the server and its port.
@@ -64,8 +68,8 @@ async def start_grpc(
     ----------
     address
         As 127.0.0.1:8001; port 0 for any that is free.
-    token
-        That every call must bring; "" where anybody may call.
+    keys
+        Know the token that every call must bring; None where anybody may call.
     credentials
         Of TLS; without them nothing is encrypted, which is for loopback alone.
 
@@ -74,7 +78,7 @@ async def start_grpc(
     ConfigError
         The port is taken.
     """
-    guards = [_Guard(token)] if token else []
+    guards = [] if keys is None else [_Guard(keys)]
     server = grpc.aio.server(interceptors=guards, options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
     add_GRPCInferenceServiceServicer_to_server(InferenceService(repository), server)
     try:
