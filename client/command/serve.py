@@ -60,13 +60,22 @@ def serve(
         home.note_address(place.address)
         shows = sys.stdout.isatty() if opens is None else opens
 
-        def announce() -> None:
+        def announce(grpc_port: int) -> None:
             page = f"{place.address}/open/{keys.make_word()}"
             if as_json:
-                print_json({"address": place.address, "page": page, "token": keys.token, "token_file": str(home.token)})
+                print_json(
+                    {
+                        "address": place.address,
+                        "grpc": f"{host}:{grpc_port}",
+                        "page": page,
+                        "token": keys.token,
+                        "token_file": str(home.token),
+                    }
+                )
             else:
                 typer.echo(f"Serving at {place.address}; Ctrl-C ends it.")
                 typer.echo(f"The page, opened by this address once: {page}")
+                typer.echo(f"The inference protocol is served there, and over gRPC at {host}:{grpc_port}.")
                 typer.echo(f"Programs send the token that is in {home.token}.")
             sys.stdout.flush()
             if shows:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from client.serving.inference.fault import InferenceFault, Kind
 
@@ -19,6 +19,7 @@ QUIET_SECONDS, LONGEST_WAIT_SECONDS = 0.001, 0.010
 MOST_WAITING = 512  # pieces
 
 
+@runtime_checkable
 class Kindred(Protocol):
     """What works out pieces of one kind at once; pieces may share a batch where it is equal."""
 

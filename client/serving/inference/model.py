@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from client.serving.inference.exchange import Asked
 from client.serving.inference.fault import invalid
@@ -44,6 +44,7 @@ class About:
     outputs: tuple[Place, ...]
 
 
+@runtime_checkable
 class Served(Protocol):
     """A model, in all its versions: a value that never changes, so that an answer is of one version whole."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from client.serving.inference.exchange import Answer, Asked, choose, unknown_model
 from client.serving.inference.fault import InferenceFault, Kind
@@ -14,6 +14,7 @@ from client.serving.inference.model import About, Served
 LONGEST_SECONDS = 30.0  # that an answer may take
 
 
+@runtime_checkable
 class Models(Protocol):
     """What is served now."""
 

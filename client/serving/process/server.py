@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    home: ServedFolder, place: Place, keys: Keys, sockets: list[socket.socket], *, on_start: Callable[[], None]
+    home: ServedFolder, place: Place, keys: Keys, sockets: list[socket.socket], *, on_start: Callable[[int], None]
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end the children too.
 
@@ -52,7 +52,7 @@ def serve(
     sockets
         That listen already.
     on_start
-        Called once requests are answered.
+        Called once requests are answered, with the port of gRPC.
     """
     served = Served()
 
@@ -64,7 +64,7 @@ def serve(
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
         try:
-            async with serving_inference(app, home, served, place, keys):
+            async with serving_inference(app, home, served, place, keys) as app.state.grpc_port:
                 yield
         finally:
             task.cancel()
@@ -93,4 +93,4 @@ def serve(
         ssl_keyfile=None if place.tls is None else str(place.tls / "server.key"),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Server(config, on_start).serve(sockets))
+        runner.run(_Server(config, lambda: on_start(app.state.grpc_port)).serve(sockets))
