@@ -31,8 +31,8 @@ MOST_ROWS = 1024  # of a request
 FEWEST_DAYS, MOST_DAYS = 7, 1113  # of a history; as the commands look back
 LARGEST = 1e9  # of pieces on a day
 
-Units = Float[np.ndarray, "row day"]
-Made = tuple[Float[np.ndarray, "row bucket"], Float[np.ndarray, "row bucket level"]]
+Units = Float[np.ndarray, "_ day"]
+Made = tuple[Float[np.ndarray, "_ bucket"], Float[np.ndarray, "_ bucket level"]]
 
 
 @dataclass(frozen=True)
