@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from dataclasses import replace
@@ -41,6 +42,8 @@ def serve(
     Forecasts, orders and all else, made anew whenever the shop changes. Only on this machine, and only to who has the
     shop's token. Ctrl-C ends it.
     """
+    # What the server starts are programs of their own, so gRPC need not follow a fork, nor say that it does not.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from client.serving.folder import ServedFolder  # heavy, as is what follows
     from client.serving.process.place import find_place
     from client.serving.process.server import serve as run_server

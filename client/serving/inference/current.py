@@ -41,11 +41,9 @@ class CurrentModels:
     """
 
     def __init__(self, served: Served, networks: tuple[DemandNetwork, ...], batcher: Batcher) -> None:
-        self._served, self._batcher = served, batcher
-        self._edition: Edition | None = None
-        self._shop: ShopModel | None = None
-        self._trouble = NOT_YET
-        self.networks = networks
+        self._served, self._batcher, self.networks = served, batcher, networks
+        self._made_of: tuple[Edition | None, tuple[DemandNetwork, ...]] | None = None
+        self._models, self._troubles = dict[str, Model](), dict[str, str]()
 
     @property
     def is_ready(self) -> bool:
@@ -55,21 +53,28 @@ class CurrentModels:
     @property
     def models(self) -> Mapping[str, Model]:
         """Name → model, as they are at this moment."""
-        edition = self._served.current
-        if edition is not self._edition and edition is not None:
-            self._edition = edition
-            try:
-                self._shop = read_shop_model(edition)
-            except NotThere as error:
-                self._shop, self._trouble = None, str(error)
-        time_zone = "UTC" if edition is None else edition.imprint.time_zone
-        models: dict[str, Model] = {demand.NAME: demand.DemandModel(self.networks, self._batcher, time_zone)}
-        return models if self._shop is None else {SHOP: self._shop, **models}
+        edition, networks = self._served.current, self.networks
+        if self._made_of is None or self._made_of[0] is not edition or self._made_of[1] is not networks:
+            self._make(edition, networks)
+            self._made_of = edition, networks
+        return self._models
 
     @property
     def troubles(self) -> Mapping[str, str]:
         """Name → why a model is not there, in a sentence."""
-        return {} if SHOP in self.models else {SHOP: self._trouble}
+        return self._troubles
+
+    def _make(self, edition: Edition | None, networks: tuple[DemandNetwork, ...]) -> None:
+        time_zone = "UTC" if edition is None else edition.imprint.time_zone
+        models: dict[str, Model] = {demand.NAME: demand.DemandModel(networks, self._batcher, time_zone)}
+        self._troubles = {SHOP: NOT_YET}
+        if edition is not None:
+            try:
+                models[SHOP] = read_shop_model(edition)
+                self._troubles = {}
+            except NotThere as error:
+                self._troubles = {SHOP: str(error)}
+        self._models = models
 
     def serve_networks(self, found: tuple[DemandNetwork, ...]) -> None:
         """Serve these networks first, and for some time those that were served before."""

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from client.serving.folder import ServedFolder
 from client.serving.inference.current import follow
 from client.serving.inference.repository import Repository
-from client.serving.inference.rest.route import make_routes
+from client.serving.inference.rest.application import Inference
 from client.serving.inference.rpc.server import start_grpc
+from client.serving.process.guard import is_inference
 from client.serving.process.place import CERTIFICATE, KEY, Place
 from client.serving.process.served import Served
 from client.serving.process.token import Keys
@@ -21,9 +22,24 @@ from common.disk.reading import read_file
 GRACE_SECONDS = 1.0
 
 
+class Beside:
+    """Answer the paths of the protocol, and pass all others on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.inference: ASGIApp | None = None  # until the server has started
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if self.inference is not None and scope["type"] == "http" and is_inference(scope["path"]):
+            await self.inference(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 @asynccontextmanager
 async def serving_inference(
-    app: FastAPI, home: ServedFolder, served: Served, place: Place, keys: Keys
+    beside: Beside, home: ServedFolder, served: Served, place: Place, keys: Keys
 ) -> AsyncIterator[int]:
     """Serve the Open Inference Protocol; give the port of gRPC.
 
@@ -34,7 +50,7 @@ async def serving_inference(
     """
     async with follow(home, served) as models:
         repository = Repository(models)
-        app.router.routes.extend(make_routes(repository))
+        beside.inference = Inference(repository)
         server, port = await start_grpc(
             repository,
             f"{f'[{place.host}]' if ':' in place.host else place.host}:{place.grpc_port}",

@@ -45,11 +45,14 @@ class Tensor:
     ----------
     values
         Of the shape; elements of BYTES are bytes.
+    written
+        The values as a JSON list, where they have been written before.
     """
 
     name: str
     datatype: str
     values: np.ndarray
+    written: bytes | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ class Guard:
         try:
             receive = await self._admit(scope, headers, receive)
         except Refusal as refusal:
-            await answer(refusal, _guarded(send), plainly=scope["path"].startswith(INFERENCE))
+            await answer(refusal, _guarded(send), plainly=is_inference(scope["path"]))
             return
         await self._app(scope, receive, _guarded(send))
 
@@ -155,8 +155,13 @@ def _is_open(path: str, paths: tuple[str, ...]) -> bool:
     return any(path == each or (each.endswith("/") and path.startswith(each)) for each in paths)
 
 
+def is_inference(path: str) -> bool:
+    """Whether a path is of the inference protocol."""
+    return path.startswith(f"{INFERENCE}/") or path == INFERENCE
+
+
 def _largest(scope: Scope) -> int:
-    if scope["path"].startswith(INFERENCE):
+    if is_inference(scope["path"]):
         return LARGEST_TENSORS
     return LARGEST_IMPORT if scope["path"] == IMPORTS else LARGEST_BODY
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -77,7 +78,7 @@ class DemandModel:
     batcher: Batcher
     time_zone: str = "UTC"
 
-    @property
+    @cached_property
     def about(self) -> About:
         """What is told of it."""
         buckets = self.networks[0].plan.horizon

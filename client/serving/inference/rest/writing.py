@@ -16,22 +16,21 @@ def write_answer(answer: Answer, asked: Asked) -> tuple[bytes, int | None]:
     """Write an answer; give it and, where bytes follow the JSON, the length of the JSON."""
     binary = {wanted.name for wanted in asked.wanted if wanted.binary}
     whole = not asked.wanted and wants_all_binary(asked)
-    outputs, tail = list[dict[str, Any]](), list[bytes]()
+    outputs, tail = list[bytes](), list[bytes]()
     for output in answer.outputs:
-        described: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
-        outputs.append(described | _write_values(output, tail, binary=whole or output.name in binary))
-    document: dict[str, Any] = {"model_name": answer.model, "model_version": answer.version}
-    if answer.id:
-        document["id"] = answer.id
-    head = encode({**document, "outputs": outputs})
+        outputs.append(_write_output(output, tail, binary=whole or output.name in binary))
+    said = {"model_name": answer.model, "model_version": answer.version} | ({"id": answer.id} if answer.id else {})
+    head = b'%s,"outputs":[%s]}' % (encode(said)[:-1], b",".join(outputs))
     return b"".join([head, *tail]), len(head) if tail else None
 
 
-def _write_values(output: Tensor, tail: list[bytes], *, binary: bool) -> dict[str, Any]:
-    if not binary:
-        return {"data": to_list(output)}
-    tail.append(to_binary(output))
-    return {"parameters": {SIZE: len(tail[-1])}}
+def _write_output(output: Tensor, tail: list[bytes], *, binary: bool) -> bytes:
+    described: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
+    if binary:
+        tail.append(to_binary(output))
+        return encode({**described, "parameters": {SIZE: len(tail[-1])}})
+    data = output.written or encode(to_list(output))
+    return b'%s,"data":%s}' % (encode(described)[:-1], data)
 
 
 def describe_server() -> dict[str, Any]:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
 
 from client.serving.inference.batching import Batcher
 from client.serving.inference.demand.model import DemandModel
 from client.serving.inference.demand.network import DemandNetwork, read_public
 from client.serving.inference.repository import Fixed, Repository
-from client.serving.inference.rest.route import make_routes
+from client.serving.inference.rest.application import Inference
 from client.serving.inference.rpc.server import start_grpc
 from common.http.listening import listen
 from inference_serving import Serving, make_shop_model
@@ -28,7 +27,7 @@ def serving(network: DemandNetwork) -> Iterator[Serving]:
     shop, batcher, started = make_shop_model(), Batcher(), threading.Event()
     repository = Repository(Fixed({"shop": shop, "demand": DemandModel((network,), batcher)}))
     sockets, ports = listen("127.0.0.1", 0), list[int]()
-    config = uvicorn.Config(Starlette(routes=make_routes(repository)), http="httptools", ws="none", log_level="error")
+    config = uvicorn.Config(Inference(repository), lifespan="off", http="httptools", ws="none", log_level="error")
     server, loop = uvicorn.Server(config), asyncio.new_event_loop()
 
     async def serve() -> None:
