@@ -99,6 +99,9 @@ audit-table: setup  ## write the table of planted faults into docs/audit.md
 test-network: setup  ## a federation of processes under kill -9, thirty merchants, and a hostile coordinator
 	$(BIN)/pytest -m slow -s tests/network tests/client/daemon/test_loop.py
 
+test-serving: setup  ## 100,000 answers while editions swap, and the server's memory over an hour
+	$(BIN)/pytest -m slow -s tests/client/serving/test_swap.py
+
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu
 

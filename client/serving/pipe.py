@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from client.serving.encoding import encode
@@ -31,10 +30,12 @@ class Pipe:
             self._out.write(encode(message) + b"\n")
             self._out.flush()
 
-    def hear(self) -> Iterator[dict[str, Any]]:
-        """Give what the server says, for as long as there is a server."""
-        while True:
-            yield self._heard.get()
+    def hear(self, *, waits: bool = True) -> dict[str, Any] | None:
+        """Give what the server says next; None where it has said nothing and nobody waits."""
+        try:
+            return self._heard.get(block=waits)
+        except Empty:
+            return None
 
     def _listen(self) -> None:
         rest = b""

@@ -102,7 +102,7 @@ async def get_overrides(request: Request) -> Response:
 async def post_preview(request: Request, taken: Current, wanted: WantedOverride) -> Response:
     """Say what an override would change; nothing is kept."""
     made = await _measure(request, taken, wanted)
-    return Response(encode(made.model_dump()), media_type=JSON, headers=taken.headers)
+    return Response(encode(_describe(made)), media_type=JSON, headers=taken.headers)
 
 
 @router.post("/overrides", status_code=201, response_model=OverrideAnswer, responses=FAULTS)
@@ -111,14 +111,19 @@ async def post_override(request: Request, taken: Current, wanted: WantedOverride
     made = await _measure(request, taken, wanted)
     overrides = Overrides(request.app.state.home.shop)
     kept = await asyncio.to_thread(overrides.add, made)
-    return Response(encode(kept.model_dump()), status_code=201, media_type=JSON, headers=taken.headers)
+    return Response(encode(_describe(kept)), status_code=201, media_type=JSON, headers=taken.headers)
 
 
 @router.delete("/overrides/{number}", response_model=OverrideAnswer, responses=FAULTS)
 async def delete_override(request: Request, number: Annotated[int, Path(ge=1, le=10_000_000)]) -> Response:
     """Take an override back; it stays in the list, so that it can be held against what came."""
     taken = await asyncio.to_thread(_remove, request, number)
-    return Response(encode(taken.model_dump()), media_type=JSON)
+    return Response(encode(_describe(taken)), media_type=JSON)
+
+
+def _describe(made: Override) -> dict[str, Any]:
+    """Give every field, those that are empty too."""
+    return {name: getattr(made, name) for name in Override.model_fields}
 
 
 def _list(request: Request) -> list[dict[str, Any]]:
@@ -127,7 +132,7 @@ def _list(request: Request) -> list[dict[str, Any]]:
     for each in Overrides(folder).read():
         result = score(history, each)
         told = {"sold": None, "helped": None} if result is None else {"sold": result.sold, "helped": result.helped}
-        found.append({**each.model_dump(), **told})
+        found.append({**_describe(each), **told})
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,14 @@ def main() -> None:
     from client.serving.bench.workbench import Workbench
 
     bench = Workbench(Path(sys.argv[1]), date.fromisoformat(sys.argv[2]))
-    with suppress(HansaError):  # who asks is told
-        bench.warm_up()
-    pipe.say({"warm": True})
-    for message in pipe.hear():
-        pipe.say({"number": message["number"], **_do(bench, JOBS.validate_python(message["job"]))})
+    ahead = bench.warm_up()
+    while True:
+        message = pipe.hear(waits=False)
+        while message is None and next(ahead, None) is not None:  # one step, unless somebody asks
+            message = pipe.hear(waits=False)
+        message = message or pipe.hear()
+        if message is not None and time.time() < message["until"]:  # or nobody waits for it any more
+            pipe.say({"number": message["number"], **_do(bench, JOBS.validate_python(message["job"]))})
 
 
 def _do(bench: Any, job: Any) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from client.serving.bench.job import Explain, Job, Preview, Price, Recommend
 from client.shop.forecast.period import ONE_DAY, By, Period, cut_periods, read_horizon
 from client.shop.history.history import History
 from client.shop.settings import read_shop
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, HansaError
 
 if TYPE_CHECKING:
     from client.decision.recommendation.recommender import Recommender
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 FEWEST_BASKETS = 5
 MOST_OFF = 0.9
+Explained = Literal["week", "day"]
 
 
 def _silent(what: str, share: float) -> None:
@@ -41,10 +44,12 @@ class Workbench:
         self._shop, self._history, self._day = read_shop(snapshot), History.open(snapshot), day
         self._ready = dict[By, "Ready"]()
 
-    def warm_up(self) -> None:
-        """Fit what explanations of weeks and days need, before anybody asks."""
-        for by in ("week", "day"):
-            self._get_ready(by)  # type: ignore[arg-type]
+    def warm_up(self) -> Iterator[str]:
+        """Fit what explanations of weeks and days need before anybody asks, a step each time; give its name."""
+        for by in get_args(Explained):
+            with suppress(HansaError):  # who asks is told
+                self._get_ready(by)
+            yield by
 
     def do(self, job: Job) -> dict[str, Any]:
         """Do a job.

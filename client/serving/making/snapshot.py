@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from client.decision.recommendation.learned import FILE_NAME as LEARNED_NAME
+from client.shop.forecast.shelf import FOLDER as FITTED
 from client.shop.history.history import History
 from client.shop.history.pseudonym import KEY_NAME
 from client.shop.history.store import FILE_NAME as HISTORY_NAME
@@ -15,7 +16,6 @@ from client.shop.override.override import FILE_NAME as OVERRIDES_NAME
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from common.errors import DataError
 
-FITTED = "learned"  # folder of kept fits
 COPIED = (SHOP_NAME, OVERRIDES_NAME, KEY_NAME, LEARNED_NAME)
 
 

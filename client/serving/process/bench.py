@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,24 @@ class Bench:
         self._home = home
         self._edition: Edition | None = None
         self._child: Child | None = None
-        self._lines: AsyncIterator[dict[str, Any]] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._answers = dict[int, asyncio.Future[dict[str, Any]]]()
         self._turn = asyncio.Lock()
         self._number = 0
         self.waiting = 0
 
     async def prepare(self, edition: Edition) -> None:
-        """Work for another edition from now on, once the job in hand is done."""
+        """Work for another edition from now on."""
         async with self._turn:
             await self._stop()
             self._edition = edition
-            if self._snapshot.exists():
-                await self._start()
+            if self._snapshot(edition).exists():
+                await self._start(edition)
 
     async def ask(self, edition: Edition, job: Job, *, seconds: float) -> dict[str, Any]:
         """Have a job done of an edition.
+
+        What takes too long goes on, and is forgotten when it is done: what is fitted on the way serves the next job.
 
         Raises
         ------
@@ -54,8 +57,7 @@ class Bench:
         self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                async with self._turn:
-                    return _judge(await self._do(edition, job))
+                return _judge(await self._do(edition, job, time.time() + seconds))
         except TimeoutError as error:
             sentence = f"This took longer than {seconds:.0f} seconds."
             raise Refusal(504, "too_slow", sentence, "ask for less, or again when less is going on") from error
@@ -67,45 +69,57 @@ class Bench:
         async with self._turn:
             await self._stop()
 
-    async def _do(self, edition: Edition, job: Job) -> dict[str, Any]:
-        if self._edition is None or edition.name != self._edition.name or not self._snapshot.exists():
-            raise Refusal(503, "not_ready", CHANGED, "ask again in a moment", headers={"retry-after": "2"})
-        if self._child is None or not self._child.is_alive:
-            await self._stop()
-            await self._start()
-        assert self._child is not None  # noqa: S101  for mypy: just started
-        assert self._lines is not None  # noqa: S101  for mypy: just started
-        self._number += 1
-        is_done = False
+    async def _do(self, edition: Edition, job: Job, until: float) -> dict[str, Any]:
+        async with self._turn:
+            if self._edition is None or edition.name != self._edition.name or not self._snapshot(edition).exists():
+                raise _changed()
+            if self._child is None or not self._child.is_alive:
+                await self._stop()
+                await self._start(edition)
+            assert self._child is not None  # noqa: S101  for mypy: just started
+            self._number += 1
+            number = self._number
+            answer = self._answers[number] = asyncio.get_running_loop().create_future()
+            await self._child.say({"number": number, "until": until, "job": job.model_dump(mode="json")})
         try:
-            await self._child.say({"number": self._number, "job": job.model_dump(mode="json")})
-            async for line in self._lines:
-                if line.get("number") == self._number:
-                    is_done = True
-                    return line
+            return await answer
         finally:
-            if not is_done:  # its answer would be taken for that of the next job
-                await asyncio.shield(self._stop())
-        return {"fault": "the process that works it out has ended"}
+            self._answers.pop(number, None)
 
-    async def _start(self) -> None:
-        assert self._edition is not None  # noqa: S101  for mypy: there is an edition before there is a job
-        day = self._edition.imprint.day.isoformat()
-        self._child = await Child.start(["client.serving.bench", str(self._snapshot), day])
-        self._lines = self._child.lines()
+    async def _start(self, edition: Edition) -> None:
+        arguments = ["client.serving.bench", str(self._snapshot(edition)), edition.imprint.day.isoformat()]
+        self._child = await Child.start(arguments)
+        self._reading = asyncio.create_task(self._read(self._child))
+
+    async def _read(self, child: Child) -> None:
+        """Hand what the child says to who waits for it; who waits when it ends is told so."""
+        async for line in child.lines():
+            waiting = self._answers.get(line["number"])
+            if waiting is not None and not waiting.done():
+                waiting.set_result(line)
+        for waiting in self._answers.values():
+            if not waiting.done():
+                waiting.set_result({"ended": True})
 
     async def _stop(self) -> None:
-        child, self._child, self._lines = self._child, None, None
+        child, self._child = self._child, None
         if child is not None:
             await child.stop()
+        if self._reading is not None:
+            await self._reading
+            self._reading = None
 
-    @property
-    def _snapshot(self) -> Path:
-        assert self._edition is not None  # noqa: S101  for mypy: there is an edition before there is a job
-        return self._home.edition(self._edition.name) / "shop"
+    def _snapshot(self, edition: Edition) -> Path:
+        return self._home.edition(edition.name) / "shop"
+
+
+def _changed() -> Refusal:
+    return Refusal(503, "not_ready", CHANGED, "ask again in a moment", headers={"retry-after": "2"})
 
 
 def _judge(line: dict[str, Any]) -> dict[str, Any]:
+    if "ended" in line:
+        raise _changed()
     if "question" in line:
         raise ConfigError(line["question"])
     if "data" in line:

@@ -43,7 +43,8 @@ class Place:
     @property
     def address(self) -> str:
         """Where it is asked."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        name = min(self.names) if self.names and _is_every(self.host) else self.host
+        host = f"[{name}]" if ":" in name else name
         return f"{self.scheme}://{host}:{self.port}"
 
     def is_own(self, hosts: Sequence[str]) -> bool:
@@ -74,6 +75,14 @@ def find_place(host: str, port: int, grpc_port: int, tls: Path | None) -> Place:
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_every(host: str) -> bool:
+    """Whether it stands for every address of the machine, and so is none to ask."""
+    try:
+        return ip_address(host or "0.0.0.0").is_unspecified  # noqa: S104  compared, not bound
     except ValueError:
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -99,6 +99,15 @@ def fit(
     wanted = sorted(set(lengths or (period.days for period in setting.periods)))
     spreads = {days: _measure(served, batch, days, counts=counts) for days in wanted}
     return Fitted(names, astray, learned, weighed, levels, births, spreads, places, batch, served)
+
+
+def measure_lengths(fitted: Fitted, setting: Setting, lengths: Sequence[int]) -> Fitted:
+    """Measure besides how far sums of other lengths missed, as `fit` would have."""
+    missing, counts = sorted(set(lengths) - set(fitted.spreads)), setting.sales.are_counts
+    if not missing:
+        return fitted
+    more = {days: _measure(fitted.served, fitted.batch, days, counts=counts) for days in missing}
+    return replace(fitted, spreads={**fitted.spreads, **more})
 
 
 def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:

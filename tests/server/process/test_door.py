@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError
+from common.http import pace
+from common.http.listening import listen
 from network.coordinator import Knocker
 from network.doorway import Doorway, await_true, ends, proper_headers, read_status, serving_doorway, write_request
 from server.process import door, gateway, limits
