@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from client.serving.api.application import make_application
 from client.serving.folder import ServedFolder
-from client.serving.inference.serving import serving_inference
+from client.serving.inference.serving import Beside, serving_inference
 from client.serving.process.bench import Bench
 from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
@@ -64,7 +64,7 @@ def serve(
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
         try:
-            async with serving_inference(app, home, served, place, keys) as app.state.grpc_port:
+            async with serving_inference(beside, home, served, place, keys) as app.state.grpc_port:
                 yield
         finally:
             task.cancel()
@@ -74,10 +74,11 @@ def serve(
             await bench.stop()
 
     app, metrics = make_application(served, lifespan), Metrics(served)
+    beside = Beside(app)
     door = Door(keys, place.is_own, place.scheme, f"hansa_{place.port}")
     app.state.home, app.state.door, app.state.metrics = home, door, metrics
     config = uvicorn.Config(
-        Counted(Guard(app, door), metrics),
+        Counted(Guard(beside, door), metrics),
         http=Connection,
         loop="uvloop",
         ws="none",
