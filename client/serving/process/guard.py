@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from client.serving.encoding import encode
 from client.serving.process.connection import LONGEST_HEAD
 from client.serving.process.refusal import Refusal
 from client.serving.process.token import Keys
@@ -30,6 +31,7 @@ LARGEST_FORM = 64 << 10
 CSRF_HEADER, CSRF_FIELD = "x-hansa-csrf", "csrf"
 FORM = "application/x-www-form-urlencoded"
 IMPORTS, LARGEST_IMPORT = "/api/v1/imports", 2 << 30
+INFERENCE, LARGEST_TENSORS = "/v2", 16 << 20
 IsOwn = Callable[[list[str]], bool]
 
 
@@ -74,13 +76,13 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, guarded = Headers(scope=scope), _Guarded(send)
+        headers, guarded = Headers(scope=scope), _Guarded(send, plainly=is_inference(scope["path"]))
         try:
             limited = self._let_in(scope, headers, receive)
             guarded.limited = limited
             receive = await self._admit(scope, headers, limited)
         except Refusal as refusal:
-            await answer(refusal, guarded)
+            await answer(refusal, guarded, plainly=guarded.plainly)
             return
         await self._app(scope, receive, guarded)
 
@@ -164,8 +166,19 @@ def _is_open(path: str, paths: tuple[str, ...]) -> bool:
     return any(path == each or (each.endswith("/") and path.startswith(each)) for each in paths)
 
 
+def is_inference(path: str) -> bool:
+    """Whether a path is of the inference protocol."""
+    return path.startswith(f"{INFERENCE}/") or path == INFERENCE
+
+
+def _largest(scope: Scope) -> int:
+    if is_inference(scope["path"]):
+        return LARGEST_TENSORS
+    return LARGEST_IMPORT if scope["path"] == IMPORTS else LARGEST_BODY
+
+
 def _limit(scope: Scope, headers: Headers, receive: Receive) -> _Limited:
-    most = LARGEST_IMPORT if scope["path"] == IMPORTS else LARGEST_BODY
+    most = _largest(scope)
     said = headers.get("content-length", "0")
     if not said.isdecimal() or int(said) > most:
         raise _too_large(most)
@@ -234,10 +247,16 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class _Guarded:
-    """Sends the headers of every page along; and where a body was refused, that, whatever was made of it."""
+    """Sends the headers of every page along; and where a body was refused, that, whatever was made of it.
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    Attributes
+    ----------
+    plainly
+        Whether a refusal has the form of the inference protocol.
+    """
+
+    def __init__(self, send: Send, *, plainly: bool) -> None:
+        self._send, self.plainly = send, plainly
         self._is_over = False
         self.limited: _Limited | None = None
 
@@ -247,7 +266,7 @@ class _Guarded:
         if message["type"] == "http.response.start":
             refusal, self.limited = self.limited and self.limited.refusal, None
             if refusal is not None:
-                await answer(refusal, self)
+                await answer(refusal, self, plainly=self.plainly)
                 self._is_over = True
                 return
             headers = MutableHeaders(scope=message)
@@ -256,11 +275,18 @@ class _Guarded:
         await self._send(message)
 
 
-async def answer(refusal: Refusal, send: Send) -> None:
-    """Answer with a refusal, and end the connection where a body may still be coming."""
-    headers = {"content-type": "application/json", "content-length": str(len(refusal.body)), **refusal.headers}
+async def answer(refusal: Refusal, send: Send, *, plainly: bool = False) -> None:
+    """Answer with a refusal, and end the connection where a body may still be coming.
+
+    Parameters
+    ----------
+    plainly
+        In the form of the inference protocol, whose clients expect a text as `error`.
+    """
+    body = encode({"error": refusal.message}) if plainly else refusal.body
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
     if refusal.status in (408, 413, 431):
         headers["connection"] = "close"
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
-    await send({"type": "http.response.body", "body": refusal.body})
+    await send({"type": "http.response.body", "body": body})
