@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from dataclasses import replace
@@ -41,6 +42,8 @@ def serve(
     Forecasts, orders and all else, made anew whenever the shop changes. Only on this machine, and only to who has the
     shop's token. Ctrl-C ends it.
     """
+    # What the server starts are programs of their own, so gRPC need not follow a fork, nor say that it does not.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from client.serving.folder import ServedFolder  # heavy, as is what follows
     from client.serving.process.place import find_place
     from client.serving.process.server import serve as run_server
@@ -54,19 +57,29 @@ def serve(
     home.prepare()
     lock = hold(home.lock, taken=home.say_taken())
     try:
+        home.forget_uploads()
         keys = Keys(read_or_make_token(home.token))
         sockets = listen(host, port, advice="choose another --port, or stop who has it")
         place = replace(place, port=sockets[0].getsockname()[1])
         home.note_address(place.address)
         shows = sys.stdout.isatty() if opens is None else opens
 
-        def announce() -> None:
+        def announce(grpc_port: int) -> None:
             page = f"{place.address}/open/{keys.make_word()}"
             if as_json:
-                print_json({"address": place.address, "page": page, "token": keys.token, "token_file": str(home.token)})
+                print_json(
+                    {
+                        "address": place.address,
+                        "grpc": f"{host}:{grpc_port}",
+                        "page": page,
+                        "token": keys.token,
+                        "token_file": str(home.token),
+                    }
+                )
             else:
                 typer.echo(f"Serving at {place.address}; Ctrl-C ends it.")
                 typer.echo(f"The page, opened by this address once: {page}")
+                typer.echo(f"The inference protocol is served there, and over gRPC at {host}:{grpc_port}.")
                 typer.echo(f"Programs send the token that is in {home.token}.")
             sys.stdout.flush()
             if shows:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from client.serving.api.application import make_application
 from client.serving.folder import ServedFolder
+from client.serving.inference.serving import Beside, serving_inference
 from client.serving.process.bench import Bench
 from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
@@ -42,7 +43,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    home: ServedFolder, place: Place, keys: Keys, sockets: list[socket.socket], *, on_start: Callable[[], None]
+    home: ServedFolder, place: Place, keys: Keys, sockets: list[socket.socket], *, on_start: Callable[[int], None]
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, and end the children too.
 
@@ -51,7 +52,7 @@ def serve(
     sockets
         That listen already.
     on_start
-        Called once requests are answered.
+        Called once requests are answered, with the port of gRPC.
     """
     served = Served()
 
@@ -63,7 +64,8 @@ def serve(
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
         try:
-            yield
+            async with serving_inference(beside, home, served, place, keys) as app.state.grpc_port:
+                yield
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -72,10 +74,11 @@ def serve(
             await bench.stop()
 
     app, metrics = make_application(served, lifespan), Metrics(served)
+    beside = Beside(app)
     door = Door(keys, place.is_own, place.scheme, f"hansa_{place.port}")
     app.state.home, app.state.door, app.state.metrics = home, door, metrics
     config = uvicorn.Config(
-        Counted(Guard(app, door), metrics),
+        Counted(Guard(beside, door), metrics),
         http=Connection,
         loop="uvloop",
         ws="none",
@@ -91,4 +94,4 @@ def serve(
         ssl_keyfile=None if place.tls is None else str(place.tls / "server.key"),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Server(config, on_start).serve(sockets))
+        runner.run(_Server(config, lambda: on_start(app.state.grpc_port)).serve(sockets))
