@@ -12,6 +12,7 @@ from hypothesis import settings
 from torch import Tensor
 
 import slowest
+import type_check  # noqa: F401  before all that it is to check
 from common.data.panel import Panel
 from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
 from common.model.features import Examples, Series, build_series
