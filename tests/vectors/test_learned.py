@@ -1,4 +1,4 @@
-"""What the second version learned of a shop is read for ever, trees and means, to the last bit; a later format is not."""
+"""What the second version learned of a shop is read for ever, to the last bit; a later format is not."""
 
 import json
 import lzma

@@ -29,7 +29,8 @@ def make(folder: Path) -> tuple[bytes, dict[str, object]]:
     assert isinstance(today, date)
     learnt = learn_shop(History.open(folder), read_shop(folder), Question(by="day", horizon="7d"), today=today)
     trees = learnt.fitted.learned.trees
-    assert trees is not None and trees[-1].booster is not None
+    assert trees is not None
+    assert trees[-1].booster is not None
     means = {"anchor": learnt.fitted.served[:, :, :2]}
     rows = np.random.default_rng(0).standard_normal((3, trees[-1].booster.num_feature())).astype(np.float32)
     said = {
