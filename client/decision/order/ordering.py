@@ -17,7 +17,9 @@ from client.decision.order.need import Need
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
-from client.shop.forecast.path import draw_paths
+from client.shop.forecast.learnt import Learnt, learn_shop
+from client.shop.forecast.path import draw_learnt_paths
+from client.shop.forecast.question import Question
 from client.shop.forecast.setting import OnStep
 from client.shop.history.history import History
 from client.shop.settings import Shop
@@ -81,9 +83,15 @@ def order_shop(
     today: date,
     products: Sequence[str] = (),
     budget: float | None = None,
+    learnt: Learnt | None = None,
     on_step: OnStep = lambda what, share: None,
 ) -> Orders:
     """Propose what to order.
+
+    Parameters
+    ----------
+    learnt
+        What was learned of the shop already; it is used where it looks as far ahead as orders do.
 
     Raises
     ------
@@ -108,9 +116,10 @@ def order_shop(
     places = {name: place for place, name in enumerate(known.products)}
     generator, found = np.random.default_rng(SEED), list[_Part]()
     ended_products = find_ended(history, known)
-    for paths in draw_paths(
-        history, shop, days=days, num_draws=NUM_DRAWS, origin=first, products=products, today=today, on_step=on_step
-    ):
+    if learnt is None or not learnt.serves(first, days):
+        question = Question(by="day", horizon=f"{days}d", origin=first, products=tuple(products))
+        learnt = learn_shop(history, shop, question, today=today, on_step=on_step)
+    for paths in draw_learnt_paths(learnt, days=days, num_draws=NUM_DRAWS, products=products, on_step=on_step):
         at = np.array([places[name] for name in paths.products], int)
         part = _order_batch(known, at, paths.draws, shop.order.dead_days, generator)
         found.append(_order_no_more(part, ended_products[at]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -51,6 +52,8 @@ class Setting:
         They may begin later than the forecast does, where days before them are not known.
     change
         What persons expect in place of what would be forecast.
+    folder
+        Of the shop, where what is learned is kept; None where there is none.
     """
 
     sales: Sales
@@ -62,6 +65,7 @@ class Setting:
     periods: tuple[Period, ...]
     categories: Categories
     change: Change
+    folder: Path | None = None
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
         """Lay some products out."""
@@ -132,6 +136,7 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         cut_periods(question.by, asked, last),
         read_categories(history),
         read_change(history, origin, as_of=asked if asked <= span[1] else None),
+        history.folder,
     )
     return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
 
