@@ -47,12 +47,15 @@ def order(
     from client.decision.order.ordering import order_shop  # heavy, as is what follows
     from client.decision.order.purchase import write_purchase_orders
     from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
+    from common.disk.file import require_folder_place
 
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
+    if purchase_orders is not None:
+        require_folder_place(purchase_orders)
     day = read_day_or_none("--on", on)
     shop = read_shop(folder)
     with History.open(folder) as history:

@@ -41,13 +41,13 @@ def score(
     from client.feedback.proposal import judge_proposals
     from client.feedback.score import find_cases, score_cases
     from client.feedback.score_wording import describe_scores, lay_out_cases, make_table, say_outcome, say_scores
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
     day = read_day_or_none("--since", since) or date.min
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
         past = read_past(history, shop)

@@ -12,8 +12,8 @@ from rich.table import Table
 from client.decision.customer.calibration import judge
 from client.decision.customer.letter import Effect, Letters
 from client.decision.customer.outlook import RISK_DAYS, Outlook
+from client.decision.customer_word import shorten
 
-SHORT = 12  # digits of a hash that tell customers apart on a screen
 HOPELESS = 0.5  # no letter moves so many
 MEAN = {
     "regular": "in their own rhythm",
@@ -107,7 +107,7 @@ def make_letter_table(letters: Letters, currency: str, shown: int) -> Table:
     for row in letters.table.slice(0, shown).to_pylist():
         chances = (f"{row['chance_90']:.0%}", f"{row['usual_chance_90']:.0%}")
         write = "no, held back" if row["hold_out"] else "yes"
-        table.add_row(row["customer"][:SHORT], row["segment"], f"{row['value_at_risk']:,.0f}", *chances, write)
+        table.add_row(shorten(row["customer"]), row["segment"], f"{row['value_at_risk']:,.0f}", *chances, write)
     return table
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 from client.decision.market.surprise import Surprise, Surprises
 from client.decision.market.survey import NEW_SHARE, Finding, Step, is_sure
 from client.feedback.past import Past
+from client.shop.calendar.day_word import say_day
 
 SHOWN_PRODUCTS = 10
 DOUBLE = 2.0  # from which on times are said
@@ -71,11 +71,10 @@ def lay_out(past: Past, findings: Sequence[Finding]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def say_findings(past: Past, findings: Sequence[Finding]) -> Iterator[str]:
+def say_findings(findings: Sequence[Finding]) -> Iterator[str]:
     """Say all groups: each in one sentence, with the last change of it, if any, in another."""
-    year = past.last.year
     for finding in findings:
-        yield from say_finding(finding, year)
+        yield from say_finding(finding)
     if findings and not any(finding.has_season for finding in findings):
         yield (
             "The history is shorter than two years, so what every year brings again (Christmas, summer) cannot be told "
@@ -83,28 +82,28 @@ def say_findings(past: Past, findings: Sequence[Finding]) -> Iterator[str]:
         )
     if any(finding.steps for finding in findings):
         yield (
-            "Intervals hold nine of ten. Where nothing changed in truth, one report in twenty tells of a change of the "
-            "shop, one of a category, and one of a product."
+            "Intervals hold nine of ten. Where nothing changed in truth, at most one report in twenty tells of a "
+            "change of the shop, one of a category, and one of a product."
         )
 
 
-def say_finding(finding: Finding, year: int) -> Iterator[str]:
+def say_finding(finding: Finding) -> Iterator[str]:
     """Say one group."""
     name = _capital(finding.series.name)
     amount = f"{name} sells about {_pieces(finding.now)} a week ({_range(finding.now_low, finding.now_high)})"
-    yield f"{amount}{_say_trend(finding, year)}."
+    yield f"{amount}{_say_trend(finding)}."
     for step in finding.steps[-1:]:
-        yield f"  {_say_step(step, finding, year)}"
+        yield f"  {_say_step(step, finding)}"
     if len(finding.steps) > 1:
         before = "; ".join(
-            f"{_percent(step.ratio)} about {_day(step.since, year)}" for step in reversed(finding.steps[:-1])
+            f"{_percent(step.ratio)} about {say_day(step.since)}" for step in reversed(finding.steps[:-1])
         )
         yield f"  Before that: {before}."
     if finding.is_short:
         yield "  Its history is shorter than half a year, too short to look for changes."
 
 
-def _say_trend(finding: Finding, year: int) -> str:
+def _say_trend(finding: Finding) -> str:
     if not np.isfinite(finding.trend):
         return ""
     if not is_sure(finding.trend_low, finding.trend_high):
@@ -113,15 +112,15 @@ def _say_trend(finding: Finding, year: int) -> str:
     low, high = sorted(abs(end - 1) for end in ends)
     return (
         f", {way} by {_share(finding.trend - 1)} a month (between {_share(low)} and {_share(high)}) since "
-        f"{_day(finding.trend_since, year)}"
+        f"{say_day(finding.trend_since)}"
     )
 
 
-def _say_step(step: Step, finding: Finding, year: int) -> str:
+def _say_step(step: Step, finding: Finding) -> str:
     than = "than its trend" if finding.steadily else "than before"
-    when = f"since about {_day(step.since, year)} (between {_day(step.first, year)} and {_day(step.last, year)})"
+    when = f"since about {say_day(step.since)} (between {say_day(step.first)} and {say_day(step.last)})"
     if step.first == step.last:
-        when = f"since {_day(step.since, year)}"
+        when = f"since {say_day(step.since)}"
     said = f"It sells {_say_size(step, than)}, {when}: {_pieces(step.after)} a week instead of {_number(step.before)}"
     if abs(step.from_range) >= NEW_SHARE and (step.from_range > 0) == (step.ratio > 1):
         kind = "new products" if step.from_range > 0 else "products that are sold no longer"
@@ -140,31 +139,35 @@ def _say_size(step: Step, than: str) -> str:
     return f"{_share(step.ratio - 1)} {way} {than} ({ends})"
 
 
-def say_surprises(surprises: Surprises, year: int) -> Iterator[str]:
+def say_surprises(surprises: Surprises) -> Iterator[str]:
     """Say which products sold more, and which less, than expected."""
     if surprises.first is None or surprises.looked_at == 0:
         yield "No product sells enough, over enough weeks, to say what was not expected of it."
         return
-    span = f"from {_day(surprises.first, year)} to {_day(surprises.last, year)}" if surprises.last else ""
+    span = f"from {say_day(surprises.first)} to {say_day(surprises.last)}" if surprises.last else ""
     for more, words in ((True, "More than expected"), (False, "Less than expected")):
         own = [each for each in surprises.found if (each.sold > each.expected) == more]
         if own:
             yield f"{words}, {span}:"
-            yield from (f"  {_say_surprise(each, year)}" for each in own[:SHOWN_PRODUCTS])
+            yield from (f"  {_say_surprise(each)}" for each in own[:SHOWN_PRODUCTS])
             if len(own) > SHOWN_PRODUCTS:
                 yield f"  … and {len(own) - SHOWN_PRODUCTS} more, all in --json."
     if surprises.found:
-        yield f"Of {surprises.looked_at:,} products that sell enough; at most a tenth of those named are chance."
+        yield f"Of {_products(surprises)} that sell enough; at most a tenth of those named are chance."
     else:
-        yield f"None of {surprises.looked_at:,} products sold clearly more or less than expected {span}."
+        yield f"None of {_products(surprises)} that sell enough sold clearly more or less than expected {span}."
 
 
-def _say_surprise(each: Surprise, year: int) -> str:
+def _products(surprises: Surprises) -> str:
+    return "1 product" if surprises.looked_at == 1 else f"{surprises.looked_at:,} products"
+
+
+def _say_surprise(each: Surprise) -> str:
     by = "by its forecast" if each.by_forecast else "by what it sold before"
     name = each.name if each.name == each.product else f"{each.product} {each.name}"
     return (
-        f"{name}: {each.sold:,.0f} sold, {each.expected:,.0f} expected {by}, since about {_day(each.since, year)} "
-        f"(between {_day(each.first, year)} and {_day(each.last, year)})"
+        f"{name}: {each.sold:,.0f} sold, {each.expected:,.0f} expected {by}, since about {say_day(each.since)} "
+        f"(between {say_day(each.first)} and {say_day(each.last)})"
     )
 
 
@@ -193,9 +196,3 @@ def _percent(ratio: float) -> str:
     if ratio >= DOUBLE:
         return f"{ratio:.1f} times as much"
     return f"{_share(ratio - 1)} {'more' if ratio > 1 else 'less'}"
-
-
-def _day(day: date | None, year: int) -> str:
-    if day is None:
-        return ""
-    return f"{day.day} {day:%B}" if day.year == year else f"{day.day} {day:%B %Y}"

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from client.decision.order.budget import fit_budget
-from client.decision.order.ended import find_ended
 from client.decision.order.gathering import Gathered, gather
 from client.decision.order.need import Need
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
+from client.shop.calendar.day_kind import find_ended
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.path import draw_learnt_paths
 from client.shop.forecast.question import Question
@@ -115,14 +115,15 @@ def order_shop(
     days = min(max(known.terms.days(), shop.order.dead_days), 365)
     places = {name: place for place, name in enumerate(known.products)}
     generator, found = np.random.default_rng(SEED), list[_Part]()
-    ended_products = find_ended(history, known)
+    gone = find_ended(history, shop)
+    is_gone = np.array([name in gone for name in known.products], bool)
     if learnt is None or not learnt.serves(first, days):
         question = Question(by="day", horizon=f"{days}d", origin=first, products=tuple(products))
         learnt = learn_shop(history, shop, question, today=today, on_step=on_step)
     for paths in draw_learnt_paths(learnt, days=days, num_draws=NUM_DRAWS, products=products, on_step=on_step):
         at = np.array([places[name] for name in paths.products], int)
         part = _order_batch(known, at, paths.draws, shop.order.dead_days, generator)
-        found.append(_order_no_more(part, ended_products[at]))
+        found.append(_order_no_more(part, is_gone[at]))
     quantities = _fit(found, known, shop.order.budget if budget is None else budget)
     table = pa.concat_tables(
         [_lay_out(known, part, quantity, shop, first) for part, quantity in zip(found, quantities, strict=True)]

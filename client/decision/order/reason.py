@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from datetime import date
 from typing import Any
 
+from client.shop.calendar.day_word import say_day
 from client.shop.settings import Shop
 
 
@@ -65,8 +65,3 @@ def say_count(value: float) -> str:
     if value >= 10 or math.isclose(value, round(value), abs_tol=0.05):
         return f"{value:,.0f}"
     return f"{value:.1f}"
-
-
-def say_day(day: date) -> str:
-    """Write a day so that its month needs no guessing."""
-    return f"{day.day} {day:%b}"

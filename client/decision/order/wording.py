@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from client.decision.order.ordering import Orders
-from client.decision.order.reason import say_count, say_day
+from client.decision.order.reason import say_count
+from client.shop.calendar.day_word import say_day
 from client.shop.settings import Shop
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
             f"{_count(lines.num_rows, 'product')} to order, for {cash:,.2f} {money}; {table.num_rows:,} were looked at."
         )
     elif pc.any(pc.is_valid(table["quantity"])).as_py():
-        said.append(f"Nothing need be ordered on {orders.day}; {table.num_rows:,} products were looked at.")
+        said.append(f"Nothing need be ordered on {say_day(orders.day)}; {table.num_rows:,} products were looked at.")
     cut = pc.greater(table["cut"], 0.0)
     if pc.any(cut).as_py():
         lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0

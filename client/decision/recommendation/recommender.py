@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
+from client.decision.customer_word import find_customer, shorten
 from client.decision.recommendation.feature import describe
 from client.decision.recommendation.learned import Learned
 from client.decision.recommendation.offer import Answer, Kind, Offer
@@ -54,19 +55,14 @@ class Recommender:
         )
 
     def for_customer(self, customer: str, number: int) -> Answer:
-        """Give what one customer is likely to buy again, and what is new to her.
+        """Give what one customer, by her hash or its first digits, is likely to buy again, and what is new to her.
 
         Raises
         ------
         ConfigError
-            There is no such customer.
+            There is no such customer, or more than one.
         """
-        place = {name: number for number, name in enumerate(self.purchases.customers)}.get(customer)
-        if place is None:
-            raise ConfigError(
-                f"No customer {customer[:64]!r} is in the history; customers are the hashes that "
-                "hansa-client recommend lists for the most valuable ones."
-            )
+        place = find_customer(customer, self.purchases.customers)
         return next(self.for_customers(np.array([place]), number))
 
     def for_customers(self, customers: Int[np.ndarray, " customer"], number: int) -> Iterator[Answer]:
@@ -137,12 +133,12 @@ class Recommender:
     ) -> Answer:
         name = self.purchases.customers[customer]
         if not had.any():
-            return Answer(f"customer {name}", self.for_everyone(number).offers, name)
+            return Answer(f"customer {shorten(name)}", self.for_everyone(number).offers, name)
         again = self._offers(
             np.where(had, value, NEVER), "again", number, lambda place: self._why_again(customer, place)
         )
         new = self._offers(np.where(had, NEVER, value), "new", number, lambda place: self._why_new(customer, place))
-        return Answer(f"customer {name}", (*again, *new), name)
+        return Answer(f"customer {shorten(name)}", (*again, *new), name)
 
     def _offers(
         self, value: np.ndarray, kind: Kind, number: int, why: Why, lift: np.ndarray | None = None

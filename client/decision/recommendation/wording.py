@@ -11,6 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from client.decision.customer_word import shorten
 from client.decision.recommendation.offer import Answer, Offer
 from client.decision.recommendation.recommender import Recommender
 from client.decision.recommendation.shelf import SAY
@@ -61,7 +62,8 @@ def make_overview(answers: Iterable[Answer]) -> Table:
         table.add_column(column)
     for answer in answers:
         best = {kind: [offer for offer in answer.offers if offer.kind == kind][:1] for kind in ("again", "new")}
-        table.add_row(answer.customer, *(Text(say_product(found[0]) if found else "–") for found in best.values()))
+        cells = (Text(say_product(found[0]) if found else "–") for found in best.values())
+        table.add_row(shorten(answer.customer), *cells)
     return table
 
 

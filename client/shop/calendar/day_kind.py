@@ -100,6 +100,28 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
         Nothing was ever sold.
     """
     sold = read_sold(history)
+    kinds = _guess_open(history, shop, sold)
+    is_open = kinds.is_open(sold.first, sold.last)
+    outs = [*told_stock_outs(sold), *guess_stock_outs(sold, is_open, taken=shop.days.out == "guess")]
+    outs.sort(key=lambda each: (each.product, each.first))
+    return replace(kinds, stock_outs=tuple(outs), lives=tuple(find_lives(sold, is_open)))
+
+
+def find_ended(history: Kept, shop: Shop) -> frozenset[str]:
+    """Name the products that are sold no longer, as `guess_kinds` does, without looking for stock-outs.
+
+    Raises
+    ------
+    DataError
+        Nothing was ever sold.
+    """
+    sold = read_sold(history)
+    is_open = _guess_open(history, shop, sold).is_open(sold.first, sold.last)
+    return frozenset(life.product for life in find_lives(sold, is_open) if life.is_ended)
+
+
+def _guess_open(history: Kept, shop: Shop, sold: Sold) -> DayKinds:
+    """Tell which days the shop was open on, and nothing of its products yet."""
     told = tuple(_told(history, shop, sold))
     days = ShopDays(sold.first, sold.lines_by_day, [day for closure in told for day in closure.days])
     weekly = tuple(guess_weekdays(days))
@@ -112,7 +134,7 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
     closures = (*told, *(replace(closure, taken=takes) for closure in guessed))
     weekdays = {WEEKDAYS.index(name) for name in shop.closed_weekdays}
     weekdays |= {each.weekday for each in weekly if takes and each.goes_on}
-    kinds = DayKinds(
+    return DayKinds(
         first=sold.first,
         last=sold.last,
         closures=closures,
@@ -122,10 +144,6 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
         stock_outs=(),
         lives=(),
     )
-    is_open = kinds.is_open(sold.first, sold.last)
-    outs = [*told_stock_outs(sold), *guess_stock_outs(sold, is_open, taken=shop.days.out == "guess")]
-    outs.sort(key=lambda each: (each.product, each.first))
-    return replace(kinds, stock_outs=tuple(outs), lives=tuple(find_lives(sold, is_open)))
 
 
 def _guess_holidays(days: ShopDays, shop: Shop, sold: Sold) -> tuple[Closure | None, frozenset[str]]:

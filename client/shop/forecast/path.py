@@ -178,8 +178,9 @@ class Course:
         for above, size in zip((self.days, *sizes), sizes, strict=False):
             whole = max(past.said.shape[2] // above, 1)
             cut = [part[:, :, : whole * above] for part in (past.said, past.sold)]
-            parts = [part.reshape(*part.shape[:2], whole, -1).transpose(0, 2, 1, 3) for part in cut]
-            said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
+            number, products, each = *cut[0].shape[:2], cut[0].shape[2] // whole  # told, for a young shop has none
+            parts = [part.reshape(number, products, whole, each).transpose(0, 2, 1, 3) for part in cut]
+            said, sold = (part.reshape(number * whole, products, each) for part in parts)
             found.append(see_lumps(said, sold, size, counts=counts))
         return found
 

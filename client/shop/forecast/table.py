@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from common.disk.file import write_whole
+from common.disk.file import require_place, write_whole
 from common.errors import ConfigError
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
 MOST_SHEET_ROWS = 1_000_000  # a sheet has 1,048,576
 
 
-def require_table_suffix(path: Path) -> None:
-    """Refuse a file of another kind.
+def require_table_suffix(path: Path, option: str = "--out") -> None:
+    """Refuse a file of another kind, named by the option that it was given by.
 
     Raises
     ------
@@ -25,7 +25,19 @@ def require_table_suffix(path: Path) -> None:
         With what to do.
     """
     if path.suffix not in SUFFIXES:
-        raise ConfigError(f"--out {path} is none of {', '.join(SUFFIXES)}; choose one of them.")
+        raise ConfigError(f"{option} {path} is none of {', '.join(SUFFIXES)}; choose one of them.")
+
+
+def require_table_file(path: Path, option: str = "--out") -> None:
+    """Refuse a file of another kind, or one that cannot be written.
+
+    Raises
+    ------
+    ConfigError
+        With what to do.
+    """
+    require_table_suffix(path, option)
+    require_place(path)
 
 
 def write_rows(table: pa.Table, path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
+from client.shop.calendar.day_word import say_day
 from client.shop.forecast.life import SAY
 from client.shop.forecast.outlook import Outlook
 from client.shop.forecast.period import By, Period
@@ -71,7 +72,7 @@ def _name(row: dict[str, Any], of: Of) -> str:
 
 def _head(period: Period, by: By) -> str:
     if by == "day":
-        return f"{period.first:%a} {period.first.day} {period.first:%b}"
+        return f"{period.first:%a} {say_day(period.first)}"
     part = f", {period.days} of {period.whole_days} days" if period.is_partial else ""
     return f"{period.name}{part}"
 

@@ -83,8 +83,8 @@ def _find_ends(kinds: DayKinds) -> Iterator[Problem]:
             "ended",
             f"{count_of(len(ended), 'product')} {'seems' if len(ended) == 1 else 'seem'} to be sold no longer.",
             len(ended),
-            "They are forecast as nothing, or next to nothing.",
-            "If one is only out of stock, import stock levels.",
+            "They are forecast as nothing, and neither ordered nor recommended.",
+            "If one was only out of stock, import its stock levels day by day; a single sale brings it back.",
             tuple(f"{life.product}, last sold on {life.last_sale}" for life in ended[:SHOWN]),
         )
 

@@ -136,3 +136,10 @@ def test_a_shop_of_a_few_weeks_is_told_to_wait(tmp_path: Path) -> None:
     found = call("--folder", str(make_shop(tmp_path, draw_sales(days=70))))
     assert found.exit_code == 0
     assert "13 are needed" in found.output
+
+
+def test_what_is_carried_over_raises_no_more_than_one_false_alarm_a_year() -> None:
+    """The mean of 200 years; its standard error is about 0.06."""
+    found = try_world(DriftWorld(3000.0, carry=0.6), runs=200, seed=3)
+    assert found.false_alarms <= 1.0
+    assert found.rise_seen >= 0.6

@@ -86,6 +86,10 @@ def test_a_list_is_measured_when_the_days_have_come(small_shop: Path, tmp_path: 
         (["--folder", "nowhere"], "hansa-client init"),
         (["--from", "2023-01-05"], "bring older exports"),
         (["--measure", "nothing.csv"], "give the file that --write wrote"),
+        (["--measure", "list.csv", "--out", "out.csv"], "leave --segment and files out"),
+        (["--out", "same.csv", "--write", "same.csv"], "give each a file of its own"),
+        (["--write", "next.docx"], "--write next.docx is none of"),
+        (["--from", "2031-01-05"], "Import what was sold since"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, small_shop: Path) -> None:

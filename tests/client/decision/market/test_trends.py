@@ -185,3 +185,20 @@ def test_a_shop_of_a_few_weeks_says_so(tmp_path: Path) -> None:
     found = call("--folder", str(make_shop(tmp_path, draw_sales(days=30))))
     assert found.exit_code == 0
     assert "enough" in found.output
+
+
+def test_what_half_is_carried_over_of_is_seldom_told_as_a_step() -> None:
+    """At most one in twenty; of 100 series more than 10 by chance in 1 of 100 cases."""
+    generator = np.random.default_rng(11)
+    told = 0
+    for _ in range(100):
+        pace = 300 * np.exp(0.1 * draw_common(90, 0.5, generator))
+        told += bool(find_steps(np.log(generator.poisson(pace) + 0.5), alpha=0.05).places)
+    assert told <= 10
+
+
+@pytest.mark.parametrize("days", [1, 3, 12])
+def test_a_shop_of_days_has_no_trend_yet(days: int, tmp_path: Path) -> None:
+    found = call("--folder", str(make_shop(tmp_path, draw_sales(days=days))))
+    assert found.exit_code == 0
+    assert "No product sells enough, over enough weeks" in found.output

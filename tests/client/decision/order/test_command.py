@@ -125,3 +125,11 @@ def test_what_is_sold_no_longer_is_not_ordered_unless_none_is_there(
     assert not orders_none or not rows["P0"]["quantity"]
     assert not orders_none or rows["P0"]["reorder_point"] == 0
     assert rows["P1"]["quantity"] > 0
+
+
+@pytest.mark.parametrize(("days", "products"), [(1, 1), (3, 5), (100, 2)])
+def test_a_young_shop_orders_too(days: int, products: int, tmp_path: Path) -> None:
+    """No past horizon of so short a history can be looked back on."""
+    folder = make_shop(tmp_path, draw_sales(days=days, products=products))
+    rows = ask(folder)["rows"]
+    assert len(rows) == products  # type: ignore[arg-type]
