@@ -40,6 +40,15 @@ def intermittent(chance: float, size: float) -> Law:
     return draw
 
 
+def with_huge(law: Law, chance: float, size: float) -> Law:
+    """Let a customer come now and then who takes a huge number at once."""
+
+    def draw(first: int, days: int, products: int, g: np.random.Generator) -> np.ndarray:
+        return law(first, days, products, g) + size * (g.random((products, days)) < chance)
+
+    return draw
+
+
 @dataclass(frozen=True)
 class World:
     law: Law

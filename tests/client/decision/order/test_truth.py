@@ -15,6 +15,7 @@ from order_world import (
     our_planner,
     poisson,
     weekly,
+    with_huge,
 )
 
 LAWS = {
@@ -83,3 +84,13 @@ def test_orders_for_cost_cost_little_more_than_the_best_base_stock(law: Law, *, 
     )
     print(f"ours {ours:.4f}, best {best:.4f}: {ours / best - 1:+.2%}")  # noqa: T201
     assert ours <= 1.03 * best
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("chance", "size", "level"), [(0.0015, 2000.0, 0.98), (0.05 / 7, 60.0, 0.95)])
+def test_an_order_too_rare_to_be_stocked_for_never_lies_on_the_shelf(chance: float, size: float, level: float) -> None:
+    """Two pieces a day beside it; five weeks of them would be 70."""
+    world = World(with_huge(poisson(2.0 if size > 100 else 1.4), chance, size))
+    seen = live(world, our_planner(world, "pieces", level), reviews=40, shops=40, seed=3, warm=6)
+    print(f"{seen.held / seen.days:.0f} pieces lie there, {seen.fill:.0%} of all pieces are served")  # noqa: T201
+    assert seen.held / seen.days < 70
