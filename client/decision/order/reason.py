@@ -70,3 +70,8 @@ def say_count(value: float) -> str:
 def say_day(day: date) -> str:
     """Write a day so that its month needs no guessing."""
     return f"{day.day} {day:%b}"
+
+
+def say_many(number: int, what: str) -> str:
+    """Say how many there are of something."""
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
