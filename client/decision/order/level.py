@@ -6,7 +6,7 @@
 | service of cycles  | P(nothing is missing in the cycle) ≥ level                                      (cycle service) |
 | cost               | h Σ E[days of the cycle on which one piece more lies over] ≥ p E[it is sold]  |
 
-An order of packs, or of a minimum, brings more than r: between 0 and B - 1 pieces more, where B is the larger of both.
+An order of packs, of a minimum, or worth its work brings more than r (`lot`).
 How much more differs from order to order, and its law follows from the demand between two chances alone (`excess`).
 Of pieces never more is stocked than suffices in that share of the cycles with any demand (`_most_sensible`).
 The aim is kept **on average** over it; to keep it at the worst of it would overstock all that comes in cartons.
@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from client.decision.order.lot import Lot
 from client.decision.order.need import Draws, Need
 
 Levels = Float[np.ndarray, " product"]
@@ -62,8 +63,7 @@ class Aims:
 
 def draw_excess(
     between: Draws,
-    block: Float[np.ndarray, " product"],
-    pack: Float[np.ndarray, " product"],
+    lot: Lot,
     generator: np.random.Generator,
     *,
     empty: Levels | None = None,
@@ -77,23 +77,19 @@ def draw_excess(
     ----------
     between
         D.
-    block
-        The smallest allowed quantity, of whole packs; 1 where pieces come one by one.
-    pack
-        Pieces that come together.
     empty
         r where the shelf is empty as the goods come: lost sales take z no lower than -r, for the shelf is then empty.
         None where customers wait.
     """
     num_draws = len(between)
     levels = (np.argsort(generator.random(between.shape), axis=0) + 0.5) / num_draws
-    excess = np.floor(levels * np.maximum(block, 1.0)).astype(np.float32)
+    excess = np.floor(levels * np.maximum(lot.block, lot.further + lot.pack)).astype(np.float32)
     for _ in range(TURNS):
         excess = excess - between[generator.permutation(num_draws)]
         if empty is not None:
             excess = np.maximum(excess, -empty)
         lacking = np.maximum(-excess, 0.0)
-        brought = np.maximum(block, np.ceil(lacking / pack) * pack)
+        brought = np.maximum(lot.block, np.ceil((lacking + lot.further) / lot.pack) * lot.pack)
         excess = np.where(excess < 0, excess + brought, excess).astype(np.float32)
     return excess
 
@@ -102,22 +98,21 @@ def settle_excess(
     need: Need,
     aims: Aims,
     between: Draws,
-    block: Levels,
-    pack: Levels,
+    lot: Lot,
     generator: np.random.Generator,
     *,
     waits: bool,
 ) -> Draws:
     """Draw the excess of orders, which for lost sales depends on the level, and the level on it: both by turns."""
-    excess = draw_excess(between, block, pack, generator)
+    excess = draw_excess(between, lot, generator)
     if waits:
         return excess
     from_empty = replace(need, need=need.need + need.on_shelf, by_day=_raise(need))
     empty = np.maximum(find_level(from_empty, aims, excess), 1.0)
     for _ in range(FIXED_POINT):
-        excess = draw_excess(between, block, pack, generator, empty=empty)
+        excess = draw_excess(between, lot, generator, empty=empty)
         empty = (empty + np.maximum(find_level(from_empty, aims, excess), 1.0)) / 2
-    return draw_excess(between, block, pack, generator, empty=empty)
+    return draw_excess(between, lot, generator, empty=empty)
 
 
 def _raise(need: Need) -> Float[np.ndarray, "day draw product"] | None:
@@ -243,32 +238,3 @@ def _level_of_cost(need: Need, aims: Aims, shifted: Draws, shift: Draws | np.flo
         return (level >= low) & (aims.held * lying >= aims.out * sold - 1e-9)
 
     return _search(shifted, is_enough)
-
-
-def find_block(
-    minimum: Float[np.ndarray, " product"],
-    pack: Float[np.ndarray, " product"],
-    line_cost: Float[np.ndarray, " product"],
-    held: Float[np.ndarray, " product"],
-    daily: Float[np.ndarray, " product"],
-) -> Float[np.ndarray, " product"]:
-    """Give the smallest quantity of a line, in whole packs: the minimum, or what makes an order worth its work (EOQ).
-
-    References
-    ----------
-    Harris (1913); Zheng, "On Properties of Stochastic Inventory Systems", Management Science 38 (1992): the cost of
-    (r, Q) with the EOQ as Q is at most an eighth above the best, and mostly far less.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worth = np.sqrt(2.0 * line_cost * daily / held)
-    worth = np.where(np.isfinite(worth), worth, 0.0)
-    least = np.maximum(minimum, np.where(line_cost > 0, worth, 0.0))
-    return np.asarray(np.maximum(np.ceil(least / pack - 1e-9), 1.0) * pack)
-
-
-def round_up(
-    level: Float[np.ndarray, " product"], block: Float[np.ndarray, " product"], pack: Float[np.ndarray, " product"]
-) -> Float[np.ndarray, " product"]:
-    """Give the smallest allowed quantity that brings `level`; 0 where nothing need be ordered, or nothing is known."""
-    packs = np.ceil(np.where(np.isfinite(level), level, 0.0) / pack - 1e-9) * pack
-    return np.where(packs > 0, np.maximum(packs, block), 0.0)
