@@ -48,6 +48,14 @@ def test_orders_in_packs_reach_it_too() -> None:
     assert seen.fill == pytest.approx(0.95, abs=0.01)
 
 
+def test_orders_whose_lines_cost_work_reach_it_too() -> None:
+    """False alarms: the standard error is below 0.3 points."""
+    world = World(negative_binomial(20.0, 3.0), held=0.05, line_cost=80.0)
+    served, error = fill_beside_twins(world, np.array([0.95]), shops=16, reviews=45, seed=3)[0]
+    assert error < 0.003
+    assert served == pytest.approx(0.95, abs=0.01)
+
+
 def test_shelves_that_are_mostly_empty_as_packs_come_reach_it_by_ordering_a_pack_more_now_and_then() -> None:
     """Whole packs alone serve two points less or more; false alarms as above."""
     world = World(poisson(5.0), pack=12.0)
