@@ -79,7 +79,7 @@ def test_each_law_lead_time_and_pack_reaches_each_level(name: str, pack: str, *,
     """At 90, 95 and 98 %: no miss is above one point; the standard errors are printed."""
     minimum, size = PACKS[pack]
     world = World(LAWS[name], spread=spread, waits=waits, minimum=minimum, pack=size)
-    found = fill_beside_twins(world, LEVELS, shops=16, reviews=45, seed=3)
+    found = fill_beside_twins(world, LEVELS, shops=24, reviews=45, seed=3)
     missed, error = 100 * (found[:, 0] - LEVELS), 100 * found[:, 1]
     told = ", ".join(f"{level:.0%} {miss:+.2f} ±{e:.2f}" for level, miss, e in zip(LEVELS, missed, error, strict=True))
     print(f"{name}, {pack}, spread {spread}, {'waits' if waits else 'lost'}: {told}")  # noqa: T201
