@@ -65,3 +65,8 @@ def say_count(value: float) -> str:
     if value >= 10 or math.isclose(value, round(value), abs_tol=0.05):
         return f"{value:,.0f}"
     return f"{value:.1f}"
+
+
+def say_many(number: int, what: str) -> str:
+    """Say how many there are of something."""
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"

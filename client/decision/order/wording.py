@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from client.decision.order.ordering import Orders
-from client.decision.order.reason import say_count
+from client.decision.order.reason import say_count, say_many
 from client.shop.calendar.day_word import say_day
 from client.shop.settings import Shop
 
@@ -49,34 +49,29 @@ def say_shown(orders: Orders, shown: int) -> list[str]:
     return [f"These are the {shown} products that sell most; --out FILE has all {number:,}."] * (number > shown)
 
 
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def say_orders(orders: Orders, shop: Shop) -> list[str]:
     """Say the sums, what is at risk, what lies dead, and what suppliers will not take."""
     lines, table = lines_to_order(orders), orders.table
     cash, money = pc.sum(lines["cash"]).as_py() or 0.0, shop.currency
     said = []
     if lines.num_rows:
-        said.append(
-            f"{_count(lines.num_rows, 'product')} to order, for {cash:,.2f} {money}; {table.num_rows:,} were looked at."
-        )
+        number = say_many(lines.num_rows, "product")
+        said.append(f"{number} to order, for {cash:,.2f} {money}; {table.num_rows:,} were looked at.")
     elif pc.any(pc.is_valid(table["quantity"])).as_py():
         said.append(f"Nothing need be ordered on {say_day(orders.day)}; {table.num_rows:,} products were looked at.")
     cut = pc.greater(table["cut"], 0.0)
     if pc.any(cut).as_py():
         lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0
-        fewer = _count(pc.sum(pc.cast(cut, pa.int64())).as_py(), "line")
+        fewer = say_many(pc.sum(pc.cast(cut, pa.int64())).as_py(), "line")
         said.append(
             f"The budget of {orders.budget:,.2f} {money} cut {fewer} by "
             f"{lost:,.2f} {money}, where the fewest sales are lost for the money."
         )
     risk = pc.greater_equal(pc.fill_null(table["risk_out"], 0.0), 0.5)
     if pc.any(risk).as_py():
-        count = pc.sum(pc.cast(risk, pa.int64())).as_py()
+        number = say_many(pc.sum(pc.cast(risk, pa.int64())).as_py(), "product")
         said.append(
-            f"{_count(count, 'product')} will more likely than not run out before a later order's goods come, most of "
+            f"{number} will more likely than not run out before a later order's goods come, most of "
             "them before this order's do."
         )
     tied, dead = pc.sum(table["cash_on_hand"]).as_py(), pc.sum(table["dead_cash"]).as_py()

@@ -50,6 +50,9 @@ def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp
     rows = {row["product"]: row for row in said["rows"]}  # type: ignore[attr-defined]
     low, full, unknown = rows["P0"], rows["P1"], rows["P2"]
     assert low["quantity"] > 0
+    assert unknown["reorder_point"] >= unknown["demand"], (
+        "a filled shelf serves what is asked for until goods come, too"
+    )
     assert low["quantity"] % 6 == 0
     assert low["on_order"] == 10
     assert "20 there and 10 on the way" in low["why"]
