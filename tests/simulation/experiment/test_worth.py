@@ -241,8 +241,8 @@ def test_who_knows_of_offers_ahead_keeps_less_stock_and_where_there_are_none_nob
 ) -> None:
     found = {}
     for share in (0.3, 0.0):
-        plan = _write_shop(tmp_path, products=24, days=364, on_offer=share)
-        asked = ("worth", plan, "--data-root", tmp_path, "--first", START + timedelta(182), "--fill-rate", 0.95)
+        plan = _write_shop(tmp_path, products=12, days=245, on_offer=share)
+        asked = ("worth", plan, "--data-root", tmp_path, "--first", START + timedelta(126), "--fill-rate", 0.95)
         found[share] = json.loads(hansa_sim(*asked, "--json").stdout)["groups"][0]["at"][0]["saving"]
     assert found[0.3]["stock_low"] > 0.1
     assert found[0.3]["share_low"] > 0
