@@ -88,10 +88,11 @@ check: setup  ## lint, format, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two tests at a time, a file's tests together, since they share what is slow to start; one thread each, so that they do
-# not wait for each other.
+# Three files at a time on two cores, since some tests wait for deadlines and other processes; in the order of
+# tests/slowest.py. A file's tests stay together: they share what is slow to start. One thread each, so
+# that they do not wait for each other. Bytecode is kept whatever the environment says: hundreds of processes import hansa.
 test: check  ## everything that CI runs
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup  ## the longer tests
 	$(BIN)/pytest -m slow

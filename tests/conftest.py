@@ -11,6 +11,8 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
+import slowest
+import type_check  # noqa: F401  before all that it is to check
 from common.data.panel import Panel
 from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
 from common.model.features import Examples, Series, build_series
@@ -46,6 +48,12 @@ SMALL_PLAN: dict[str, Any] = {
     "privacy": {"unit": "customer"},
     "evaluation": {"origins": [date(2024, 3, 1)], "methods": ["anchor"]},
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest files; all others keep their order."""
+    places = {path: place for place, path in enumerate(slowest.paths())}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

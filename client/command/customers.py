@@ -117,9 +117,9 @@ def _answer(found: Outlook, name: str, currency: str, segment: str, asked: _Aske
         found = _keep_segment(found, segment)
     listed = choose_letters(found, most=asked.letters, hold_out=asked.hold_out, uplift=asked.uplift)
     if asked.write is not None:
-        write_rows(listed.table, asked.write)
+        write_rows(listed.table, asked.write, sheet="letters")
     if asked.out is not None:
-        write_rows(found.table, asked.out)
+        write_rows(found.table, asked.out, sheet="customers")
     if asked.picture is not None:
         page = asked.picture.suffix == ".html"
         write_whole(asked.picture, draw(found, name=name, currency=currency, page=page).encode())

@@ -72,7 +72,7 @@ def explain(
         progress.clear()
         whys = take_apart(ready, tuple(product))
     if out is not None:
-        write_rows(_list_parts(whys), out)
+        write_rows(_list_parts(whys), out, sheet="reasons")
     if picture is not None:
         write_whole(picture, draw(whys, name=shop.name, page=picture.suffix == ".html").encode())
     for sentence in ready.warnings:

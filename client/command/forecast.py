@@ -80,7 +80,7 @@ def forecast(
         whole, span = forecast_shop(history, shop, question, on_step=Progress(), today=today), history.span()
         found = take_top(whole, top)
         if out is not None:
-            write_rows(found.table, out)
+            write_rows(found.table, out, sheet="forecast")
         if picture is not None:
             write_whole(picture, draw(found, history, name=shop.name, page=picture.suffix == ".html").encode())
     if keeps and span is not None and question.of == "product":  # what is judged later are products

@@ -64,7 +64,7 @@ def order(
             history, shop, today=today, products=tuple(product or ()), budget=budget, on_step=Progress()
         )
     if out is not None:
-        write_rows(orders.table, out)
+        write_rows(orders.table, out, sheet="orders")
     if keeps and not product:
         _keep(folder, orders.table, today)
     files = [] if purchase_orders is None else write_purchase_orders(orders.table, shop, purchase_orders)

@@ -69,7 +69,7 @@ def recommend(
         ready = open_recommender(history, shop, delivery_days=delivery, on_step=Progress())
         answers = _answer(history, shop, ready, customer, tuple(basket or ()), product, number, least)
     if out is not None:
-        write_rows(list_rows(answers), out)
+        write_rows(list_rows(answers), out, sheet="offers")
     if as_json:
         print_json({**describe(answers, ready), "file": None if out is None else str(out)})
     else:

@@ -35,7 +35,7 @@ def reviews(
     with History.open(folder) as history:
         found = report_reviews(history)
     if out is not None:
-        write_rows(found.table, out)
+        write_rows(found.table, out, sheet="reviews")
     if as_json:
         print_json({**describe_report(found), "file": None if out is None else str(out)})
         return

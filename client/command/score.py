@@ -56,7 +56,7 @@ def score(
     kinds = [kind for kind in list_kinds(folder) if kind != FORECAST]
     outcomes = [judge_proposals(past, kind, read_kept(folder, kind, since=day)) for kind in kinds]
     if out is not None and cases:
-        write_rows(lay_out_cases(past, cases), out)
+        write_rows(lay_out_cases(past, cases), out, sheet="scores")
     if as_json:
         file = str(out) if out is not None and cases else None
         scores = describe_scores(past, found)

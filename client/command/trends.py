@@ -68,7 +68,7 @@ def trends(
             on_step=Progress(),
         )
     if out is not None and found.findings:
-        write_rows(lay_out(found.past, found.findings), out)
+        write_rows(lay_out(found.past, found.findings), out, sheet="trends")
     if picture is not None:
         drawn = draw(found.past, found.findings, name=shop.name, page=picture.suffix == ".html")
         write_whole(picture, drawn.encode())

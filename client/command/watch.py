@@ -39,7 +39,7 @@ def watch(
         past = read_past(history, shop)
     found = watch_shop(past, read_forecasts(folder))
     if out is not None:
-        write_rows(lay_out_weeks(found), out)
+        write_rows(lay_out_weeks(found), out, sheet="watch")
     if as_json:
         print_json({**describe_watched(found), "file": None if out is None else str(out)})
     else:

@@ -201,7 +201,7 @@ def _plan(
     plan = plan_experiment(prices, change=share, after=after, weeks=weeks, seed=seed)
     write_whole(path, (json.dumps(plan.describe(), indent=1) + "\n").encode())
     if out is not None:
-        write_rows(plan.table(), out)
+        write_rows(plan.table(), out, sheet="schedule")
     if as_json:
         print_json({**plan.describe(), "file": str(path), "table": None if out is None else str(out)})
     else:
@@ -226,7 +226,7 @@ def _write(found: Answer, shop: Shop, out: Path | None, picture: Path | None) ->
     from common.disk.file import write_whole
 
     if out is not None:
-        write_rows(found.table, out)
+        write_rows(found.table, out, sheet="what-if")
     if picture is not None:
         page = picture.suffix == ".html"
         write_whole(picture, draw_answer(found, name=shop.name, currency=shop.currency, page=page).encode())

@@ -25,15 +25,9 @@ from flwr.app import Context, Message, RecordDict
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.account.policy import read_policy
-from client.daemon.gateway_client import (
-    HEARTBEAT_SECONDS,
-    Envelope,
-    GatewayClient,
-    GatewayError,
-    MessageOver,
-    Refused,
-    Unreachable,
-)
+from client.daemon.envelope import Envelope
+from client.daemon.gateway_client import HEARTBEAT_SECONDS, GatewayClient
+from client.daemon.gateway_error import GatewayError, MessageOver, Refused, Unreachable
 from client.daemon.health import Health
 from client.daemon.membership import (
     JoinedFederation,

@@ -9,6 +9,7 @@
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
     explanation one entry, with fitting_seconds; with `--only explanation`
+    kept        one entry: CPU seconds of a shop's commands, first and again; with `--only kept`
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
     orders      one entry: seconds from sample paths, and from a history, to what to order; with `--only orders`
 
@@ -36,6 +37,7 @@ from simulation.bench.explanation import time_explanation
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
+from simulation.bench.kept import time_kept
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
 from simulation.bench.order import time_orders
@@ -56,8 +58,9 @@ PARTS = (
     "paths",
     "orders",
     "explanation",
+    "kept",
 )
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-4]  # the usual way, a history and a large shop take minutes, or much disk
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-5]  # the usual way, a history and a large shop take minutes, or much disk
 POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates", "products")
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
@@ -98,6 +101,8 @@ def run_parts(
             document[part] = time_history(quick=quick)
         elif part == "explanation":
             document[part] = time_explanation(**terms)
+        elif part == "kept":
+            document[part] = time_kept(quick=quick)
         elif part == "paths":
             document[part] = time_paths(quick=quick, num_threads=num_threads)
         elif part == "orders":

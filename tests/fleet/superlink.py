@@ -34,6 +34,7 @@ from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_welcome, read_document, write_document
 
+START_SECONDS = 180.0  # it takes five, and more than sixty where ten processes want each core
 PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 PYPROJECT = b"""[project]
 name = "nothing"
@@ -88,7 +89,7 @@ class SuperLink:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | {"FLWR_HOME": str(self.folder / "flwr")}
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with socket.socket() as caller:
                 if caller.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -25,15 +25,24 @@ from flwr.supercore.date import now
 from certs.authority import Authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_request, public_pem, read_document, write_document
+from fleet.typed import type_here
+from server.cli import main
 from server.folder import CoordinatorFolder
 from simulation.localhost.processes import free_port
 
 PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
 
 
-def run_cli(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run_cli(*words: str) -> None:
+    """Type a command of the coordinator, in this process."""
+    done = type_here(main, *words)
+    assert done.returncode == 0, done.stderr
+
+
+def run_process(*words: str) -> subprocess.CompletedProcess[str]:
+    """Type a command of the coordinator, in a process of its own."""
     command = [sys.executable, "-c", "from server.cli import main; main()", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=check)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def await_true(look: Callable[[], bool], *, seconds: float, say: Callable[[], st
     deadline = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < deadline, say()
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def report(network: Processes) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import torch
 from flwr.app import Message, RecordDict
 
-from client.daemon.gateway_client import Envelope, GatewayClient, GatewayError, Unreachable
+from client.daemon.envelope import Envelope
+from client.daemon.gateway_client import GatewayClient
+from client.daemon.gateway_error import GatewayError, Unreachable
 from client.daemon.loop import POLL_FACTOR, QUICKEST_POLL_SECONDS
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal

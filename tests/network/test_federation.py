@@ -1,4 +1,4 @@
-"""Three merchants and a coordinator, seven processes, real TLS: ten rounds with noise, and ten without."""
+"""Three merchants and a coordinator, seven processes, real TLS: some rounds with noise, and as many without."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from common.privacy.accounting import delta_for, epsilon_of
+from fleet.typed import TypedFederation
 from network.federation import (
     await_launch,
     canary,
@@ -30,7 +31,7 @@ from network.recorder import Recorder, recording_gateway
 from server.folder import CoordinatorFolder
 from simulation.localhost.processes import Processes, free_port
 
-MERCHANTS = 3
+MERCHANTS, ROUNDS = 3, 5
 EPSILON = 8.0
 
 
@@ -49,7 +50,7 @@ class PastFederation:
 
 @pytest.fixture(scope="module")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederation]:
-    with Processes(tmp_path_factory.mktemp("federation"), free_port()) as network:
+    with TypedFederation(tmp_path_factory.mktemp("federation"), free_port()) as network:
         names = let_everyone_in(network, MERCHANTS, epsilon=EPSILON)
         network.start_coordinator()
         with recording_gateway(CoordinatorFolder(network.coordinator), network.port + 3) as recorder:
@@ -57,11 +58,15 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederat
                 redirect(network, name, network.port + 3)
                 network.start_merchant(name)
             words = ("--quorum", str(MERCHANTS))
-            private = await_launch(network, launch(network, plan_text("private"), *words), received_by=names)
+            private = await_launch(
+                network, launch(network, plan_text("private", rounds=ROUNDS), *words), received_by=names
+            )
             ledgers = {name: network.client(name, "ledger", "show") for name in names}
             # Last, since a release without noise leaves no ledger with anything to give.
             plain = await_launch(
-                network, launch(network, plan_text("plain"), *words, "--without-noise"), received_by=names
+                network,
+                launch(network, plan_text("plain", rounds=ROUNDS), *words, "--without-noise"),
+                received_by=names,
             )
             for name in names:
                 out = network.folder / name / "forecasts.csv"
@@ -74,19 +79,19 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederat
 def test_everybody_answers_every_round(federation: PastFederation) -> None:
     for number in (1, 2):
         rounds = [line for line in journal(federation.network, number) if line["event"] in ("round", "missed")]
-        assert [(line["event"], line["round"]) for line in rounds] == [("round", r) for r in range(1, 11)]
+        assert [(line["event"], line["round"]) for line in rounds] == [("round", r) for r in range(1, ROUNDS + 1)]
         assert all(line["answered"] == federation.names and not line["refused"] for line in rounds)
 
 
 def test_without_noise_the_model_is_that_of_one_process(federation: PastFederation) -> None:
-    expected = run_in_process(federation.network.folder, federation.names, plan_text("plain"))
+    expected = run_in_process(federation.network.folder, federation.names, plan_text("plain", rounds=ROUNDS))
     torch.testing.assert_close(released_model(federation.network, 2), expected, rtol=0, atol=1e-6)
 
 
 def test_with_noise_every_ledger_says_the_plans_epsilon(federation: PastFederation) -> None:
     for name in federation.names:
         (account,) = federation.ledgers[name]["accounts"]
-        assert (account["unit"], account["num_rounds"]) == ("product", 10)
+        assert (account["unit"], account["num_rounds"]) == ("product", ROUNDS)
         assert account["epsilon"] == pytest.approx(EPSILON, rel=1e-6)
     # The coordinator knows no merchant's delta; it states epsilon at the largest that the size class allows.
     mu = federation.ledgers[federation.names[0]]["accounts"][0]["mu"]
@@ -115,7 +120,8 @@ def test_a_merchant_can_hold_the_model_against_its_own_on_days_that_nobody_train
     assert proof["entities"] == 6
     alone = min(scores["wql"] for method, scores in proof["scores"].items() if method not in proof["gains"])
     for method, gain in proof["gains"].items():
-        assert gain["gain"] == pytest.approx(1 - proof["scores"][method]["wql"] / alone)
+        # Scores are sums in single precision, so their quotient is known to 1.2e-7 of 1 however small the gain is.
+        assert gain["gain"] == pytest.approx(1 - proof["scores"][method]["wql"] / alone, abs=1.5e-7)
 
 
 def test_everything_ends_with_exit_code_0(federation: PastFederation) -> None:
@@ -132,17 +138,17 @@ def test_no_name_of_a_product_passes_the_gateway(federation: PastFederation) -> 
     seen = bytes(federation.recorder.seen)
     assert federation.recorder.requests > 100
     assert b"/v1/fleet/push-object" in seen
-    assert len(seen) > 3 * 2 * 10 * 8 * 1000  # merchants, launches, rounds, bytes, about as many parameters
+    assert len(seen) > MERCHANTS * 2 * ROUNDS * 8 * 1000  # merchants, launches, rounds, bytes, about as many parameters
     assert b"CANARY" not in seen
 
 
 def test_tap_shows_every_answer_that_passed_the_gateway(federation: PastFederation) -> None:
-    """Two launches: their terms, ten sums each and the models' receipts; the bytes are those that passed."""
+    """Two launches: their terms, a sum a round and the models' receipts; the bytes are those that passed."""
     seen = bytes(federation.recorder.seen)
     for name in federation.names:
         told = federation.network.client(name, "tap", "--raw")
         kinds = [said["kind"] for said in told]
-        assert (set(kinds), kinds.count("sum")) == ({"terms", "sum", "receipt"}, 20)
+        assert (set(kinds), kinds.count("sum")) == ({"terms", "sum", "receipt"}, 2 * ROUNDS)
         assert min(kinds.count("terms"), kinds.count("receipt")) >= 2
         sent = [(said["kind"], part) for said in told for part in objects(bytes.fromhex(said["hex"]))]
         assert [kind for kind, part in sent if part not in seen] == []

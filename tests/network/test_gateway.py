@@ -19,7 +19,16 @@ from flwr.supercore.date import now
 from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
-from network.coordinator import PROTOBUF, Coordinator, Knocker, activation, await_entry, make_coordinator, run_cli
+from network.coordinator import (
+    PROTOBUF,
+    Coordinator,
+    Knocker,
+    activation,
+    await_entry,
+    make_coordinator,
+    run_cli,
+    run_process,
+)
 from network.doorway import await_true
 from server.process.headers import LARGEST_BODY, PASSED
 from server.process.loopback import WORD_HEADER, make_word
@@ -213,11 +222,11 @@ def test_every_refusal_is_in_the_log_with_its_reason(coordinator: Coordinator, a
 
 
 def test_a_second_up_and_a_taken_port_are_one_sentence(coordinator: Coordinator, tmp_path: Path) -> None:
-    second = run_cli("up", "--folder", str(coordinator.home.folder), check=False)
+    second = run_process("up", "--folder", str(coordinator.home.folder))
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "up already" in second.stderr
     shutil.copytree(coordinator.home.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.sqlite*"))
-    taken = run_cli("up", "--folder", str(tmp_path / "copy"), check=False)
+    taken = run_process("up", "--folder", str(tmp_path / "copy"))
     assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
     assert "cannot be used" in taken.stderr
 

@@ -13,7 +13,7 @@ import pytest
 from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.proto.fleet_pb2 import PushMessagesRequest
 
-from client.daemon import gateway_client, handlers, loop
+from client.daemon import gateway_client, handlers, loop, transport
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.handlers import Handlers
 from client.data import rows
@@ -64,7 +64,7 @@ def count_in_receipt(patch: Patch) -> None:
 
 def count_in_header(patch: Patch) -> None:
     """Name the size of the data in the user agent, for statistics of use."""
-    counts, intercept = [0], gateway_client._VersionInterceptor.intercept
+    counts, intercept = [0], transport._VersionInterceptor.intercept
     read_rows = rows.read
 
     def remember(*arguments: Any, **options: Any) -> rows.Reading:
@@ -77,7 +77,7 @@ def count_in_header(patch: Patch) -> None:
         return intercept(self, context, call_next)
 
     patch.setattr(rows, "read", remember)
-    patch.setattr(gateway_client._VersionInterceptor, "intercept", faulty)
+    patch.setattr(transport._VersionInterceptor, "intercept", faulty)
 
 
 def duration(patch: Patch) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from client.decision.order.budget import fit_budget
 from client.decision.order.gathering import Gathered, gather
 from client.decision.order.need import Need
+from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
@@ -157,15 +158,39 @@ class _Part:
 def _order_batch(
     known: Gathered, places: np.ndarray, draws: np.ndarray, dead_days: int, generator: np.random.Generator
 ) -> _Part:
-    """Propose for a batch; of what nothing tells how many there are, as if there were none."""
+    """Propose for a batch; of what nothing tells how many there are, up to how many to fill up."""
     terms, hand = known.terms.of(places), np.nan_to_num(known.on_hand[places])
     needed = terms.days()
     if draws.shape[2] < needed:
         draws = np.concatenate([draws, draws[:, :, -(needed - draws.shape[2]) :]], axis=2)
     turn = np.array([_turn(known.products[place], known.order_day[place]) for place in places])
     ordered = propose(draws[:, :, :needed], hand, known.orders.of(places), terms, generator, turn=turn)
+    uncounted = np.flatnonzero(np.isnan(known.on_hand[places]))
+    if len(uncounted) and not terms.waits:
+        ordered = _fill_up(
+            ordered, uncounted, draws[:, :, :needed], known.orders.of(places[uncounted]), terms, generator
+        )
     dead = np.maximum(hand - draws[:, :, :dead_days].sum(axis=2), 0.0).mean(axis=0)
     return _Part(places, ordered, terms, dead, np.zeros(len(places), bool))
+
+
+def _fill_up(
+    ordered: Ordered,
+    places: np.ndarray,
+    draws: np.ndarray,
+    orders: OnOrder,
+    terms: Terms,
+    generator: np.random.Generator,
+) -> Ordered:
+    """Give levels that serve what is asked for before the goods come, too.
+
+    From an empty shelf those sales are lost and need no pieces; a shelf that is filled up to its level serves them.
+    """
+    waiting = replace(terms.of(places), waits=True)
+    filled = propose(draws[:, places], np.zeros(len(places)), orders, waiting, generator)
+    level, up_to, safety = ordered.level.copy(), ordered.up_to.copy(), ordered.safety.copy()
+    level[places], up_to[places], safety[places] = filled.level, filled.up_to, filled.safety
+    return replace(ordered, level=level, up_to=up_to, safety=safety)
 
 
 def _order_no_more(part: _Part, ended: np.ndarray) -> _Part:

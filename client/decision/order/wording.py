@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from client.decision.order.count import count_lines, count_products
 from client.decision.order.ordering import Orders
 from client.language.number import say_count, say_day
-from client.language.speech import t, tn
+from client.language.speech import t
 from client.shop.settings import Shop
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ def say_shown(orders: Orders, shown: int) -> list[str]:
     return [f"These are the {shown} products that sell most; --out FILE has all {number:,}."] * (number > shown)
 
 
-def _count_products(number: int) -> str:
-    return tn("1 product", "{number:,} products", number)
-
-
 def say_orders(orders: Orders, shop: Shop) -> list[str]:
     """Say the sums, what is at risk, what lies dead, and what suppliers will not take."""
     lines, table = lines_to_order(orders), orders.table
@@ -62,7 +59,7 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
         said.append(
             t(
                 "{products} to order, for {cash:,.2f} {money}; {number:,} were looked at.",
-                products=_count_products(lines.num_rows),
+                products=count_products(lines.num_rows),
                 cash=cash,
                 money=money,
                 number=table.num_rows,
@@ -79,7 +76,7 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
     cut = pc.greater(table["cut"], 0.0)
     if pc.any(cut).as_py():
         lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0
-        fewer = tn("1 line", "{number:,} lines", pc.sum(pc.cast(cut, pa.int64())).as_py())
+        fewer = count_lines(pc.sum(pc.cast(cut, pa.int64())).as_py())
         said.append(
             t(
                 "The budget of {budget:,.2f} {money} cut {fewer} by {lost:,.2f} {money}, where the fewest "
@@ -92,12 +89,12 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
         )
     risk = pc.greater_equal(pc.fill_null(table["risk_out"], 0.0), 0.5)
     if pc.any(risk).as_py():
-        count = pc.sum(pc.cast(risk, pa.int64())).as_py()
+        number = count_products(pc.sum(pc.cast(risk, pa.int64())).as_py())
         said.append(
             t(
                 "{products} will more likely than not run out before a later order's goods come, most of them "
                 "before this order's do.",
-                products=_count_products(count),
+                products=number,
             )
         )
     tied, dead = pc.sum(table["cash_on_hand"]).as_py(), pc.sum(table["dead_cash"]).as_py()

@@ -34,7 +34,7 @@ OWN = (client.forecast, client.shop.forecast, common.data, common.forecast, comm
 def name_batch(batch: Batch, *, seed: int) -> str:
     """Give 64 hexadecimal digits that are the same for the same content alone."""
     digest = hashlib.sha256()
-    said = [__version__, read_code(), platform.machine(), platform.python_version(), list_versions()]
+    said: list[object] = [__version__, read_code(), platform.machine(), platform.python_version(), list_versions()]
     said += [seed, TREE_ROWS, batch.origins, batch.first_sale, batch.plan.model.model_dump_json()]
     digest.update(repr(said).encode())
     for field in fields(batch.panel):

@@ -1,4 +1,4 @@
-"""Write forecasts of a shop as CSV, Parquet or a sheet of Excel, whole or not at all."""
+"""Write a table of a shop as CSV, Parquet or a sheet of Excel, whole or not at all."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ def require_table_file(path: Path, option: str = "--out") -> None:
     require_place(path)
 
 
-def write_rows(table: pa.Table, path: Path) -> None:
+def write_rows(table: pa.Table, path: Path, *, sheet: str) -> None:
     """Write a table in the form that the file's ending names; an older file is replaced.
+
+    Parameters
+    ----------
+    sheet
+        What the rows are, in a word: the name on the tab in Excel.
 
     Raises
     ------
@@ -55,11 +60,11 @@ def write_rows(table: pa.Table, path: Path) -> None:
     elif path.suffix == ".parquet":
         pyarrow.parquet.write_table(table, stream)
     else:
-        _write_sheet(table, path, stream)
+        _write_sheet(table, path, stream, sheet)
     write_whole(path, stream.getvalue())
 
 
-def _write_sheet(table: pa.Table, path: Path, stream: BytesIO) -> None:
+def _write_sheet(table: pa.Table, path: Path, stream: BytesIO, name: str) -> None:
     """Write text as text, whatever it begins with: a product called =1+1 is no formula."""
     from openpyxl import Workbook  # type: ignore[import-untyped]
     from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
@@ -67,7 +72,7 @@ def _write_sheet(table: pa.Table, path: Path, stream: BytesIO) -> None:
     if table.num_rows > MOST_SHEET_ROWS:
         raise ConfigError(f"--out {path} would have {table.num_rows} rows, more than a sheet has; choose .parquet.")
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("forecast")
+    sheet = book.create_sheet(name)
     sheet.append(table.column_names)
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
         cells = [WriteOnlyCell(sheet, value) for value in row]

@@ -18,8 +18,10 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.columns import Columns, choose_columns
+from client.shop.source.day_order import guess_dates
 from client.shop.source.delimited import fingerprint_of
-from client.shop.source.dialect import find_header, guess_dates, guess_numbers, has_pointed_days
+from client.shop.source.header import find_header
+from client.shop.source.number_style import guess_numbers, has_pointed_days
 from client.shop.source.source import NUM_SAMPLES, Batch, Look
 from common.disk.reading import require_file
 from common.errors import DataError

@@ -19,14 +19,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, RecordDic
 from certs.authority import Authority, make_authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, make_request
-from client.daemon.gateway_client import (
-    MOST_MESSAGE_BYTES,
-    GatewayClient,
-    MessageOver,
-    Refused,
-    Unreachable,
-    read_clock,
-)
+from client.daemon.envelope import MOST_MESSAGE_BYTES
+from client.daemon.gateway_client import GatewayClient, read_clock
+from client.daemon.gateway_error import MessageOver, Refused, Unreachable
 from common.errors import MessageError
 from common.message.protocol import HEADER
 from fleet.superlink import Coordinator, SuperLink, free_port, make_superlink

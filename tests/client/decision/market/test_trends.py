@@ -15,6 +15,7 @@ from client.decision.market.place import locate
 from client.decision.market.season import FEWEST_WEEKS, describe
 from client.decision.market.series import count_days, make_series
 from client.decision.market.surprise import keep_by_share
+from sheet import read_sheet
 from shop_records import make_records
 from simulation.experiment.market import describe_shop, try_steps, try_surprises
 from simulation.synthetic.market import MarketWorld, draw_common, draw_past
@@ -148,7 +149,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_owner_reads_what_changed_and_since_when(shop: Path, tmp_path: Path) -> None:
-    found = call("--folder", str(shop), "--picture", str(tmp_path / "page.html"), "--out", str(tmp_path / "weeks.csv"))
+    found = call("--folder", str(shop), "--picture", str(tmp_path / "page.html"), "--out", str(tmp_path / "weeks.xlsx"))
     assert found.exit_code == 0, found.output
     assert "Tea sells about" in found.output
     assert "more than before" in found.output
@@ -157,7 +158,8 @@ def test_the_owner_reads_what_changed_and_since_when(shop: Path, tmp_path: Path)
     page = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
-    assert (tmp_path / "weeks.csv").read_text().startswith('"level","name","week","pieces","told"')
+    name, rows = read_sheet(tmp_path / "weeks.xlsx")
+    assert (name, rows[0][:5]) == ("trends", ("level", "name", "week", "pieces", "told"))
 
 
 def test_json_holds_every_number_and_the_truth_lies_in_its_intervals(shop: Path) -> None:

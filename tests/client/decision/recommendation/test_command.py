@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -11,6 +10,7 @@ from client.cli import app
 from client.decision.customer_word import find_customer
 from client.decision.recommendation.wording import ROW_FIELDS
 from common.errors import ConfigError
+from sheet import read_sheet
 from taste_world import START, draw_rows, make_shop
 
 
@@ -78,7 +78,8 @@ def test_every_customer_is_in_the_file_and_a_product_is_no_formula(shop: Path, t
     out = tmp_path / "all.xlsx"
     found = call("--folder", str(shop), "--customer", "all", "--number", "40", "--out", str(out))
     assert "they are yours alone" in found.output
-    head, *rows = openpyxl.load_workbook(out).active.iter_rows(values_only=True)
+    name, (head, *rows) = read_sheet(out)
+    assert name == "offers"
     assert list(head) == list(ROW_FIELDS)
     assert len({row[0] for row in rows}) == 41
     assert "=1+1" in {row[3] for row in rows}

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simulation.synthetic.pretraining import train
 from simulation.synthetic.pretraining.customer import draw_customers
 from simulation.synthetic.pretraining.product import draw_products
 from simulation.synthetic.pretraining.train import draw_world, measure, train_warm
@@ -45,7 +46,8 @@ def test_a_promotion_sells_more():
     assert world.target[promoted & world.open].mean() > 1.2 * world.target[~promoted & world.open].mean()
 
 
-def test_what_the_last_layer_sees_of_invented_demand_has_mean_0_and_spread_1(make_plan):
+def test_what_the_last_layer_sees_of_invented_demand_has_mean_0_and_spread_1(make_plan, monkeypatch):
+    monkeypatch.setattr(train, "MEASURED_BATCHES", 12)  # of two worlds, which is enough for both to count
     plan = make_plan(model={"horizon_days": 7, "window_steps": 28, "direct": True, "rhythm": True}).model
     model, _ = train_warm(plan, num_steps=3, seed=0)
     center, spread = measure(model, plan, seed=0)

@@ -1,0 +1,99 @@
+"""The line below Flower's fleet client: no redirects, no proxies, a protocol in common, answers of bounded length.
+
+A stock SuperNode would end the process on a refusal of its version and read an answer of any length.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from flwr.supercore.interceptors.http.utils import add_headers
+from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
+from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
+from flwr.supernode.fleet_http_client import FleetHttpClient
+from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
+
+from client.daemon.envelope import MOST_MESSAGE_BYTES, too_large
+from client.daemon.gateway_error import Refused
+from common.message.protocol import HEADER, SPOKEN, choose_protocol, read_spoken, write_spoken
+
+TIMEOUT_SECONDS = 30.0
+
+
+class FleetClient(FleetHttpClient):
+    """Flower's client with an HTTP client of our own below: no redirects, no proxies, answers of bounded length."""
+
+    def __init__(self, address: str, key: EllipticCurvePrivateKey, context: ssl.SSLContext) -> None:
+        interceptors = (_VersionInterceptor(), NodeAuthHttpInterceptor(key, key.public_key()))
+        super().__init__(f"https://{address}", interceptors=interceptors, verify=context)
+        self._client.close()
+        self._client = httpx.Client(
+            transport=BoundedTransport(context),
+            timeout=TIMEOUT_SECONDS,
+            headers={"accept-encoding": "identity"},
+        )
+
+
+class _VersionInterceptor:
+    """Name our version of Flower and the protocols that we speak, and look at those of the gateway.
+
+    Flower's own interceptor would end the process where the other side says so.
+    """
+
+    def __init__(self) -> None:
+        self._headers: dict[str, str] = dict(RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata())
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        add_headers(context.request, self._headers | {HEADER: write_spoken()})
+        response = call_next(context)
+        require_protocol(response)
+        return response
+
+
+class BoundedTransport(httpx.HTTPTransport):
+    """Read no more of an answer than the largest message can have, and nothing that is packed."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, http2=False, limits=httpx.Limits(max_connections=4, keepalive_expiry=60.0))
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse an answer that states too many bytes, and stop reading one that has more than it states."""
+        response = super().handle_request(request)
+        length = response.headers.get("content-length", "0")
+        packed = response.headers.get("content-encoding", "identity") != "identity"
+        if packed or not length.isdecimal() or int(length) > MOST_MESSAGE_BYTES:
+            response.close()
+            raise too_large()
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101  for mypy: the client is not async
+        response.stream = _BoundedStream(response.stream)
+        return response
+
+
+class _BoundedStream(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        num_bytes = 0
+        for part in self._stream:
+            num_bytes += len(part)
+            if num_bytes > MOST_MESSAGE_BYTES:
+                raise too_large()
+            yield part
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def require_protocol(response: httpx.Response) -> None:
+    """Refuse to speak to a coordinator with whom this version has no protocol in common (docs/protocol.md §5.1)."""
+    theirs = read_spoken(response.headers.get(HEADER))
+    if choose_protocol(theirs) is None:
+        older = "this one" if theirs[0] > SPOKEN[-1] else "the coordinator's"
+        raise Refused(
+            f"The federation speaks protocols {write_spoken(theirs)}, this version of hansa {write_spoken()}; "
+            f"{older} is older and has to be brought up to date."
+        )
