@@ -70,8 +70,8 @@ warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/rossmann.toml
 	$(BIN)/hansa-sim warm plans/favorita.toml
 
-words: setup  ## find every sentence of the merchant's side, and bring the catalogues of other languages up to date
-	$(BIN)/python -m client.language.extraction
+words: setup  ## find every sentence that is said in other languages too, and bring the catalogues of other languages up to date
+	$(BIN)/python -m common.language.extraction client server
 
 # The chart library as it was published: its files, by their hashes, are those of this version.
 UPLOT := 1.6.32

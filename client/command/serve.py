@@ -47,10 +47,10 @@ def serve(
     from client.serving.folder import ServedFolder  # heavy, as is what follows
     from client.serving.process.place import find_place
     from client.serving.process.server import serve as run_server
-    from client.serving.process.token import Keys, read_or_make_token
     from client.shop.settings import read_shop
     from common.disk.lock import hold
     from common.http.listening import listen
+    from common.http.token import Keys, read_or_make_token
 
     read_shop(folder)
     place, home = find_place(host, port, grpc_port, tls), ServedFolder(folder)

@@ -18,10 +18,11 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from client.language.catalogue import read_catalogue
+from common.language.catalogue import read_catalogue
 
 ENGLISH, CHINESE, PSEUDO = "en", "zh", "pseudo"
 LANGUAGES = {ENGLISH: "English", CHINESE: "中文"}  # as its speakers call it
+PACKAGE = "client.language"  # where the catalogues are
 OTHERS = tuple(name for name in LANGUAGES if name != ENGLISH)
 
 _LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
@@ -88,7 +89,7 @@ def tn(one: str, many: str, number: float | int, /, **values: object) -> str:
     named = {"number": number, **values}
     chosen = one if number == 1 else many
     if language() not in (ENGLISH, PSEUDO):  # Chinese has one form, kept under the first
-        text = _fill(read_catalogue(language()).get(one, chosen), named)
+        text = _fill(read_catalogue(language(), PACKAGE).get(one, chosen), named)
     else:
         text = _fill(_translate(chosen), named)
     return Said.of(text, partial(tn, one, many, number, **values))
@@ -128,7 +129,7 @@ def _translate(template: str) -> str:
         return template
     if spoken == PSEUDO:
         return f"⟦{template}⟧"
-    return read_catalogue(spoken).get(template, template)
+    return read_catalogue(spoken, PACKAGE).get(template, template)
 
 
 def _fill(template: str, values: Mapping[str, object]) -> str:

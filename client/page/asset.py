@@ -1,43 +1,21 @@
-"""Style sheets and scripts, out of the wheel, under names that hold their hash: a browser keeps them for ever."""
+"""The page's style sheets and scripts: those of every page of hansa's, and its own for charts."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
-NAMES = ("page.css", "page.js", "chart.js", "vendor/uplot/uPlot.iife.min.js", "vendor/uplot/uPlot.min.css")
-KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
-PREFIX = "/asset/"
-FOR_EVER = "public, max-age=31536000, immutable"
+from common.page.asset import SHARED, Asset, read_asset
 
-
-@dataclass(frozen=True)
-class Asset:
-    """A file as it is sent.
-
-    Attributes
-    ----------
-    path
-        Where a page asks for it.
-    packed
-        Its content, packed by gzip; the same bytes each time.
-    """
-
-    path: str
-    kind: str
-    content: bytes
-    packed: bytes
+OWN = ("chart.js", "vendor/uplot/uPlot.iife.min.js", "vendor/uplot/uPlot.min.css")
 
 
 @cache
 def read_assets() -> Mapping[str, Asset]:
     """Read all of them, by name, once in a process."""
-    return MappingProxyType({name: _read(name) for name in NAMES})
+    shared = {name: read_asset(name, "common.page") for name in SHARED}
+    return MappingProxyType(shared | {name: read_asset(name, "client.page") for name in OWN})
 
 
 @cache
@@ -49,10 +27,3 @@ def assets_by_path() -> Mapping[str, Asset]:
 def path_of(name: str) -> str:
     """Give the path of an asset, for a template."""
     return read_assets()[name].path
-
-
-def _read(name: str) -> Asset:
-    content = (files("client.page") / "static" / name).read_bytes()
-    stem, _, ending = name.rpartition("/")[2].rpartition(".")
-    told = hashlib.sha256(content).hexdigest()[:16]
-    return Asset(f"{PREFIX}{stem}.{told}.{ending}", KINDS[ending], content, gzip.compress(content, 9, mtime=0))

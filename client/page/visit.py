@@ -13,9 +13,8 @@ from urllib.parse import parse_qs
 
 from fastapi import Request, Response
 
-from client.language.speech import ENGLISH, speaking
+from client.language.speech import ENGLISH, LANGUAGES, speaking
 from client.page.answer import Answer, ask_softly
-from client.page.choice import choose_language
 from client.page.frame import POLICY, Around, render
 from client.page.notice import say_notice
 from client.serving.bench.job import Job
@@ -26,6 +25,7 @@ from client.serving.process.bench import Bench
 from client.serving.process.guard import Door
 from client.serving.process.served import Served
 from client.shop.settings import Shop, read_shop
+from common.language.choice import choose_language
 
 COOKIE = "hansa_language"
 HTML = "text/html; charset=utf-8"
@@ -45,7 +45,7 @@ class Visit:
     def spoken(self) -> str:
         """The language of whoever looks."""
         headers = self.request.headers
-        return choose_language(self.request.cookies.get(COOKIE, ""), headers.get("accept-language", ""))
+        return choose_language(self.request.cookies.get(COOKIE, ""), headers.get("accept-language", ""), LANGUAGES)
 
     @cached_property
     def home(self) -> ServedFolder:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from client.page.asset import FOR_EVER, assets_by_path
+from client.page.asset import assets_by_path
 from client.page.route.page import make_router
 from client.serving.process.refusal import Refusal
+from common.page.asset import FOR_EVER
 
 router = make_router()
 

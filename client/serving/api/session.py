@@ -11,7 +11,7 @@ from client.serving.api.reply import FAULTS
 from client.serving.encoding import encode
 from client.serving.process.guard import Door
 from client.serving.process.refusal import Refusal
-from client.serving.process.token import SESSION_SECONDS
+from common.http.token import SESSION_SECONDS
 
 opening = APIRouter(tags=["sessions"])
 router = APIRouter(tags=["sessions"])

@@ -16,8 +16,8 @@ from client.serving.inference.rpc.server import start_grpc
 from client.serving.process.guard import is_inference
 from client.serving.process.place import CERTIFICATE, KEY, Place
 from client.serving.process.served import Served
-from client.serving.process.token import Keys
 from common.disk.reading import read_file
+from common.http.token import Keys
 
 GRACE_SECONDS = 1.0
 

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from client.serving.encoding import encode
 from client.serving.process.connection import LONGEST_HEAD
 from client.serving.process.refusal import Refusal
-from client.serving.process.token import Keys
 from common.command.page import HEADERS
 from common.http.pace import Pace
+from common.http.token import Keys
 
 OPEN = ("/live", "/ready", "/open/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

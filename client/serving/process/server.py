@@ -22,7 +22,7 @@ from client.serving.process.keeper import Keeper
 from client.serving.process.metric import Counted, Metrics
 from client.serving.process.place import Place
 from client.serving.process.served import Served
-from client.serving.process.token import Keys
+from common.http.token import Keys
 
 IDLE_SECONDS = 30
 GRACE_SECONDS = 3

@@ -4,8 +4,8 @@ import asyncio
 from datetime import date
 
 from client.language.number import say_count, say_day, say_money, say_share, say_weekday
-from client.language.speech import CHINESE, ENGLISH, PSEUDO, join, language, say_in, speaking, t, tn
-from client.page.choice import choose_language
+from client.language.speech import CHINESE, ENGLISH, LANGUAGES, PSEUDO, join, language, say_in, speaking, t, tn
+from common.language.choice import choose_language
 
 
 def test_english_is_what_the_source_says() -> None:
@@ -89,8 +89,8 @@ def test_money_has_the_sign_and_the_cents_of_its_currency() -> None:
 
 
 def test_the_language_is_the_chosen_one_or_the_one_that_a_browser_prefers() -> None:
-    assert choose_language("zh", "en") == "zh"
-    assert choose_language("", "de-DE,de;q=0.9,zh-CN;q=0.8,en;q=0.7") == "zh"
-    assert choose_language("", "en-GB,en;q=0.9,zh;q=0.8") == "en"
-    assert choose_language("xx", "fr, zh;q=0, *") == "en"
-    assert choose_language("", "zh;q=nan, ;;;,q=1") in ("en", "zh")
+    assert choose_language("zh", "en", LANGUAGES) == "zh"
+    assert choose_language("", "de-DE,de;q=0.9,zh-CN;q=0.8,en;q=0.7", LANGUAGES) == "zh"
+    assert choose_language("", "en-GB,en;q=0.9,zh;q=0.8", LANGUAGES) == "en"
+    assert choose_language("xx", "fr, zh;q=0, *", LANGUAGES) == "en"
+    assert choose_language("", "zh;q=nan, ;;;,q=1", LANGUAGES) in ("en", "zh")

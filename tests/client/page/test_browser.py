@@ -54,7 +54,7 @@ def browse(tools: Path, demo: Serving, views: list[dict[str, Any]]) -> list[dict
         opened = client.post("/api/v1/sessions").json()["page"]
     order = {"browser": BROWSER, "address": demo.address, "open": opened, "views": views}
     script = tools / "browse.js"
-    script.write_text((Path(__file__).parent / "browse.js").read_text())
+    script.write_text((Path(__file__).parents[2] / "browser" / "browse.js").read_text())
     done = subprocess.run(
         ["node", str(script)], input=json.dumps(order), capture_output=True, text=True, timeout=1500, check=False
     )

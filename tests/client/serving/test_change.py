@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from client.serving.process.token import Keys
 from client.shop.history.history import History
+from common.http.token import Keys
 from served_shop import DAYS, PATIENCE_SECONDS, Serving, make_served_shop, next_rows, serving
 from small_shop import START
 

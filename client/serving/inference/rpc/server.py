@@ -11,8 +11,8 @@ import grpc.aio
 from client.serving.inference.repository import Repository
 from client.serving.inference.rpc.proto.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from client.serving.inference.rpc.service import InferenceService
-from client.serving.process.token import Keys
 from common.errors import ConfigError
+from common.http.token import Keys
 
 MOST_BYTES = 16 << 20  # of a request
 MOST_CALLS = 256  # at once; one more is told that the server is exhausted

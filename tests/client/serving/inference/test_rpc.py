@@ -16,8 +16,8 @@ from client.serving.inference.repository import Fixed, Repository
 from client.serving.inference.rpc.proto import open_inference_pb2 as messages
 from client.serving.inference.rpc.proto.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from client.serving.inference.rpc.server import MOST_BYTES, start_grpc
-from client.serving.process.token import Keys
 from common.errors import ConfigError
+from common.http.token import Keys
 from inference_serving import PRODUCTS, Serving, make_shop_model
 
 PROTO = Path(messages.__file__).with_name("open_inference.proto")

@@ -1,14 +1,15 @@
-"""The catalogue of the merchant's side: every sentence translated, none left over, every name in it."""
+"""The catalogues of both sides: every sentence translated, none left over, every name in it."""
 
 import re
 import string
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from client.language.extraction import Message, find_messages, read_words
-from client.language.speech import OTHERS
+from common.language.extraction import NAMES, Message, find_messages, read_words
 
+SIDES = [Path(__file__).parents[3] / side for side in ("client",)]
 CHINESE_SIGN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -20,28 +21,31 @@ def forms(message: Message) -> tuple[str, ...]:
     return (message,) if isinstance(message, str) else message
 
 
-@pytest.mark.parametrize("language", OTHERS)
-def test_every_sentence_is_translated_and_no_translation_is_left_over(language: str) -> None:
-    found, words = {message for _, _, message in find_messages()}, read_words(language)
+@pytest.mark.parametrize("language", NAMES)
+@pytest.mark.parametrize("side", SIDES, ids=str)
+def test_every_sentence_is_translated_and_no_translation_is_left_over(side: Path, language: str) -> None:
+    found, words = {message for _, _, message in find_messages(side)}, read_words(side, language)
     assert found
     assert sorted(map(str, found - words.keys())) == []
     assert sorted(map(str, words.keys() - found)) == []
     assert sorted(str(message) for message, text in words.items() if not text.strip()) == []
 
 
-@pytest.mark.parametrize("language", OTHERS)
-def test_a_translation_has_the_names_of_its_sentence(language: str) -> None:
+@pytest.mark.parametrize("language", NAMES)
+@pytest.mark.parametrize("side", SIDES, ids=str)
+def test_a_translation_has_the_names_of_its_sentence(side: Path, language: str) -> None:
     wrong = {
         str(message): text
-        for message, text in read_words(language).items()
+        for message, text in read_words(side, language).items()
         for form in forms(message)
         if placeholders(form) != placeholders(text)
     }
     assert wrong == {}
 
 
-def test_chinese_is_chinese() -> None:
-    words = read_words("zh")
+@pytest.mark.parametrize("side", SIDES, ids=str)
+def test_chinese_is_chinese(side: Path) -> None:
+    words = read_words(side, "zh")
     same = [message for message, text in words.items() if text in forms(message) and CHINESE_SIGN.search(text)]
     assert same == []
     bare = [text for text in words.values() if not CHINESE_SIGN.search(re.sub(r"\{.*?\}", "", text))]

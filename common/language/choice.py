@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from client.language.speech import ENGLISH, LANGUAGES
+from collections.abc import Collection
 
 
-def choose_language(chosen: str, accepted: str) -> str:
+def choose_language(chosen: str, accepted: str, languages: Collection[str]) -> str:
     """Give the language.
 
     Parameters
@@ -14,14 +14,16 @@ def choose_language(chosen: str, accepted: str) -> str:
         By the reader before; "" where she chose none.
     accepted
         The header Accept-Language, as RFC 9110 writes it; of equal weights the first wins.
+    languages
+        That there are; the first is taken where none of them is wanted.
     """
-    if chosen in LANGUAGES:
+    if chosen in languages:
         return chosen
     wishes = [_read_wish(part) for part in accepted[:1000].split(",") if part.strip()]
     for _, tag in sorted(wishes, key=lambda wish: -wish[0]):
-        if tag.split("-")[0] in LANGUAGES:
+        if tag.split("-")[0] in languages:
             return tag.split("-")[0]
-    return ENGLISH
+    return next(iter(languages))
 
 
 def _read_wish(text: str) -> tuple[float, str]:
