@@ -12,25 +12,27 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certs.authority import Authority, fingerprint, read_certificate
+from certs.authority import Authority
 from certs.key import read_or_make_signing_key
-from certs.request import JoinRequest, check_date, make_welcome, read_document, write_document
+from certs.request import JoinRequest, read_document
 from common.command.app import JsonOption, PlanArgument, VersionOption, make_app
 from common.command.output import list_pairs, make_console, print_json, say
 from common.command.program import run_program
 from common.disk.reading import read_file
 from common.errors import ConfigError
-from common.message.signature import name_key, public_bytes, sign
+from common.message.signature import name_key, public_bytes
 from common.plan.reading import read_plan
+from server.admission import admit
 from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
+from server.launching import ROUND_SECONDS, launch_plan
 from server.modes import OTHERS, close_to_others, owner_only, tighten
+from server.opening import open_registry
 from server.registry.registry import Model, Registry, State
 from server.rotate import rotate_app
 
@@ -98,26 +100,9 @@ def enroll(
 
     With the size class that it declares; one file is handed back to it. A request is used once, within 30 days.
     """
-    home = CoordinatorFolder(folder)
-    settings = home.read_settings()
     request = read_document(request_file, JoinRequest)
-    authority = Authority(home.authority)
-    pem = authority.sign_merchant(request)
-    check_date(request, now=datetime.now(UTC))
-    welcome = make_welcome(
-        request,
-        federation=settings.name,
-        address=settings.address,
-        authority=authority.pem.decode(),
-        certificate=pem.decode(),
-        key=read_or_make_signing_key(home.signing_key),
-    )
     target = out or Path(f"{request.name}.welcome.json")
-    with _registry(home) as registry:
-        registry.require_enrollable(request)
-        write_document(welcome, target)  # before the request is used, since that cannot be done again
-        name = fingerprint(read_certificate(pem, origin="the new certificate"))
-        registry.enroll(request, certificate=name, pem=pem.decode())
+    admit(CoordinatorFolder(folder), request, target)
     say(
         {"member": request.name, "size_class": request.size_class, "welcome": str(target)},
         f"Enrolled {request.name} with size class {request.size_class}; hand {target} back to it. It holds no secret.",
@@ -161,11 +146,15 @@ def renew(folder: PlaceOption = Path(), as_json: JsonOption = False) -> None:
 def up(
     folder: PlaceOption = Path(),
     page: Annotated[bool, typer.Option("--page/--no-page", help="Serve the page on loopback.")] = True,
+    page_actions: Annotated[
+        bool, typer.Option("--page-actions", help="Let the page invite, launch and revoke; else it only shows.")
+    ] = False,
 ) -> None:
     """Start everything, and keep it running.
 
     SuperLink, gateway, coordinator and page, until Ctrl-C or SIGTERM; then exit code 0.
     """
+    from server.page.action.office import make_office
     from server.page.dashboard import serve_dashboard  # heavy, and no other command needs them
     from server.process.supervisor import Supervisor, require_free
 
@@ -178,10 +167,18 @@ def up(
     with _registry(home):  # what is damaged is said now, and not by processes that are started again and again
         read_or_make_signing_key(home.signing_key)
     supervisor = Supervisor(home, settings)
+    if page_actions and not page:
+        raise ConfigError("--page-actions is about the page; leave --no-page out.")
     if page:
         require_free("127.0.0.1", settings.status_port)
-        serve_dashboard(home, settings.status_port)
+        office = make_office(settings.status_port) if page_actions else None
+        serve_dashboard(home, settings.status_port, office)
         typer.echo(f"The page is at http://127.0.0.1:{settings.status_port}/")
+        if office is not None:
+            typer.echo(
+                f"With actions, in one browser, once: http://127.0.0.1:{settings.status_port}{office.make_path()}"
+            )
+            typer.echo(f"Every action asks for this code, which is nowhere else: {office.code}")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)
     typer.echo(f"Merchants reach this federation at {settings.address}. Ctrl-C stops everything.")
@@ -195,7 +192,7 @@ def launch(
     quorum: Annotated[
         int | None, typer.Option(min=1, help="Fewest answers that make a round; two thirds of the members if left out.")
     ] = None,
-    round_seconds: Annotated[float, typer.Option(min=1, help="How long a round waits for answers.")] = 120.0,
+    round_seconds: Annotated[float, typer.Option(min=1, help="How long a round waits for answers.")] = ROUND_SECONDS,
     without_noise: Annotated[
         bool, typer.Option("--without-noise", help="Run the plan's training without noise.")
     ] = False,
@@ -206,37 +203,14 @@ def launch(
 
     At once, or as soon as `hansa-server up` runs.
     """
-    from common.message.proposal import PURPOSE, Proposal  # brings torch
-    from common.model.warm.start import hash_warm
-    from server.round.start import require_runnable
-
     home = CoordinatorFolder(folder)
     home.read_settings()
     plan = read_plan(plan_file)
-    with _registry(home) as registry:
-        size_classes = [member.size_class for member in registry.members() if member.is_welcome]
-        members = len(size_classes)
-        if not members:
-            raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
-        chosen = -(-2 * members // 3) if quorum is None else quorum
-        if chosen > members:
-            raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
-        private = not without_noise
-        warm_hash = hash_warm(plan, private=private)
-        proposal = Proposal(plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash)
-        require_runnable(proposal, size_classes, quorum=chosen)
-        number = registry.add_launch(
-            sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
-            run_hash=proposal.run_hash,
-            plan=plan.name,
-            num_rounds=plan.training(private=proposal.private).num_rounds,
-            quorum=chosen,
-            round_seconds=round_seconds,
-        )
+    done = launch_plan(home, plan, private=not without_noise, quorum=quorum, round_seconds=round_seconds)
     say(
-        {"launch": number, "plan_hash": plan.hash, "run_hash": proposal.run_hash, "quorum": chosen},
-        f"Launched {plan.name} as number {number}; quorum {chosen} of {members}. "
-        f"Who asks for a smallest_cohort above {chosen} declines.\n"
+        {"launch": done.number, "plan_hash": plan.hash, "run_hash": done.run_hash, "quorum": done.quorum},
+        f"Launched {plan.name} as number {done.number}; quorum {done.quorum} of {done.members}. "
+        f"Who asks for a smallest_cohort above {done.quorum} declines.\n"
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
         as_json=as_json,
     )
@@ -391,10 +365,7 @@ def _watch(home: CoordinatorFolder, registry: Registry, console: Console) -> Non
 
 @contextmanager
 def _registry(home: CoordinatorFolder) -> Iterator[Registry]:
-    home.read_settings()
-    with owner_only():
-        registry = Registry(home.registry)
-    with closing(registry):
+    with closing(open_registry(home)) as registry:
         yield registry
 
 

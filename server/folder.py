@@ -133,6 +133,16 @@ class CoordinatorFolder:
         return self.folder / "superlink.sqlite"
 
     @property
+    def seen(self) -> Path:
+        """When the gateway last let each member through."""
+        return self.folder / "seen.json"
+
+    @property
+    def welcomes(self) -> Path:
+        """What the page wrote for members that it let in."""
+        return self.folder / "welcomes"
+
+    @property
     def logs(self) -> Path:
         """What each process says."""
         return self.folder / "logs"

@@ -28,6 +28,7 @@ from server.round.optimizer import ServerState, start_state
 from server.round.start import start_vector
 
 READING_SECONDS = 600.0  # what a merchant may take longer in its first round of a launch: it reads its data then
+PARAMETER_BYTES = 4  # of a float32, as a request carries it
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0  # after a round without a quorum, and after many in a row
 
 
@@ -188,6 +189,7 @@ class Rounds:
             "answered": answered,
             "refused": refused,
             "seconds": round(held.seconds, 3),
+            **count_traffic(session.state.parameters.numel() * PARAMETER_BYTES, held.outcome),
         }
         if held.state is None:
             session.journal.write("missed", **said)
@@ -199,6 +201,16 @@ class Rounds:
         session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
         session.journal.write("round", **said)
         self._registry.note_launch(launch.number, round_number=held.round_number, reason="")
+
+
+def count_traffic(model_bytes: int, outcome: RoundOutcome) -> dict[str, int]:
+    """Count the bytes of the model that went out and of the sums that counted, without what carries them."""
+    unsent = sum(refusal.cause is Cause.UNSENT for refusal in outcome.refusals.values())
+    asked = len(outcome.replies) + len(outcome.refusals) - unsent
+    return {
+        "sent_bytes": asked * model_bytes,
+        "received_bytes": sum(reply.total.nbytes for reply in outcome.replies.values()),
+    }
 
 
 def _note_lateness(session: Session, held: HeldRound, names: Mapping[int, str], awaited: Collection[str]) -> None:

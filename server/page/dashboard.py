@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import threading
-from importlib.resources import files
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.command.page import HEADERS, REFUSED, allow, is_own_host
+from common.command.page import HEADERS, REFUSED, is_own_host
+from common.errors import HansaError
+from common.page.asset import FOR_EVER
 from server.folder import CoordinatorFolder
+from server.language.speech import LANGUAGES
+from server.page.action.office import Office, Refused
+from server.page.action.route import ROUTES, SEE_OTHER
+from server.page.frame import COOKIE, read_assets, show, speech_of
 from server.page.status import gather_status
 from server.registry.registry import Registry
+
+CONFLICT = 409
 
 
 class _Guard:
@@ -45,34 +52,82 @@ class _Guard:
         await app(scope, receive, send_guarded)
 
 
-def make_dashboard(home: CoordinatorFolder) -> ASGIApp:
-    """Make the application: a page, and the JSON that it asks for every two seconds."""
-    page = files("server.page").joinpath("dashboard.html").read_text()
-    inside = {tag: re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL) for tag in ("script", "style")}
-    policy = f"{allow(scripts=inside['script'], styles=inside['style'], itself=True)}; frame-ancestors 'none'"
-
-    def show(request: Request) -> HTMLResponse:
-        return HTMLResponse(page, headers={"content-security-policy": policy})
-
-    def status(request: Request) -> JSONResponse:
-        with contextlib.closing(Registry(home.registry)) as registry:
-            return JSONResponse(gather_status(home, registry))
-
-    return _Guard(Starlette(routes=[Route("/", show), Route("/status.json", status)]))
+def look(request: Request) -> Response:
+    """Show the federation."""
+    status = _gather(request.app.state.home)
+    welcome = [member for member in status["members"] if not member["revoked_at"]]
+    knows_line = any(member["line"] for member in welcome)
+    return show(request, "look", {"status": status, "welcome": welcome, "knows_line": knows_line})
 
 
-def serve_dashboard(home: CoordinatorFolder, port: int) -> threading.Thread:
+def say_status(request: Request) -> Response:
+    """Say the same as `hansa-server status --json`."""
+    return JSONResponse(_gather(request.app.state.home))
+
+
+def choose_tongue(request: Request) -> Response:
+    """Keep the language as long as the browser is open, and lead back."""
+    answer, chosen = RedirectResponse("/", SEE_OTHER), request.path_params["language"]
+    if chosen in LANGUAGES:
+        answer.set_cookie(COOKIE, chosen, path="/", httponly=True, samesite="strict")
+    return answer
+
+
+def give_asset(request: Request) -> Response:
+    """Send the style sheet or the script."""
+    for asset in read_assets().values():
+        if asset.path == request.url.path:
+            return Response(asset.content, headers={"cache-control": FOR_EVER}, media_type=asset.kind)
+    return PlainTextResponse("not found\n", 404)
+
+
+def say_trouble(request: Request, error: Exception) -> Response:
+    """Say what did not work on a page."""
+    status = error.status if isinstance(error, Refused) else CONFLICT
+    title = speech_of(request).t("That did not work")
+    values = {"title": title, "sentences": [str(error)], "download": "", "fault": True}
+    try:
+        return show(request, "done", values, status=status)
+    except HansaError:  # not even the federation's name can be read
+        return PlainTextResponse(f"{error}\n", CONFLICT)
+
+
+def make_dashboard(home: CoordinatorFolder, office: Office | None = None) -> ASGIApp:
+    """Make the application: a page that asks for itself every two seconds, and the same as JSON.
+
+    Parameters
+    ----------
+    office
+        What opens the actions; without one there are none.
+    """
+    routes = [
+        Route("/", look),
+        Route("/status.json", say_status),
+        Route("/language/{language}", choose_tongue),
+        Route("/asset/{name}", give_asset),
+    ]
+    app = Starlette(routes=[*routes, *(ROUTES if office else [])], exception_handlers={HansaError: say_trouble})
+    app.state.home, app.state.office = home, office
+    return _Guard(app)
+
+
+def _gather(home: CoordinatorFolder) -> dict[str, Any]:
+    with contextlib.closing(Registry(home.registry)) as registry:
+        return gather_status(home, registry)
+
+
+def serve_dashboard(home: CoordinatorFolder, port: int, office: Office | None = None) -> threading.Thread:
     """Serve from a thread of its own, which ends with the process."""
-    server = make_server(home, port)
+    server = make_server(home, port, office)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="dashboard", daemon=True)
     thread.start()
     return thread
 
 
-def make_server(home: CoordinatorFolder, port: int) -> uvicorn.Server:
+def make_server(home: CoordinatorFolder, port: int, office: Office | None = None) -> uvicorn.Server:
     """Make what serves the page, on loopback alone."""
     config = uvicorn.Config(
-        make_dashboard(home),
+        make_dashboard(home, office),
         host="127.0.0.1",
         port=port,
         ws="none",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
@@ -14,7 +16,9 @@ from common.message.release import parse_note
 from common.privacy.accounting import delta_for, epsilon_of
 from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
-from server.registry.registry import Launch, MemberTerms, Model, Registry
+from server.page.attendance import ONLINE, describe_line, find_silent
+from server.process.seen import Seen, read_seen
+from server.registry.registry import Launch, Member, MemberTerms, Model, Registry
 from server.rotation import describe_rotation
 
 LAST_ROUNDS = 5
@@ -22,22 +26,27 @@ LAST_ROUNDS = 5
 
 def gather_status(home: CoordinatorFolder, registry: Registry) -> dict[str, Any]:
     """Read everything from the disk, so that it can be asked whether or not anything runs."""
+    seen, now = read_seen(home.seen), datetime.now(UTC)
+    members = [_describe_member(member, seen, now) for member in registry.members()]
+    online = {member["name"] for member in members if member["line"] == ONLINE}
     return {
         "schema": 1,
         "federation": home.read_settings().name,
-        "members": [
-            {
-                "name": member.name,
-                "size_class": member.size_class,
-                "enrolled_at": member.enrolled_at,
-                "revoked_at": member.revoked_at,
-                "protocol": member.protocol,
-            }
-            for member in registry.members()
-        ],
+        "members": members,
         "rotation": describe_rotation(home, registry),
-        "launches": [_describe_launch(home, registry, launch) for launch in registry.launches()],
+        "launches": [_describe_launch(home, registry, launch, online) for launch in registry.launches()],
         "models": [describe_model(registry, model) for model in registry.models()],
+    }
+
+
+def _describe_member(member: Member, seen: Seen | None, now: datetime) -> dict[str, Any]:
+    return {
+        "name": member.name,
+        "size_class": member.size_class,
+        "enrolled_at": member.enrolled_at,
+        "revoked_at": member.revoked_at,
+        "protocol": member.protocol,
+        **describe_line(member, seen, now=now),
     }
 
 
@@ -82,11 +91,14 @@ def _draw_rotation(rotation: dict[str, Any]) -> list[Text]:
     return [Text(f"being rotated: {what}; without the new welcome yet: {names}")]
 
 
-def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch) -> dict[str, Any]:
+def _describe_launch(
+    home: CoordinatorFolder, registry: Registry, launch: Launch, online: Collection[str]
+) -> dict[str, Any]:
     proposal = parse_proposal(launch.signed.content)
     terms = registry.terms(launch.number)
     current = [found for found in terms if not found.is_lapsed]
     lines = Journal(home.launch(launch.number) / "journal.jsonl").read()
+    rounds = [line for line in lines if _is_round(line)]
     return {
         "number": launch.number,
         "plan": launch.plan,
@@ -101,8 +113,26 @@ def _describe_launch(home: CoordinatorFolder, registry: Registry, launch: Launch
         "accepted": [_describe_terms(found) for found in current if found.size_class is not None],
         "epsilon_by_size_class": _epsilons(terms),
         "declined": [found.member for found in current if found.size_class is None],
-        "last_rounds": [line for line in lines if _is_round(line)][-LAST_ROUNDS:],
+        "silent": find_silent(launch, terms, online),
+        "last_rounds": rounds[-LAST_ROUNDS:],
+        "totals": _add_up(rounds),
     }
+
+
+def _add_up(rounds: list[dict[str, Any]]) -> dict[str, float | int | None]:
+    """Add up the rounds that the present file of a journal has; None where a line of an older version says nothing."""
+    return {
+        "seconds": round(sum(line["seconds"] for line in rounds), 3),
+        "missed_seconds": round(sum(line["seconds"] for line in rounds if line["event"] == "missed"), 3),
+        "sent_bytes": _sum_of(rounds, "sent_bytes"),
+        "received_bytes": _sum_of(rounds, "received_bytes"),
+    }
+
+
+def _sum_of(rounds: list[dict[str, Any]], name: str) -> int | None:
+    found = [line.get(name) for line in rounds]
+    numbers = [value for value in found if isinstance(value, int)]
+    return sum(numbers) if len(numbers) == len(found) else None
 
 
 def _describe_terms(terms: MemberTerms) -> dict[str, Any]:
@@ -133,10 +163,12 @@ def _epsilon(mu: float, size_class: int) -> float | None:
 
 
 def _draw_members(status: dict[str, Any]) -> Table:
-    table = Table("member", "size class", "since", "", title=f"federation {status['federation']}")
+    table = Table("member", "size class", "since", "line", "", title=f"federation {status['federation']}")
     for member in status["members"]:
         state = "revoked" if member["revoked_at"] else ""
-        table.add_row(member["name"], str(member["size_class"]), member["enrolled_at"][:16], state)
+        table.add_row(
+            member["name"], str(member["size_class"]), member["enrolled_at"][:16], member["line"] or "", state
+        )
     return table
 
 
@@ -154,7 +186,8 @@ def _draw_launch(launch: dict[str, Any]) -> Table:
         for size_class, epsilon in launch["epsilon_by_size_class"].items()
     )
     declined = f"; declined: {', '.join(launch['declined'])}" if launch["declined"] else ""
-    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}{declined}"
+    silent = f"; silent: {', '.join(launch['silent'])}" if launch["silent"] else ""
+    table.caption = f"epsilon per {launch['unit']} so far, by size class: {spent or 'nothing'}{declined}{silent}"
     return table
 
 

@@ -37,6 +37,7 @@ class Doorkeeper:
         self._buckets: dict[str, Bucket] = {}
         self._noted_at: dict[str, float] = {}
         self._noted: set[str] = set()
+        self.seen: dict[str, datetime] = {}  # when each member was last let through
         self._version: int | None = None
         self._looked_at = 0.0
 
@@ -57,6 +58,7 @@ class Doorkeeper:
         if protocol is None:
             return 426, f"{member.name}, whose version of hansa speaks no protocol of this one"
         self._note(member, protocol)
+        self.seen[member.name] = datetime.now(UTC)
         return 200, ""
 
     def look_again(self, certificate: str, valid_until: datetime) -> tuple[int, str]:

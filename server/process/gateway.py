@@ -39,6 +39,7 @@ from server.process.doorkeeper import Doorkeeper
 from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
 from server.process.limits import Bucket, Full, Room, Slots
 from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
+from server.process.seen import keep_seen
 from server.process.trust import read_authorities, trust_followers
 
 Meanwhile = Callable[[], Coroutine[Any, Any, None]]
@@ -269,7 +270,7 @@ def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
 
     async def meanwhile() -> None:
         assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
-        await trust_followers(home, config.ssl)
+        await asyncio.gather(trust_followers(home, config.ssl), keep_seen(home.seen, doorkeeper.seen))
 
     config = uvicorn.Config(
         make_app(

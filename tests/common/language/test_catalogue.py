@@ -9,7 +9,7 @@ import pytest
 
 from common.language.extraction import NAMES, Message, find_messages, read_words
 
-SIDES = [Path(__file__).parents[3] / side for side in ("client",)]
+SIDES = [Path(__file__).parents[3] / side for side in ("client", "server")]
 CHINESE_SIGN = re.compile(r"[\u3400-\u9fff]")
 
 

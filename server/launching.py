@@ -1,0 +1,79 @@
+"""Launch a plan: see that it can run with these members, sign it, and note it for the coordinator."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from certs.key import read_or_make_signing_key
+from common.errors import ConfigError
+from common.message.signature import sign
+from common.plan.schema import Plan
+from server.folder import CoordinatorFolder
+from server.opening import open_registry
+
+ROUND_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What was launched.
+
+    Attributes
+    ----------
+    members
+        Who are invited.
+    """
+
+    number: int
+    run_hash: str
+    quorum: int
+    members: int
+
+
+def launch_plan(
+    home: CoordinatorFolder,
+    plan: Plan,
+    *,
+    private: bool,
+    quorum: int | None = None,
+    round_seconds: float = ROUND_SECONDS,
+) -> Launched:
+    """Sign a plan and have it run.
+
+    Parameters
+    ----------
+    private
+        Whether with the plan's noise.
+    quorum
+        Fewest answers that make a round; two thirds of the members if left out.
+
+    Raises
+    ------
+    HansaError
+        It cannot run with these members.
+    """
+    from common.message.proposal import PURPOSE, Proposal  # brings torch
+    from common.model.warm.start import hash_warm
+    from server.round.start import require_runnable
+
+    with closing(open_registry(home)) as registry:
+        size_classes = [member.size_class for member in registry.members() if member.is_welcome]
+        members = len(size_classes)
+        if not members:
+            raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
+        chosen = -(-2 * members // 3) if quorum is None else quorum
+        if chosen > members:
+            raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
+        warm_hash = hash_warm(plan, private=private)
+        proposal = Proposal(plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash)
+        require_runnable(proposal, size_classes, quorum=chosen)
+        number = registry.add_launch(
+            sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
+            run_hash=proposal.run_hash,
+            plan=plan.name,
+            num_rounds=plan.training(private=proposal.private).num_rounds,
+            quorum=chosen,
+            round_seconds=round_seconds,
+        )
+    return Launched(number, proposal.run_hash, chosen, members)
