@@ -19,6 +19,8 @@ WORDS: Mapping[str, str] = {
     "finished": mark("finished"),
     "round": mark("held"),
     "missed": mark("too few answers"),
+    "product": mark("product"),
+    "customer": mark("customer"),
 }
 MEANINGS: Mapping[str, str] = {
     "online": mark("The gateway let a request of this member through within the last minute."),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from common.plan.reading import read_plan
 from server.coordinator.delivery import read_parameters
 from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
+from server.page.status import gather_status
 from server.registry.registry import Registry
 from server.round.checkpoint import load_checkpoint, save_checkpoint
 from simulation.experiment.folder import Part, RunFolder
@@ -111,6 +113,21 @@ def test_a_coordinators_folder(copied: Path) -> None:
     registry = Registry(home.registry)
     assert read_parameters(home, registry.models()[0]).numel() == SIZE
     registry.close()
+
+
+def test_a_journal_that_counts_what_went_out_and_came_back_and_one_that_does_not(copied: Path) -> None:
+    home = CoordinatorFolder(copied / "coordinator")
+    journal = home.launch(1) / "journal.jsonl"
+    journal.write_bytes((Path(__file__).parent / "0.2" / "coordinator" / "journal.jsonl").read_bytes())
+    with closing(Registry(home.registry)) as registry:
+        (launch,) = gather_status(home, registry)["launches"]
+        assert [line["event"] for line in launch["last_rounds"]] == ["missed", "round"]
+        counted = {"seconds": 3.75, "missed_seconds": 2.5, "sent_bytes": 8000, "received_bytes": 8000}
+        assert launch["totals"] == counted
+        older = {"round": 2, "answered": ["north"], "refused": {}, "seconds": 1.0}  # as the version before wrote it
+        Journal(journal).write("round", **older)
+        (launch,) = gather_status(home, registry)["launches"]
+        assert launch["totals"] == {"seconds": 4.75, "missed_seconds": 2.5, "sent_bytes": None, "received_bytes": None}
 
 
 def test_a_run_is_known_by_its_plan_and_seed_and_says_that_it_did_not_note_its_data(copied: Path) -> None:
