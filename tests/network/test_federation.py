@@ -81,6 +81,9 @@ def test_everybody_answers_every_round(federation: PastFederation) -> None:
         rounds = [line for line in journal(federation.network, number) if line["event"] in ("round", "missed")]
         assert [(line["event"], line["round"]) for line in rounds] == [("round", r) for r in range(1, ROUNDS + 1)]
         assert all(line["answered"] == federation.names and not line["refused"] for line in rounds)
+        size = len(released_model(federation.network, number))
+        traffic = {(line["sent_bytes"], line["received_bytes"]) for line in rounds}
+        assert traffic == {(MERCHANTS * size * 4, MERCHANTS * size * 8)}  # float32 out, int64 back
 
 
 def test_without_noise_the_model_is_that_of_one_process(federation: PastFederation) -> None:

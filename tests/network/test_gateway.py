@@ -65,6 +65,13 @@ def coordinator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coordinato
         yield made
 
 
+def members_on_the_page(coordinator: Coordinator) -> dict[str, str | None]:
+    """Ask the page that `up` serves."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{coordinator.port + 2}") as page:
+        assert "hanse" in page.get("/").text
+        return {member["name"]: member["line"] for member in page.get("/status.json").json()["members"]}
+
+
 @pytest.fixture(scope="module")
 def alice(coordinator: Coordinator) -> Knocker:
     made = coordinator.join("alice")
@@ -266,3 +273,14 @@ def test_what_the_coordinator_keeps_is_its_owners_alone(coordinator: Coordinator
     assert {"registry.sqlite", "superlink.sqlite", "gateway.log", "federation.toml"} <= {path.name for path in made}
     assert [path for path in made if path.exists() and path.stat().st_mode & 0o077] == []
     assert "Other users of this machine could reach 1 files and folders" in (home.folder / "up.log").read_text()
+
+
+def test_who_came_through_the_gateway_is_online_on_the_page_and_who_never_came_is_offline(
+    coordinator: Coordinator, alice: Knocker
+) -> None:
+    coordinator.join("never-there")
+    alice.ask(ACTIVATE, activation(alice))
+    await_true(lambda: members_on_the_page(coordinator)["alice"] == "online", seconds=30)
+    assert members_on_the_page(coordinator)["never-there"] == "offline"
+    with httpx.Client(base_url=f"http://127.0.0.1:{coordinator.port + 2}") as page:
+        assert page.post("/revoke", data={"member": "alice"}).status_code == 404  # nothing acts without the option
