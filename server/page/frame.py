@@ -56,6 +56,8 @@ def show(request: Request, view: str, values: Mapping[str, Any], *, status: int 
         "content-language": speech.language,
         "vary": "accept-language, cookie",
     }
+    if session:  # with no-referrer a browser sends forms as of Origin: null, which are refused
+        headers["referrer-policy"] = "same-origin"
     return HTMLResponse(text, status, headers)
 
 

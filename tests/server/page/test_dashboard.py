@@ -182,6 +182,7 @@ def test_a_member_is_revoked_by_who_types_its_name_and_the_terminals_code(
     acting: httpx.Client, home: CoordinatorFolder
 ) -> None:
     assert "alice" in acting.get("/revoke/alice").text
+    assert acting.get("/revoke/alice").headers["referrer-policy"] == "same-origin"  # else a browser says Origin: null
     assert CODE not in acting.get("/revoke/alice").text + acting.get("/").text
     form = {"csrf": csrf_of(acting), "member": "alice", "typed": "alice", "code": CODE}
     wrong = [
@@ -261,7 +262,7 @@ def test_what_the_gateway_writes_of_who_was_seen_is_this(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_every_view_is_whole_in_a_browser_in_both_languages_wide_and_narrow(
+def test_in_a_browser_a_member_is_revoked_by_keyboard_and_every_view_is_whole_in_both_languages(
     home: CoordinatorFolder, tmp_path: Path
 ) -> None:
     tools, port = install_tools(tmp_path), free_port()
@@ -269,11 +270,16 @@ def test_every_view_is_whole_in_a_browser_in_both_languages_wide_and_narrow(
     views = [
         {"path": path, "language": spoken, "width": width, "dark": width == 390,
          "picture": str(tmp_path / f"{path.strip('/').replace('/', '-') or 'look'}-{spoken}-{width}.png")}
-        for path in ("/", "/invite", "/launch", "/revoke/alice")
+        for path in ("/", "/invite", "/launch", "/revoke/bob")
         for spoken in ("en", "zh")
         for width in (1440, 390)
     ]  # fmt: skip
+    code = ["tab to input[name=typed]", "type alice", "tab to input[name=code]", f"type {CODE}"]
+    act = {"path": "/revoke/alice", "language": "en", "width": 1440, "keys": [*code, "tab to main button", "send"]}
     with serving(home, office, port) as address:
+        (revoked,) = browse(tools, address=address, opened=office.make_path(), views=[act])
+        assert "The gateway is closed to alice." in revoked["text"]
+        assert not is_welcome(home, "alice")
         found = browse(tools, address=address, opened=office.make_path(), views=views)
     assert len(found) == len(views)
     for seen in found:
