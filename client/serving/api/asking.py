@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from client.serving.api.reply import FAULTS, Current
-from client.serving.bench.job import MOST_NAMED, Explain, Price, Recommend
+from client.serving.api.reply import FAULTS, Current, Day, Taken
+from client.serving.bench.job import MOST_NAMED, Explain, Job, Price, Recommend
 from client.serving.process.bench import Bench
-from client.serving.process.refusal import Refusal
+from client.serving.process.refusal import Refusal, refuse_with
+from common.errors import ConfigError
 
 router = APIRouter(tags=["questions"])
 EXPLAIN_SECONDS, OFFER_SECONDS, PRICE_SECONDS = 60.0, 60.0, 120.0
@@ -64,8 +65,8 @@ class WhatIf(BaseModel):
     price: float | None = Field(None, gt=0, lt=1e9, description="the new price of the one product")
     change: float | None = Field(None, ge=-0.9, le=4.0, description="of the price for good: -0.05 is 5 % less")
     discount: float | None = Field(None, gt=0, le=0.9, description="promotion with so much off: 0.2 is 20 %")
-    from_: date | None = Field(None, alias="from", description="first day; the day after the last sale if left out")
-    to: date | None = Field(None, description="last day; four weeks if left out")
+    from_: Day | None = Field(None, alias="from", description="first day; the day after the last sale if left out")
+    to: Day | None = Field(None, description="last day; four weeks if left out")
     unit_cost: float | None = Field(None, ge=0, lt=1e9, description="what a piece of the one product costs")
     unit_cost_share: float | None = Field(None, ge=0, le=2, description="the same as a share of the price")
 
@@ -120,7 +121,7 @@ async def get_explanation(
         raise Refusal(404, "not_found", f"Nothing is forecast of {product[:80]!r}.", "see /api/v1/products")
     bench: Bench = request.app.state.bench
     job = Explain(product=product, period=period)
-    return taken.say(await bench.ask(taken.edition, job, seconds=EXPLAIN_SECONDS))
+    return taken.say(await _ask_for_what_is_there(bench, taken, job, EXPLAIN_SECONDS))
 
 
 @router.post("/whatif", response_model=WhatIfAnswer, responses=FAULTS)
@@ -141,12 +142,21 @@ async def get_recommendations(
     product: Annotated[str, Query(max_length=200, description="what is often bought together with it")] = "",
     number: Annotated[int, Query(ge=1, le=1000, description="offers in each list")] = 10,
 ) -> Response:
-    """Say what to offer: to a customer, with a basket or beside a product; else to everyone and the best customers."""
-    if sum((bool(customer), bool(basket), bool(product))) > 1:
-        raise Refusal(422, "invalid", "customer, basket and product are three questions.", "ask one of them")
+    """Say what to offer to a customer, with a basket, beside a product, an answer each; else to everyone and the best.
+
+    Who asks nothing is given what goes to everyone, and to the customers that spent most.
+    """
     part = taken.edition.part("recommendations")
     if not (customer or basket or product):
         return taken.say(part.document)
     bench: Bench = request.app.state.bench
     job = Recommend(customer=customer, basket=tuple(basket or ()), product=product, number=number)
-    return taken.say(await bench.ask(taken.edition, job, seconds=OFFER_SECONDS))
+    return taken.say(await _ask_for_what_is_there(bench, taken, job, OFFER_SECONDS))
+
+
+async def _ask_for_what_is_there(bench: Bench, taken: Taken, job: Job, seconds: float) -> dict[str, Any]:
+    """Have a job done that can be asked wrongly in one way alone: about what is not in this shop."""
+    try:
+        return await bench.ask(taken.edition, job, seconds=seconds)
+    except ConfigError as error:
+        raise refuse_with(404, "not_found", str(error)) from error

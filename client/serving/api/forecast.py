@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from client.serving.api.reply import FAULTS, Current, Limit, Offset, page_of, read_days
+from client.serving.api.reply import FAULTS, Current, Day, Limit, Offset, page_of, read_days
 from client.serving.edition.forecasts import Forecasts
 from client.serving.encoding import encode
 from client.serving.process.refusal import Refusal
@@ -72,8 +72,8 @@ async def get_forecasts(
         list[str] | None, Query(max_length=MOST_NAMED, description="only these; all if left out")
     ] = None,
     by: Annotated[Literal["day", "week"], Query(description="28 days, or 8 weeks")] = "day",
-    first: Annotated[date | None, Query(alias="from", description="only periods that end on this day or later")] = None,
-    last: Annotated[date | None, Query(alias="to", description="only periods that begin on this day or before")] = None,
+    first: Annotated[Day | None, Query(alias="from", description="only periods that end on this day or later")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="only periods that begin on this day or before")] = None,
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> Response:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from client.serving.api.reply import FAULTS, Current, Taken
+from client.serving.api.reply import FAULTS, Current, Day, Taken
 from client.serving.bench.job import Preview
 from client.serving.encoding import encode
 from client.serving.key import today_of
@@ -47,8 +47,8 @@ class WantedOverride(BaseModel):
 
     of: Literal["product", "category", "shop"]
     name: str = Field("", max_length=200, description="of the product or category; empty for the shop")
-    first: date
-    last: date
+    first: Day
+    last: Day
     factor: float | None = Field(None, ge=0, le=LARGEST_FACTOR, description="on what would be forecast: 1.2 is +20 %")
     total: float | None = Field(None, ge=0, le=LARGEST_NUMBER, description="or pieces of all days together")
     author: str = Field(min_length=1, max_length=200, description="who says so")

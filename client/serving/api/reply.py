@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
+from pydantic import BeforeValidator
 
 from client.serving.edition.edition import Edition
 from client.serving.encoding import encode
@@ -15,18 +17,34 @@ from client.serving.process.served import Served
 EDITION_HEADER, STALE_HEADER = "x-hansa-edition", "x-hansa-stale"
 MOST_ROWS = 5000
 JSON = "application/json"
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="how many to leave out from the beginning")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="how many to give at most")]
+
+
+def _require_text(value: object) -> object:
+    """Refuse a number, which pydantic would take for a day: seconds since 1970."""
+    if isinstance(value, str) and not DAY.fullmatch(value):
+        raise ValueError("write a day as 2026-12-01")
+    if not isinstance(value, str | date | None):
+        raise ValueError("write a day as 2026-12-01")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_require_text)]
 FAULTS: dict[int | str, dict[str, Any]] = {
     400: {"model": FaultAnswer, "description": "asked in a way that cannot be answered"},
     401: {"model": FaultAnswer, "description": "without the shop's token"},
     403: {"model": FaultAnswer, "description": "from another page, or without the page's token"},
     404: {"model": FaultAnswer, "description": "there is no such thing in this shop"},
     409: {"model": FaultAnswer, "description": "this part of the edition could not be made; the sentence says why"},
+    408: {"model": FaultAnswer, "description": "the body came too slowly"},
     413: {"model": FaultAnswer, "description": "the body is too large"},
     421: {"model": FaultAnswer, "description": "asked by a name that is not this server's"},
     422: {"model": FaultAnswer, "description": "a value is of another kind or size than can be used"},
     429: {"model": FaultAnswer, "description": "too many are waiting"},
+    431: {"model": FaultAnswer, "description": "the address and the headers are too long"},
+    500: {"model": FaultAnswer, "description": "a fault of hansa's"},
     503: {"model": FaultAnswer, "description": "not ready yet; ask again in a moment"},
     504: {"model": FaultAnswer, "description": "it took too long"},
 }
@@ -94,11 +112,6 @@ async def _take(request: Request) -> Taken:
 
 
 Current = Annotated[Taken, Depends(_take)]
-
-
-def cut(rows: list[Any], offset: int, limit: int) -> dict[str, Any]:
-    """Say which part of a list is given: `total`, `offset`, `next`."""
-    return page_of(len(rows), offset, limit)
 
 
 def page_of(total: int, offset: int, limit: int) -> dict[str, Any]:

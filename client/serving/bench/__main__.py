@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -13,13 +12,10 @@ from typing import Any
 from client.serving.pipe import Pipe
 from common.errors import ConfigError, HansaError
 
-NICE = 5  # who is answered from memory comes first, an edition in the making last
-
 
 def main() -> None:
     """Answer jobs until the server is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear; it ends its children
-    os.nice(NICE)
     pipe = Pipe()
 
     from client.serving.bench.job import JOBS  # heavy, as is what follows

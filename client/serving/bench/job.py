@@ -63,7 +63,7 @@ class Preview(_Job):
 
 
 class Recommend(_Job):
-    """Say what to offer to a customer, with a basket, or beside a product: one of the three."""
+    """Say what to offer to a customer, with a basket, beside a product: an answer for each that is given."""
 
     job: Literal["recommend"] = "recommend"
     customer: str = ""

@@ -146,13 +146,10 @@ class Workbench:
         from client.decision.recommendation.wording import describe
 
         ready = self._recommender
-        if job.customer:
-            answer = ready.for_customer(job.customer, job.number)
-        elif job.basket:
-            answer = ready.for_basket(job.basket, job.number)
-        else:
-            answer = ready.beside(job.product, job.number, FEWEST_BASKETS)
-        return describe([answer], ready)
+        answers = [ready.for_customer(job.customer, job.number)] if job.customer else []
+        answers += [ready.for_basket(job.basket, job.number)] if job.basket else []
+        answers += [ready.beside(job.product, job.number, FEWEST_BASKETS)] if job.product else []
+        return describe(answers, ready)
 
 
 def _read_change(job: Price) -> Change | None:

@@ -12,7 +12,7 @@ from client.serving.pipe import Pipe
 from common.errors import HansaError
 
 TELL_SECONDS = 0.25
-NICE = 10  # who is answered now comes first
+NICE = 5  # who is answered now comes first
 
 
 def main() -> None:

@@ -76,16 +76,18 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, guarded = Headers(scope=scope), _Guarded(send, plainly=is_inference(scope["path"]))
         try:
-            receive = await self._admit(scope, headers, receive)
+            limited = self._let_in(scope, headers, receive)
+            guarded.limited = limited
+            receive = await self._admit(scope, headers, limited)
         except Refusal as refusal:
-            await answer(refusal, _guarded(send), plainly=is_inference(scope["path"]))
+            await answer(refusal, guarded, plainly=guarded.plainly)
             return
-        await self._app(scope, receive, _guarded(send))
+        await self._app(scope, receive, guarded)
 
-    async def _admit(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
-        """Judge a request, and give what its body is read by.
+    def _let_in(self, scope: Scope, headers: Headers, receive: Receive) -> _Limited:
+        """Judge name and size of a request, and give what its body is read by.
 
         Raises
         ------
@@ -96,7 +98,16 @@ class Guard:
             raise Refusal(421, "misdirected", "This server is not called by that name.", "ask by the printed address")
         if sum(len(name) + len(value) for name, value in headers.raw) + len(scope["query_string"]) > LONGEST_HEAD:
             raise Refusal(431, "too_large", f"A head may have {LONGEST_HEAD:,} bytes.", "ask for less at once")
-        limited = _limit(scope, headers, receive)
+        return _limit(scope, headers, receive)
+
+    async def _admit(self, scope: Scope, headers: Headers, limited: Receive) -> Receive:
+        """Judge who asks and from which page, and give what the body is read by.
+
+        Raises
+        ------
+        Refusal
+            It must not pass.
+        """
         state = scope.setdefault("state", {})
         state["session"] = ""
         if _is_open(scope["path"], self._door.open_paths):
@@ -166,29 +177,42 @@ def _largest(scope: Scope) -> int:
     return LARGEST_IMPORT if scope["path"] == IMPORTS else LARGEST_BODY
 
 
-def _limit(scope: Scope, headers: Headers, receive: Receive) -> Receive:
-    """Give what reads no more than the path may take, and waits no longer than a slow sender may take."""
+def _limit(scope: Scope, headers: Headers, receive: Receive) -> _Limited:
     most = _largest(scope)
     said = headers.get("content-length", "0")
     if not said.isdecimal() or int(said) > most:
         raise _too_large(most)
-    pace, seen = Pace(), 0
+    return _Limited(receive, most)
 
-    async def receive_limited() -> Message:
-        nonlocal seen
+
+class _Limited:
+    """Reads no more of a body than the path may take, and waits no longer than a slow sender may take.
+
+    Attributes
+    ----------
+    refusal
+        Why it reads no further: whoever reads a body may make another error of it.
+    """
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._most, self._seen = receive, most, 0
+        self._pace = Pace()
+        self.refusal: Refusal | None = None
+
+    async def __call__(self) -> Message:
         try:
-            async with pace.next_piece():
-                message = await receive()
+            async with self._pace.next_piece():
+                message = await self._receive()
         except TimeoutError as error:
-            raise Refusal(408, "too_slow", "The body came too slowly.", "send it again") from error
+            self.refusal = Refusal(408, "too_slow", "The body came too slowly.", "send it again")
+            raise self.refusal from error
         piece = len(message.get("body", b""))
-        seen += piece
-        pace.note(piece)
-        if seen > most:
-            raise _too_large(most)
+        self._seen += piece
+        self._pace.note(piece)
+        if self._seen > self._most:
+            self.refusal = _too_large(self._most)
+            raise self.refusal
         return message
-
-    return receive_limited
 
 
 def _too_large(most: int) -> Refusal:
@@ -222,17 +246,33 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def _guarded(send: Send) -> Send:
-    """Send the headers of every page along."""
+class _Guarded:
+    """Sends the headers of every page along; and where a body was refused, that, whatever was made of it.
 
-    async def send_guarded(message: Message) -> None:
+    Attributes
+    ----------
+    plainly
+        Whether a refusal has the form of the inference protocol.
+    """
+
+    def __init__(self, send: Send, *, plainly: bool) -> None:
+        self._send, self.plainly = send, plainly
+        self._is_over = False
+        self.limited: _Limited | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if self._is_over:
+            return
         if message["type"] == "http.response.start":
+            refusal, self.limited = self.limited and self.limited.refusal, None
+            if refusal is not None:
+                await answer(refusal, self, plainly=self.plainly)
+                self._is_over = True
+                return
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-        await send(message)
-
-    return send_guarded
+        await self._send(message)
 
 
 async def answer(refusal: Refusal, send: Send, *, plainly: bool = False) -> None:

@@ -1,6 +1,8 @@
 """Who is not answered: without the token, by another name, from another page, too much, too odd."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,14 +13,15 @@ from served_shop import Serving
 PATHS = ["/api/v1/forecasts", "/api/v1/status", "/openapi.json", "/metrics", "/", "/nothing"]
 
 
-def open_browser(served: Serving) -> httpx.Client:
+@contextmanager
+def open_browser(served: Serving) -> Iterator[httpx.Client]:
     """A browser that opened the page by an address that the API made for it."""
     with served.client as client:
         page = client.post("/api/v1/sessions").json()["page"]
-    browser = httpx.Client(base_url=served.address, timeout=60, trust_env=False)
-    answer = browser.get(page)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    return browser
+    with httpx.Client(base_url=served.address, timeout=60, trust_env=False) as browser:
+        answer = browser.get(page)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        yield browser
 
 
 def knock(served: Serving, said: bytes) -> bytes:
