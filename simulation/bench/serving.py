@@ -106,7 +106,9 @@ def time_serving(*, quick: bool, patience_seconds: float, mlserver: Path | None)
         bodies = _make_bodies(ours)
         contestants = [ours]
         if mlserver is not None:
-            np.savez(Path(place) / "forecasts.npz", **_read_forecasts(ours))
+            products, arrays = _list_products(ours), _read_forecasts(ours)
+            file = Path(place) / "forecasts.npz"
+            np.savez(file, products=np.array(products), mean=arrays["mean"], quantiles=arrays["quantiles"])
             for name, batching in (("mlserver", {}), ("mlserver_batching", BATCHING)):
                 started = _start_mlserver(mlserver, Path(place) / name, name, batching)
                 contestants.append(stack.enter_context(started))
@@ -246,8 +248,7 @@ def _read_forecasts(ours: Contestant) -> dict[str, np.ndarray]:
     products = _list_products(ours)
     body = {"inputs": [{"name": "product", "datatype": "BYTES", "shape": [len(products)], "data": products}]}
     outputs = ours.ask("/v2/models/shop/infer", body).json()["outputs"]
-    arrays = {each["name"]: np.array(each["data"], np.float64).reshape(each["shape"]) for each in outputs}
-    return {"products": np.array(products), **arrays}
+    return {each["name"]: np.array(each["data"], np.float64).reshape(each["shape"]) for each in outputs}
 
 
 def _list_products(ours: Contestant) -> list[str]:

@@ -2,8 +2,8 @@
 
 A body is JSON, or so many bytes of JSON as `Inference-Header-Content-Length` says, with the binary values of inputs
 behind it in their order, each as long as its parameter `binary_data_size` says. Numbers that are none come as null or,
-from clients that write what is no JSON, as NaN. Keys that the protocol has not are passed over: KServe's client says the
-name of the model there too.
+from clients that write what is no JSON, as NaN. Keys that the protocol has not are passed over: KServe's client says
+the name of the model there too.
 """
 
 from __future__ import annotations
