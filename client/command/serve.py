@@ -57,6 +57,7 @@ def serve(
     home.prepare()
     lock = hold(home.lock, taken=home.say_taken())
     try:
+        home.forget_uploads()
         keys = Keys(read_or_make_token(home.token))
         sockets = listen(host, port, advice="choose another --port, or stop who has it")
         place = replace(place, port=sockets[0].getsockname()[1])

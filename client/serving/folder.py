@@ -85,12 +85,15 @@ class ServedFolder:
         try:
             self.folder.mkdir(mode=OWN_EYES, exist_ok=True)
             os.chmod(self.folder, OWN_EYES)
-            for old in self.folder.glob("upload-*"):  # of a server that was killed
-                shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise ConfigError(
                 f"Cannot write in {self.shop.resolve()}: {error.strerror}; make it writable, or choose another folder."
             ) from error
+
+    def forget_uploads(self) -> None:
+        """Remove what a server that was killed left; for who holds the lock."""
+        for old in self.folder.glob("upload-*"):
+            shutil.rmtree(old, ignore_errors=True)
 
     def note_address(self, address: str) -> None:
         """Note where the server is asked, for who starts another one."""

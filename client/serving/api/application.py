@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -92,7 +93,19 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         405: "This address does not take that method.",
     }.get(error.status_code, str(error.detail))
     code = CODES.get(error.status_code, "refused")
-    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = _list_methods(request)
+    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=headers))
+
+
+def _list_methods(request: Request) -> str:
+    """List the methods that an address takes: Starlette names those of the first route alone."""
+    found = set[str]()
+    for template, methods in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", re.escape(template)), request.url.path):
+            found.update(method.upper() for method in methods)
+    return ", ".join(sorted(found))
 
 
 async def _answer_surprise(request: Request, error: Exception) -> Response:
