@@ -32,6 +32,7 @@ TYPES: Final[dict[str, np.dtype]] = {
     "FP64": np.dtype("<f8"),
     BYTES: np.dtype(object),
 }
+LEGAL: Final[dict[str, set[type]]] = {"b": {bool}, "f": {int, float, type(None)}}  # of JSON, by numpy's kinds
 MOST_DIMENSIONS = 8
 MOST_ELEMENTS = 4_000_000  # of one tensor
 LENGTH = struct.Struct("<I")
@@ -134,8 +135,7 @@ def from_list(name: str, datatype: str, shape: tuple[int, ...], data: object) ->
         values[:] = [each.encode() if type(each) is str else _no(name, datatype) for each in flat]
         return Tensor(name, datatype, values.reshape(shape))
     dtype = TYPES[datatype]
-    legal: set[type] = {"b": {bool}, "f": {int, float, type(None)}}.get(dtype.kind, {int})
-    if not {type(each) for each in flat} <= legal:
+    if not {type(each) for each in flat} <= LEGAL.get(dtype.kind, {int}):
         _no(name, datatype)
     try:
         return Tensor(name, datatype, np.array(flat, dtype).reshape(shape))
