@@ -222,7 +222,11 @@ def _start_mlserver(command: Path, folder: Path, name: str, batching: dict[str, 
 def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with open(f"{log}.log", "wb") as said:
         process = subprocess.Popen(  # noqa: S603  our own words
-            command, env=environment, stdout=subprocess.PIPE if "client" in command else said, stderr=said
+            command,
+            env=environment,
+            cwd=log.parent,  # MLServer writes its metrics where it is started
+            stdout=subprocess.PIPE if "client" in command else said,
+            stderr=said,
         )
         try:
             yield process
