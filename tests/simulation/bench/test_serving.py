@@ -10,8 +10,8 @@ import pytest
 @pytest.mark.slow
 def test_both_models_are_measured_for_one_client_and_for_several(hansa_sim: Callable[..., Any]) -> None:
     done = hansa_sim("bench", "--json", "--only", "serving", "--quick", "--patience", "0", "--threads", "1")
-    assert done.code == 0, done.err
-    entries = json.loads(done.out)["serving"]
+    assert done.code == 0, done.stderr
+    entries = json.loads(done.stdout)["serving"]
     assert [(each["served"], each["clients"]) for each in entries] == [
         ("shop", 1),
         ("shop", 4),
