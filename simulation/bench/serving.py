@@ -30,6 +30,7 @@ import numpy as np
 
 from common.errors import ConfigError
 from common.http.listening import listen
+from simulation.bench.cpu import SMALLEST_SECONDS, cpu_seconds
 
 LAST, DAYS = date(2026, 9, 30), 120  # of the shop whose forecasts are served
 HISTORY_DAYS, HISTORIES = 365, 64  # that are forecast afresh
@@ -39,7 +40,6 @@ QUICK_SECONDS = 1.0
 START_SECONDS = 300.0
 MODELS = ("shop", "demand")
 BATCHING = {"max_batch_size": 32, "max_batch_time": 0.01}
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Contestant:
 
     def cpu_seconds(self) -> float:
         """Seconds of CPU that the server and what it has started have used."""
-        return sum(_ticks(pid) for pid in _family(self.process.pid)) / TICKS
+        return cpu_seconds(self.process.pid)
 
 
 def time_serving(*, quick: bool, patience_seconds: float, mlserver: Path | None) -> list[dict[str, Any]]:
@@ -172,7 +172,7 @@ def _load(each: Contestant, model: str, bodies: list[str], *, clients: int, seco
         "per_second": found["answers"] / found["seconds"],
         "p50_milliseconds": found["p50"],
         "p99_milliseconds": found["p99"],
-        "cpu_milliseconds": max(used, 1 / TICKS) * 1e3 / found["answers"],
+        "cpu_milliseconds": max(used, SMALLEST_SECONDS) * 1e3 / found["answers"],
     }
 
 
@@ -274,29 +274,3 @@ def _make_bodies(ours: Contestant) -> dict[str, list[str]]:
 
 def _write(name: str, datatype: str, shape: list[int], data: list[Any]) -> str:
     return json.dumps({"inputs": [{"name": name, "datatype": datatype, "shape": shape, "data": data}]})
-
-
-def _family(pid: int) -> list[int]:
-    """Give a process and all that it has started, and those have."""
-    parents: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        fields = _stat(path)
-        if fields:
-            parents.setdefault(int(fields[1]), []).append(int(path.parent.name))
-    found, rest = list[int](), [pid]
-    while rest:
-        found.append(rest.pop())
-        rest += parents.get(found[-1], [])
-    return found
-
-
-def _stat(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
-def _ticks(pid: int) -> int:
-    fields = _stat(Path(f"/proc/{pid}/stat"))
-    return int(fields[11]) + int(fields[12]) if fields else 0
