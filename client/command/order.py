@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -85,21 +85,9 @@ def order(
 
 def _keep(folder: Path, table: pa.Table, today: date) -> None:
     """Keep what is proposed, to be held against what was asked for; where that fails it is served all the same."""
-    from client.feedback.kept import keep
+    from client.decision.order.keeping import keep_orders
 
-    lines = [
-        {
-            "product": row["product"],
-            "first": today.isoformat(),
-            "last": (row["next_arrives"] - timedelta(days=1)).isoformat(),
-            "covered": row["on_hand"] + row["on_order"] + row["quantity"],
-            "quantity": row["quantity"],
-        }
-        for row in table.select(["product", "next_arrives", "on_hand", "on_order", "quantity"]).to_pylist()
-        if row["quantity"] is not None and row["next_arrives"] > today
-    ]
     try:
-        if lines:
-            keep(folder, "order", datetime.now(UTC), {"lines": lines})
+        keep_orders(folder, table, today)
     except DataError as error:
         typer.echo(f"hansa-client: The orders are not kept, so score will not know them. {error}", err=True)
