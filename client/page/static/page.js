@@ -49,6 +49,9 @@
   });
   window.addEventListener("popstate", () => location.reload());
 
+  let written = false;
+  document.addEventListener("input", (event) => { written ||= event.target.form?.method === "post"; });
+
   // A slider says its number while it moves, and asks when it rests; so does a search.
   let rest = 0;
   document.addEventListener("input", (event) => {
@@ -67,7 +70,9 @@
   }
   async function askAgain(part) {
     if (part.hasAttribute("data-whole")) return location.reload();
-    return replacePart(part.id, location.href, {}, false);
+    await replacePart(part.id, location.href, {}, false);
+    const fresh = document.getElementById(part.id);  // newer forecasts are there: show them, unless something is being written
+    if (part.id === "making" && fresh && !fresh.dataset.again && !written) location.reload();
   }
 
   // Sums of an order that is being edited.
