@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"certs", "client", "common", "server", "simulation"}
 DISTRIBUTIONS = packages_distributions()
-THROUGH_ANOTHER = {"tensorboard"}  # torch.utils.tensorboard imports it
+THROUGH_ANOTHER = {"tensorboard", "httptools"}  # torch.utils.tensorboard and uvicorn import them
 
 
 def declared(*extras: str) -> set[str]:
