@@ -32,6 +32,13 @@ def find_messages(root: Path = ROOT) -> Iterator[tuple[str, int, Message]]:
         yield file, line, (message[0], message[1]) if isinstance(message, tuple) else message
 
 
+def list_messages(root: Path = ROOT) -> set[Message]:
+    """Give every sentence once; one that is said as a plural elsewhere stands with that."""
+    found = {message for _, _, message in find_messages(root)}
+    plurals = {message[0] for message in found if isinstance(message, tuple)}
+    return {message for message in found if message not in plurals}
+
+
 def path_of(language: str) -> Path:
     """Say where a language's catalogue is."""
     return Path(__file__).parent / f"{language}.po"
@@ -68,7 +75,7 @@ def _as_text(text: str | list[str] | tuple[str, ...] | None) -> str:
 
 def main() -> None:
     """Bring every catalogue up to date."""
-    found = {message for _, _, message in find_messages()}
+    found = list_messages()
     for language in OTHERS:
         before = read_words(language)
         write_words(language, {message: before.get(message, "") for message in found})

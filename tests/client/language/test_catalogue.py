@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from client.language.extraction import Message, find_messages, read_words
+from client.language.extraction import Message, list_messages, read_words
 from client.language.speech import OTHERS
 
 CHINESE_SIGN = re.compile(r"[\u3400-\u9fff]")
@@ -22,7 +22,7 @@ def forms(message: Message) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_sentence_is_translated_and_no_translation_is_left_over(language: str) -> None:
-    found, words = {message for _, _, message in find_messages()}, read_words(language)
+    found, words = list_messages(), read_words(language)
     assert found
     assert sorted(map(str, found - words.keys())) == []
     assert sorted(map(str, words.keys() - found)) == []
@@ -34,8 +34,7 @@ def test_a_translation_has_the_names_of_its_sentence(language: str) -> None:
     wrong = {
         str(message): text
         for message, text in read_words(language).items()
-        for form in forms(message)
-        if placeholders(form) != placeholders(text)
+        if placeholders(forms(message)[-1]) != placeholders(text)  # "1 day" needs no number, "{number} days" does
     }
     assert wrong == {}
 
