@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from client.page import router as page
+from client.page.shown import Shown
 from client.serving.api import (
     asking,
     customer,
@@ -48,7 +49,7 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.served = served
+    app.state.served, app.state.shown = served, Shown()
     app.include_router(probe.router)
     app.include_router(session.opening)
     for module in (forecast, order, product, customer, asking, insight, override, importing, state, session):

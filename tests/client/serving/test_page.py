@@ -206,7 +206,7 @@ def test_no_view_says_anything_that_is_not_in_the_catalogue(served: Serving) -> 
         parts = {
             part.strip()
             for text in said
-            for part in re.split(r" · |€[\d,.]+|\d+ \w{3}( \d{4})?|Mon|Tue|Wed|Thu|Fri|Sat|Sun", text)
+            for part in re.split(r"·|€[\d,.]+|\d+ \w{3}( \d{4})?|Mon|Tue|Wed|Thu|Fri|Sat|Sun", text)
             if part
         }
         assert {part for part in parts if LETTER.search(part)} <= data, view
