@@ -70,6 +70,18 @@ warm: setup  ## make the public warm models again, from invented demand
 	$(BIN)/hansa-sim warm plans/rossmann.toml
 	$(BIN)/hansa-sim warm plans/favorita.toml
 
+words: setup  ## find every sentence of the merchant's side, and bring the catalogues of other languages up to date
+	$(BIN)/python -m client.language.extraction
+
+# The chart library as it was published: its files, by their hashes, are those of this version.
+UPLOT := 1.6.32
+UPLOT_SUM := 19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f
+vendor:  ## fetch the page's chart library again, and check that it is the one that was reviewed
+	rm -rf $(RUNS)/uplot && mkdir -p $(RUNS)/uplot
+	cd $(RUNS)/uplot && npm pack --silent uplot@$(UPLOT) && tar xzf uplot-$(UPLOT).tgz
+	echo '$(UPLOT_SUM)  $(RUNS)/uplot/package/dist/uPlot.iife.min.js' | sha256sum --check --quiet
+	cp $(addprefix $(RUNS)/uplot/package/,dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE) client/page/static/vendor/uplot/
+
 check: setup  ## lint, format, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -102,6 +114,9 @@ test-network: setup  ## a federation of processes under kill -9, thirty merchant
 
 test-serving: setup  ## 100,000 answers while editions swap, and the server's memory over an hour
 	$(BIN)/pytest -m slow -s tests/client/serving/test_swap.py
+
+test-page: setup  ## every view of the page in a real browser, in both languages, wide and narrow (fetches axe-core by npm)
+	$(BIN)/pytest -m slow -s tests/client/page/test_browser.py
 
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu

@@ -64,9 +64,9 @@ class Serving:
     def status(self) -> dict[str, Any]:
         return self.ask("/api/v1/status").json()
 
-    def await_edition(self, *, but: str = "") -> str:
+    def await_edition(self, *, but: str = "", seconds: float = PATIENCE_SECONDS) -> str:
         """Wait until an edition is served that is not stale, and give its name."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             said = self.status()
             if said["edition"] and said["edition"]["name"] != but and not said["is_stale"]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from client.decision.order.reason import say_many
+from client.decision.order.count import count_products
 from client.decision.order.told import Told, say_assumed
+from client.language.speech import t
 from client.shop.history.history import History
 
 DAYS_OF_YEAR = 365.0
@@ -64,9 +65,11 @@ def _prices(history: History, told: Told) -> Float[np.ndarray, " product"]:
 
 
 def _say_unknown(known: np.ndarray, price: np.ndarray, share: float) -> list[str]:
-    guessed, taken = ~known & np.isfinite(price), f"{share:.0%} of the selling price is taken"
-    said = list(say_assumed(guessed, "unit cost", taken, "unit_cost or cost_share"))
+    guessed = ~known & np.isfinite(price)
+    taken = t("{cost_share:.0%} of the selling price is taken", cost_share=share)
+    said = list(say_assumed(guessed, t("unit cost"), taken, "unit_cost or cost_share"))
     neither = int((~known & ~np.isfinite(price)).sum())
     if neither:
-        said.append(f"Neither cost nor price of {say_many(neither, 'product')} is known; their money is left open.")
+        few = count_products(neither)
+        said.append(t("Neither cost nor price of {products} is known; their money is left open.", products=few))
     return said

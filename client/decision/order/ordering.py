@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from zlib import crc32
 
@@ -17,6 +17,7 @@ from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
+from client.language.speech import OTHERS, say_in
 from client.shop.calendar.day_kind import find_ended
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.path import draw_learnt_paths
@@ -68,6 +69,8 @@ class Orders:
     ----------
     table
         A row per product (`SCHEMA`), those to order first, the most money first.
+    whys
+        Language → the reasons of all rows in it, beside those in English in the table.
     """
 
     table: pa.Table
@@ -75,6 +78,7 @@ class Orders:
     budget: float | None
     dead_days: int
     assumed: tuple[str, ...]
+    whys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def order_shop(
@@ -133,11 +137,12 @@ def order_shop(
     spent = pa.array(np.nan_to_num(table["cash"].to_numpy()))
     table = table.append_column("spent", spent).sort_by([("spent", "descending"), ("product", "ascending")])
     return Orders(
-        table.drop(["spent"]),
+        table.select(SCHEMA.names),
         day,
         shop.order.budget if budget is None else budget,
         shop.order.dead_days,
         (*ended, *known.assumed),
+        {language: tuple(table[f"why {language}"].to_pylist()) for language in OTHERS},
     )
 
 
@@ -285,7 +290,10 @@ def _lay_out(known: Gathered, part: _Part, quantity: np.ndarray, shop: Shop, fir
             strict=True,
         )
     ]
-    return table.append_column("why", pa.array(whys, pa.string())).cast(SCHEMA)
+    table = table.append_column("why", pa.array(whys, pa.string())).cast(SCHEMA)
+    for language in OTHERS:
+        table = table.append_column(f"why {language}", pa.array(say_in(language, whys), pa.string()))
+    return table
 
 
 def _describe(table: pa.Table, history: History) -> pa.Table:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from client.decision.order.count import count_lines, count_products
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Terms
-from client.decision.order.reason import say_many
+from client.language.speech import t
 from client.shop.history.history import History
 
 STALE_DAYS = 8  # after which the age of a count is said
@@ -38,19 +39,22 @@ def count_shelf(history: History, products: Sequence[str], first: date) -> tuple
 def _say_unknown(on_hand: np.ndarray) -> list[str]:
     unknown = np.isnan(on_hand)
     if unknown.all():
-        return ["Nothing tells how many there are of anything; the list says up to how many to fill up."]
+        return [t("Nothing tells how many there are of anything; the list says up to how many to fill up.")]
     if not unknown.any():
         return []
-    few = say_many(int(unknown.sum()), "product")
-    return [f"Nothing tells how many there are of {few}; the list says up to how many to fill up."]
+    few = count_products(int(unknown.sum()))
+    return [t("Nothing tells how many there are of {products}; the list says up to how many to fill up.", products=few)]
 
 
 def _say_stale(ages: Sequence[int]) -> list[str]:
     if not ages or max(ages) <= STALE_DAYS:
         return []
     return [
-        f"The oldest count of what is there is {max(ages)} days old; what was sold since is taken off, what came "
-        "since is not known."
+        t(
+            "The oldest count of what is there is {ages} days old; what was sold since is taken off, "
+            "what came since is not known.",
+            ages=max(ages),
+        )
     ]
 
 
@@ -63,8 +67,10 @@ def find_on_order(
     order = sorted(range(len(rows)), key=lambda number: (rows[number][0], -elapsed[number]))
     place = np.array([rows[number][0] for number in order], int)
     late = sum(1 for _, row in rows if row["expected_day"] is not None and row["expected_day"] < first)
-    lines = say_many(late, "line")
-    said = f"{lines} on order should have come by now, and will soon, it is reckoned. Take out what has come."
+    said = t(
+        "{lines} on order should have come by now, and will soon, it is reckoned. Take out what has come.",
+        lines=count_lines(late),
+    )
     return (
         OnOrder(
             product=place,

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from client.decision.order.told import Told, say_assumed
+from client.language.speech import t
 from client.shop.history.history import History
 from common.plan.schema import WEEKDAYS
 
@@ -55,11 +56,13 @@ def find_leads(history: History, told: Told) -> Leads:
     spread = np.where(spread_past, past[:, 1], np.where(spread_known, spread, SPREAD * mean))
     said = (
         *_say_past(learned, told.suppliers, mean_past),
-        *say_assumed(~mean_known & ~mean_past, "lead time", f"{LEAD_DAYS:.0f} days are taken", "lead_days"),
+        *say_assumed(
+            ~mean_known & ~mean_past, t("lead time"), t("{days:.0f} days are taken", days=LEAD_DAYS), "lead_days"
+        ),
         *say_assumed(
             ~spread_known & ~spread_past,
-            "spread of the lead time",
-            "a quarter of the lead time is taken",
+            t("spread of the lead time"),
+            t("a quarter of the lead time is taken"),
             "lead_spread_days",
         ),
     )
@@ -85,9 +88,13 @@ def _say_past(
 ) -> Iterator[str]:
     for name in sorted({supplier for supplier, is_used in zip(suppliers, used, strict=True) if is_used}):
         mean, spread, count = learned[name]
-        yield (
-            f"{name or 'The supplier'} took {mean:.1f} days on average, give or take {spread:.1f}, for {count:.0f} "
-            "orders that came; that is reckoned with."
+        yield t(
+            "{name} took {mean:.1f} days on average, give or take {spread:.1f}, for {count:.0f} orders "
+            "that came; that is reckoned with.",
+            name=name or t("The supplier"),
+            mean=mean,
+            spread=spread,
+            count=count,
         )
 
 
@@ -101,7 +108,9 @@ def find_order_days(told: Told, today: date) -> OrderDays:
         for day, every, allowed in zip(first, review.tolist(), weekdays, strict=True)
     )
     unknown = ~known & np.array([not allowed for allowed in weekdays], bool)
-    said = say_assumed(unknown, "time between two orders", f"{REVIEW_DAYS} days are taken", "review_days")
+    said = say_assumed(
+        unknown, t("time between two orders"), t("{days:.0f} days are taken", days=REVIEW_DAYS), "review_days"
+    )
     return OrderDays(first, following, tuple(said))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from client.decision.order.reason import say_many
+from client.decision.order.count import count_products
+from client.language.speech import t
 from client.shop.history.history import History
 from client.shop.settings import Shop, SupplierSettings
 
@@ -56,5 +57,18 @@ class Told:
 def say_assumed(unknown: np.ndarray, what: str, taken: str, key: str) -> Iterator[str]:
     """Say what is not known, what is taken for it, and how to tell it."""
     if unknown.any():
-        whose = "" if unknown.all() else f" of {say_many(int(unknown.sum()), 'product')}"
-        yield f"The {what}{whose} is not known: {taken}. Put {key} into shop.toml, or into a table of terms."
+        if unknown.all():
+            yield t(
+                "The {what} is not known: {taken}. Put {key} into shop.toml, or into a table of terms.",
+                what=what,
+                taken=taken,
+                key=key,
+            )
+            return
+        yield t(
+            "The {what} of {products} is not known: {taken}. Put {key} into shop.toml, or into a table of terms.",
+            what=what,
+            products=count_products(int(unknown.sum())),
+            taken=taken,
+            key=key,
+        )

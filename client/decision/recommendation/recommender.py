@@ -19,6 +19,7 @@ from client.decision.recommendation.purchase import Purchases, day_of
 from client.decision.recommendation.ranking import TOGETHER, score
 from client.decision.recommendation.reason import say_again, say_alike, say_together, say_wanted
 from client.decision.recommendation.shelf import Shelf
+from client.language.speech import t
 from common.errors import ConfigError
 
 NEVER = -np.inf
@@ -123,9 +124,12 @@ class Recommender:
         return Answer(self._call(place), offers, notes=tuple(notes))
 
     def _say_none(self, place: int, size: int, least: int) -> str:
-        return (
-            f"Nothing was bought together with {self._call(place)} in {least} baskets or more and oftener than by "
-            f"chance; it is in {size} baskets. --least takes fewer."
+        return t(
+            "Nothing was bought together with {place} in {least} baskets or more and oftener than by "
+            "chance; it is in {size} baskets. --least takes fewer.",
+            place=self._call(place),
+            least=least,
+            size=size,
         )
 
     def _answer_customer(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
+from client.language.speech import mark
 from client.shop.calendar.day_kind import find_ended
 from client.shop.history.history import History
 from client.shop.settings import Shop
@@ -18,10 +19,10 @@ from client.shop.settings import Shop
 OUT, SHORT, USUAL, AMPLE = 0.0, 0.5, 1.0, 1.2  # factors on the odds
 DEMAND_DAYS, AMPLE_DAYS = 28, 180
 SAY = {
-    "out": "out of stock",
-    "gone": "not sold any more",
-    "short": "runs out before the next delivery",
-    "ample": "more than enough in stock",
+    "out": mark("out of stock"),
+    "gone": mark("not sold any more"),
+    "short": mark("runs out before the next delivery"),
+    "ample": mark("more than enough in stock"),
     "": "",
 }
 FACTORS = {"out": OUT, "gone": OUT, "short": SHORT, "ample": AMPLE, "": USUAL}

@@ -12,6 +12,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from client.page import router as page
+from client.page.shown import Shown
 from client.serving.api import (
     asking,
     customer,
@@ -47,11 +49,12 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.served = served
+    app.state.served, app.state.shown = served, Shown()
     app.include_router(probe.router)
     app.include_router(session.opening)
     for module in (forecast, order, product, customer, asking, insight, override, importing, state, session):
         app.include_router(module.router, prefix=PREFIX)
+    app.include_router(page.router)
     app.add_exception_handler(Refusal, _answer_refusal)
     app.add_exception_handler(HansaError, _answer_fault)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from client.language.speech import OTHERS, say_in
 from client.serving.pipe import Pipe
 from common.errors import ConfigError, HansaError
 
@@ -34,7 +35,8 @@ def main() -> None:
 
 def _do(bench: Any, job: Any) -> dict[str, Any]:
     try:
-        return {"answer": bench.do(job)}
+        answer = bench.do(job)
+        return {"answer": answer, "spoken": {language: say_in(language, answer) for language in OTHERS}}
     except ConfigError as error:
         return {"question": str(error)}
     except HansaError as error:

@@ -140,7 +140,7 @@ class Workbench:
     def _recommender(self) -> Recommender:
         from client.decision.recommendation.opening import open_recommender
 
-        return open_recommender(self._history)
+        return open_recommender(self._history, self._shop)
 
     def _recommend(self, job: Recommend) -> dict[str, Any]:
         from client.decision.recommendation.wording import describe

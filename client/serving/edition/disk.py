@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from pydantic import ValidationError
 
+from client.language.speech import OTHERS
 from client.serving.edition.edition import Edition, Imprint
 from client.serving.edition.part import Name, Part
 from client.serving.encoding import encode
@@ -24,6 +25,8 @@ OWN_EYES = 0o600
 def write_part(folder: Path, name: Name, part: Part) -> None:
     """Write one part of an edition that is being made."""
     replace_file(folder / f"{name}.json", encode(part.document), mode=OWN_EYES)
+    for language, document in part.spoken.items():
+        replace_file(folder / f"{name}.{language}.json", encode(document), mode=OWN_EYES)
     if part.table is not None:
         sink = pa.BufferOutputStream()
         pyarrow.parquet.write_table(part.table, sink, compression="zstd")
@@ -63,4 +66,9 @@ def read_edition(folder: Path) -> Edition:
 def _read_part(folder: Path, name: Name) -> Part:
     document = json.loads((folder / f"{name}.json").read_bytes())
     path = folder / f"{name}.parquet"
-    return Part(document, pyarrow.parquet.read_table(path) if path.exists() else None)
+    spoken = {
+        language: json.loads(file.read_bytes())
+        for language in OTHERS
+        if (file := folder / f"{name}.{language}.json").exists()
+    }
+    return Part(document, pyarrow.parquet.read_table(path) if path.exists() else None, spoken)

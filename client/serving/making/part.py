@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
+from client.language.speech import OTHERS, say_in
 from client.serving.edition.part import Name, Part
 from client.serving.making.source import Source
 from client.shop.forecast.period import By
@@ -20,13 +21,18 @@ HORIZON = ""  # the usual one, so that what is served is what `hansa-client fore
 
 
 def make_part(name: Name, source: Source) -> Part:
-    """Make a part.
+    """Make a part, its sentences in every language.
 
     Raises
     ------
     HansaError
         It cannot be made of this shop; the text says why.
     """
+    made = _make(name, source)
+    return replace(made, spoken={each: say_in(each, made.document | made.spoken.get(each, {})) for each in OTHERS})
+
+
+def _make(name: Name, source: Source) -> Part:
     match name:
         case "products":
             return Part({}, source.history.products())
@@ -77,21 +83,23 @@ def _make_orders(source: Source) -> Part:
     found = order_shop(source.history, source.shop, today=source.day, on_step=source.on_step)
     with suppress(DataError):  # they are served all the same
         keep_orders(source.folder, found.table, source.day)
-    return Part(_without_rows(describe_orders(found, source.shop)), found.table)
+    spoken = {language: {"whys": list(whys)} for language, whys in found.whys.items()}
+    return Part(_without_rows(describe_orders(found, source.shop)), found.table, spoken)
 
 
 def _make_customers(source: Source) -> Part:
     from client.decision.customer.letter import choose_letters
     from client.decision.customer.outlook import foresee_customers
     from client.decision.customer.reading import read_purchases
-    from client.decision.customer.wording import describe_letters, describe_outlook, say_outlook
+    from client.decision.customer.wording import describe_letters, describe_outlook, say_letters, say_outlook
 
     purchases, doubts = read_purchases(source.history, source.shop)
     first = purchases.date_of(purchases.num_days)
     found = foresee_customers(purchases, first, CUSTOMER_DAYS, on_step=source.on_step, doubts=doubts)
     letters = choose_letters(found, most=LETTERS, hold_out=HELD_OUT, uplift=None)
     said = list(say_outlook(found, source.shop.currency))
-    document = {**describe_outlook(found), "currency": source.shop.currency, "letters": describe_letters(letters)}
+    listed = {**describe_letters(letters), "sentences": list(say_letters(letters, source.shop.currency))}
+    document = {**describe_outlook(found), "currency": source.shop.currency, "letters": listed}
     return Part({**document, "sentences": said}, found.table)
 
 
@@ -99,7 +107,7 @@ def _make_recommendations(source: Source) -> Part:
     from client.decision.recommendation.opening import most_valuable, open_recommender
     from client.decision.recommendation.wording import describe
 
-    ready = open_recommender(source.history, on_step=source.on_step)
+    ready = open_recommender(source.history, source.shop, on_step=source.on_step)
     currency, rates = source.shop.currency, source.shop.rates
     best = most_valuable(source.history, ready.purchases, BEST_CUSTOMERS, currency=currency, rates=rates)
     answers = [ready.for_everyone(OFFERS), *ready.for_customers(best, OFFERS)]
@@ -108,15 +116,31 @@ def _make_recommendations(source: Source) -> Part:
 
 def _make_market(source: Source) -> Part:
     from client.decision.market.market import read_market
-    from client.decision.market.wording import describe_finding, describe_surprises, say_findings, say_surprises
+    from client.decision.market.wording import (
+        describe_finding,
+        describe_surprises,
+        say_finding,
+        say_findings,
+        say_notes,
+        say_surprise,
+        say_surprises,
+    )
     from client.feedback.forecast import read_forecasts
 
     served = read_forecasts(source.folder)
     found = read_market(source.history, source.shop, served, products=(), most=TRENDS, on_step=source.on_step)
-    said = [*say_findings(found.past, found.findings), *say_surprises(found.surprises, found.past.last.year)]
-    groups = [describe_finding(found.past, finding) for finding in found.findings]
-    surprises = describe_surprises(found.surprises)
-    return Part({"until": str(found.past.last), "groups": groups, "surprises": surprises, "sentences": said})
+    told = list(say_surprises(found.surprises))
+    groups = [
+        {**describe_finding(found.past, finding), "sentences": list(say_finding(finding))} for finding in found.findings
+    ]
+    surprises = {
+        **describe_surprises(found.surprises),
+        "sentences": told,
+        "lines": [say_surprise(each) for each in found.surprises.found],
+    }
+    document = {"until": str(found.past.last), "groups": groups, "surprises": surprises}
+    document["notes"] = list(say_notes(found.findings))
+    return Part({**document, "sentences": [*say_findings(found.findings), *told]})
 
 
 def _make_reviews(source: Source) -> Part:

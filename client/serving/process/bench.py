@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from client.language.speech import ENGLISH
 from client.serving.bench.job import Job
 from client.serving.edition.edition import Edition
 from client.serving.folder import ServedFolder
@@ -39,8 +40,8 @@ class Bench:
             if self._snapshot(edition).exists():
                 await self._start(edition)
 
-    async def ask(self, edition: Edition, job: Job, *, seconds: float) -> dict[str, Any]:
-        """Have a job done of an edition.
+    async def ask(self, edition: Edition, job: Job, *, seconds: float, spoken: str = ENGLISH) -> dict[str, Any]:
+        """Have a job done of an edition, and give its answer in a language.
 
         What takes too long goes on, and is forgotten when it is done: what is fitted on the way serves the next job.
 
@@ -57,7 +58,7 @@ class Bench:
         self.waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                return _judge(await self._do(edition, job, time.time() + seconds))
+                return _judge(await self._do(edition, job, time.time() + seconds), spoken)
         except TimeoutError as error:
             sentence = f"This took longer than {seconds:.0f} seconds."
             raise Refusal(504, "too_slow", sentence, "ask for less, or again when less is going on") from error
@@ -117,7 +118,7 @@ def _changed() -> Refusal:
     return Refusal(503, "not_ready", CHANGED, "ask again in a moment", headers={"retry-after": "2"})
 
 
-def _judge(line: dict[str, Any]) -> dict[str, Any]:
+def _judge(line: dict[str, Any], spoken: str) -> dict[str, Any]:
     if "ended" in line:
         raise _changed()
     if "question" in line:
@@ -127,5 +128,5 @@ def _judge(line: dict[str, Any]) -> dict[str, Any]:
     if "fault" in line:
         sentence = f"This could not be worked out, by a fault of hansa's ({line['fault']}); tell its makers."
         raise refuse_with(500, "fault", sentence)
-    answer: dict[str, Any] = line["answer"]
+    answer: dict[str, Any] = line.get("spoken", {}).get(spoken, line["answer"])
     return answer

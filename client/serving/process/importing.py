@@ -76,7 +76,14 @@ class Imports:
 
     def begin(self, source: str, file: Path) -> ImportJob:
         """Import a file in its turn; it is removed afterwards."""
-        job = ImportJob(int(file.parent.name.rpartition("-")[2]), source, file.name)
+        return self._begin(ImportJob(int(file.parent.name.rpartition("-")[2]), source, file.name), file)
+
+    def begin_all(self) -> ImportJob:
+        """Import every source in its turn, from where shop.toml says that it lies."""
+        self._number += 1
+        return self._begin(ImportJob(self._number, "", ""), None)
+
+    def _begin(self, job: ImportJob, file: Path | None) -> ImportJob:
         self._jobs[job.number] = job
         while len(self._jobs) > KEPT_JOBS:
             self._jobs.popitem(last=False)
@@ -91,18 +98,21 @@ class Imports:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _do(self, job: ImportJob, file: Path) -> None:
+    async def _do(self, job: ImportJob, file: Path | None) -> None:
         try:
             async with self._turn:
                 job.state = "running"
                 await self._run(job, file)
         finally:
-            shutil.rmtree(file.parent, ignore_errors=True)
+            if file is not None:
+                shutil.rmtree(file.parent, ignore_errors=True)
             if job.state in ("waiting", "running"):
                 job.state, job.trouble = "failed", "The server was stopped before it was done; send the file again."
 
-    async def _run(self, job: ImportJob, file: Path) -> None:
-        words = ["client", "import", job.source, "--file", str(file.resolve()), "--folder", str(self._home.shop)]
+    async def _run(self, job: ImportJob, file: Path | None) -> None:
+        words = ["client", "import", "--folder", str(self._home.shop)]
+        if file is not None:
+            words += [job.source, "--file", str(file.resolve())]
         child = await Child.start([*words, "--json"])
         try:
             said = await child.read()

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 import numpy as np
 from jaxtyping import Bool
 
+from client.language.speech import join, t
 from client.shop.calendar.closed_day import Closure, ShopDays, guess_closures, guess_holidays, guess_weekdays
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.life import Life, find_lives
@@ -157,16 +158,16 @@ def _told(history: Kept, shop: Shop, sold: Sold) -> Iterator[Closure]:
     span = span_of(sold.first, sold.last)
     for name in shop.closed_weekdays:
         days = [day for day in span if day.weekday() == WEEKDAYS.index(name)]
-        yield _without_sales(f"{name.capitalize()}s", days, "shop.toml says so.", sold)
+        yield _without_sales(f"{name.capitalize()}s", days, t("shop.toml says so."), sold)
     if shop.closed_dates:
-        yield _without_sales("closed dates", shop.closed_dates, "shop.toml says so.", sold)
+        yield _without_sales("closed dates", shop.closed_dates, t("shop.toml says so."), sold)
     if shop.closed_holidays and shop.country:
         names = holidays_between(shop.country, shop.subdivision, sold.first, sold.last).names
         inside = [day for day in names if sold.first <= day <= sold.last]
-        yield _without_sales("public holidays", inside, "shop.toml says so.", sold)
+        yield _without_sales("public holidays", inside, t("shop.toml says so."), sold)
     for row in (each for each in history.records("closures").to_pylist() if each["first_day"]):
         days = span_of(row["first_day"], row["last_day"] or row["first_day"])
-        yield _without_sales(row["name"] or "a closure", days, "The history has this closure.", sold)
+        yield _without_sales(row["name"] or "a closure", days, t("The history has this closure."), sold)
 
 
 def _without_sales(why: str, days: Sequence[date], evidence: str, sold: Sold) -> Closure:
@@ -174,6 +175,11 @@ def _without_sales(why: str, days: Sequence[date], evidence: str, sold: Sold) ->
     open_days = [day for day in days if sold.first <= day <= sold.last and lines[(day - sold.first).days] > 0]
     if open_days:
         named = ", ".join(map(str, open_days[:3])) + (", …" if len(open_days) > 3 else "")
-        evidence += f" But something was sold on {len(open_days)} of these days ({named}), which count as open."
+        more = t(
+            " But something was sold on {days} of these days ({named}), which count as open.",
+            days=len(open_days),
+            named=named,
+        )
+        evidence = join((evidence, more))
     kept = tuple(day for day in days if day not in set(open_days))
     return Closure(why, "told", kept, evidence, tuple(open_days))

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
+from client.language.speech import mark
 from client.shop.calendar.life import Days, find_gone
 from common.data.panel import Panel
 
@@ -14,11 +15,11 @@ State = Literal["sold", "newborn", "new", "rare", "gone", "never sold"]
 NEWBORN_DAYS, NEW_DAYS, RARE_DAYS = 8, 28, 2  # younger is new; so few days with a sale are rare
 SAY: dict[State, str] = {
     "sold": "",
-    "newborn": "new: first sold in the week before",
-    "new": "new: first sold in the four weeks before",
-    "rare": "sold on one or two days only",
-    "gone": "not sold for long against its own rhythm: taken as discontinued, and forecast zero",
-    "never sold": "not sold before this day: nothing to forecast from",
+    "newborn": mark("new: first sold in the week before"),
+    "new": mark("new: first sold in the four weeks before"),
+    "rare": mark("sold on one or two days only"),
+    "gone": mark("not sold for long against its own rhythm: taken as discontinued, and forecast zero"),
+    "never sold": mark("not sold before this day: nothing to forecast from"),
 }
 
 

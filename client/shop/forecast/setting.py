@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 from jaxtyping import Int
 
+from client.language.speech import t
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
@@ -145,12 +146,21 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
     gap = (origin - span[1]).days - 1
     if gap > 0:
         return [
-            f"Nothing is known of the {gap} days between the last sale on {span[1]} and {origin}, so the forecast "
-            "looks over them; bring newer exports, or leave --from out."
+            t(
+                "Nothing is known of the {gap} days between the last sale on {span} and {origin}, so the "
+                "forecast looks over them; bring newer exports, or leave --from out.",
+                gap=gap,
+                span=span[1],
+                origin=origin,
+            )
         ]
     if asked is None and (today - origin).days > LONG_AGO_DAYS:
         return [
-            f"The history ends on {span[1]}, so the forecast begins on {origin}; bring newer exports to look ahead."
+            t(
+                "The history ends on {span}, so the forecast begins on {origin}; bring newer exports to look ahead.",
+                span=span[1],
+                origin=origin,
+            )
         ]
     return []
 
@@ -185,6 +195,10 @@ def say_closed(setting: Setting) -> Iterator[str]:
     first, last = ((day - setting.days.start).days for day in (setting.periods[0].first, setting.periods[-1].last))
     ahead = setting.days.closed[first : last + 1]
     if ahead.all():
-        yield "The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml."
+        yield t("The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml.")
     elif ahead.any():
-        yield f"The shop is closed on {int(ahead.sum())} of the {len(ahead)} days ahead; they are forecast zero."
+        yield t(
+            "The shop is closed on {sum} of the {ahead} days ahead; they are forecast zero.",
+            sum=int(ahead.sum()),
+            ahead=len(ahead),
+        )
