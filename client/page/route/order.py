@@ -148,7 +148,7 @@ def _write_table(table: pa.Table, suffix: str) -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="hansa-") as folder:
         path = Path(folder) / f"orders{suffix}"
-        write_rows(harmless(table) if suffix == ".csv" else table, path)
+        write_rows(harmless(table) if suffix == ".csv" else table, path, sheet="orders")
         return path.read_bytes()
 
 
