@@ -57,7 +57,7 @@
   document.addEventListener("input", (event) => {
     const field = event.target;
     const output = field.id && document.querySelector(`output[for="${CSS.escape(field.id)}"]`);
-    if (output) output.textContent = (field.dataset.sign && field.value > 0 ? "+" : "") + field.value + (field.dataset.unit ?? "");
+    if (output) output.textContent = ("sign" in field.dataset && field.value > 0 ? "+" : "") + field.value + (field.dataset.unit ?? "");
     if (!field.form?.hasAttribute("data-live")) return;
     clearTimeout(rest);
     rest = setTimeout(() => send(field.form, "replace"), 350);
