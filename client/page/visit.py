@@ -113,6 +113,7 @@ class Visit:
         headers = {
             "content-security-policy": POLICY,
             "cache-control": "no-store",
+            "referrer-policy": "same-origin",  # with no-referrer a browser sends its forms as of Origin: null
             "content-language": self.spoken,
             "vary": "accept-encoding, accept-language, cookie",
         }

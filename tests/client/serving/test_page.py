@@ -50,6 +50,9 @@ def test_every_view_is_a_page_that_loads_nothing_from_elsewhere(browser: httpx.C
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert answer.headers["cache-control"] == "no-store"
+    assert (
+        answer.headers["referrer-policy"] == "same-origin"
+    )  # else a browser sends the page's forms as of Origin: null
     assert not re.search(r"""(?:src|href|action)=["']?(?:https?:)?//""", answer.text)
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", answer.text)
     assert len(gzip.compress(answer.content)) < 60_000
