@@ -141,6 +141,18 @@ proto:  ## write the messages of the inference protocol from PROTO/open_inferenc
 		$(PROTO)/open_inference.proto
 	sed -i 's/_descriptor_pool\.Default()/_descriptor_pool.DescriptorPool()/' $(PROTO)/open_inference_pb2.py
 
+# An environment of its own, since MLServer wants an older web framework; uvloop 0.22 ends its workers.
+mlserver:  ## MLServer, which `hansa-sim bench --only serving` is held against, into RUNS/mlserver
+	rm -rf $(RUNS)/mlserver
+	$(PYTHON) -m venv $(RUNS)/mlserver
+	$(RUNS)/mlserver/bin/pip install --quiet mlserver==1.7.1 uvloop==0.21.0 numpy==2.4.6 protobuf==6.33.6
+
+test-kserve:  ## the client of KServe, as it is, in an environment of its own, against the inference protocol
+	rm -rf $(RUNS)/kserve
+	$(PYTHON) -m venv $(RUNS)/kserve
+	$(RUNS)/kserve/bin/pip install --quiet kserve==0.21.0
+	KSERVE_PYTHON=$(abspath $(RUNS)/kserve/bin/python) $(BIN)/pytest -m slow -s tests/client/serving/inference/test_kserve.py
+
 lock: setup  ## choose every package's newest version that fits, with hashes
 	$(COMPILE) --upgrade --extra dev --output-file requirements/dev.lock
 	$(COMPILE) --upgrade --extra sql --constraint requirements/dev.lock --output-file requirements/merchant.lock

@@ -7,7 +7,7 @@ import numpy as np
 from client.serving.inference.demand.network import DemandNetwork
 from client.serving.inference.shop_model import ShopModel
 
-PRODUCTS = tuple(f"P{number}".encode() for number in range(40)) + ("茶 & <b>".encode(),)
+PRODUCTS = (*tuple(f"P{number}".encode() for number in range(40)), "茶 & <b>".encode())
 
 
 @dataclass(frozen=True)

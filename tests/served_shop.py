@@ -49,6 +49,7 @@ class Serving:
     page: str
     token: str
     process: subprocess.Popen[str]
+    grpc: str = ""
 
     @property
     def client(self) -> httpx.Client:
@@ -96,7 +97,7 @@ def serving(folder: Path, *options: str) -> Iterator[Serving]:
             assert line, process.communicate()[1]
             text += line
         said = json.loads(text)
-        yield Serving(folder, said["address"], said["page"], said["token"], process)
+        yield Serving(folder, said["address"], said["page"], said["token"], process, said["grpc"])
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

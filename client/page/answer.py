@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from client.serving.bench.job import Job
 from client.serving.edition.edition import Edition
@@ -30,9 +30,14 @@ class Answer:
         return self.document is None and not self.trouble
 
 
-async def ask_softly(bench: Bench, edition: Edition, job: Job, *, spoken: str) -> Answer:
-    """Have something worked out, and say what is known of it shortly after; the work goes on meanwhile."""
-    tasks = cast("dict[str, Task]", edition.found.setdefault("page answers", {}))
+async def ask_softly(bench: Bench, edition: Edition, job: Job, tasks: dict[str, Task], *, spoken: str) -> Answer:
+    """Have something worked out, and say what is known of it shortly after; the work goes on meanwhile.
+
+    Parameters
+    ----------
+    tasks
+        Begun before for the same edition; one that is begun here joins them.
+    """
     key = f"{spoken} {job.model_dump_json()}"
     if key not in tasks:
         while len(tasks) >= MOST_KEPT:

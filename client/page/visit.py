@@ -17,6 +17,7 @@ from client.language.speech import ENGLISH, LANGUAGES, speaking
 from client.page.answer import Answer, ask_softly
 from client.page.frame import POLICY, Around, render
 from client.page.notice import say_notice
+from client.page.shown import Shown
 from client.serving.bench.job import Job
 from client.serving.edition.edition import Edition
 from client.serving.edition.part import Name
@@ -69,6 +70,12 @@ class Visit:
         assert self.edition is not None  # noqa: S101  for mypy: a view without one is another view
         return self.edition
 
+    @cached_property
+    def shown(self) -> dict[str, Any]:
+        """What was made of this edition before."""
+        shown: Shown = self.request.app.state.shown
+        return shown.of(self.taken)
+
     def says(self, name: Name) -> dict[str, Any]:
         """Give the document of a part in the language of the visit.
 
@@ -86,15 +93,15 @@ class Visit:
 
     def rows(self, name: Name) -> list[dict[str, Any]]:
         """Give the rows of a part, their reasons in the language of the visit; read once of each edition."""
-        key = f"page {self.spoken} {name}"
-        found = self.taken.found.get(key)
-        if found is None:
+        key = f"{self.spoken} {name}"
+        if key not in self.shown:
             rows = self.taken.rows(name).to_pylist()
             whys = self.says(name).get("whys")
             if whys is not None:
                 rows = [{**row, "why": why} for row, why in zip(rows, whys, strict=True)]
-            self.taken.found[key] = found = rows
-        return found  # type: ignore[return-value]
+            self.shown[key] = rows
+        found: list[dict[str, Any]] = self.shown[key]
+        return found
 
     def show(
         self, view: str, values: Mapping[str, Any], *, here: str, status: int = 200, trouble: str = ""
@@ -106,6 +113,7 @@ class Visit:
         headers = {
             "content-security-policy": POLICY,
             "cache-control": "no-store",
+            "referrer-policy": "same-origin",  # with no-referrer a browser sends its forms as of Origin: null
             "content-language": self.spoken,
             "vary": "accept-encoding, accept-language, cookie",
         }
@@ -136,7 +144,7 @@ class Visit:
     async def ask_softly(self, job: Job) -> Answer:
         """Have something worked out, without waiting for it to be done."""
         bench: Bench = self.request.app.state.bench
-        return await ask_softly(bench, self.taken, job, spoken=self.spoken)
+        return await ask_softly(bench, self.taken, job, self.shown.setdefault("answers", {}), spoken=self.spoken)
 
     async def read_form(self) -> Fields:
         """Read the fields of a form that was sent."""

@@ -31,6 +31,13 @@ def find_messages(root: Path) -> Iterator[tuple[str, int, Message]]:
         yield file, line, (message[0], message[1]) if isinstance(message, tuple) else message
 
 
+def list_messages(root: Path) -> set[Message]:
+    """Give every sentence once; one that is said as a plural elsewhere stands with that."""
+    found = {message for _, _, message in find_messages(root)}
+    plurals = {message[0] for message in found if isinstance(message, tuple)}
+    return {message for message in found if message not in plurals}
+
+
 def path_of(root: Path, language: str) -> Path:
     """Say where a language's catalogue is."""
     return root / "language" / f"{language}.po"
@@ -68,7 +75,7 @@ def _as_text(text: str | list[str] | tuple[str, ...] | None) -> str:
 def main() -> None:
     """Bring every catalogue of the folders that are named up to date."""
     for root in map(Path, sys.argv[1:]):
-        found = {message for _, _, message in find_messages(root)}
+        found = list_messages(root)
         for language in NAMES:
             before = read_words(root, language)
             write_words(root, language, {message: before.get(message, "") for message in found})

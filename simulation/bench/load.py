@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from typing import cast
 
@@ -78,8 +79,8 @@ async def ask_for(host: str, port: int, requests: list[bytes], *, clients: int, 
     loop, seen, began = asyncio.get_running_loop(), Seen(), time.perf_counter()
     until = began + seconds
     made = [
-        await loop.create_connection(lambda start=start: Client(requests, start, until, seen), host, port)
-        for start in range(0, clients)
+        await loop.create_connection(partial(Client, requests, start, until, seen), host, port)
+        for start in range(clients)
     ]
     await asyncio.gather(*(client.done for _, client in made))
     took = time.perf_counter() - began

@@ -19,7 +19,7 @@ from mlserver.types import InferenceRequest, InferenceResponse, ResponseOutput
 DAY = date(2026, 9, 30)
 
 
-class Shop(MLModel):
+class Shop(MLModel):  # type: ignore[misc]  # MLServer is not in this environment
     """Forecasts that were made before, by the product's name."""
 
     async def load(self) -> bool:
@@ -36,7 +36,7 @@ class Shop(MLModel):
         return answer(self.name, self._mean[rows], self._quantiles[rows])
 
 
-class Demand(MLModel):
+class Demand(MLModel):  # type: ignore[misc]
     """The public network."""
 
     async def load(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -47,13 +46,12 @@ async def get_demand(request: Request, q: str = "", category: str = "", page: st
 
 def read_categories(here: Visit) -> dict[str, str]:
     """Give the category of each product; read once of each edition."""
-    found: Any = here.taken.found.get("page categories")
-    if found is None:
+    if "categories" not in here.shown:
         table = here.taken.rows("products")
         pairs = zip(table["product"].to_pylist(), table["category"].to_pylist(), strict=True)
-        here.taken.found["page categories"] = found = {product: category or "" for product, category in pairs}
-    named: dict[str, str] = found
-    return named
+        here.shown["categories"] = {product: category or "" for product, category in pairs}
+    found: dict[str, str] = here.shown["categories"]
+    return found
 
 
 @router.get("/demand/{product:path}")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from fastapi import Request, Response
 
 from client.language.speech import speaking, t
@@ -97,8 +98,9 @@ def _keep(here: Visit) -> None:
     """Keep what is ordered, to be held against what is asked for; where that fails it is ordered all the same."""
     from client.decision.order.keeping import keep_orders
 
-    with suppress(DataError):
-        keep_orders(here.folder, ordered(here), _read(here).day)
+    table = ordered(here)
+    with suppress(DataError):  # of what nobody knows how many there are, nothing can be judged
+        keep_orders(here.folder, table.filter(pc.is_valid(table["on_hand"])), _read(here).day)
 
 
 def ordered(here: Visit) -> pa.Table:
@@ -146,7 +148,7 @@ def _write_table(table: pa.Table, suffix: str) -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="hansa-") as folder:
         path = Path(folder) / f"orders{suffix}"
-        write_rows(harmless(table) if suffix == ".csv" else table, path)
+        write_rows(harmless(table) if suffix == ".csv" else table, path, sheet="orders")
         return path.read_bytes()
 
 

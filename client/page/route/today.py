@@ -11,8 +11,10 @@ from client.page.route.page import make_router, show_waiting
 from client.page.view.market import list_changes
 from client.page.view.today import show_today
 from client.page.visit import Visit, visit
+from client.serving.edition.part import Name
 
 router = make_router()
+WITH_WARNINGS: tuple[Name, ...] = ("week", "customers")
 
 
 @router.get("/")
@@ -39,8 +41,8 @@ def list_troubles(here: Visit) -> list[str]:
     """List what could not be made, and what is doubtful."""
     troubles: dict[Any, str] = here.taken.imprint.troubles
     said = list(troubles.values())
-    for name in ("week", "customers"):
-        said += here.says(name)["warnings"] if here.has(name) else []  # type: ignore[arg-type]
+    for name in WITH_WARNINGS:
+        said += here.says(name)["warnings"] if here.has(name) else []
     if here.served.trouble:
         said.append(t("Nothing newer could be made: {trouble}", trouble=here.served.trouble))
     return said

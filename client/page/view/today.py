@@ -43,7 +43,7 @@ def show_today(
         "day": day,
         "lines": lines[:SHOWN_LINES],
         "number_of_lines": len(lines),
-        "cash": sum(row["cash"] or 0.0 for row in lines),
+        "cash": sum((row["cash"] or 0.0 for row in lines), 0.0),
         "letters": letters[:SHOWN_LETTERS],
         "to_write": len(letters),
         "at_risk": customer["letters"]["value_at_risk"] if customer else 0.0,
@@ -85,7 +85,7 @@ def list_money(order: Document | None, customer: Document | None, lines: Sequenc
     found: list[tuple[str, float | None]] = []
     if order:
         found += [
-            (t("to order today"), sum(row["cash"] or 0.0 for row in lines)),
+            (t("to order today"), sum((row["cash"] or 0.0 for row in lines), 0.0)),
             (t("lies on the shelf"), order["cash_on_hand"]),
             (t("of it not sold within {days} days", days=order["dead_days"]), order["dead_cash"]),
         ]

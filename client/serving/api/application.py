@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -12,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from client.page import router as page
+from client.page.shown import Shown
 from client.serving.api import (
     asking,
     customer,
@@ -47,7 +49,7 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.served = served
+    app.state.served, app.state.shown = served, Shown()
     app.include_router(probe.router)
     app.include_router(session.opening)
     for module in (forecast, order, product, customer, asking, insight, override, importing, state, session):
@@ -94,7 +96,21 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         405: "This address does not take that method.",
     }.get(error.status_code, str(error.detail))
     code = CODES.get(error.status_code, "refused")
-    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=error.headers or {}))
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == 405:
+        headers["allow"] = _list_methods(request)
+    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=headers))
+
+
+def _list_methods(request: Request) -> str:
+    """List the methods that an address takes: Starlette names those of the first route alone."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    if request.url.path in paths:
+        found = set(paths[request.url.path])
+    else:
+        forms = {re.sub(r"\\\{\w+\\\}", ".+", re.escape(template)): methods for template, methods in paths.items()}
+        found = {each for form, methods in forms.items() if re.fullmatch(form, request.url.path) for each in methods}
+    return ", ".join(sorted(method.upper() for method in found))
 
 
 async def _answer_surprise(request: Request, error: Exception) -> Response:

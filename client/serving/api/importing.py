@@ -51,7 +51,7 @@ async def get_imports(request: Request) -> Response:
     return Response(encode({"sources": [each.name for each in shop.sources], "imports": found}), media_type=JSON)
 
 
-@router.get("/imports/{number}", response_model=ImportAnswer, responses=FAULTS)
+@router.get("/imports/{number:int}", response_model=ImportAnswer, responses=FAULTS)
 async def get_import(request: Request, number: Annotated[int, Path(ge=1, le=10_000_000)]) -> Response:
     """Say how far an import is."""
     imports: Imports = request.app.state.imports

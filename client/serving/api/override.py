@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from client.serving.api.reply import FAULTS, Current, Day, Taken
 from client.serving.bench.job import Preview
@@ -16,9 +16,9 @@ from client.serving.key import today_of
 from client.serving.process.bench import Bench
 from client.serving.process.refusal import Refusal
 from client.shop.history.history import History
-from client.shop.override.effect import score
 from client.shop.override.override import LARGEST_FACTOR, LARGEST_NUMBER, Override, Overrides
 from client.shop.settings import read_shop
+from common.errors import ConfigError
 
 router = APIRouter(tags=["overrides"])
 PREVIEW_SECONDS = 120.0
@@ -54,15 +54,20 @@ class WantedOverride(BaseModel):
     author: str = Field(min_length=1, max_length=200, description="who says so")
     reason: str = Field(min_length=1, max_length=1000, description="why, in a few words")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> WantedOverride:
+    def require_one_meaning(self) -> None:
+        """Refuse fields that do not go together.
+
+        Raises
+        ------
+        ConfigError
+            With which.
+        """
         if (self.factor is None) == (self.total is None):
-            raise ValueError("give either factor or total")
+            raise ConfigError("An override has either factor or total; give one of them.")
         if self.last < self.first:
-            raise ValueError("last lies before first")
+            raise ConfigError(f"last {self.last} lies before first {self.first}; give the later day second.")
         if (self.of == "shop") != (self.name == ""):
-            raise ValueError("an override of the shop has no name; one of a product or category has")
-        return self
+            raise ConfigError("An override of the shop has no name; one of a product or category has.")
 
 
 class OverrideAnswer(BaseModel):
@@ -114,7 +119,7 @@ async def post_override(request: Request, taken: Current, wanted: WantedOverride
     return Response(encode(_describe(kept)), status_code=201, media_type=JSON, headers=taken.headers)
 
 
-@router.delete("/overrides/{number}", response_model=OverrideAnswer, responses=FAULTS)
+@router.delete("/overrides/{number:int}", response_model=OverrideAnswer, responses=FAULTS)
 async def delete_override(request: Request, number: Annotated[int, Path(ge=1, le=10_000_000)]) -> Response:
     """Take an override back; it stays in the list, so that it can be held against what came."""
     taken = await asyncio.to_thread(_remove, request, number)
@@ -127,6 +132,8 @@ def _describe(made: Override) -> dict[str, Any]:
 
 
 def _list(request: Request) -> list[dict[str, Any]]:
+    from client.shop.override.effect import score  # heavy, and needed here alone
+
     folder = request.app.state.home.shop
     history, found = History.open(folder), list[dict[str, Any]]()
     for each in Overrides(folder).read():
@@ -145,6 +152,7 @@ def _remove(request: Request, number: int) -> Override:
 
 
 async def _measure(request: Request, taken: Taken, wanted: WantedOverride) -> Override:
+    wanted.require_one_meaning()
     bench: Bench = request.app.state.bench
     found = await bench.ask(taken.edition, Preview(**wanted.model_dump()), seconds=PREVIEW_SECONDS)
     return Override.model_validate_json(encode(found))

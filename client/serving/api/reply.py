@@ -122,4 +122,4 @@ def page_of(total: int, offset: int, limit: int) -> dict[str, Any]:
 def read_days(first: date | None, last: date | None) -> None:
     """Refuse days that are the wrong way round."""
     if first is not None and last is not None and last < first:
-        raise Refusal(422, "invalid", f"`to` {last} lies before `from` {first}.", "give the later day second")
+        raise Refusal(400, "bad_question", f"`to` {last} lies before `from` {first}.", "give the later day second")

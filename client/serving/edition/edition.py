@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
@@ -62,7 +62,6 @@ class Edition:
 
     imprint: Imprint
     parts: Mapping[Name, Part]
-    found: dict[str, object] = field(default_factory=dict)  # answers that were written once
 
     @property
     def name(self) -> str:

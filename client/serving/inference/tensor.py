@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -32,6 +32,7 @@ TYPES: Final[dict[str, np.dtype]] = {
     "FP64": np.dtype("<f8"),
     BYTES: np.dtype(object),
 }
+LEGAL: Final[dict[str, set[type]]] = {"b": {bool}, "f": {int, float, type(None)}}  # of JSON, by numpy's kinds
 MOST_DIMENSIONS = 8
 MOST_ELEMENTS = 4_000_000  # of one tensor
 LENGTH = struct.Struct("<I")
@@ -134,9 +135,8 @@ def from_list(name: str, datatype: str, shape: tuple[int, ...], data: object) ->
         values[:] = [each.encode() if type(each) is str else _no(name, datatype) for each in flat]
         return Tensor(name, datatype, values.reshape(shape))
     dtype = TYPES[datatype]
-    legal = {"b": {bool}, "f": {int, float, type(None)}}.get(dtype.kind, {int})
-    if not set(map(type, flat)) <= legal:
-        raise _no(name, datatype)
+    if not {type(each) for each in flat} <= LEGAL.get(dtype.kind, {int}):
+        _no(name, datatype)
     try:
         return Tensor(name, datatype, np.array(flat, dtype).reshape(shape))
     except (OverflowError, ValueError) as error:
@@ -156,7 +156,7 @@ def _flatten(name: str, data: object) -> list[object]:
     raise invalid(f"The data of {name!r} is nested more than {MOST_DIMENSIONS} deep.")
 
 
-def _no(name: str, datatype: str) -> bytes:
+def _no(name: str, datatype: str) -> NoReturn:
     raise invalid(f"An element of {name!r} is no {datatype}.")
 
 

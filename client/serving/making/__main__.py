@@ -19,12 +19,13 @@ def main() -> None:
     """Make one edition."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to hear; it ends its children
     os.nice(NICE)
-    pipe, told = Pipe(), [0.0, ""]
+    pipe, told_at, told = Pipe(), 0.0, ""
 
     def tell(what: str, share: float) -> None:
+        nonlocal told_at, told
         now = time.monotonic()
-        if what != told[1] or now - float(told[0]) > TELL_SECONDS:
-            told[:] = [now, what]
+        if what != told or now - told_at > TELL_SECONDS:
+            told_at, told = now, what
             pipe.say({"what": what, "share": share})
 
     from client.serving.making.making import make_edition  # heavy

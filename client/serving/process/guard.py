@@ -264,7 +264,8 @@ class _Guarded:
         if self._is_over:
             return
         if message["type"] == "http.response.start":
-            refusal, self.limited = self.limited and self.limited.refusal, None
+            refusal = None if self.limited is None else self.limited.refusal
+            self.limited = None
             if refusal is not None:
                 await answer(refusal, self, plainly=self.plainly)
                 self._is_over = True

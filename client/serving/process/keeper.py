@@ -23,6 +23,7 @@ LOOK_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 60.0  # for a shop that changes all the time to come to rest
 AGAIN_SECONDS = 300.0  # after an attempt that failed, where nothing has changed
 CRASHED = "The edition could not be made: the process that makes it ended ({code}{words}); another one tries again."
+FAULT = "No newer edition could be made, by a fault of this machine or of hansa's ({what}); it is tried again."
 OnSwap = Callable[[Edition], Awaitable[None]]
 
 
@@ -67,6 +68,9 @@ class Keeper:
                     await self._make()
             except HansaError as error:
                 self._served.trouble = str(error)
+            except Exception as error:  # whatever it is, the next look may find it gone
+                LOGGER.error("keeping the edition: %s", type(error).__name__)
+                self._served.trouble = FAULT.format(what=type(error).__name__)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), LOOK_SECONDS)
 
@@ -82,6 +86,8 @@ class Keeper:
             seen = await self._await_rest(seen, day)
         self._seen = seen
         self._served.is_stale = await self._differs(shop, day)
+        if not self._served.is_stale:
+            self._served.trouble = ""
         return self._served.is_stale
 
     async def _await_rest(self, seen: Glance, day: date) -> Glance:
@@ -100,13 +106,14 @@ class Keeper:
         return current is None or await asyncio.to_thread(read_key, self._home.shop, shop, day) != current.imprint.key
 
     async def _make(self) -> None:
-        self._served.making, self._served.is_stale = Making(datetime.now(UTC)), True
+        making = Making(datetime.now(UTC))
+        self._served.making, self._served.is_stale = making, True
         child = await Child.start(["client.serving.making", str(self._home.shop)])
         name, trouble = "", ""
         try:
             async for line in child.lines():
                 if "share" in line:
-                    self._served.making.what, self._served.making.share = line["what"], line["share"]
+                    making.what, making.share = line["what"], line["share"]
                 name, trouble = line.get("made", name), line.get("trouble", trouble)
             code = await child.wait()
         finally:

@@ -19,7 +19,7 @@
       const focus = document.activeElement?.id;
       document.getElementById(id).replaceWith(fresh);
       if (focus && !document.activeElement?.id) document.getElementById(focus)?.focus();
-      if (push) history.pushState({}, "", answer.redirected ? answer.url : url);
+      if (push) history[push === "replace" ? "replaceState" : "pushState"]({}, "", answer.redirected ? answer.url : url);
       if (status) status.textContent = fresh.dataset.said ?? page.title;
       prepare(fresh);
     } catch (error) {
@@ -49,15 +49,18 @@
   });
   window.addEventListener("popstate", () => location.reload());
 
+  let written = false;
+  document.addEventListener("input", (event) => { written ||= event.target.form?.method === "post"; });
+
   // A slider says its number while it moves, and asks when it rests; so does a search.
   let rest = 0;
   document.addEventListener("input", (event) => {
     const field = event.target;
     const output = field.id && document.querySelector(`output[for="${CSS.escape(field.id)}"]`);
-    if (output) output.textContent = (field.dataset.sign && field.value > 0 ? "+" : "") + field.value + (field.dataset.unit ?? "");
+    if (output) output.textContent = ("sign" in field.dataset && field.value > 0 ? "+" : "") + field.value + (field.dataset.unit ?? "");
     if (!field.form?.hasAttribute("data-live")) return;
     clearTimeout(rest);
-    rest = setTimeout(() => send(field.form, false), 350);
+    rest = setTimeout(() => send(field.form, "replace"), 350);
   });
 
   // What is still being made asks again by itself.
@@ -67,7 +70,9 @@
   }
   async function askAgain(part) {
     if (part.hasAttribute("data-whole")) return location.reload();
-    return replacePart(part.id, location.href, {}, false);
+    await replacePart(part.id, location.href, {}, false);
+    const fresh = document.getElementById(part.id);  // newer forecasts are there: show them, unless something is being written
+    if (part.id === "making" && fresh && !fresh.dataset.again && !written) location.reload();
   }
 
   // Sums of an order that is being edited.

@@ -78,7 +78,7 @@ def test_forecasts_are_cut_by_product_day_and_page(served: Serving) -> None:
         ("/api/v1/forecasts?product=P9", 404, "not_found", "P9"),
         ("/api/v1/forecasts?by=month", 422, "invalid", "by: "),
         ("/api/v1/forecasts?limit=0", 422, "invalid", "limit: "),
-        ("/api/v1/forecasts?from=2023-05-05&to=2023-05-04", 422, "invalid", "before"),
+        ("/api/v1/forecasts?from=2023-05-05&to=2023-05-04", 400, "bad_question", "before"),
         ("/api/v1/customers", 409, "not_available", "names a customer"),
         ("/api/v1/reviews", 409, "not_available", "no reviews"),
         ("/api/v1/explanations/P9", 404, "not_found", "P9"),

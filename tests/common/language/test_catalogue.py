@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.language.extraction import NAMES, Message, find_messages, read_words
+from common.language.extraction import NAMES, Message, list_messages, read_words
 
 SIDES = [Path(__file__).parents[3] / side for side in ("client", "server")]
 CHINESE_SIGN = re.compile(r"[\u3400-\u9fff]")
@@ -24,7 +24,7 @@ def forms(message: Message) -> tuple[str, ...]:
 @pytest.mark.parametrize("language", NAMES)
 @pytest.mark.parametrize("side", SIDES, ids=str)
 def test_every_sentence_is_translated_and_no_translation_is_left_over(side: Path, language: str) -> None:
-    found, words = {message for _, _, message in find_messages(side)}, read_words(side, language)
+    found, words = list_messages(side), read_words(side, language)
     assert found
     assert sorted(map(str, found - words.keys())) == []
     assert sorted(map(str, words.keys() - found)) == []
@@ -37,8 +37,7 @@ def test_a_translation_has_the_names_of_its_sentence(side: Path, language: str) 
     wrong = {
         str(message): text
         for message, text in read_words(side, language).items()
-        for form in forms(message)
-        if placeholders(form) != placeholders(text)
+        if placeholders(forms(message)[-1]) != placeholders(text)  # "1 day" needs no number, "{number} days" does
     }
     assert wrong == {}
 

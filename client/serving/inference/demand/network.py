@@ -98,15 +98,16 @@ def read_released(model: Model) -> DemandNetwork:
     Raises
     ------
     ConfigError
-        It needs to know more of a day than how many pieces were sold.
+        It needs to know more of a day than how many pieces were sold, or reads money.
     DataError
         Its parameters are not those of its plan.
     """
     plan = model.note.plan
-    if plan.data.observed or plan.data.covariates or plan.data.static or plan.data.missing == "closed":
+    needs_more = plan.data.observed or plan.data.covariates or plan.data.static or plan.data.missing == "closed"
+    if needs_more or plan.model.likelihood == "log_normal":
         raise ConfigError(
-            f"The model of {plan.name[:60]!r} needs more of a day than the pieces sold, so it is not served as "
-            "`demand`; its forecasts are served as `shop`, or made by: hansa-client predict."
+            f"The model of {plan.name[:60]!r} does not read pieces sold alone, so it is not served as `demand`; its "
+            "forecasts are made by: hansa-client predict."
         )
     variant = Variant(plan.model, restore(model))
     name = model.note.model_hash[:VERSION_DIGITS]

@@ -2,7 +2,8 @@
 
 A body is JSON, or so many bytes of JSON as `Inference-Header-Content-Length` says, with the binary values of inputs
 behind it in their order, each as long as its parameter `binary_data_size` says. Numbers that are none come as null or,
-from clients that write what is no JSON, as NaN.
+from clients that write what is no JSON, as NaN. Keys that the protocol has not are passed over: KServe's client says
+the name of the model there too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from client.serving.inference.exchange import LONGEST_ID, Asked, Parameter, Want
 from client.serving.inference.fault import invalid
 from client.serving.inference.tensor import Tensor, from_binary, from_list, require_shape, require_type
 
-KEYS = {"id", "inputs", "outputs", "parameters"}
 SIZE, BINARY, ALL_BINARY = "binary_data_size", "binary_data", "binary_data_output"
 
 
@@ -69,9 +69,6 @@ def _read_json(head: bytes) -> Mapping[str, Any]:
         raise invalid(f"The body is no JSON: {str(error)[:200]}.") from error
     if not isinstance(document, dict):
         raise invalid("The body is no JSON object.")
-    unknown = sorted(document.keys() - KEYS)
-    if unknown:
-        raise invalid(f"The request has a key {unknown[0][:60]!r}; it may have {', '.join(sorted(KEYS))}.")
     return document
 
 

@@ -80,7 +80,7 @@ async def start_grpc(
     """
     guards = [] if keys is None else [_Guard(keys)]
     server = grpc.aio.server(interceptors=guards, options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
-    add_GRPCInferenceServiceServicer_to_server(InferenceService(repository), server)
+    add_GRPCInferenceServiceServicer_to_server(InferenceService(repository), server)  # type: ignore[no-untyped-call]
     try:
         port = (
             server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)

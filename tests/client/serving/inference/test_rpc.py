@@ -91,7 +91,9 @@ def test_what_contradicts_itself_is_refused(stub: Any, change: Callable[[Any], A
 
 
 def test_a_deadline_that_is_over_is_said_and_the_next_call_is_answered(stub: Any) -> None:
-    assert code_of(lambda: stub.ModelInfer(ask(), timeout=1e-6))[0] is Code.DEADLINE_EXCEEDED
+    request = messages.ModelInferRequest(model_name="demand", raw_input_contents=[bytes(8 * 1113)])
+    request.inputs.add(name="units", datatype="FP64", shape=[1, 1113])
+    assert code_of(lambda: stub.ModelInfer(request, timeout=0.005))[0] is Code.DEADLINE_EXCEEDED
     assert stub.ModelInfer(ask(), timeout=10).id == "7"
 
 
