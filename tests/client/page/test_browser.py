@@ -1,9 +1,6 @@
 """Every view of a demo shop's page in a real browser: both languages, wide and narrow, by keyboard, read by axe."""
 
-import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,32 +8,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from browser import driver
+from browser.driver import SERIOUS, install_tools
 from client.cli import app
 from client.page.menu import MENU
 from served_shop import Serving, serving
 
 pytestmark = pytest.mark.slow
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-TOOLS = ("puppeteer-core@24.43.1", "axe-core@4.14.1")
-SERIOUS = ("serious:", "critical:")
 MOST_BYTES, MOST_MILLISECONDS = 300_000, 1000.0
 PRODUCT, CUSTOMER = "GR-103", "/customers"
 
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What drives the browser and reads its pages, by npm."""
-    folder = tmp_path_factory.mktemp("tools")
-    if BROWSER is None or shutil.which("npm") is None:
-        pytest.skip("no browser or no npm here: install chromium and npm")
-    done = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *TOOLS],
-        cwd=folder, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        pytest.skip(f"npm gave no {' and '.join(TOOLS)}: {done.stderr[-200:]}")
-    return folder
+    return install_tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +38,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def browse(tools: Path, demo: Serving, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
     with demo.client as client:
         opened = client.post("/api/v1/sessions").json()["page"]
-    order = {"browser": BROWSER, "address": demo.address, "open": opened, "views": views}
-    script = tools / "browse.js"
-    script.write_text((Path(__file__).parents[2] / "browser" / "browse.js").read_text())
-    done = subprocess.run(
-        ["node", str(script)], input=json.dumps(order), capture_output=True, text=True, timeout=1500, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return driver.browse(tools, address=demo.address, opened=opened, views=views)
 
 
 def test_every_view_is_whole_in_both_languages_wide_and_narrow(tools: Path, demo: Serving) -> None:
