@@ -13,6 +13,7 @@ import typer
 from client.account.ledger.cli import ledger_app
 from client.command.adapt import adapt
 from client.command.audit import audit
+from client.command.backup import backup, restore
 from client.command.check import check
 from client.command.customers import customers
 from client.command.demo import demo
@@ -69,6 +70,8 @@ for command in (
     prove,
     whatif,
     reviews,
+    backup,
+    restore,
 ):
     app.command()(command)
 app.command("import")(import_history)
