@@ -33,6 +33,7 @@ from client.command.reviews import reviews
 from client.command.run import run
 from client.command.score import score
 from client.command.trends import trends
+from client.command.upgrade import upgrade
 from client.command.watch import watch
 from client.command.whatif import whatif
 from client.folder import MerchantFolder, PlaceOption, write_new
@@ -72,6 +73,7 @@ for command in (
     reviews,
     backup,
     restore,
+    upgrade,
 ):
     app.command()(command)
 app.command("import")(import_history)

@@ -113,7 +113,9 @@ def restore_backup(file: Path, folder: Path, *, head: Path | None) -> Restored:
     if (ledger is not None) != (LEDGER in names):
         raise DataError(f"{file} is no whole backup: its ledger is missing; nothing was restored, take another one.")
     if head is not None and ledger is None:
-        raise ConfigError(f"{file} holds no ledger, so there is nothing that --head could be the head of; leave it out.")
+        raise ConfigError(
+            f"{file} holds no ledger, so there is nothing that --head could be the head of; leave it out."
+        )
     if ledger is None:
         backup.unpack(folder)
         return Restored(backup.manifest, None)
@@ -135,9 +137,9 @@ def _add_ledger(writer: Writer, path: Path, place: Path) -> LedgerState | None:
 def _copy_database(path: Path, place: Path) -> Path:
     copy = place / path.name
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as source:
-            with closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
+        address = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
     except sqlite3.Error as error:
         raise DataError(f"Cannot read {path}: {say_remedy(error)}; nothing was backed up.") from error
     return copy

@@ -27,7 +27,9 @@ def backup(file: FileArgument, folder: PlaceOption = Path(), as_json: JsonOption
     manifest = made.manifest
     lines = [f"Wrote {file} and read it back: {len(manifest.files)} files, {manifest.num_bytes / 1e6:,.1f} MB."]
     if made.keys:
-        lines.append(f"It holds keys ({', '.join(made.keys)}): who has it can act as this shop. Keep it as you keep them.")
+        lines.append(
+            f"It holds keys ({', '.join(made.keys)}): who has it can act as this shop. Keep it as you keep them."
+        )
     if manifest.ledger is not None:
         lines.append(
             f"The ledger in it has {manifest.ledger.num_lines} lines. It forgets what is spent from now on, so its "

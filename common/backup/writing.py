@@ -47,7 +47,8 @@ class Writer:
                 self.add_stream(name, stream)
         except OSError as error:
             raise DataError(
-                f"Cannot read {file}: {error.strerror}; nothing was backed up: see who may read it, or bring a copy back."
+                f"Cannot read {file}: {error.strerror}; nothing was backed up; see who may read it, or bring a copy "
+                "back."
             ) from error
 
     def add_stream(self, name: str, stream: BinaryIO) -> None:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from common import __version__
 from common.backup.manifest import Manifest
 from common.backup.reading import Backup, require_empty
-from common.backup.writing import Writer, writing_backup
+from common.backup.writing import writing_backup
 from common.disk.database import say_remedy
 from common.errors import ConfigError, DataError
 from server.folder import CoordinatorFolder
@@ -55,8 +55,8 @@ def make_backup(folder: Path, target: Path) -> Manifest:
         else:
             return Backup.open(target).manifest
     raise ConfigError(
-        f"{folder.resolve()} changes faster than it can be copied; back up between two rounds, or stop `hansa-server up` "
-        "for that while."
+        f"{folder.resolve()} changes faster than it can be copied; back up between two rounds, or stop `hansa-server "
+        "up` for that while."
     )
 
 
@@ -75,7 +75,7 @@ def restore_backup(file: Path, folder: Path) -> Manifest:
     return backup.manifest
 
 
-class _ChangedMeanwhile(Exception):  # noqa: N818  no fault of anybody's
+class _ChangedMeanwhile(Exception):
     """The folder is not any more what it was when the copy began."""
 
 

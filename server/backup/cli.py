@@ -44,7 +44,7 @@ def restore(
     manifest = restore_backup(file, folder)
     say(
         {"folder": str(folder), "manifest": manifest.describe()},
-        f"Made {folder} of the backup of {manifest.made_at[:16].replace('T', ' ')} UTC; never use the old folder again. "
-        f"Whom you revoked since then is welcome again: revoke it again, then: hansa-server up --folder {folder}",
+        f"Made {folder} of the backup of {manifest.made_at[:16].replace('T', ' ')} UTC; never use the old one again.\n"
+        f"Whom you revoked since then is welcome again: revoke it again. Then: hansa-server up --folder {folder}",
         as_json=as_json,
     )

@@ -1,4 +1,4 @@
-"""No backup leads out of the folder, makes anything but plain files, or takes more than it says. The inputs are harmless."""
+"""No backup leads out of its folder, makes anything but plain files, or takes more than it says: harmless inputs."""
 
 import hashlib
 import io
@@ -40,7 +40,7 @@ def named(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile
 @pytest.mark.parametrize(
     "about",
     [
-        named("/tmp/hansa-outside"),
+        named("/hansa-outside"),
         named("../outside"),
         named("models/../../outside"),
         named("./shop.toml"),

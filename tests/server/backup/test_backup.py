@@ -14,8 +14,8 @@ import pytest
 
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import make_request
-from common.errors import ConfigError, DataError
 from common.disk.file import write_whole
+from common.errors import ConfigError, DataError
 from server.backup import backup
 from server.backup.backup import KEPT, make_backup, restore_backup
 from server.folder import CoordinatorFolder, Settings
@@ -71,7 +71,12 @@ def test_what_is_restored_is_what_was_there_for_its_owners_eyes(home: Coordinato
     new = CoordinatorFolder(tmp_path / "new")
     with closing(Registry(home.registry)) as one, closing(Registry(new.registry)) as other:
         assert one.members() == other.members() != []
-    for path in (home.signing_key, home.settings_file, home.authority / "authority.key", home.launch(1) / "state.safetensors"):
+    for path in (
+        home.signing_key,
+        home.settings_file,
+        home.authority / "authority.key",
+        home.launch(1) / "state.safetensors",
+    ):
         restored = new.folder / path.relative_to(home.folder)
         assert restored.read_bytes() == path.read_bytes()
         assert not restored.stat().st_mode & 0o077
