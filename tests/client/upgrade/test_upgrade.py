@@ -95,7 +95,7 @@ def test_an_environment_is_upgraded_and_a_version_that_fails_is_taken_back(
     assert run(hansa, "--version") == "hansa-client 0.0.1\n"
     before = {name: (shop / name).read_bytes() for name in files}
 
-    said = run(hansa, "upgrade", build(tmp_path, "0.0.3", BROKEN), "--folder", shop, code=1)
+    said = run(hansa, "upgrade", build(tmp_path, "0.0.3", BROKEN), "--folder", shop, code=2)
     assert "this version cannot verify anything" in said
     assert "hansa 0.0.1 is back, and nothing of the shop was changed" in said
     assert said.count("\n") == 1
