@@ -11,4 +11,4 @@ FROM scratch
 COPY root /
 ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin PYTHONPATH=/packages PIP_NO_INDEX=1 PIP_NO_BUILD_ISOLATION=0
 END
-buildah --storage-driver vfs bud --isolation chroot -t docker.io/library/python:3.11-slim "$1"
+STORAGE_DRIVER=vfs buildah bud --isolation chroot -t docker.io/library/python:3.11-slim "$1"

@@ -1,6 +1,6 @@
 """The container file: read here, and really built and run where buildah has its base image.
 
-Where no registry can be reached `tests/deploy/stand_in.sh` makes a stand-in for the base image. What that does not show:
+Where no registry can be reached `tests/deploy/stand_in.sh` makes a stand-in for the base image. What that does not show is
 that pip finds the packages in the registries that the file names; those of this environment are laid in.
 """
 
@@ -25,7 +25,7 @@ import client.cli
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "deploy" / "Dockerfile"
 BASE = "docker.io/library/python:3.11-slim"
-BUILDAH = ("buildah", "--storage-driver", "vfs")
+BUILDAH = ("env", "STORAGE_DRIVER=vfs", "buildah")
 OWNER = 64321
 
 
