@@ -1,7 +1,7 @@
 """The container file: read here, and really built and run where buildah has its base image.
 
-Where no registry can be reached `tests/deploy/stand_in.sh` makes a stand-in for the base image. What that does not show is
-that pip finds the packages in the registries that the file names; those of this environment are laid in.
+Where no registry can be reached `tests/deploy/stand_in.sh` makes a stand-in for the base image. What that does not show
+is that pip finds the packages in the registries that the file names; those of this environment are laid in.
 """
 
 import json
@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 import typer.main
@@ -96,30 +95,23 @@ def image() -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_the_image_is_built_and_its_command_runs_as_its_user_on_a_mounted_folder(image: str) -> None:
-    merchant = Path(mkdtemp(prefix="hansa-merchant-"))
-    os.chown(merchant, OWNER, OWNER)
+def test_the_image_is_built_and_its_command_runs_as_its_user(image: str) -> None:
     packages = str(distribution("pytest").locate_file(""))
-    mounts = ["-v", f"{packages}:/packages:ro", "-v", f"{merchant}:/merchant"]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [*BUILDAH, "run", "--isolation", "chroot", *mounts, image, "--", *words]
+        command = [*BUILDAH, "run", "--isolation", "chroot", "-v", f"{packages}:/packages:ro", image, "--", *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    try:
-        assert run("id", "-u").stdout.strip() == str(OWNER)
-        assert re.fullmatch(r"hansa-client \d+\.\d+\.\d+\S*\n", run("hansa-client", "--version").stdout)
-        assert run("touch", "/opt/hansa/x").returncode != 0
-        assert run("hansa-client", "policy", "--out", "/merchant/policy.toml").returncode == 0
-        assert run("hansa-client", "ledger", "open", "--folder", "/merchant").returncode == 0
-        assert run("hansa-client", "backup", "/merchant/b.tar", "--folder", "/merchant").returncode == 0
-        assert (merchant / "b.tar").stat().st_uid == OWNER
-        done = run(*json.loads(last("ENTRYPOINT")), *json.loads(last("CMD")))  # it has not joined yet, and says so
-        assert done.returncode == 2, done
-        assert "Traceback" not in done.stderr
-        assert "hansa-client: " in done.stderr
-        (merchant / "health.json").write_text('{"state": "connected"}')
-        (merchant / "health.json").chmod(0o644)
-        assert run(*health_check()).returncode == 0
-    finally:
-        shutil.rmtree(merchant)
+    assert run("id", "-u").stdout.strip() == str(OWNER)
+    assert re.fullmatch(r"hansa-client \d+\.\d+\.\d+\S*\n", run("hansa-client", "--version").stdout)
+    assert run("touch", "/opt/hansa/x").returncode != 0
+    assert run("hansa-client", "policy", "--out", "/merchant/policy.toml").returncode == 0
+    assert run("hansa-client", "ledger", "open", "--folder", "/merchant").returncode == 0
+    assert run("hansa-client", "backup", "/merchant/b.tar", "--folder", "/merchant").returncode == 0
+    assert run("stat", "-c", "%u %a", "/merchant/b.tar").stdout == f"{OWNER} 600\n"
+    done = run(*json.loads(last("ENTRYPOINT")), *json.loads(last("CMD")))  # it has not joined yet, and says so
+    assert done.returncode == 2, done
+    assert "no federation was joined" in done.stderr
+    assert run(*health_check()).returncode != 0
+    assert run("sh", "-c", """echo '{"state": "connected"}' > /merchant/health.json""").returncode == 0
+    assert run(*health_check()).returncode == 0

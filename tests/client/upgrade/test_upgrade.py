@@ -61,7 +61,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "packages").mkdir()
     for path in Path(str(distribution("pytest").locate_file(""))).iterdir():
         if "hansa" not in path.name and not path.name.startswith(("pip", "__pycache__")):
-            (root / "packages" / path.name).symlink_to(path)
+            if path.name.endswith(".dist-info"):  # a copy: another may be at work on this environment
+                shutil.copytree(path, root / "packages" / path.name)
+            else:
+                (root / "packages" / path.name).symlink_to(path)
     (site / "packages.pth").write_text(f"{root / 'packages'}\n")
     wheel = build(root, "0.0.1")
     run(place / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel)
