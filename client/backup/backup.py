@@ -122,7 +122,11 @@ def restore_backup(file: Path, folder: Path, *, head: Path | None) -> Restored:
     noted = None if head is None else read_head(head, CopiedLedger(ledger.num_lines, ledger.head))
     backup.unpack(folder)
     path = MerchantFolder(folder).ledger
-    look_at_copy(path)
+    try:
+        look_at_copy(path)
+    except BaseException:
+        backup.take_out(folder)
+        raise
     return Restored(backup.manifest, why_not(path) if noted is None else note_beside(path, noted))
 
 

@@ -115,6 +115,10 @@ class Backup:
                 raise _damaged(self.path, "it was changed while it was read") from error
             raise
 
+    def take_out(self, folder: Path) -> None:
+        """Remove from a folder what `unpack` wrote there, where it turns out to be of no use."""
+        _take_away(folder, [folder / file.name for file in self.manifest.files])
+
 
 def require_empty(folder: Path) -> None:
     """Refuse a folder in which something is.

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from client.account.ledger.copy import look_at_copy
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.ledger.recovery import recover_ledger
@@ -24,6 +23,8 @@ from client.backup.history_copy import open_history
 from client.backup.kept import KEPT, REMADE, list_left
 from client.folder import MerchantFolder
 from client.shop.history.store import Store
+from common.backup.manifest import LedgerState
+from common.backup.writing import writing_backup
 from common.errors import ConfigError, DataError, PrivacyError
 from small_shop import draw_sales, make_shop
 
@@ -183,14 +184,21 @@ def test_a_ledger_that_forgot_spends_is_not_backed_up(
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_ledger_that_was_changed_in_a_backup_is_refused_though_its_hashes_fit(merchant: Path, tmp_path: Path) -> None:
-    """Whoever can write the file can write its manifest; a ledger that would be trusted without a head is refused."""
+def test_a_ledger_that_would_be_trusted_without_a_head_is_refused_though_all_hashes_fit(
+    merchant: Path, tmp_path: Path
+) -> None:
+    """Whoever can write the file can write its manifest: a ledger of the time before heads would note its own."""
     make_backup(merchant, tmp_path / "b.tar")
-    restore_backup(tmp_path / "b.tar", tmp_path / "new", head=None)
-    with closing(sqlite3.connect(tmp_path / "new" / "ledger.sqlite")) as connection:
+    restore_backup(tmp_path / "b.tar", tmp_path / "old", head=None)
+    with closing(sqlite3.connect(tmp_path / "old" / "ledger.sqlite")) as connection:
         connection.execute("PRAGMA user_version = 1")
+    state = LedgerState(num_lines=3, head="0" * 64)
+    with writing_backup(tmp_path / "c.tar") as writer:
+        writer.add("ledger.sqlite", tmp_path / "old" / "ledger.sqlite")
+        writer.finish("merchant", hansa="1", made_at="2025", ledger=state)
     with pytest.raises(PrivacyError, match="never noted"):
-        look_at_copy(tmp_path / "new" / "ledger.sqlite")
+        restore_backup(tmp_path / "c.tar", tmp_path / "new", head=None)
+    assert not list((tmp_path / "new").glob("ledger.sqlite"))
 
 
 def test_imports_wait_while_the_history_is_copied_also_after_its_files_were_read(merchant: Path) -> None:
