@@ -32,6 +32,7 @@ from client.command.recommend import recommend
 from client.command.reviews import reviews
 from client.command.run import run
 from client.command.score import score
+from client.command.serve import serve
 from client.command.trends import trends
 from client.command.upgrade import upgrade
 from client.command.watch import watch
@@ -51,6 +52,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(override_app, name="override")
 for command in (
     init,
+    serve,
     demo,
     history,
     forecast,

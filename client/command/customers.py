@@ -62,16 +62,20 @@ def customers(
     from client.decision.customer.outlook import foresee_customers  # heavy, as is what follows
     from client.decision.customer.reading import read_purchases
     from client.decision.customer.segment import SEGMENTS
-    from client.shop.forecast.picture import require_picture_suffix
-    from client.shop.forecast.table import require_table_suffix
+    from client.shop.forecast.picture import require_picture_file
+    from client.shop.forecast.table import require_table_file
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
-    for file in (out, write):
+    for option, file in (("--out", out), ("--write", write)):
         if file is not None:
-            require_table_suffix(file)
+            require_table_file(file, option)
+    if out is not None and write is not None and out.absolute() == write.absolute():
+        raise ConfigError(f"--out and --write would both write {out}; give each a file of its own.")
+    if measure is not None and (segment or any(file is not None for file in (out, write, picture))):
+        raise ConfigError("--measure says what a list came to and nothing else; leave --segment and files out.")
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     if segment and segment not in SEGMENTS:
         raise ConfigError(f"--segment {segment!r} is none of {', '.join(SEGMENTS)}; choose one of them.")
     shop = read_shop(folder)
@@ -81,6 +85,7 @@ def customers(
     if measure is not None:
         _measure(purchases, measure, first, shop.currency, as_json=as_json)
         return
+    _refuse_unknown_days(first, purchases.date_of(purchases.num_days))
     today = datetime.now(ZoneInfo(shop.time_zone)).date()
     found = foresee_customers(
         purchases, first, days, on_step=Progress(), doubts=(*doubts, *_say_age(first, today, origin))
@@ -108,13 +113,13 @@ def _answer(found: Outlook, name: str, currency: str, segment: str, asked: _Aske
     from client.shop.forecast.table import write_rows
     from common.disk.file import write_whole
 
-    listed = choose_letters(found, most=asked.letters, hold_out=asked.hold_out, uplift=asked.uplift)
     if segment:
         found = _keep_segment(found, segment)
+    listed = choose_letters(found, most=asked.letters, hold_out=asked.hold_out, uplift=asked.uplift)
     if asked.write is not None:
-        write_rows(listed.table, asked.write)
+        write_rows(listed.table, asked.write, sheet="letters")
     if asked.out is not None:
-        write_rows(found.table, asked.out)
+        write_rows(found.table, asked.out, sheet="customers")
     if asked.picture is not None:
         page = asked.picture.suffix == ".html"
         write_whole(asked.picture, draw(found, name=name, currency=currency, page=page).encode())
@@ -168,6 +173,15 @@ def _measure(purchases: Purchases, file: Path, until: date, currency: str, *, as
         return
     for sentence in say_effect(effect, currency):
         typer.echo(sentence)
+
+
+def _refuse_unknown_days(first: date, known: date) -> None:
+    """Refuse a day so late that the days before it, of which nothing is known, would count as silence."""
+    if first - known > timedelta(days=LONG_AGO_DAYS):
+        raise ConfigError(
+            f"--from {first} lies after the history, which ends on {known - timedelta(days=1)}: the days between would "
+            "count as days on which nobody bought. Import what was sold since, or give an earlier day."
+        )
 
 
 def _say_age(first: date, today: date, origin: str) -> tuple[str, ...]:

@@ -49,16 +49,16 @@ def explain(
     from client.explanation.explaining import get_ready
     from client.explanation.picture import draw
     from client.explanation.wording import describe
-    from client.shop.forecast.picture import require_picture_suffix
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.picture import require_picture_file
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
     from common.disk.file import write_whole
 
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     asked_from, shop = read_day_or_none("--from", origin), read_shop(folder)
     with History.open(folder) as history:
         span = history.span()
@@ -72,7 +72,7 @@ def explain(
         progress.clear()
         whys = take_apart(ready, tuple(product))
     if out is not None:
-        write_rows(_list_parts(whys), out)
+        write_rows(_list_parts(whys), out, sheet="reasons")
     if picture is not None:
         write_whole(picture, draw(whys, name=shop.name, page=picture.suffix == ".html").encode())
     for sentence in ready.warnings:

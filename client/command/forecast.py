@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -33,7 +34,7 @@ def forecast(
         str, typer.Option("--from", help="First day to forecast; the day after the last sale if left out.")
     ] = "",
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="Only so many products, those with the most demand ahead.")
+        int | None, typer.Option("--top", min=1, help="Only so many products or categories, of the most demand ahead.")
     ] = None,
     of: Annotated[str, typer.Option("--of", help="product, category or shop: whose sums.")] = "product",
     product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
@@ -57,20 +58,19 @@ def forecast(
     yours alone. That of products is kept in the folder, so that `score` can say how good it was.
     """
     from client.shop.forecast.outlook import forecast_shop, take_top  # heavy, as is what follows
-    from client.shop.forecast.picture import draw, require_picture_suffix
+    from client.shop.forecast.picture import draw, require_picture_file
     from client.shop.forecast.question import Question
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.forecast.wording import describe_outlook, list_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
     from common.disk.file import write_whole
 
-    if top is not None and product:
-        raise ConfigError("--top and --product ask for different products; leave one of them out.")
+    _refuse_contradictions(of, top, product or ())
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     question = Question(
         _read_by(by), horizon, read_day_or_none("--from", origin), tuple(product or ()), method, _read_of(of)
     )
@@ -80,7 +80,7 @@ def forecast(
         whole, span = forecast_shop(history, shop, question, on_step=Progress(), today=today), history.span()
         found = take_top(whole, top)
         if out is not None:
-            write_rows(found.table, out)
+            write_rows(found.table, out, sheet="forecast")
         if picture is not None:
             write_whole(picture, draw(found, history, name=shop.name, page=picture.suffix == ".html").encode())
     if keeps and span is not None and question.of == "product":  # what is judged later are products
@@ -102,6 +102,15 @@ def _keep(folder: Path, outlook: Outlook, question: Question, *, last_sale: date
         keep_forecast(folder, outlook, question, last_sale=last_sale, made=datetime.now(UTC))
     except DataError as error:
         typer.echo(f"hansa-client: The forecast is not kept, so score will not know it. {error}", err=True)
+
+
+def _refuse_contradictions(of: str, top: int | None, products: Sequence[str]) -> None:
+    if top is not None and products:
+        raise ConfigError("--top and --product ask for different products; leave one of them out.")
+    if of == "shop" and top is not None:
+        raise ConfigError("--of shop has one row, so there is nothing for --top to choose; leave one of them out.")
+    if of in ("category", "shop") and products:
+        raise ConfigError(f"--of {of} sums up all products, and --product names some; leave one of them out.")
 
 
 def _read_by(by: str) -> By:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -47,12 +47,15 @@ def order(
     from client.decision.order.ordering import order_shop  # heavy, as is what follows
     from client.decision.order.purchase import write_purchase_orders
     from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
+    from common.disk.file import require_folder_place
 
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
+    if purchase_orders is not None:
+        require_folder_place(purchase_orders)
     day = read_day_or_none("--on", on)
     shop = read_shop(folder)
     with History.open(folder) as history:
@@ -61,7 +64,7 @@ def order(
             history, shop, today=today, products=tuple(product or ()), budget=budget, on_step=Progress()
         )
     if out is not None:
-        write_rows(orders.table, out)
+        write_rows(orders.table, out, sheet="orders")
     if keeps and not product:
         _keep(folder, orders.table, today)
     files = [] if purchase_orders is None else write_purchase_orders(orders.table, shop, purchase_orders)
@@ -82,21 +85,9 @@ def order(
 
 def _keep(folder: Path, table: pa.Table, today: date) -> None:
     """Keep what is proposed, to be held against what was asked for; where that fails it is served all the same."""
-    from client.feedback.kept import keep
+    from client.decision.order.keeping import keep_orders
 
-    lines = [
-        {
-            "product": row["product"],
-            "first": today.isoformat(),
-            "last": (row["next_arrives"] - timedelta(days=1)).isoformat(),
-            "covered": row["on_hand"] + row["on_order"] + row["quantity"],
-            "quantity": row["quantity"],
-        }
-        for row in table.select(["product", "next_arrives", "on_hand", "on_order", "quantity"]).to_pylist()
-        if row["quantity"] is not None and row["next_arrives"] > today
-    ]
     try:
-        if lines:
-            keep(folder, "order", datetime.now(UTC), {"lines": lines})
+        keep_orders(folder, table, today)
     except DataError as error:
         typer.echo(f"hansa-client: The orders are not kept, so score will not know them. {error}", err=True)

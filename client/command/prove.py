@@ -13,11 +13,10 @@ from client.command.predict import say_weights
 from client.folder import MerchantFolder, PlaceOption
 from common.command.app import DataRootOption, DeviceOption, JsonOption
 from common.command.output import make_console, print_json, print_table
-from common.errors import ConfigError
 
 if TYPE_CHECKING:
-    from client.decision.stock.cost import StockCosts
     from client.forecast.backtest import Proof
+    from client.shop.settings import Shop
     from common.forecast.gain import Gain
 
 SHOWN = {"wql": ("wape", "wql", "coverage80_mid", "bias"), "log_loss": ("log_loss", "auc", "brier")}
@@ -30,14 +29,24 @@ def prove(
     origin: OriginOption = "",
     device: DeviceOption = "auto",
     service_level: Annotated[
-        float, typer.Option(min=0.01, max=0.999, help="Share of demand to serve from the shelf.")
-    ] = 0.95,
-    lead_days: Annotated[int, typer.Option(min=0, max=60, help="From an order to its arrival.")] = 7,
-    review_days: Annotated[int, typer.Option(min=1, max=30, help="From an order to the next.")] = 7,
-    price: Annotated[float, typer.Option(min=0.0, help="Of one unit; stock is said in money then.")] = 0.0,
-    currency: Annotated[str, typer.Option(help="What the price is in, as EUR.")] = "",
-    holding_cost: Annotated[float, typer.Option(min=0.0, help="A year on the shelf, as a share of the cost.")] = 0.25,
-    margin: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of the price that is margin.")] = 0.4,
+        float | None, typer.Option(min=0.01, max=0.999, help="Share of demand to serve; of shop.toml if left out.")
+    ] = None,
+    lead_days: Annotated[
+        int | None, typer.Option(min=0, max=60, help="From an order to its arrival; of shop.toml if left out.")
+    ] = None,
+    review_days: Annotated[
+        int | None, typer.Option(min=1, max=30, help="From an order to the next; of shop.toml if left out.")
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0.0, help="Of one unit; stock is said in money then.")] = None,
+    currency: Annotated[str, typer.Option(help="What the price is in; the shop's own if left out.")] = "",
+    holding_cost: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="A year on the shelf, as a share of the cost; of shop.toml if left out."),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=0.99, help="Share of the price that is margin; of shop.toml if left out."),
+    ] = None,
     folder: PlaceOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -45,28 +54,30 @@ def prove(
 
     Against what you could have said alone, on your own days after those that it learned from.
     """
-    from client.decision.stock.walk import Rhythm
-    from client.decision.stock.wording import say_joining
+    from client.decision.stock.terms import Asked, choose_terms
+    from client.decision.stock.wording import say_joining, say_terms, say_too_short
     from client.forecast.backtest import prove as hold_against
     from common.machine.device import choose_device  # these are heavy, and needed here alone
 
+    asked = Asked(service_level, lead_days, review_days, holding_cost, margin, price, currency)
+    terms = choose_terms(asked, _read_shop_if_any(folder))
     model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     day = choose_origin(origin, model)
-    costs = _read_costs(price, currency, service_level, holding_cost, margin)
     proof = hold_against(
         model,
         data_root,
         day,
         device=choose_device(device),
         rehearsal=rehearsal,
-        costs=costs,
-        rhythm=Rhythm(lead_days, review_days),
+        costs=terms.costs,
+        rhythm=terms.rhythm,
     )
     for sentence in proof.warnings:
         typer.echo(f"hansa-client: {sentence}", err=True)
     if as_json:
         said = {**asdict(proof), "origin": str(proof.origin), "last": str(proof.last)}
-        print_json({**said, "plan": model.note.plan.name, "run_hash": model.note.run_hash})
+        names = {"plan": model.note.plan.name, "run_hash": model.note.run_hash}
+        print_json({**said, **names, "terms": None if proof.joining is None else asdict(terms)})
         return
     _print_table(proof)
     whose = f"{proof.entities} of your own in {model.note.plan.data.entity!r}"
@@ -75,30 +86,21 @@ def prove(
         typer.echo(f"{name} against {proof.best_own}, the best of your own here: {_say(gain, CALLED[proof.metric])}.")
     typer.echo("The best of your own is chosen with hindsight, which favours staying alone.")
     if proof.joining is not None:
-        typer.echo(say_joining(proof.joining))
+        for sentence in (say_joining(proof.joining), *say_terms(terms)):
+            typer.echo(sentence)
+    elif model.note.plan.evaluation.task == "demand":
+        typer.echo(say_too_short(model.note.plan.model, terms.rhythm))
     if proof.weights:
         typer.echo(f"routed is {say_weights(proof.weights)}.")
     for method, reason in proof.left_out.items():
         typer.echo(f"{method} has no part: it {reason}.")
 
 
-def _read_costs(
-    price: float, currency: str, service_level: float, holding_share: float, margin_share: float
-) -> StockCosts:
-    """Read what stock costs; without a price money is not spoken of."""
-    import numpy as np
+def _read_shop_if_any(folder: Path) -> Shop | None:
+    """Read shop.toml where there is one: whoever joined with files of a plan alone has none."""
+    from client.shop.settings import FILE_NAME, read_shop
 
-    from client.decision.stock.cost import cost_of_price
-
-    if bool(price) != bool(currency):
-        raise ConfigError("--price and --currency go together, as --price 4.50 --currency EUR; give both or neither.")
-    return cost_of_price(
-        np.array(price or 1.0),
-        holding_share=holding_share,
-        margin_share=margin_share,
-        service_level=service_level,
-        currency=currency,
-    )
+    return read_shop(folder) if (folder / FILE_NAME).exists() else None
 
 
 def _print_table(proof: Proof) -> None:

@@ -27,7 +27,8 @@ MOST_NUMBER = 1000
 def recommend(
     folder: FolderOption = Path(),
     customer: Annotated[
-        str, typer.Option("--customer", help="The hash of one customer, or all: a row for each offer, with --out.")
+        str,
+        typer.Option("--customer", help="A customer, by the digits shown; or all, with --out: a row for each offer."),
     ] = "",
     basket: Annotated[
         list[str] | None, typer.Option("--basket", help="A product that is in the basket; can be repeated.")
@@ -53,7 +54,7 @@ def recommend(
     """
     from client.decision.recommendation.opening import open_recommender  # heavy, as is what follows
     from client.decision.recommendation.wording import describe, list_rows
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
@@ -62,13 +63,13 @@ def recommend(
     if customer == ALL and out is None and not as_json:
         raise ConfigError("--customer all answers for every customer; name a file for it with --out.")
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
-        ready = open_recommender(history, delivery_days=delivery, on_step=Progress())
+        ready = open_recommender(history, shop, delivery_days=delivery, on_step=Progress())
         answers = _answer(history, shop, ready, customer, tuple(basket or ()), product, number, least)
     if out is not None:
-        write_rows(list_rows(answers), out)
+        write_rows(list_rows(answers), out, sheet="offers")
     if as_json:
         print_json({**describe(answers, ready), "file": None if out is None else str(out)})
     else:

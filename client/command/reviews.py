@@ -25,17 +25,17 @@ def reviews(
     """
     from client.decision.review.report import report_reviews  # heavy, as is what follows
     from client.decision.review.wording import describe_report, make_table, say_report
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     read_shop(folder)
     with History.open(folder) as history:
         found = report_reviews(history)
     if out is not None:
-        write_rows(found.table, out)
+        write_rows(found.table, out, sheet="reviews")
     if as_json:
         print_json({**describe_report(found), "file": None if out is None else str(out)})
         return

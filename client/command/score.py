@@ -41,13 +41,13 @@ def score(
     from client.feedback.proposal import judge_proposals
     from client.feedback.score import find_cases, score_cases
     from client.feedback.score_wording import describe_scores, lay_out_cases, make_table, say_outcome, say_scores
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
     day = read_day_or_none("--since", since) or date.min
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
         past = read_past(history, shop)
@@ -56,7 +56,7 @@ def score(
     kinds = [kind for kind in list_kinds(folder) if kind != FORECAST]
     outcomes = [judge_proposals(past, kind, read_kept(folder, kind, since=day)) for kind in kinds]
     if out is not None and cases:
-        write_rows(lay_out_cases(past, cases), out)
+        write_rows(lay_out_cases(past, cases), out, sheet="scores")
     if as_json:
         file = str(out) if out is not None and cases else None
         scores = describe_scores(past, found)

@@ -11,11 +11,16 @@ from client.command.day import read_day_or_none
 from client.command.progress import Progress
 from common.command.app import JsonOption
 from common.command.output import print_json
+from common.errors import ConfigError
+
+TOP = 20  # products looked at one by one
 
 
 def trends(
     folder: Annotated[Path, typer.Option("--folder", help="Folder with shop.toml and the shop's history.")] = Path(),
-    top: Annotated[int, typer.Option("--top", min=0, help="Best-selling products to look at one by one.")] = 20,
+    top: Annotated[
+        int | None, typer.Option("--top", min=0, help="Best-selling products to look at one by one; 20 if left out.")
+    ] = None,
     product: Annotated[list[str] | None, typer.Option("--product", help="Only this product; can be repeated.")] = None,
     until: Annotated[str, typer.Option("--until", help="The last day to look at; all if left out.")] = "",
     out: Annotated[
@@ -39,16 +44,18 @@ def trends(
         say_surprises,
     )
     from client.feedback.forecast import read_forecasts
-    from client.shop.forecast.picture import require_picture_suffix
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.picture import require_picture_file
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
     from common.disk.file import write_whole
 
+    if top is not None and product:
+        raise ConfigError("--top and --product ask for different products; leave one of them out.")
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     last, shop = read_day_or_none("--until", until), read_shop(folder)
     with History.open(folder) as history:
         found = read_market(
@@ -56,12 +63,12 @@ def trends(
             shop,
             read_forecasts(folder),
             products=tuple(product or ()),
-            most=top,
+            most=TOP if top is None else top,
             until=last,
             on_step=Progress(),
         )
     if out is not None and found.findings:
-        write_rows(lay_out(found.past, found.findings), out)
+        write_rows(lay_out(found.past, found.findings), out, sheet="trends")
     if picture is not None:
         drawn = draw(found.past, found.findings, name=shop.name, page=picture.suffix == ".html")
         write_whole(picture, drawn.encode())
@@ -71,9 +78,9 @@ def trends(
         said = {"until": str(found.past.last), "groups": groups, "surprises": describe_surprises(found.surprises)}
         print_json({**said, **files})
         return
-    sentences = [*say_findings(found.past, found.findings)]
+    sentences = [*say_findings(found.findings)]
     if not product:
-        sentences += say_surprises(found.surprises, found.past.last.year)
+        sentences += say_surprises(found.surprises)
     for sentence in sentences or ["Nothing sells enough, over enough weeks, for a trend to be told."]:
         typer.echo(sentence)
     if out is not None and found.findings:

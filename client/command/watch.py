@@ -28,18 +28,18 @@ def watch(
     from client.feedback.forecast import read_forecasts
     from client.feedback.past import read_past
     from client.feedback.watch_wording import describe_watched, lay_out_weeks, say_watched
-    from client.shop.forecast.table import require_table_suffix, write_rows
+    from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
 
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     shop = read_shop(folder)
     with History.open(folder) as history:
         past = read_past(history, shop)
     found = watch_shop(past, read_forecasts(folder))
     if out is not None:
-        write_rows(lay_out_weeks(found), out)
+        write_rows(lay_out_weeks(found), out, sheet="watch")
     if as_json:
         print_json({**describe_watched(found), "file": None if out is None else str(out)})
     else:

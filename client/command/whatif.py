@@ -65,17 +65,22 @@ def whatif(
     from client.decision.response.answer import answer  # heavy, as is what follows
     from client.decision.response.experiment import read_experiment
     from client.decision.response.question import Ask
-    from client.shop.forecast.picture import require_picture_suffix
-    from client.shop.forecast.table import require_table_suffix
+    from client.shop.forecast.picture import require_picture_file
+    from client.shop.forecast.table import require_table_file
     from client.shop.history.history import History
     from client.shop.settings import read_shop
+    from common.disk.file import require_place
 
     if product and category:
         raise ConfigError("--product and --category ask for different products; leave one of them out.")
+    if experiment is not None and (schedule is not None or picture is not None):
+        raise ConfigError("--experiment only writes a plan; leave --schedule and --picture out.")
+    if experiment is not None:
+        require_place(experiment)
     if out is not None:
-        require_table_suffix(out)
+        require_table_file(out)
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     cost, cost_share = _read_cost(unit_cost, single=len(product or ()) == 1)
     ask = Ask(
         products=tuple(dict.fromkeys(product or ())),
@@ -110,7 +115,7 @@ def _read_change(price: float | None, change: str, discount: str, *, single: boo
         if not single:
             raise ConfigError("--price is of one product; name it with --product, or give --change -5% for several.")
         if not 0 < price < 1e9:
-            raise ConfigError(f"--price {price} is no price; give one above 0. What is given away has no response.")
+            raise ConfigError(f"--price {price} is no price; give one from above 0 to a billion.")
         return Change(price=price)
     if discount:
         share = _read_share("--discount", discount)
@@ -196,7 +201,7 @@ def _plan(
     plan = plan_experiment(prices, change=share, after=after, weeks=weeks, seed=seed)
     write_whole(path, (json.dumps(plan.describe(), indent=1) + "\n").encode())
     if out is not None:
-        write_rows(plan.table(), out)
+        write_rows(plan.table(), out, sheet="schedule")
     if as_json:
         print_json({**plan.describe(), "file": str(path), "table": None if out is None else str(out)})
     else:
@@ -221,7 +226,7 @@ def _write(found: Answer, shop: Shop, out: Path | None, picture: Path | None) ->
     from common.disk.file import write_whole
 
     if out is not None:
-        write_rows(found.table, out)
+        write_rows(found.table, out, sheet="what-if")
     if picture is not None:
         page = picture.suffix == ".html"
         write_whole(picture, draw_answer(found, name=shop.name, currency=shop.currency, page=page).encode())

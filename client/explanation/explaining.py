@@ -24,11 +24,12 @@ from client.explanation.start import Start, find_start
 from client.explanation.tree import split_trees
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Learned, forecast_means, step_back
-from client.shop.forecast.fit import Fitted, choose_names, correct, fit
+from client.shop.forecast.fit import Fitted, correct
+from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.life import State
 from client.shop.forecast.period import Period
 from client.shop.forecast.serving import forecast_all, places_of
-from client.shop.forecast.setting import OnStep, Setting, set_up
+from client.shop.forecast.setting import OnStep, Setting
 from client.shop.forecast.weight import mix
 from client.shop.settings import Shop
 from common.model.features import Series
@@ -36,13 +37,22 @@ from common.model.features import Series
 
 @dataclass(frozen=True)
 class Ready:
-    """A shop's forecast, fitted: any of its products can be explained by it."""
+    """A shop, learned: any of its products can be explained by it, and any period within the days ahead."""
 
-    setting: Setting
-    fitted: Fitted
+    learnt: Learnt
     period: Period
     warnings: tuple[str, ...]
     names: Mapping[str, str]
+
+    @property
+    def setting(self) -> Setting:
+        """What is the same for all products."""
+        return self.learnt.setting
+
+    @property
+    def fitted(self) -> Fitted:
+        """What was found once."""
+        return self.learnt.fitted
 
 
 @dataclass(frozen=True)
@@ -105,16 +115,18 @@ def get_ready(
     DataError
         There is nothing to forecast from.
     """
-    setting, warnings = set_up(history, shop, asked.question, today=today, on_step=on_step)
-    names, _ = choose_names(asked.question.method, setting)
-    fitted = fit(setting, names, on_step)
-    table = history.products()
-    called = dict(zip(table["product"].to_pylist(), table["name"].to_pylist(), strict=True))
-    if fitted.weighed.weights.get("warm", 0.0) > 0 and not has_captum():
+    return make_ready(learn_shop(history, shop, asked.question, today=today, on_step=on_step), asked.period)
+
+
+def make_ready(learnt: Learnt, period: Period) -> Ready:
+    """Explain by what was learned already."""
+    called = dict(zip(learnt.products["product"].to_pylist(), learnt.products["name"].to_pylist(), strict=True))
+    warnings = list(learnt.warnings)
+    if learnt.fitted.weighed.weights.get("warm", 0.0) > 0 and not has_captum():
         warnings.append(
             "What the public model says is one part, since captum is not installed: pip install 'hansa[forecast]'"
         )
-    return Ready(setting, fitted, asked.period, tuple(warnings), called)
+    return Ready(learnt, period, tuple(warnings), called)
 
 
 def explain(ready: Ready, products: Sequence[str], period: Period | None = None) -> tuple[Explanation, ...]:
@@ -123,17 +135,19 @@ def explain(ready: Ready, products: Sequence[str], period: Period | None = None)
     Parameters
     ----------
     period
-        One of the setting's; the one that was asked for if left out.
+        Any within the days ahead; the one that was asked for if left out.
 
     Raises
     ------
     ConfigError
-        A product was never sold.
+        A product was never sold, or the period lies beyond.
     """
-    period, setting, fitted = period or ready.period, ready.setting, ready.fitted
+    period = period or ready.period
+    learnt = ready.learnt.over((period,))
+    setting, fitted = learnt.setting, learnt.fitted
     wanted = places_of(setting.sales, products)
     table, _ = forecast_all(setting, fitted, wanted, lambda what, share: None)
-    rows = [row for row in table.to_pylist() if row["first"] == period.first]
+    rows = table.to_pylist()
     first = (period.first - setting.known.origin).days
     days = slice(first, first + period.days)
     batch = _now(setting.batch(wanted))

@@ -7,8 +7,9 @@
 2. **Rank**: the share of the weeks before whose e is smaller, as a normal score z[t]. While nothing changes, every
    place in the order is as probable as any other, whatever the law of the errors: a few mad weeks, a constant lean and
    small or large shops make no difference to the false alarms.
-3. **CUSUM**: up[t] = max(0, up[t-1] + z[t] - `ALLOWANCE`), and down[t] likewise of -z. Above `limit` is an alarm, after
-   which both begin at 0 again.
+3. **CUSUM**: up[t] = max(0, up[t-1] + z[t] - `ALLOWANCE`), and down[t] likewise of -z. Above a limit is an alarm, after
+   which both begin at 0 again. The limit is higher by `WIDER` of it for all of r above `WIDER_FROM`: where much is
+   carried over, what of it is not known shows as rows of unusual weeks.
 
 **Guarantee.** Where the weeks are exchangeable, alarms of all charts of a shop together come at most once in
 `FALSE_ALARM_WEEKS` weeks on average: half of that is the whole shop's, the other half is shared by its groups. Limits
@@ -36,6 +37,7 @@ MARGIN = 1.25  # limits are those of so many times as many weeks, since what wee
 ALLOWANCE = 0.5
 FEWEST_WEEKS = 12  # before one that is judged
 MOST_WEEKS = 104  # that it is held against
+WIDER_FROM, WIDER = 0.2, 0.4
 CARRY_PRIOR = 10.0  # weeks without carry-over that the prior is worth
 MOST_CARRY = 0.8
 STATES = 60  # of the chain that limits are computed by
@@ -107,12 +109,12 @@ def judge(errors: Float[np.ndarray, "run week"], limit: float, *, first: int = F
     up, down, alarm = np.zeros((3, runs, weeks))
     level, since = np.zeros((2, runs)), np.full((2, runs), -1.0)
     for week in range(max(first, 2), weeks):
-        score[:, week] = score_week(errors[:, max(week - MOST_WEEKS, 0) : week + 1])
+        score[:, week], carry = score_week(errors[:, max(week - MOST_WEEKS, 0) : week + 1])
         moves = np.stack([score[:, week], -score[:, week]])
         since = np.where(level == 0, week, since)
         level = np.maximum(level + moves - ALLOWANCE, 0.0)
         up[:, week], down[:, week] = level
-        over = level > limit
+        over = level > limit * (1 + WIDER * np.maximum(carry - WIDER_FROM, 0.0))
         side = np.where(over[0], 1, np.where(over[1], -1, 0))
         alarm[:, week] = side
         begin[:, week] = np.where(over[0], since[0], np.where(over[1], since[1], -1))
@@ -120,15 +122,15 @@ def judge(errors: Float[np.ndarray, "run week"], limit: float, *, first: int = F
     return Chart(score, up, down, alarm, begin)
 
 
-def score_week(errors: Float[np.ndarray, "run week"]) -> Float[np.ndarray, " run"]:
-    """Give the normal score of the last week's rank among all, the carry-over taken out."""
+def score_week(errors: Float[np.ndarray, "run week"]) -> tuple[Float[np.ndarray, " run"], Float[np.ndarray, " run"]]:
+    """Give the normal score of the last week's rank among all, the carry-over taken out; and the carry-over."""
     past = errors[:, :-1]
     centred = errors - np.median(past, axis=1, keepdims=True)
     carry = measure_carry(centred[:, :-1])
     fresh = centred[:, 1:] - carry[:, None] * centred[:, :-1]
     last, before = fresh[:, -1:], fresh[:, :-1]
     rank = (before < last).sum(axis=1) + (before == last).sum(axis=1) / 2 + 0.5
-    return np.asarray(special.ndtri(rank / (before.shape[1] + 1)))
+    return np.asarray(special.ndtri(rank / (before.shape[1] + 1))), carry
 
 
 def measure_carry(centred: Float[np.ndarray, "run week"]) -> Float[np.ndarray, " run"]:

@@ -13,6 +13,7 @@ from client.feedback.chart import FEWEST_WEEKS, Chart, chance_to_see, judge, lim
 from client.feedback.forecast import Served
 from client.feedback.past import Past
 from client.feedback.week import Weeks, lay_weeks
+from client.language.speech import t
 
 STANDS_WEEKS = 4  # that an alarm is told, for whoever did not look when it came
 SEED = 0
@@ -128,22 +129,31 @@ def _advise(past: Past, rows: Int[np.ndarray, " product"], since: date, *, risin
     silent = int((past.open[begin:] & (past.units[:, begin:].sum(axis=0) == 0)).sum())
     if not rising and silent >= SILENT_DAYS:
         yield (
-            f"On {silent} open days since then nothing at all was sold, which looks like rows that are missing: see "
-            "hansa-client check, and import the exports again."
+            t(
+                "On {silent} open days since then nothing at all was sold, which looks like rows that are "
+                "missing: see hansa-client check, and import the exports again.",
+                silent=silent,
+            )
         )
     before, after = (past.out[rows, first:last].mean() for first, last in ((max(begin - 182, 0), begin), (begin, None)))
     if not rising and after > OUT_SHARE and after > OUT_MORE * before:
         yield (
-            f"Its products were out of stock on {after:.0%} of their days since then, and on {before:.0%} before: fill "
-            "up the shelves first."
+            t(
+                "Its products were out of stock on {after:.0%} of their days since then, and on {before:.0%} "
+                "before: fill up the shelves first.",
+                after=after,
+                before=before,
+            )
         )
     yield from _name_products(past, rows, begin, rising=rising)
     yield (
-        "Look at what changed about then: prices and offers, the place in the shop, a rival, a new sales channel, or a "
-        "season that comes every year (then there is nothing to do)."
+        t(
+            "Look at what changed about then: prices and offers, the place in the shop, a rival, a new "
+            "sales channel, or a season that comes every year (then there is nothing to do)."
+        )
     )
-    yield "Forecast again (hansa-client forecast learns anew from all weeks each time), and order by that."
-    yield "If it goes on missing, a federation may help: others saw such turns before (hansa-client join)."
+    yield t("Forecast again (hansa-client forecast learns anew from all weeks each time), and order by that.")
+    yield t("If it goes on missing, a federation may help: others saw such turns before (hansa-client join).")
 
 
 def _name_products(past: Past, rows: Int[np.ndarray, " product"], begin: int, *, rising: bool) -> Iterator[str]:
@@ -155,4 +165,4 @@ def _name_products(past: Past, rows: Int[np.ndarray, " product"], begin: int, *,
     top = np.argsort(-gain, kind="stable")[:FEW_TOP]
     if len(rows) > 2 * FEW_TOP and gain[top].sum() > MOST_OF_IT * max(gain.sum(), 1e-9):
         names = ", ".join(past.names[rows[place]] for place in top if gain[place] > 0)
-        yield f"Most of it is {names}: look at these first."
+        yield t("Most of it is {names}: look at these first.", names=names)

@@ -16,10 +16,12 @@ from rich.text import Text
 from client.feedback.past import Past
 from client.feedback.proposal import Outcome
 from client.feedback.score import ALL, BAND, Cases, Score, days_between
+from client.language.speech import mark, t
 
 CLEAR = 0.1  # of the sales, from which on a lean is said
 OFF = 0.05  # from four in five, from which on the band is said to be off
-SAY = {"day": "days", "week": "weeks", "month": "months"}
+SAY = {"day": mark("days"), "week": mark("weeks"), "month": mark("months")}
+ONE = (mark("day"), mark("week"), mark("month"), mark("order"))
 
 
 def describe_scores(past: Past, found: Sequence[tuple[Cases, Sequence[Score]]]) -> list[dict[str, Any]]:
@@ -69,10 +71,19 @@ def say_scores(past: Past, cases: Cases, scores: Sequence[Score], *, currency: s
     """Say the whole shop's score to its owner."""
     score, (first, last) = scores[0], days_between(past, cases)
     number = len(np.unique(cases.first))
-    periods = SAY[cases.by] if number > 1 else cases.by
+    periods = t(SAY[cases.by] if number > 1 else cases.by)
     yield (
-        f"Forecasts of {number} {periods}, from {first} to {last}, {score.products:,} products: {score.said:,.0f} "
-        f"pieces were forecast, {score.sold:,.0f} were sold."
+        t(
+            "Forecasts of {number} {periods}, from {first} to {last}, {products:,} products: {said:,.0f} "
+            "pieces were forecast, {sold:,.0f} were sold.",
+            number=number,
+            periods=periods,
+            first=first,
+            last=last,
+            products=score.products,
+            said=score.said,
+            sold=score.sold,
+        )
     )
     if score.sold > 0:
         yield from _say_missed(score)
@@ -81,11 +92,17 @@ def say_scores(past: Past, cases: Cases, scores: Sequence[Score], *, currency: s
     lean = score.said / score.sold - 1 if score.sold > 0 else 0.0
     if abs(lean) >= CLEAR:
         yield (
-            f"All together they said {abs(lean):.0%} too {'much' if lean > 0 else 'little'}; if that goes on, see: "
-            "hansa-client watch"
+            t(
+                "All together they said {lean:.0%} too {way}; if that goes on, see: hansa-client watch",
+                lean=abs(lean),
+                way=t("much") if lean > 0 else t("little"),
+            )
         )
     if cases.out:
-        yield f"{cases.out} cases are left out: the product was out of stock, and what it would have sold is unknown."
+        yield t(
+            "{out} cases are left out: the product was out of stock, and what it would have sold is unknown.",
+            out=cases.out,
+        )
 
 
 def _say_missed(score: Score) -> Iterator[str]:
@@ -94,33 +111,63 @@ def _say_missed(score: Score) -> Iterator[str]:
         for missed in (score.missed, score.rules["weekday_mean"], score.rules["seasonal_naive"])
     )
     yield (
-        f"For every 100 pieces sold, {own} were forecast wrongly, product by product; by the plain mean of the last "
-        f"four same weekdays it would have been {plain}, and by the week before {again}."
+        t(
+            "For every 100 pieces sold, {own} were forecast wrongly, product by product; by the plain "
+            "mean of the last four same weekdays it would have been {plain}, and by the week before "
+            "{again}.",
+            own=own,
+            plain=plain,
+            again=again,
+        )
     )
     if np.isfinite(score.gain):
-        way = "less" if score.gain >= 0 else "more"
+        way = t("less") if score.gain >= 0 else t("more")
         low, high = sorted((abs(score.gain_low), abs(score.gain_high)))
         if score.gain_low > 0 or score.gain_high < 0:
-            yield f"That is {abs(score.gain):.0%} {way} than by that mean (between {low:.0%} and {high:.0%})."
+            yield t(
+                "That is {gain:.0%} {way} than by that mean (between {low:.0%} and {high:.0%}).",
+                gain=abs(score.gain),
+                way=way,
+                low=low,
+                high=high,
+            )
         else:
-            yield "That is no clear difference from that mean: more periods will tell."
+            yield t("That is no clear difference from that mean: more periods will tell.")
 
 
 def _say_money(score: Score, currency: str) -> str:
     over, under = (
-        f"{pieces:,.0f} pieces" + (f" ({money:,.0f} {currency})" if np.isfinite(money) else "")
+        _say_worth(pieces, money, currency)
         for pieces, money in ((score.over, score.over_money), (score.under, score.under_money))
     )
-    return f"Too much was forecast by {over}, too little by {under}, at the prices they are sold for."
+    return t(
+        "Too much was forecast by {over}, too little by {under}, at the prices they are sold for.",
+        over=over,
+        under=under,
+    )
+
+
+def _say_worth(pieces: float, money: float, currency: str) -> str:
+    if np.isfinite(money):
+        return t("{pieces:,.0f} pieces ({money:,.0f} {currency})", pieces=pieces, money=money, currency=currency)
+    return t("{pieces:,.0f} pieces", pieces=pieces)
 
 
 def _say_band(score: Score) -> str:
-    inside = f"In {100 * score.inside:.0f} of 100 cases the sales came to lie in the band that should hold 80 of 100"
+    inside = t(
+        "In {inside:.0f} of 100 cases the sales came to lie in the band that should hold 80 of 100",
+        inside=100 * score.inside,
+    )
     if score.inside < BAND - OFF:
-        return f"{inside}: the bands are too narrow, so keep more in reserve than they say."
+        return t("{inside}: the bands are too narrow, so keep more in reserve than they say.", inside=inside)
     if score.below <= 1 - BAND and score.above <= (1 - BAND) / 2 + OFF / 2:
-        return f"{inside}; {100 * score.above:.0f} lay above it, where 10 should at most."
-    return f"{inside}; {100 * score.above:.0f} lay above and {100 * score.below:.0f} below it."
+        return t("{inside}; {above:.0f} lay above it, where 10 should at most.", inside=inside, above=100 * score.above)
+    return t(
+        "{inside}; {above:.0f} lay above and {below:.0f} below it.",
+        inside=inside,
+        above=100 * score.above,
+        below=100 * score.below,
+    )
 
 
 def make_table(cases: Cases, scores: Sequence[Score], *, currency: str) -> Table:
@@ -165,13 +212,25 @@ def _say_amount(pieces: float, money: float, currency: str) -> str:
 def say_outcome(outcome: Outcome, *, currency: str) -> Iterator[str]:
     """Say what came of proposals."""
     if outcome.lines == 0:
-        yield f"Kept of {outcome.kind}: {outcome.waiting} lines whose days have not come yet."
+        yield t(
+            "Kept of {kind}: {waiting} lines whose days have not come yet.",
+            kind=t(outcome.kind),
+            waiting=outcome.waiting,
+        )
         return
     short, left = (
-        f"{pieces:,.0f} pieces" + (f" ({money:,.0f} {currency})" if np.isfinite(money) else "")
+        _say_worth(pieces, money, currency)
         for pieces, money in ((outcome.short, outcome.short_money), (outcome.left, outcome.left_money))
     )
     yield (
-        f"Of {outcome.kind}: {outcome.lines} lines whose days have come; {outcome.needed:,.0f} pieces were sold, "
-        f"{outcome.covered:,.0f} would have been there; {short} short, {left} left over."
+        t(
+            "Of {kind}: {lines} lines whose days have come; {needed:,.0f} pieces were sold, "
+            "{covered:,.0f} would have been there; {short} short, {left} left over.",
+            kind=t(outcome.kind),
+            lines=outcome.lines,
+            needed=outcome.needed,
+            covered=outcome.covered,
+            short=short,
+            left=left,
+        )
     )

@@ -11,6 +11,7 @@ import pyarrow as pa
 from client.feedback.chart import FALSE_ALARM_WEEKS, FEWEST_WEEKS, SHIFT, WITHIN_WEEKS
 from client.feedback.drift import STANDS_WEEKS, Drift, Watched
 from client.feedback.week import SHOP
+from client.language.speech import join, t, tn
 
 OFTEN = 0.9  # from which on it is said that a shift would be noticed
 SHOWN = 5
@@ -71,69 +72,113 @@ def say_watched(found: Watched, *, currency: str) -> Iterator[str]:
     """Say it to the shop's owner: what drifted, what to do, and how far this can be trusted."""
     if found.judged_weeks == 0:
         yield (
-            f"There are {len(found.weeks.mondays)} whole weeks to judge by, and {FEWEST_WEEKS + 1} are needed; go on "
-            "importing and forecasting, and ask again."
+            t(
+                "There are {number} whole weeks to judge by, and {needed} are needed; go on importing "
+                "and forecasting, and ask again.",
+                number=len(found.weeks.mondays),
+                needed=FEWEST_WEEKS + 1,
+            )
         )
         return
-    against = "its usual" if found.weeks.stands_in else "the forecasts"
+    against = t("its usual") if found.weeks.stands_in else t("the forecasts")
     for drift in found.drifts:
         yield from _say_drift(drift, against, currency)
     if not found.drifts:
-        usual = "what is usual here" if found.weeks.stands_in else against
-        yield f"Nothing has drifted: sales of the last weeks go with {usual}."
+        usual = t("what is usual here") if found.weeks.stands_in else against
+        yield t("Nothing has drifted: sales of the last weeks go with {usual}.", usual=usual)
     yield from _say_trust(found)
 
 
 def _say_drift(drift: Drift, against: str, currency: str) -> Iterator[str]:
-    name = "The whole shop" if drift.group == SHOP else f"{drift.group[:1].upper()}{drift.group[1:]}"
+    name = t("The whole shop") if drift.group == SHOP else f"{drift.group[:1].upper()}{drift.group[1:]}"
     share = abs(drift.sold / max(drift.said, 1e-9) - 1)
-    way = "more" if drift.rising else "less"
-    worth = f", about {drift.money:,.0f} {currency} a week" if np.isfinite(drift.money) else ""
-    yield (
-        f"{name} sells {share:.0%} {way} than {against} said since about {drift.since}: {drift.sold:,.0f} pieces a "
-        f"week instead of {drift.said:,.0f}{worth} (noticed with the week up to {drift.noticed})."
+    way = t("more") if drift.rising else t("less")
+    worth = (
+        t(", about {money:,.0f} {currency} a week", money=drift.money, currency=currency)
+        if np.isfinite(drift.money)
+        else ""
     )
-    yield from (f"  - {sentence}" for sentence in drift.advice)
+    yield (
+        t(
+            "{name} sells {share:.0%} {way} than {against} said since about {since}: {sold:,.0f} pieces "
+            "a week instead of {said:,.0f}{worth} (noticed with the week up to {noticed}).",
+            name=name,
+            share=share,
+            way=way,
+            against=against,
+            since=drift.since,
+            sold=drift.sold,
+            said=drift.said,
+            worth=worth,
+            noticed=drift.noticed,
+        )
+    )
+    yield from (join(("  - ", sentence)) for sentence in drift.advice)
 
 
 def _say_trust(found: Watched) -> Iterator[str]:
     weeks = found.weeks
     if weeks.stands_in:
         yield (
-            "Too few weekly forecasts are kept yet, so each week is held against the shop's own usual: the mean of "
-            "four weeks that ended three weeks before. A season shows as drift then; forecasts know it better."
+            t(
+                "Too few weekly forecasts are kept yet, so each week is held against the shop's own usual: "
+                "the mean of four weeks that ended three weeks before. A season shows as drift then; "
+                "forecasts know it better."
+            )
         )
     yield (
-        f"Judged: {found.judged_weeks} weeks up to {weeks.mondays[-1]}, of {_count_groups(found)}. A false alarm "
-        f"comes at most once in {FALSE_ALARM_WEEKS:.0f} weeks on average; any alarm is told for {STANDS_WEEKS} weeks."
+        t(
+            "Judged: {judged_weeks} weeks up to {last}, of {groups}. A false alarm comes at most once "
+            "in {most:.0f} weeks on average; any alarm is told for {stands} weeks.",
+            judged_weeks=found.judged_weeks,
+            last=weeks.mondays[-1],
+            groups=_count_groups(found),
+            most=FALSE_ALARM_WEEKS,
+            stands=STANDS_WEEKS,
+        )
     )
     sharp = [group for group in weeks.groups if found.sees[group] >= OFTEN]
     blunt = [group for group in weeks.groups if found.sees[group] < OFTEN]
     if SHOP in sharp:
-        yield f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks."
+        yield t(
+            "A lasting change of the whole shop by {share:.0%} would be noticed within {within} weeks.",
+            share=SHIFT,
+            within=WITHIN_WEEKS,
+        )
     elif SHOP in blunt:
         yield (
-            f"A lasting change of the whole shop by {SHIFT:.0%} would be noticed within {WITHIN_WEEKS} weeks in "
-            f"{_tell_share(found.sees[SHOP])}: it sells too little, or too unevenly, for more."
+            t(
+                "A lasting change of the whole shop by {share:.0%} would be noticed within {within} "
+                "weeks in {cases}: it sells too little, or too unevenly, for more.",
+                share=SHIFT,
+                within=WITHIN_WEEKS,
+                cases=_tell_share(found.sees[SHOP]),
+            )
         )
     small = [group for group in blunt if group != SHOP]
     if small:
-        named = ", ".join(small[:SHOWN]) + (f" and {len(small) - SHOWN} more" if len(small) > SHOWN else "")
-        yield f"Of {named} alone it may take longer, or be larger before it shows."
+        named = ", ".join(small[:SHOWN])
+        if len(small) > SHOWN:
+            named = t("{names} and {number} more", names=named, number=len(small) - SHOWN)
+        yield t("Of {named} alone it may take longer, or be larger before it shows.", named=named)
     if found.earlier:
-        named = "; ".join(
-            f"{group or 'the whole shop'} in the week of {monday}" for group, monday in found.earlier[-SHOWN:]
+        told = (
+            t("{group} in the week of {monday}", group=group or t("the whole shop"), monday=monday)
+            for group, monday in found.earlier[-SHOWN:]
         )
-        yield f"Noticed earlier in the last year: {named}."
+        named = join(told, "; ")
+        yield t("Noticed earlier in the last year: {named}.", named=named)
 
 
 def _tell_share(share: float) -> str:
     cases = round(10 * share)
-    return f"{cases} of 10 cases" if cases else "hardly any case"
+    return t("{cases} of 10 cases", cases=cases) if cases else t("hardly any case")
 
 
 def _count_groups(found: Watched) -> str:
     groups = len(found.weeks.groups) - 1
     return (
-        "the whole shop" if groups == 0 else f"the whole shop and {groups} of its {'groups' if groups > 1 else 'group'}"
+        t("the whole shop")
+        if groups == 0
+        else tn("the whole shop and {number} of its group", "the whole shop and {number} of its groups", groups)
     )

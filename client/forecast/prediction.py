@@ -138,11 +138,11 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
 
 def _choose_models(model: Model, rehearsal: Model | None, origin: date) -> ReleasedModels:
     """Choose what is weighed on the last horizon before the origin: a model that has learned from no day of it."""
-    network, begins = _restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
+    network, begins = restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
     if learned_until(model) <= begins:
         return ReleasedModels(network, network)
     usable = rehearsal is not None and learned_until(rehearsal) <= begins
-    return ReleasedModels(network, _restore(rehearsal) if rehearsal is not None and usable else None)
+    return ReleasedModels(network, restore(rehearsal) if rehearsal is not None and usable else None)
 
 
 def learned_until(model: Model) -> date:
@@ -240,7 +240,7 @@ def _extend(plan: Plan, origin: date) -> Plan:
     return plan.model_copy(update={"data": plan.data.model_copy(update={"end": end})})
 
 
-def _restore(model: Model) -> DemandGRU:
+def restore(model: Model) -> DemandGRU:
     """Put the released parameters into what the plan begins with: what did not train is as it was there."""
     network = start_without_data(model.note.plan, private=model.note.private)
     if len(get_vector(network)) != len(model.parameters):

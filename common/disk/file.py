@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,39 @@ def write_whole(path: Path, content: bytes) -> None:
         replace_file(path, content)
     except OSError as error:
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
+
+
+def require_place(path: Path) -> None:
+    """Refuse a file that cannot be written, before anybody works for minutes on what should stand in it.
+
+    Raises
+    ------
+    ConfigError
+        It is a folder, or lies below what is none or cannot be written to.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file.")
+    _require_writable(path, path.absolute().parents)
+
+
+def require_folder_place(path: Path) -> None:
+    """Refuse a folder that cannot be made or written into.
+
+    Raises
+    ------
+    ConfigError
+        It is a file, or lies below what is none or cannot be written to.
+    """
+    _require_writable(path, (path.absolute(), *path.absolute().parents))
+
+
+def _require_writable(path: Path, places: Sequence[Path]) -> None:
+    """Refuse what would be written into the first of some places that is there."""
+    above = next(each for each in places if each.exists())
+    if not above.is_dir():
+        raise ConfigError(f"Cannot write {path}: {above} is a file and no folder; choose another place.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"Cannot write {path}: {above} cannot be written to; choose another folder.")
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:

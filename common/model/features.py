@@ -312,7 +312,7 @@ def _step_features(
     demand, seen = anchor.completed.demand, anchor.completed.seen  # days out of stock are filled in
     target = _between(demand, cutoffs - step_days, cutoffs)
     open_days = _between(panel.open, cutoffs - step_days, cutoffs)
-    means = [_running_mean(np.where(seen, demand, 0.0), seen, half_life, cutoffs) for half_life in HALF_LIVES_DAYS]
+    means = _running_means(np.where(seen, demand, 0.0), seen, cutoffs)
     rates = [np.log1p(mean * step_days) for mean in means]
     sold = panel.target > 0
     tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
@@ -425,23 +425,23 @@ def _between(values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.n
     return total[:, last] - total[:, first]
 
 
-def _running_mean(
-    target: np.ndarray, is_open: np.ndarray, half_life_days: float, cutoffs: Int[np.ndarray, " step"]
-) -> Float[np.ndarray, "entity step"]:
-    """Exponentially weighted mean over open days; an entity's first days count against one half-life of nothing.
+def _running_means(
+    target: np.ndarray, is_open: np.ndarray, cutoffs: Int[np.ndarray, " step"]
+) -> Float[np.ndarray, "half_life entity step"]:
+    """Exponentially weighted means over open days; an entity's first days count against one half-life of nothing.
 
     The prior weight keeps a newborn's first sale from reading as a rate of one a day.
     """
-    decay = 0.5 ** (1.0 / half_life_days)
+    decay = 0.5 ** (1.0 / np.array(HALF_LIVES_DAYS)[:, None])
     prior = 0.1 / (1.0 - decay)
-    total, weight = np.zeros(len(target)), np.zeros(len(target))
-    means = np.zeros((len(target), len(cutoffs)), np.float32)
+    total, weight = (np.zeros((len(decay), len(target))) for _ in range(2))
+    means = np.zeros((*total.shape, len(cutoffs)), np.float32)
     step = 0
     for day in range(int(cutoffs[-1])):
         total = total * decay + target[:, day]
         weight = weight * decay + is_open[:, day]
         if day + 1 == cutoffs[step]:
-            means[:, step] = total / (weight + prior)
+            means[:, :, step] = total / (weight + prior)
             step += 1
     return means
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from common.model.censored_count import count_tail_loss
+from common.model.count_quantile import count_quantiles
 from common.plan.schema import ModelPlan
 
 FLOOR = 0.02  # an anchor of zero still leaves the network something to multiply
@@ -95,9 +96,7 @@ class NegativeBinomial:
         """Mean, quantiles and probability of any demand."""
         log_mean, log_alpha = self._parameters(outputs, anchor)
         mean, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
-        quantiles = np.empty((*mean.shape, len(levels)))
-        for place, level in enumerate(levels):
-            quantiles[..., place] = stats.nbinom.ppf(level, size, size / (size + mean))
+        quantiles = count_quantiles(np.broadcast_to(levels, (*mean.shape, len(levels))), mean, size)
         probability = 1 - stats.nbinom.pmf(0, size, size / (size + mean))
         return Description(mean, quantiles, probability)
 

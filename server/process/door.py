@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import fingerprint
-from common.errors import ConfigError
+from common.http.listening import listen
 
 LOGGER = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 10.0
@@ -36,7 +36,6 @@ SHUTDOWN_SECONDS = 5.0
 ACCEPT_PAUSE_SECONDS = 0.5
 MOST_UNSHAKEN = 2048  # of all addresses
 WRITE_BUFFER = 64 << 10  # bytes of an answer that a slow reader leaves with us, beside the counted ones
-BACKLOG = 2048
 
 
 class MemberProtocol(H11Protocol):
@@ -312,23 +311,3 @@ class DoorServer(uvicorn.Server):
         return MemberProtocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state, census=self._census
         )
-
-
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address that a host has.
-
-    Raises
-    ------
-    ConfigError
-        Somebody listens there already.
-    """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    listeners = []
-    for family, _, _, _, address in dict.fromkeys(found):
-        try:
-            listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-        except OSError as error:
-            raise ConfigError(f"Port {port} on {host} cannot be used: {error.strerror}; stop who has it.") from error
-        listener.setblocking(False)
-        listeners.append(listener)
-    return listeners

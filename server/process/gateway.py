@@ -31,12 +31,13 @@ from starlette.routing import Router
 
 from common.disk.reading import read_file
 from common.errors import ConfigError
+from common.http.pace import Pace
 from common.message.protocol import HEADER, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.process.door import MOST_UNSHAKEN, DoorServer
 from server.process.doorkeeper import Doorkeeper
 from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
-from server.process.limits import Bucket, Full, Pace, Room, Slots
+from server.process.limits import Bucket, Full, Room, Slots
 from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
 from server.process.trust import read_authorities, trust_followers
 

@@ -1,8 +1,4 @@
-"""What one merchant may take of the gateway, and what all of them may: requests, memory, time.
-
-The deadline of a body or an answer grows with what has passed: whoever keeps up the slowest rate may take its time, and
-whoever stops is let go of within seconds.
-"""
+"""What one merchant may take of the gateway, and what all of them may: requests and memory."""
 
 from __future__ import annotations
 
@@ -16,8 +12,6 @@ from dataclasses import dataclass, field
 from server.process.headers import LARGEST_BODY
 
 BURST_SECONDS = 5.0  # of the allowed rate, at once
-GRACE_SECONDS = 10.0
-SLOWEST_BYTES = 32 << 10  # per second
 SMALL_BYTES = 64 << 10  # not counted: a heartbeat passes however full the memory is, and there are few at once
 MEMBER_BYTES = LARGEST_BODY  # that one merchant may hold
 ROOM_SECONDS = 15.0  # how long a body waits for room
@@ -122,23 +116,3 @@ class Room:
 
     def _fits(self, member: str, num_bytes: int) -> bool:
         return self._held[member] + num_bytes <= MEMBER_BYTES and self.held + num_bytes <= self._total
-
-
-class Pace:
-    """The deadline of something that passes piece by piece."""
-
-    def __init__(self) -> None:
-        self._began = asyncio.get_running_loop().time()
-        self._passed = 0
-
-    def note(self, num_bytes: int) -> None:
-        """Note a piece."""
-        self._passed += num_bytes
-
-    def next_piece(self) -> asyncio.Timeout:
-        """Bound the wait for the next one; a TimeoutError says that it is too slow.
-
-        What came fast at first, or went into a buffer, buys no longer rest than the grace.
-        """
-        now = asyncio.get_running_loop().time()
-        return asyncio.timeout_at(min(now, self._began + self._passed / SLOWEST_BYTES) + GRACE_SECONDS)

@@ -9,7 +9,9 @@
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
     explanation one entry, with fitting_seconds; with `--only explanation`
+    kept        one entry: CPU seconds of a shop's commands, first and again; with `--only kept`
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
+    serving     a list, one entry for each model and number of clients; with `--only serving`
     orders      one entry: seconds from sample paths, and from a history, to what to order; with `--only orders`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
@@ -36,12 +38,14 @@ from simulation.bench.explanation import time_explanation
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
 from simulation.bench.history import time_history
+from simulation.bench.kept import time_kept
 from simulation.bench.memory import measure_memory
 from simulation.bench.model import time_models
 from simulation.bench.order import time_orders
 from simulation.bench.path import time_paths
 from simulation.bench.reading import LINES, QUICK_LINES, time_reading
 from simulation.bench.server import time_aggregation
+from simulation.bench.serving import time_serving
 from simulation.bench.step import time_steps
 
 PARTS = (
@@ -56,14 +60,35 @@ PARTS = (
     "paths",
     "orders",
     "explanation",
+    "kept",
+    "serving",
 )
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-4]  # the usual way, a history and a large shop take minutes, or much disk
-POINT = ("model", "encoding", "lines", "hidden_size", "steps", "entities", "merchants", "series", "updates", "products")
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-6]  # the usual way, a history and a large shop take minutes, or much disk
+POINT = (
+    "model",
+    "encoding",
+    "lines",
+    "hidden_size",
+    "steps",
+    "entities",
+    "merchants",
+    "series",
+    "updates",
+    "products",
+    "served",
+    "clients",
+)
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
 
 def run_parts(
-    parts: tuple[str, ...], *, quick: bool, patience_seconds: float, num_threads: int, lines: int = LINES
+    parts: tuple[str, ...],
+    *,
+    quick: bool,
+    patience_seconds: float,
+    num_threads: int,
+    lines: int = LINES,
+    mlserver: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the parts one after the other.
 
@@ -71,6 +96,8 @@ def run_parts(
     ----------
     lines
         Of the exports of `reading`.
+    mlserver
+        The command of MLServer, for `serving`.
 
     Raises
     ------
@@ -98,6 +125,10 @@ def run_parts(
             document[part] = time_history(quick=quick)
         elif part == "explanation":
             document[part] = time_explanation(**terms)
+        elif part == "kept":
+            document[part] = time_kept(quick=quick)
+        elif part == "serving":
+            document[part] = time_serving(quick=quick, patience_seconds=patience_seconds, mlserver=mlserver)
         elif part == "paths":
             document[part] = time_paths(quick=quick, num_threads=num_threads)
         elif part == "orders":
@@ -177,7 +208,7 @@ def say_point(entry: dict[str, Any]) -> str:
     return ", ".join(
         f"{name} {entry[name]}"
         for name in POINT
-        if isinstance(entry.get(name), int) or name in entry.keys() & {"encoding"}
+        if isinstance(entry.get(name), int) or name in entry.keys() & {"encoding", "served"}
     )
 
 

@@ -18,6 +18,9 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the parts that use more than one.")] = 2,
     patience: Annotated[float, typer.Option(min=0.0, help="Seconds to repeat each measurement for.")] = 5.0,
     lines: Annotated[int, typer.Option(min=1000, help="Order lines of the exports of reading.")] = 1_000_000,
+    mlserver: Annotated[
+        Path | None, typer.Option(help="The command mlserver, to hold serving against.", show_default=False)
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few small points, to see that it runs.")] = False,
     read: Annotated[Path | None, typer.Option(help="Show a document that --json printed; measure nothing.")] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, misses in bold.")] = False,
@@ -36,7 +39,9 @@ def bench(
     if read is not None:
         document = read_document(read)
     else:
-        document = run_parts(parts, quick=quick, patience_seconds=patience, num_threads=threads, lines=lines)
+        document = run_parts(
+            parts, quick=quick, patience_seconds=patience, num_threads=threads, lines=lines, mlserver=mlserver
+        )
     if as_json:
         print_json(document)
     elif as_markdown:

@@ -24,7 +24,8 @@ def report(
         str, typer.Option(help="Method to judge; if left out routed, or the federation nearest to epsilon 2.")
     ] = "",
     against: Annotated[
-        str, typer.Option(help="What it is held against; if left out routed_own, or the best own method.")
+        str,
+        typer.Option(help="What it is held against; own: the best own method in hindsight. If left out routed_own."),
     ] = "",
     resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = RESAMPLES,
     fill_rate: Annotated[float, typer.Option(min=0.01, max=0.999, help="Share of demand served, as stock.")] = 0.95,

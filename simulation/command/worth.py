@@ -42,14 +42,14 @@ def worth(
     what weekday means, AutoETS and min/max order; compared where all serve the same share of demand.
     """
     from client.decision.stock.walk import Rhythm  # heavy, as is what follows
-    from client.shop.forecast.picture import require_picture_suffix
+    from client.shop.forecast.picture import require_picture_file
     from simulation.command.terminal import write_text
     from simulation.experiment.plans import read_named_plan
     from simulation.experiment.worth import Stocking, make_worth_table, measure_worth
     from simulation.experiment.worth_picture import draw_frontier
 
     if picture is not None:
-        require_picture_suffix(picture)
+        require_picture_file(picture)
     asked = Stocking(
         rhythm=Rhythm(lead_days, review_days),
         first=_read_day(first),

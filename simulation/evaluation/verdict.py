@@ -3,11 +3,11 @@
 By default `routed` is held against `routed_own`: all candidates, weighed on each merchant's own recent past,
 against the best of what the merchant could do alone, chosen the same way. Where a run lacks them, the federation at
 the epsilon nearest to 2 is held against the merchants' own method that came out best, which is chosen with hindsight
-and so favours staying alone.
+and so favours staying alone. The same is told of `routed` where the method to hold it against is asked for as `own`.
 
 `summary.json` keeps the answer under the key `answer`:
 
-    method, against, chosen     what was compared, and how the two were chosen: routers, nearest, asked
+    method, against, chosen     what was compared, and how the two were chosen: routers, nearest, own, asked
     resamples, confidence       of the bootstrap (`simulation.evaluation.bootstrap`)
     metrics                     METRIC → pooled, small_merchants, merchants, sizes, counts, worst_size, worst_tenth
     history                     how many months of own history the federation is worth (`simulation.evaluation.history`)
@@ -37,6 +37,7 @@ from simulation.evaluation.summary import SMALL_MERCHANT_ENTITIES
 RESAMPLES = 1000
 SIZE_GROUPS = 10
 USUAL_EPSILON = 2.0
+OWN = "own"  # asks for the merchants' own method that came out best
 MUCH_WORSE = -0.01  # a merchant is much worse off where its whole interval lies below
 
 Answer = dict[str, Any]
@@ -54,19 +55,30 @@ class Pair:
 def choose_pair(results: Results, method: str = "", against: str = "") -> Pair | None:
     """Choose what to compare; None where the run holds no federated method, or none of the merchants' own.
 
+    Parameters
+    ----------
+    against
+        A method, or `OWN`.
+
     Raises
     ------
     ConfigError
         A method that was asked for is not in the run, or is held against itself.
     """
-    for name in filter(None, (method, against)):
-        results.require(name)
+    for name in (method, "" if against == OWN else against):
+        if name:
+            results.require(name)
     first = method or ("routed" if "routed" in results.methods else choose_federated(results.methods))
-    second = against or ("routed_own" if "routed_own" in results.methods else _best_own(results))
+    if against in {"", OWN}:
+        second = "routed_own" if not against and "routed_own" in results.methods else _best_own(results)
+    else:
+        second = against
     if not first or not second:
         return None
     if first == second:
         raise ConfigError(f"{first} cannot be compared with itself; choose another --against.")
+    if against == OWN:
+        return Pair(first, second, OWN)
     if method or against:
         return Pair(first, second, "asked")
     return Pair(first, second, "routers" if (first, second) == ("routed", "routed_own") else "nearest")

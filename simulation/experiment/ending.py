@@ -17,7 +17,7 @@ from common.model.demand_gru import load_model, make_model
 from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
 from simulation.evaluation.money import PIECES, WEEKLY, measure_money
 from simulation.evaluation.results import Results, read_results
-from simulation.evaluation.verdict import RESAMPLES, answer, choose_federated, choose_pair
+from simulation.evaluation.verdict import OWN, RESAMPLES, answer, choose_federated, choose_pair
 from simulation.experiment.folder import Part, RunFolder
 from simulation.method.method import Progress, run_method
 from simulation.origin.origin import Trial
@@ -39,7 +39,8 @@ def conclude(
     found = None if pair is None else answer(results, pair, resamples=resamples, seed=results.summary["seed"])
     if found is not None:
         found["history"] = read_history(folder)
-        others = own_methods(results) if found["chosen"] == "nearest" else [found["against"]]
+        own = [name for name in own_methods(results) if name != found["method"]]
+        others = own if found["chosen"] in {"nearest", OWN} else [found["against"]]
         found["money"] = measure_money(
             results, found["method"], others, costs=costs, rhythm=rhythm, resamples=resamples
         )

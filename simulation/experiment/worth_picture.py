@@ -30,11 +30,13 @@ def draw_frontier(worth: Worth, *, page: bool) -> str:
 def _drawing(worth: Worth) -> str:
     lines = worth.groups[0].frontier if worth.groups else {}
     most = max((cost for line in lines.values() for cost in line if cost is not None), default=1.0) or 1.0
-    marks = [_text(LEFT, 22, f"Cost a month, {worth.currency or 'in pieces'}, by share of demand served", size=14)]
+    marks = [_text(LEFT, 22.0, f"Cost a month, {worth.currency or 'in pieces'}, by share of demand served", size=14)]
     for place, share in enumerate(DRAWN):
         marks.append(_text(_x(place), HEIGHT - BOTTOM + 20, f"{share * 100:g} %", anchor="middle"))
-    marks += [_text(LEFT - 8, _y(part * most, most) + 4, f"{part * most:,.0f}", anchor="end") for part in (0, 0.5, 1)]
-    marks.append(f'<path d="M{LEFT} {_y(0, most)} H{WIDTH - RIGHT}" stroke="#888"/>')
+    marks += [
+        _text(LEFT - 8, _y(part * most, most) + 4, f"{part * most:,.0f}", anchor="end") for part in (0.0, 0.5, 1.0)
+    ]
+    marks.append(f'<path d="M{LEFT} {_y(0.0, most)} H{WIDTH - RIGHT}" stroke="#888"/>')
     for place, (name, line) in enumerate(lines.items()):
         points = [(_x(at), _y(cost, most)) for at, cost in enumerate(line) if cost is not None]
         if points:
@@ -56,7 +58,7 @@ def _line(name: str, points: list[tuple[float, float]], colour: str, top: float)
     ]
 
 
-def _x(place: float) -> float:
+def _x(place: int) -> float:
     return LEFT + place * (WIDTH - LEFT - RIGHT) / (len(DRAWN) - 1)
 
 

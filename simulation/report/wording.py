@@ -100,6 +100,11 @@ def _ground(found: Mapping[str, Any]) -> str:
         return "Each merchant's choice was made on its own recent past, before the days that are scored."
     if found["chosen"] == "asked":
         return "The two methods were asked for by hand."
+    if found["chosen"] == "own":
+        return (
+            "Which method of their own is the best is chosen in hindsight; nobody knows it beforehand, so it favours "
+            "staying alone."
+        )
     return (
         "This run does not hold both routed and routed_own, which choose for each merchant on its own past. Instead "
         "the federation is held against the own method that came out best; nobody knows that beforehand, so it "

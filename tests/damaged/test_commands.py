@@ -157,6 +157,7 @@ CASES = (
     store("reviews", "shop.toml", "history.duckdb"),
     store("score", "shop.toml", "history.duckdb"),
     store("watch", "shop.toml", "history.duckdb"),
+    store("serve --no-open --port 0", "shop.toml"),
     store("demo new"),
     store("adapt plan.toml --data-root .", PLAN, "shop.toml", "history.duckdb", makes=("shop.toml",)),
     fed("init hanse", "federation.toml"),
@@ -207,7 +208,14 @@ CASES = (
     study("trends --runs 1", is_slow=True),
     study("drift --runs 1", is_slow=True),
 )
-NEVER_RUN_WHOLE = ("up", "warm", "federation", "newcomer", "prove")  # for ever, for minutes, or without a meaning here
+NEVER_RUN_WHOLE = (
+    "up",
+    "serve",
+    "warm",
+    "federation",
+    "newcomer",
+    "prove",
+)  # for ever, for minutes, or without a meaning here
 
 
 def commands(command: Command, name: str) -> Iterator[str]:
@@ -227,12 +235,13 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_goes_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where `up` minds no damage it would run until Ctrl-C, with processes of its own."""
+    """Where `up` or `serve` minds no damage it would run until Ctrl-C, with processes of its own."""
 
-    def begin(supervisor: Supervisor) -> None:
+    def begin(*words: object, **named: object) -> None:
         raise ConfigError("Everything would be started now.")
 
     monkeypatch.setattr(Supervisor, "run", begin)
+    monkeypatch.setattr("client.serving.process.server.serve", begin)
 
 
 def place_of(case: Case) -> str:

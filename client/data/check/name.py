@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from client.data.check.report import Finding
+from client.language.speech import t
 from common.data.panel import Panel
 from common.plan.schema import Plan
 
@@ -82,19 +83,32 @@ def _sum_of(name: str) -> str:
 def say_alike(what: str, groups: Sequence[Sequence[str]]) -> str:
     """Say which names can hardly be told apart."""
     pairs = ", ".join(" and ".join(map(ascii, group)) for group in groups[:SHOWN])
-    return f"{sum(map(len, groups))} values of {what!r} look like {len(groups)} ({pairs})"
+    return t(
+        "{number} values of {what!r} look like {groups} ({pairs})",
+        number=sum(map(len, groups)),
+        what=what,
+        groups=len(groups),
+        pairs=pairs,
+    )
 
 
 def say_shortened(what: str, names: Sequence[str]) -> str:
     """Say which numbers have lost digits."""
     shown = ", ".join(map(repr, names[:SHOWN]))
-    return (
-        f"Values of {what!r} are written as a spreadsheet shortens long numbers ({shown}; {len(names)} in all), so "
-        "that several may have become one"
+    return t(
+        "Values of {what!r} are written as a spreadsheet shortens long numbers ({shown}; {names} in "
+        "all), so that several may have become one",
+        what=what,
+        shown=shown,
+        names=len(names),
     )
 
 
 def say_totals(what: str, names: Sequence[str]) -> str:
     """Say what seems to be a sum of the others."""
     shown = ", ".join(map(repr, names[:SHOWN]))
-    return f"The {what!r} {shown} seems to be a row of totals: it has the demand of all others, or the name of another"
+    return t(
+        "The {what!r} {shown} seems to be a row of totals: it has the demand of all others, or the name of another",
+        what=what,
+        shown=shown,
+    )

@@ -22,7 +22,7 @@ def read_list(path: Path) -> pa.Table:
     DataError
         There is none, or it cannot be read.
     """
-    require_table_suffix(path)
+    require_table_suffix(path, "--measure")
     try:
         if path.suffix == ".csv":
             options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(TEXT, pa.string()))

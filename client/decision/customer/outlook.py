@@ -20,6 +20,7 @@ from client.decision.customer.ahead import Ahead, Progress, draw_ahead, learn_fr
 from client.decision.customer.purchase import Purchases
 from client.decision.customer.reading import LEAST_DAYS
 from client.decision.customer.segment import SEGMENTS, name_segments
+from client.language.speech import t
 from common.errors import DataError
 
 RISK_DAYS = 90
@@ -184,7 +185,7 @@ def _sum_one(name: str, table: pa.Table, money: np.ndarray, own: np.ndarray) -> 
 def _doubts(ahead: Ahead) -> list[str]:
     said, number = [], len(ahead.past.who)
     if not ahead.judged:
-        said.append("The history is too short to hold anything said here against what came; take it as a guess.")
+        said.append(t("The history is too short to hold anything said here against what came; take it as a guess."))
     if number < FEW_CUSTOMERS:
-        said.append(f"{number} customers are few to learn from; take what is said of each as a guess.")
+        said.append(t("{number} customers are few to learn from; take what is said of each as a guess.", number=number))
     return said

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from client.decision.customer.purchase import Purchases, make_purchases
+from client.language.speech import t
 from client.shop.settings import Shop
 from common.errors import DataError
 
@@ -82,14 +83,26 @@ def _doubts(missing: float, nobody: float, most: float) -> list[str]:
     said = []
     if most >= CROWD_SHARE:
         said.append(
-            f"One customer has {most:.0%} of the lines sold, which looks like guests or the till under one name; leave "
-            "the cell of the customer empty for them in the export."
+            t(
+                "One customer has {most:.0%} of the lines sold, which looks like guests or the till under "
+                "one name; leave the cell of the customer empty for them in the export.",
+                most=most,
+            )
         )
     if nobody >= MISSING_SOME:
-        said.append(f"{nobody:.0%} of the lines sold name no customer (guests, the till); they are left out here.")
+        said.append(
+            t(
+                "{nobody:.0%} of the lines sold name no customer (guests, the till); they are left out here.",
+                nobody=nobody,
+            )
+        )
     if missing >= MISSING_SOME:
         said.append(
-            f"{missing:.0%} of the customers' lines have no price in the shop's currency and count as nothing in money."
+            t(
+                "{missing:.0%} of the customers' lines have no price in the shop's currency and count as "
+                "nothing in money.",
+                missing=missing,
+            )
         )
     return said
 

@@ -20,8 +20,12 @@ import numpy as np
 from jaxtyping import Float
 
 from client.decision.customer.past import Past
+from client.language.speech import mark
 
-SEGMENTS = ("regular", "big and rare", "new", "came once", "quiet", "slipping away", "lost")
+SEGMENTS = (
+    mark("regular"), mark("big and rare"), mark("new"), mark("came once"), mark("quiet"), mark("slipping away"),
+    mark("lost"),
+)  # fmt: skip
 FALSE_ALARM = 0.05
 QUIET, LEFT = 0.5, 0.25  # of the usual chance
 RARE_DAYS, BIG_SHARE = 90.0, 0.9

@@ -21,6 +21,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
+from client.language.speech import t
+
 STEPS, NEWTON = 200, 20
 USUAL: dict[str, float] = {"base": 0.02, "simple": 0.08, "bg_nbd": 0.3, "logistic": 0.3, "trees": 0.3}
 PRIOR_CUSTOMERS = 100.0  # that the usual shares are worth
@@ -74,7 +76,7 @@ def weigh(said: Said, seen: Seen, simple: Sequence[str]) -> Weighed:
     best = min((name for name in names if name in simple), key=lambda name: losses[name], default="")
     if best and _is_beyond_chance([mine - its for mine, its in zip(own, lost[best], strict=True)]):
         return Weighed(
-            {name: float(name == best) for name in names}, 1.0, losses, "nothing beat it before", tuple(said[best])
+            {name: float(name == best) for name in names}, 1.0, losses, t("nothing beat it before"), tuple(said[best])
         )
     fitted = _fit(said, seen)
     return Weighed(fitted.weights, fitted.slope, losses, held_out=tuple(served))

@@ -12,25 +12,26 @@ from rich.table import Table
 from client.decision.customer.calibration import judge
 from client.decision.customer.letter import Effect, Letters
 from client.decision.customer.outlook import RISK_DAYS, Outlook
+from client.decision.customer_word import shorten
+from client.language.speech import join, mark, t, tn
 
-SHORT = 12  # digits of a hash that tell customers apart on a screen
 HOPELESS = 0.5  # no letter moves so many
 MEAN = {
-    "regular": "in their own rhythm",
-    "big and rare": "seldom, but big",
-    "new": "bought once, lately",
-    "came once": "bought once, long ago",
-    "quiet": "half as likely as usual or less",
-    "slipping away": "silent for too long",
-    "lost": "hardly any chance left",
+    "regular": mark("in their own rhythm"),
+    "big and rare": mark("seldom, but big"),
+    "new": mark("bought once, lately"),
+    "came once": mark("bought once, long ago"),
+    "quiet": mark("half as likely as usual or less"),
+    "slipping away": mark("silent for too long"),
+    "lost": mark("hardly any chance left"),
     "all": "",
 }
 NAMES = {
-    "base": "the share that usually buys",
-    "simple": "how lately and how often they bought",
-    "bg_nbd": "a model of buying and leaving (BG/NBD)",
-    "logistic": "a regression on their habits",
-    "trees": "trees on their habits",
+    "base": mark("the share that usually buys"),
+    "simple": mark("how lately and how often they bought"),
+    "bg_nbd": mark("a model of buying and leaving (BG/NBD)"),
+    "logistic": mark("a regression on their habits"),
+    "trees": mark("trees on their habits"),
 }
 
 
@@ -95,7 +96,7 @@ def _amount(value: float) -> str:
 
 
 def _count(number: int) -> str:
-    return "1 customer is" if number == 1 else f"{number:,} customers are"
+    return tn("1 customer is", "{number:,} customers are", number)
 
 
 def make_letter_table(letters: Letters, currency: str, shown: int) -> Table:
@@ -107,66 +108,94 @@ def make_letter_table(letters: Letters, currency: str, shown: int) -> Table:
     for row in letters.table.slice(0, shown).to_pylist():
         chances = (f"{row['chance_90']:.0%}", f"{row['usual_chance_90']:.0%}")
         write = "no, held back" if row["hold_out"] else "yes"
-        table.add_row(row["customer"][:SHORT], row["segment"], f"{row['value_at_risk']:,.0f}", *chances, write)
+        table.add_row(shorten(row["customer"]), row["segment"], f"{row['value_at_risk']:,.0f}", *chances, write)
     return table
 
 
 def say_outlook(outlook: Outlook, currency: str) -> Iterator[str]:
     """Say how the numbers are meant, what they rest on, and what makes them doubtful."""
     yield (
-        f'A purchase is a day on which a customer bought. "At risk" is what she would bring in {RISK_DAYS} days in her '
-        "own rhythm, less what she is now expected to bring; who bought once has no rhythm yet."
+        t(
+            'A purchase is a day on which a customer bought. "At risk" is what she would bring in '
+            "{days} days in her own rhythm, less what she is now expected to bring; who bought once "
+            "has no rhythm yet.",
+            days=RISK_DAYS,
+        )
     )
-    yield f"The chance to buy comes from {_say_shares(outlook)}."
+    yield t("The chance to buy comes from {shares}.", shares=_say_shares(outlook))
     points = judge(outlook.ahead.judged)
     if points:
         worst = max(points, key=lambda point: abs(point.said - point.seen))
         number = len(outlook.ahead.judged)
         yield (
-            f"Held against {'one past month' if number == 1 else f'{number} past horizons'}: of ten groups of "
-            f"customers the one that was furthest off was said to buy at {worst.said:.0%}, and {worst.seen:.0%} bought."
+            t(
+                "Held against {past}: of ten groups of customers the one that was furthest off was said to "
+                "buy at {said:.0%}, and {seen:.0%} bought.",
+                past=tn("one past month", "{number} past horizons", number),
+                said=worst.said,
+                seen=worst.seen,
+            )
         )
 
 
 def _say_shares(outlook: Outlook) -> str:
     weighed = outlook.ahead.weighed
     shares = sorted(weighed.weights.items(), key=lambda share: -share[1])
-    told = [(NAMES[name], share) for name, share in shares if share >= 0.005]
+    told = [(t(NAMES[name]), share) for name, share in shares if share >= 0.005]
     if len(told) == 1:
-        because = f", since {weighed.reason}" if weighed.reason else ""
-        return f"{told[0][0]} alone{because}"
-    return ", ".join(f"{share:.0%} {name}" for name, share in told)
+        because = t(", since {reason}", reason=weighed.reason) if weighed.reason else ""
+        return t("{told} alone{because}", told=told[0][0], because=because)
+    return join((t("{share:.0%} {name}", share=share, name=name) for name, share in told), ", ")
 
 
 def say_letters(letters: Letters, currency: str) -> Iterator[str]:
     """Say what a letter is known to be worth, which is little, and how to find out."""
     number, held = letters.table.num_rows, letters.held_out
     if not number:
-        yield "Nobody whose chance has fallen has anything at stake: there is no one to write to this week."
+        yield t("Nobody whose chance has fallen has anything at stake: there is no one to write to this week.")
         return
     yield (
-        f"{_count(number)} on the list, with {letters.at_risk:,.0f} {currency} at stake in {RISK_DAYS} days: "
-        f"{number - held} to write to, {held} held back. "
-        "How much of it a letter saves is not known: some would have come anyway, and some never will."
+        t(
+            "{customers} on the list, with {at_risk:,.0f} {currency} at stake in {days} days: "
+            "{written} to write to, {held} held back. How much of it a letter saves is not known: some "
+            "would have come anyway, and some never will.",
+            customers=_count(number),
+            at_risk=letters.at_risk,
+            currency=currency,
+            days=RISK_DAYS,
+            written=number - held,
+            held=held,
+        )
     )
     if letters.gain is not None and letters.uplift is not None:
         yield (
-            f"If {letters.uplift:.0%} of those written to come because of it, as you guess, that is about "
-            f"{letters.gain:,.0f} {currency}; nothing measured says so."
+            t(
+                "If {uplift:.0%} of those written to come because of it, as you guess, that is about "
+                "{gain:,.0f} {currency}; nothing measured says so.",
+                uplift=letters.uplift,
+                gain=letters.gain,
+                currency=currency,
+            )
         )
     if held and letters.smallest_seen is not None:
         told = (
-            f"With so few, a difference of {letters.smallest_seen * 100:.0f} points in who buys would be told from "
-            "chance, a smaller one hardly."
+            t(
+                "With so few, a difference of {smallest_seen:.0f} points in who buys would be told from "
+                "chance, a smaller one hardly.",
+                smallest_seen=letters.smallest_seen * 100,
+            )
             if letters.smallest_seen < HOPELESS
-            else "With so few, whatever they came to can hardly be told from chance."
+            else t("With so few, whatever they came to can hardly be told from chance.")
         )
         yield (
-            f"Do not write to those held back, and hansa-client customers --measure FILE tells later what the letters "
-            f"came to. {told}"
+            t(
+                "Do not write to those held back, and hansa-client customers --measure FILE tells later what "
+                "the letters came to. {told}",
+                told=told,
+            )
         )
     else:
-        yield "Nobody is held back, so what the letters come to can't be measured; see --hold-out."
+        yield t("Nobody is held back, so what the letters come to can't be measured; see --hold-out.")
 
 
 def describe_effect(effect: Effect) -> dict[str, Any]:
@@ -178,16 +207,32 @@ def say_effect(effect: Effect, currency: str) -> Iterator[str]:
     """Say what letters came to."""
     written, held = effect.written, effect.held
     yield (
-        f"Since {effect.written_on} ({effect.days} days) {written.bought:.0%} of the {written.customers} who were "
-        f"written to bought, and {held.bought:.0%} of the {held.customers} who were held back."
+        t(
+            "Since {written_on} ({days} days) {bought:.0%} of the {customers} who were written to "
+            "bought, and {held_bought:.0%} of the {held} who were held back.",
+            written_on=effect.written_on,
+            days=effect.days,
+            bought=written.bought,
+            customers=written.customers,
+            held_bought=held.bought,
+            held=held.customers,
+        )
     )
     share, low, high = effect.bought
     yield (
-        f"The letters moved that by {share * 100:+.0f} points, between {low * 100:+.0f} and {high * 100:+.0f} in 19 of "
-        "20 cases."
+        t(
+            "The letters moved that by {share:+.0f} points, between {low:+.0f} and {high:+.0f} in 19 of 20 cases.",
+            share=share * 100,
+            low=low * 100,
+            high=high * 100,
+        )
     )
     money, least, most = effect.money
-    yield (
-        f"In money {money:+,.2f} {currency} for each customer written to, between {least:+,.2f} and {most:+,.2f}."
-        + (" That can be chance." if least <= 0 <= most else "")
+    worth = t(
+        "In money {money:+,.2f} {currency} for each customer written to, between {least:+,.2f} and {most:+,.2f}.",
+        money=money,
+        currency=currency,
+        least=least,
+        most=most,
     )
+    yield join((worth, t(" That can be chance."))) if least <= 0 <= most else worth

@@ -8,7 +8,7 @@ bulk order) are pulled in. Then two descriptions compete:
     trend          a straight line, and steps beyond it
 
 and the cheaper one is told, so that steady growth is no stair and a step is no trend. **The penalty** is one that of
-series without any step leaves a share of at most `alpha` with one, while up to a third is carried over from week to
+series without any step leaves a share of at most `alpha` with one, while up to half is carried over from week to
 week; it was found by simulating this whole file. `hansa-sim trends` counts what it does, also where more is.
 
 References
@@ -31,7 +31,7 @@ FEWEST_WEEKS = 26  # of a series in which steps are looked for
 NEAR_WEEKS, FURTHEST = 9, 3.0  # a week further from the median of those around it, in standard deviations, is pulled in
 MOST_CARRY = 0.8
 LINE_PRICE = 0.9  # of a step's penalty, that a trend costs
-PENALTY, PENALTY_PER_LOG = 2.0, 3.0  # in long-run variances: of a step, and for each logarithm of one over alpha
+PENALTY, PENALTY_PER_LOG = 1.8, 2.7  # in long-run variances: of a step, and for each logarithm of one over alpha
 
 
 @dataclass(frozen=True)
@@ -82,21 +82,22 @@ def _deviation(values: np.ndarray) -> float:
 
 
 def measure_swing(values: Float[np.ndarray, " week"]) -> Swing:
-    """Estimate from differences of one and of two weeks: their variances are 2σ²(1-r) and 2σ²(1-r²).
+    """Estimate from differences of one, two and four weeks: their variances are 2σ²(1-r), 2σ²(1-r²) and 2σ²(1-r⁴).
 
-    r is taken a standard error higher, since too low an r makes steps of what is only carried over.
+    The first two give r, and so do the last two, which see it better where the chance of small numbers lies over what
+    is carried over. r is the larger of the two, a standard error higher, since too low an r makes steps of what is only
+    carried over.
     """
-    one, two = (_spread(values[lag:] - values[:-lag]) for lag in (1, 2))
-    number = len(values)
-    carry = two / one - 1
-    deviation = float(np.sqrt(one / (2 * (1 - float(np.clip(carry, 0.0, MOST_CARRY))))))
-    return Swing(deviation, float(np.clip(carry + 1 / np.sqrt(number), 0.0, MOST_CARRY)))
+    one, two, four = (_spread(values[lag:] - values[:-lag]) for lag in (1, 2, 4))
+    near, far = two / one - 1, float(np.sqrt(max(four / two - 1, 0.0)))
+    deviation = float(np.sqrt(one / (2 * (1 - float(np.clip(near, 0.0, MOST_CARRY))))))
+    return Swing(deviation, float(np.clip(max(near, far) + 1 / np.sqrt(len(values)), 0.0, MOST_CARRY)))
 
 
 def _spread(differences: np.ndarray) -> float:
-    """Give their mean square, without what a step adds to one of them."""
-    width = FURTHEST * _deviation(differences)
-    return max(float((np.clip(differences, -width, width) ** 2).mean()), 1e-12)
+    """Give their mean square, without those that a step makes large; of normal ones that is 97 in 100 of it."""
+    near = np.abs(differences) <= FURTHEST * _deviation(differences)
+    return max(float((differences[near] ** 2).mean()), 1e-12) if near.any() else 1e-12
 
 
 def penalty_of(swing: Swing, alpha: float) -> float:

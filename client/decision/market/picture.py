@@ -29,7 +29,7 @@ def draw(past: Past, findings: Sequence[Finding], *, name: str, page: bool) -> s
     ]
     for finding in shown:
         parts.append(_drawing(_chart(past, finding, 0.0), HEIGHT))
-        parts += [f"<p>{escape(sentence.strip())}</p>" for sentence in say_finding(finding, past.last.year)]
+        parts += [f"<p>{escape(sentence.strip())}</p>" for sentence in say_finding(finding)]
     head = f"{meta(allow(styles=[STYLE]))}<title>{escape(name)}: trends</title><style>{STYLE}</style>"
     body = "\n".join(parts)
     return f"<!doctype html>\n<html lang=en><head>{head}</head>\n<body>\n{body}\n</body></html>\n"

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from client.feedback.past import Past, groups_of
 
 Level = Literal["shop", "category", "product"]
-FEWEST_PIECES = 20.0  # in a usual week; fewer tell nothing of a trend
+FEWEST_PIECES = 5.0  # in a usual week; fewer tell nothing of a trend
 LEAST_PART = 0.3  # of a usual week, that the counted days must stand for
 
 
@@ -133,7 +133,8 @@ def make_series(past: Past, counted: Counted, level: Level, name: str, rows: Int
     begin = -past.first.weekday() % 7
     number = (len(usual) - begin) // 7
     by_week = [values[begin : begin + 7 * number].reshape(number, 7).sum(axis=1) for values in (sold, usual)]
-    first = int((could[begin : begin + 7 * number].reshape(number, 7) > 0).any(axis=1).argmax())
+    alive = np.flatnonzero((could[begin : begin + 7 * number].reshape(number, 7) > 0).any(axis=1))
+    first = int(alive[0]) if len(alive) else 0
     there = (by_week[1] >= LEAST_PART) & (np.arange(number) > first)  # its first week is seldom whole
     weeks = begin + 7 * np.flatnonzero(there)
     pace = np.log((by_week[0][there] + 0.5) / by_week[1][there])

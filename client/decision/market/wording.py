@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ import pyarrow as pa
 from client.decision.market.surprise import Surprise, Surprises
 from client.decision.market.survey import NEW_SHARE, Finding, Step, is_sure
 from client.feedback.past import Past
+from client.language.number import say_day
+from client.language.speech import join, t, tn
 
 SHOWN_PRODUCTS = 10
 DOUBLE = 2.0  # from which on times are said
@@ -71,100 +72,163 @@ def lay_out(past: Past, findings: Sequence[Finding]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def say_findings(past: Past, findings: Sequence[Finding]) -> Iterator[str]:
+def say_findings(findings: Sequence[Finding]) -> Iterator[str]:
     """Say all groups: each in one sentence, with the last change of it, if any, in another."""
-    year = past.last.year
     for finding in findings:
-        yield from say_finding(finding, year)
+        yield from say_finding(finding)
+    yield from say_notes(findings)
+
+
+def say_notes(findings: Sequence[Finding]) -> Iterator[str]:
+    """Say how far all of it can be trusted."""
     if findings and not any(finding.has_season for finding in findings):
         yield (
-            "The history is shorter than two years, so what every year brings again (Christmas, summer) cannot be told "
-            "from a change."
+            t(
+                "The history is shorter than two years, so what every year brings again (Christmas, summer) "
+                "cannot be told from a change."
+            )
         )
     if any(finding.steps for finding in findings):
         yield (
-            "Intervals hold nine of ten. Where nothing changed in truth, one report in twenty tells of a change of the "
-            "shop, one of a category, and one of a product."
+            t(
+                "Intervals hold nine of ten. Where nothing changed in truth, at most one report in twenty "
+                "tells of a change of the shop, one of a category, and one of a product."
+            )
         )
 
 
-def say_finding(finding: Finding, year: int) -> Iterator[str]:
+def say_finding(finding: Finding) -> Iterator[str]:
     """Say one group."""
-    name = _capital(finding.series.name)
-    amount = f"{name} sells about {_pieces(finding.now)} a week ({_range(finding.now_low, finding.now_high)})"
-    yield f"{amount}{_say_trend(finding, year)}."
+    name = t("The whole shop") if finding.series.level == "shop" else _capital(finding.series.name)
+    amount = t(
+        "{name} sells about {now} a week ({range})",
+        name=name,
+        now=_pieces(finding.now),
+        range=_range(finding.now_low, finding.now_high),
+    )
+    yield t("{said}.", said=join((amount, _say_trend(finding))))
     for step in finding.steps[-1:]:
-        yield f"  {_say_step(step, finding, year)}"
+        yield join(("  ", _say_step(step, finding)))
     if len(finding.steps) > 1:
-        before = "; ".join(
-            f"{_percent(step.ratio)} about {_day(step.since, year)}" for step in reversed(finding.steps[:-1])
+        before = join(
+            (
+                t("{ratio} about {day}", ratio=_percent(step.ratio), day=say_day(step.since))
+                for step in reversed(finding.steps[:-1])
+            ),
+            "; ",
         )
-        yield f"  Before that: {before}."
+        yield t("  Before that: {before}.", before=before)
     if finding.is_short:
-        yield "  Its history is shorter than half a year, too short to look for changes."
+        yield t("  Its history is shorter than half a year, too short to look for changes.")
 
 
-def _say_trend(finding: Finding, year: int) -> str:
+def _say_trend(finding: Finding) -> str:
     if not np.isfinite(finding.trend):
         return ""
     if not is_sure(finding.trend_low, finding.trend_high):
-        return ", with no clear trend"
-    way, ends = "rising" if finding.trend > 1 else "falling", (finding.trend_low, finding.trend_high)
+        return t(", with no clear trend")
+    way = t("rising") if finding.trend > 1 else t("falling")
+    ends = (finding.trend_low, finding.trend_high)
     low, high = sorted(abs(end - 1) for end in ends)
-    return (
-        f", {way} by {_share(finding.trend - 1)} a month (between {_share(low)} and {_share(high)}) since "
-        f"{_day(finding.trend_since, year)}"
+    return t(
+        ", {way} by {trend} a month (between {low} and {high}) since {day}",
+        way=way,
+        trend=_share(finding.trend - 1),
+        low=_share(low),
+        high=_share(high),
+        day=say_day(finding.trend_since),
     )
 
 
-def _say_step(step: Step, finding: Finding, year: int) -> str:
-    than = "than its trend" if finding.steadily else "than before"
-    when = f"since about {_day(step.since, year)} (between {_day(step.first, year)} and {_day(step.last, year)})"
+def _say_step(step: Step, finding: Finding) -> str:
+    than = t("than its trend") if finding.steadily else t("than before")
+    when = t(
+        "since about {day} (between {first} and {last})",
+        day=say_day(step.since),
+        first=say_day(step.first),
+        last=say_day(step.last),
+    )
     if step.first == step.last:
-        when = f"since {_day(step.since, year)}"
-    said = f"It sells {_say_size(step, than)}, {when}: {_pieces(step.after)} a week instead of {_number(step.before)}"
+        when = t("since {day}", day=say_day(step.since))
+    said = t(
+        "It sells {size}, {when}: {after} a week instead of {before}",
+        size=_say_size(step, than),
+        when=when,
+        after=_pieces(step.after),
+        before=_number(step.before),
+    )
     if abs(step.from_range) >= NEW_SHARE and (step.from_range > 0) == (step.ratio > 1):
-        kind = "new products" if step.from_range > 0 else "products that are sold no longer"
-        said += f"; {kind} make {_share(step.from_range)} of the level before"
-    return f"{said}."
+        kind = t("new products") if step.from_range > 0 else t("products that are sold no longer")
+        more = t("; {kind} make {share} of the level before", kind=kind, share=_share(step.from_range))
+        said = join((said, more))
+    return t("{said}.", said=said)
 
 
 def _say_size(step: Step, than: str) -> str:
     """Say by how much, as 18 % more or, from twice as much on, as times."""
     if step.ratio >= DOUBLE:
-        return f"{step.ratio:.1f} times as much as before ({step.low:.1f} to {step.high:.1f} times)"
-    way = "more" if step.ratio > 1 else "less"
+        return t(
+            "{ratio:.1f} times as much as before ({low:.1f} to {high:.1f} times)",
+            ratio=step.ratio,
+            low=step.low,
+            high=step.high,
+        )
+    way = t("more") if step.ratio > 1 else t("less")
     near, far = sorted((step.low, step.high), reverse=step.ratio < 1)
     crossed = is_sure(step.low, step.high)
-    ends = f"{_share(near - 1)} to {_share(far - 1)}" if crossed else f"up to {_share(far - 1)}"
-    return f"{_share(step.ratio - 1)} {way} {than} ({ends})"
+    ends = (
+        t("{low} to {high}", low=_share(near - 1), high=_share(far - 1))
+        if crossed
+        else t("up to {far}", far=_share(far - 1))
+    )
+    return t("{share} {way} {than} ({ends})", share=_share(step.ratio - 1), way=way, than=than, ends=ends)
 
 
-def say_surprises(surprises: Surprises, year: int) -> Iterator[str]:
+def say_surprises(surprises: Surprises) -> Iterator[str]:
     """Say which products sold more, and which less, than expected."""
     if surprises.first is None or surprises.looked_at == 0:
-        yield "No product sells enough, over enough weeks, to say what was not expected of it."
+        yield t("No product sells enough, over enough weeks, to say what was not expected of it.")
         return
-    span = f"from {_day(surprises.first, year)} to {_day(surprises.last, year)}" if surprises.last else ""
-    for more, words in ((True, "More than expected"), (False, "Less than expected")):
+    span = (
+        t("from {first} to {last}", first=say_day(surprises.first), last=say_day(surprises.last))
+        if surprises.last
+        else ""
+    )
+    for more, words in ((True, t("More than expected")), (False, t("Less than expected"))):
         own = [each for each in surprises.found if (each.sold > each.expected) == more]
         if own:
-            yield f"{words}, {span}:"
-            yield from (f"  {_say_surprise(each, year)}" for each in own[:SHOWN_PRODUCTS])
+            yield t("{words}, {span}:", words=words, span=span)
+            yield from (join(("  ", say_surprise(each))) for each in own[:SHOWN_PRODUCTS])
             if len(own) > SHOWN_PRODUCTS:
-                yield f"  … and {len(own) - SHOWN_PRODUCTS} more, all in --json."
+                yield t("  … and {number} more, all in --json.", number=len(own) - SHOWN_PRODUCTS)
     if surprises.found:
-        yield f"Of {surprises.looked_at:,} products that sell enough; at most a tenth of those named are chance."
+        yield tn(
+            "Of 1 product that sell enough; at most a tenth of those named are chance.",
+            "Of {number:,} products that sell enough; at most a tenth of those named are chance.",
+            surprises.looked_at,
+        )
     else:
-        yield f"None of {surprises.looked_at:,} products sold clearly more or less than expected {span}."
+        yield tn(
+            "None of 1 product that sell enough sold clearly more or less than expected {span}.",
+            "None of {number:,} products that sell enough sold clearly more or less than expected {span}.",
+            surprises.looked_at,
+            span=span,
+        )
 
 
-def _say_surprise(each: Surprise, year: int) -> str:
-    by = "by its forecast" if each.by_forecast else "by what it sold before"
+def say_surprise(each: Surprise) -> str:
+    """Say one product."""
+    by = t("by its forecast") if each.by_forecast else t("by what it sold before")
     name = each.name if each.name == each.product else f"{each.product} {each.name}"
-    return (
-        f"{name}: {each.sold:,.0f} sold, {each.expected:,.0f} expected {by}, since about {_day(each.since, year)} "
-        f"(between {_day(each.first, year)} and {_day(each.last, year)})"
+    return t(
+        "{name}: {sold:,.0f} sold, {expected:,.0f} expected {by}, since about {day} (between {first} and {last})",
+        name=name,
+        sold=each.sold,
+        expected=each.expected,
+        by=by,
+        day=say_day(each.since),
+        first=say_day(each.first),
+        last=say_day(each.last),
     )
 
 
@@ -173,7 +237,7 @@ def _capital(name: str) -> str:
 
 
 def _pieces(value: float) -> str:
-    return f"{_number(value)} pieces"
+    return t("{pieces} pieces", pieces=_number(value))
 
 
 def _number(value: float) -> str:
@@ -181,7 +245,8 @@ def _number(value: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:,.0f} to {high:,.0f}" if high >= 10 else f"{low:.1f} to {high:.1f}"
+    ends = (f"{low:,.0f}", f"{high:,.0f}") if high >= 10 else (f"{low:.1f}", f"{high:.1f}")
+    return t("{low} to {high}", low=ends[0], high=ends[1])
 
 
 def _share(change: float) -> str:
@@ -191,11 +256,7 @@ def _share(change: float) -> str:
 
 def _percent(ratio: float) -> str:
     if ratio >= DOUBLE:
-        return f"{ratio:.1f} times as much"
-    return f"{_share(ratio - 1)} {'more' if ratio > 1 else 'less'}"
-
-
-def _day(day: date | None, year: int) -> str:
-    if day is None:
-        return ""
-    return f"{day.day} {day:%B}" if day.year == year else f"{day.day} {day:%B %Y}"
+        return t("{ratio:.1f} times as much", ratio=ratio)
+    if ratio > 1:
+        return t("{share} more", share=_share(ratio - 1))
+    return t("{share} less", share=_share(ratio - 1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from zlib import crc32
 
@@ -11,13 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from client.decision.order.budget import fit_budget
-from client.decision.order.ended import find_ended
 from client.decision.order.gathering import Gathered, gather
 from client.decision.order.need import Need
+from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
-from client.shop.forecast.path import draw_paths
+from client.language.speech import OTHERS, say_in
+from client.shop.calendar.day_kind import find_ended
+from client.shop.forecast.learnt import Learnt, learn_shop
+from client.shop.forecast.path import draw_learnt_paths
+from client.shop.forecast.question import Question
 from client.shop.forecast.setting import OnStep
 from client.shop.history.history import History
 from client.shop.settings import Shop
@@ -65,6 +69,8 @@ class Orders:
     ----------
     table
         A row per product (`SCHEMA`), those to order first, the most money first.
+    whys
+        Language → the reasons of all rows in it, beside those in English in the table.
     """
 
     table: pa.Table
@@ -72,6 +78,7 @@ class Orders:
     budget: float | None
     dead_days: int
     assumed: tuple[str, ...]
+    whys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def order_shop(
@@ -81,9 +88,15 @@ def order_shop(
     today: date,
     products: Sequence[str] = (),
     budget: float | None = None,
+    learnt: Learnt | None = None,
     on_step: OnStep = lambda what, share: None,
 ) -> Orders:
     """Propose what to order.
+
+    Parameters
+    ----------
+    learnt
+        What was learned of the shop already; it is used where it looks as far ahead as orders do.
 
     Raises
     ------
@@ -107,13 +120,15 @@ def order_shop(
     days = min(max(known.terms.days(), shop.order.dead_days), 365)
     places = {name: place for place, name in enumerate(known.products)}
     generator, found = np.random.default_rng(SEED), list[_Part]()
-    ended_products = find_ended(history, known)
-    for paths in draw_paths(
-        history, shop, days=days, num_draws=NUM_DRAWS, origin=first, products=products, today=today, on_step=on_step
-    ):
+    gone = find_ended(history, shop)
+    is_gone = np.array([name in gone for name in known.products], bool)
+    if learnt is None or not learnt.serves(first, days):
+        question = Question(by="day", horizon=f"{days}d", origin=first, products=tuple(products))
+        learnt = learn_shop(history, shop, question, today=today, on_step=on_step)
+    for paths in draw_learnt_paths(learnt, days=days, num_draws=NUM_DRAWS, products=products, on_step=on_step):
         at = np.array([places[name] for name in paths.products], int)
         part = _order_batch(known, at, paths.draws, shop.order.dead_days, generator)
-        found.append(_order_no_more(part, ended_products[at]))
+        found.append(_order_no_more(part, is_gone[at]))
     quantities = _fit(found, known, shop.order.budget if budget is None else budget)
     table = pa.concat_tables(
         [_lay_out(known, part, quantity, shop, first) for part, quantity in zip(found, quantities, strict=True)]
@@ -122,11 +137,12 @@ def order_shop(
     spent = pa.array(np.nan_to_num(table["cash"].to_numpy()))
     table = table.append_column("spent", spent).sort_by([("spent", "descending"), ("product", "ascending")])
     return Orders(
-        table.drop(["spent"]),
+        table.select(SCHEMA.names),
         day,
         shop.order.budget if budget is None else budget,
         shop.order.dead_days,
         (*ended, *known.assumed),
+        {language: tuple(table[f"why {language}"].to_pylist()) for language in OTHERS},
     )
 
 
@@ -142,15 +158,39 @@ class _Part:
 def _order_batch(
     known: Gathered, places: np.ndarray, draws: np.ndarray, dead_days: int, generator: np.random.Generator
 ) -> _Part:
-    """Propose for a batch; of what nothing tells how many there are, as if there were none."""
+    """Propose for a batch; of what nothing tells how many there are, up to how many to fill up."""
     terms, hand = known.terms.of(places), np.nan_to_num(known.on_hand[places])
     needed = terms.days()
     if draws.shape[2] < needed:
         draws = np.concatenate([draws, draws[:, :, -(needed - draws.shape[2]) :]], axis=2)
     turn = np.array([_turn(known.products[place], known.order_day[place]) for place in places])
     ordered = propose(draws[:, :, :needed], hand, known.orders.of(places), terms, generator, turn=turn)
+    uncounted = np.flatnonzero(np.isnan(known.on_hand[places]))
+    if len(uncounted) and not terms.waits:
+        ordered = _fill_up(
+            ordered, uncounted, draws[:, :, :needed], known.orders.of(places[uncounted]), terms, generator
+        )
     dead = np.maximum(hand - draws[:, :, :dead_days].sum(axis=2), 0.0).mean(axis=0)
     return _Part(places, ordered, terms, dead, np.zeros(len(places), bool))
+
+
+def _fill_up(
+    ordered: Ordered,
+    places: np.ndarray,
+    draws: np.ndarray,
+    orders: OnOrder,
+    terms: Terms,
+    generator: np.random.Generator,
+) -> Ordered:
+    """Give levels that serve what is asked for before the goods come, too.
+
+    From an empty shelf those sales are lost and need no pieces; a shelf that is filled up to its level serves them.
+    """
+    waiting = replace(terms.of(places), waits=True)
+    filled = propose(draws[:, places], np.zeros(len(places)), orders, waiting, generator)
+    level, up_to, safety = ordered.level.copy(), ordered.up_to.copy(), ordered.safety.copy()
+    level[places], up_to[places], safety[places] = filled.level, filled.up_to, filled.safety
+    return replace(ordered, level=level, up_to=up_to, safety=safety)
 
 
 def _order_no_more(part: _Part, ended: np.ndarray) -> _Part:
@@ -250,7 +290,10 @@ def _lay_out(known: Gathered, part: _Part, quantity: np.ndarray, shop: Shop, fir
             strict=True,
         )
     ]
-    return table.append_column("why", pa.array(whys, pa.string())).cast(SCHEMA)
+    table = table.append_column("why", pa.array(whys, pa.string())).cast(SCHEMA)
+    for language in OTHERS:
+        table = table.append_column(f"why {language}", pa.array(say_in(language, whys), pa.string()))
+    return table
 
 
 def _describe(table: pa.Table, history: History) -> pa.Table:

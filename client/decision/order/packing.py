@@ -24,6 +24,7 @@ from jaxtyping import Float, Int
 
 from client.decision.order.lead import draw_leads, longest
 from client.decision.order.level import Aims, Levels, find_level, missing_share
+from client.decision.order.lot import Lot, round_up_or_down
 from client.decision.order.need import Draws, Need
 
 CHAINS, CYCLES, WARM = 64, 24, 6  # shelves of a product, reviews each, and the first of them, which do not count
@@ -51,8 +52,7 @@ class Packing:
     least: Float[np.ndarray, "state product"]
     first: Levels
     step: Levels
-    block: Levels
-    pack: Levels
+    lot: Lot
     lead: Levels
     spread: Levels
     allowed: Levels
@@ -94,7 +94,7 @@ def find_shift(packing: Packing, generator: np.random.Generator) -> Levels:
     """
     packing, seed = _slim(packing), int(generator.integers(2**31))
     lowest = 1.0 - np.maximum(packing.least[0], 1.0)
-    low = np.maximum(lowest, -1.25 * packing.block)
+    low = np.maximum(lowest, -1.25 * np.maximum(packing.lot.block, packing.lot.further))
     high = np.maximum(2.0, 0.25 * packing.least[0])
     for _ in range(TURNS):
         middle = (low + high) / 2
@@ -105,8 +105,9 @@ def find_shift(packing: Packing, generator: np.random.Generator) -> Levels:
 
 def _slim(packing: Packing) -> Packing:
     """Halve the bytes that are moved, which is most of the time."""
-    slim = {name: getattr(packing, name).astype(np.float32) for name in ("least", "first", "step", "block", "pack")}
-    return replace(packing, **slim)
+    slim = {name: getattr(packing, name).astype(np.float32) for name in ("least", "first", "step")}
+    lot = Lot(*(part.astype(np.float32) for part in vars(packing.lot).values()))
+    return replace(packing, **slim, lot=lot)
 
 
 def live_on(packing: Packing, shift: Levels, generator: np.random.Generator) -> Levels:
@@ -115,7 +116,8 @@ def live_on(packing: Packing, shift: Levels, generator: np.random.Generator) -> 
     shape = (min(CHAINS, num_draws), number)
     horizon = 1 + max(longest(mean, spread) for mean, spread in _pairs(packing))
     coming, latest = np.zeros((horizon, *shape), np.float32), np.zeros(shape, np.int32)
-    shelf = np.floor(generator.random(shape, np.float32) * (packing.block + packing.least[0])).astype(np.float32)
+    most = packing.least[0] + np.maximum(packing.lot.block, packing.lot.further)
+    shelf = np.floor(generator.random(shape, np.float32) * most).astype(np.float32)
     position, missing, asked = shelf.copy(), np.zeros(number), np.zeros(number)
     for cycle in range(CYCLES):
         chosen = packing.demand[:, generator.permutation(num_draws)[: shape[0]]]
@@ -154,16 +156,7 @@ def _order(packing: Packing, position: Draws, shift: Levels, generator: np.rando
         least = np.rint(at + (after - at) * (inside - below))
         least -= np.maximum(place - np.float32(STATES - 1), np.float32(0.0)) * packing.step
     turn = generator.random(position.shape, np.float32)
-    return round_up_or_down(least + shift, packing.block, packing.pack, turn)
-
-
-def round_up_or_down(
-    least: Float[np.ndarray, "*draw product"], block: Levels, pack: Levels, turn: Float[np.ndarray, "*draw product"]
-) -> Float[np.ndarray, "*draw product"]:
-    """Give the allowed quantity for `least`, whose fraction counts as a whole piece where `turn` is above its rest."""
-    whole = np.floor(least + turn)
-    packs = np.maximum(np.ceil(whole / pack - 1e-9) * pack, block)
-    return np.where(whole > 0, packs, 0.0)
+    return round_up_or_down(least + shift, packing.lot, turn)
 
 
 def _send(

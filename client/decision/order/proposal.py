@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from client.decision.order.lead import draw_leads, longest
-from client.decision.order.level import Aim, Aims, find_block, find_level, settle_excess
+from client.decision.order.level import Aim, Aims, find_level, settle_excess
+from client.decision.order.lot import LineTerms, Lot, find_lot, round_up_or_down
 from client.decision.order.need import Chance, Draws, Need, find_need, unserved
-from client.decision.order.packing import Packing, find_shift, round_up_or_down, tabulate
+from client.decision.order.packing import Packing, find_shift, tabulate
 from client.decision.order.pipeline import OnOrder, draw_arrivals
 
 Numbers = Float[np.ndarray, " product"]
@@ -54,6 +55,10 @@ class Terms:
         """Give those of some products."""
         kept = {name: part[places] if isinstance(part, np.ndarray) else part for name, part in vars(self).items()}
         return Terms(**kept)
+
+    def of_line(self) -> LineTerms:
+        """Give those of a line of an order."""
+        return LineTerms(self.minimum, self.pack, self.line_cost, self.held * np.maximum(self.review, 1))
 
     def days(self) -> int:
         """Tell how many days of draws the orders need."""
@@ -140,22 +145,21 @@ def propose(
     chance = alone.after(latest)
     need = find_need(draws, on_hand, arriving, chance, waits=terms.waits, by_day=terms.aim == "cost")
     between = _sum_between(draws, terms.wait, terms.wait + terms.review)
-    block = find_block(
-        terms.minimum, terms.pack, terms.line_cost, terms.held, between.mean(axis=0) / np.maximum(terms.review, 1)
-    )
     aims = Aims(terms.aim, terms.service_level, terms.held, terms.out)
-    least = _find_least(draws, need, alone, aims, between, block, terms, generator)
+    just = find_level(need, aims, None)
+    lot = find_lot(between, need.need, just, terms.of_line(), generator)
+    least = _find_least(draws, need, alone, aims, just, between, lot, terms, generator)
     turns = np.asarray(generator.random(num_products) if turn is None else turn)
-    chosen = round_up_or_down(least, block, terms.pack, turns)
+    chosen = round_up_or_down(least, lot, turns)
     least = np.ceil(least - 1e-9)
-    quantity, spoils = _keep_fresh(chosen, draws, need, chance, terms, block)
+    quantity, spoils = _keep_fresh(chosen, draws, need, chance, terms, lot.block)
     coming = np.bincount(orders.product, weights=orders.quantity, minlength=num_products)
     whole = need.asked + need.asked_before
     level = np.maximum(on_hand + coming + least, 0.0)
     return Ordered(
         quantity=quantity,
         level=level,
-        up_to=level + np.maximum(block - 1.0, 0.0),
+        up_to=level + lot.most_beyond(),
         safety=level - whole.mean(axis=0),
         asked=whole.mean(axis=0),
         high=np.quantile(whole, 0.9, axis=0),
@@ -165,7 +169,7 @@ def propose(
         missing=unserved(need, quantity).mean(axis=0),
         missing_without=unserved(need, np.zeros(num_products)).mean(axis=0),
         spoils=spoils,
-        block=block,
+        block=lot.block,
         need=need,
     )
 
@@ -175,19 +179,20 @@ def _find_least(
     need: Need,
     alone: Chance,
     aims: Aims,
+    just: Numbers,
     between: Draws,
-    block: Numbers,
+    lot: Lot,
     terms: Terms,
     generator: np.random.Generator,
 ) -> Numbers:
-    """Give the least quantity, for what comes in packs or has a minimum kept on average over many reviews."""
-    packed = np.flatnonzero((block > 1) & (need.asked.mean(axis=0) > 0))
+    """Give the least quantity: `just` enough, or where orders bring more what keeps the aim over many reviews."""
+    packed = np.flatnonzero(~lot.come_alone() & (need.asked.mean(axis=0) > 0))
     if not len(packed):
-        return find_level(need, aims, None)
+        return just
     if terms.aim == "pieces":
-        least = find_level(need, aims, None)
+        least = just.copy()
         least[packed] += _find_shift(
-            draws[:, packed], alone.of(packed), aims.of(packed), block[packed], terms.of(packed), generator
+            draws[:, packed], alone.of(packed), aims.of(packed), lot.of(packed), terms.of(packed), generator
         )
         return least
     excess = np.zeros_like(need.need)
@@ -195,8 +200,7 @@ def _find_least(
         need.of(packed),
         aims.of(packed),
         between[:, packed],
-        block[packed],
-        terms.pack[packed],
+        lot.of(packed),
         generator,
         waits=terms.waits,
     )
@@ -207,7 +211,7 @@ def _find_shift(
     draws: Float[np.ndarray, "draw product day"],
     alone: Chance,
     aims: Aims,
-    block: Numbers,
+    lot: Lot,
     terms: Terms,
     generator: np.random.Generator,
 ) -> Numbers:
@@ -225,8 +229,7 @@ def _find_shift(
             least[:, at],
             first[at],
             step[at],
-            block[at],
-            terms.pack[at],
+            lot.of(at),
             terms.lead[at],
             terms.lead_spread[at],
             allowed[at],

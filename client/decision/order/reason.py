@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import date
 from typing import Any
 
+from client.language.number import say_count, say_day
+from client.language.speech import join, t
 from client.shop.settings import Shop
 
 
@@ -24,49 +25,86 @@ def give_reason(
         Whether it seems to be sold no longer.
     """
     if ended:
-        there = "" if row["on_hand"] is None else f"{say_count(row['on_hand'])} there; "
-        return f"{there}it seems to be sold no longer, so none is ordered."
-    until = say_day(row["next_arrives"])
-    mean, high = say_count(row["demand"]), say_count(row["demand_high"])
-    asked = f"until {until} about {mean} will be asked for"
-    if row["demand_high"] > row["demand"]:  # a rare large order can lift the mean above it
-        asked += f", in one case of ten {high} or more"
+        return _say_ended(row["on_hand"])
+    asked = _say_asked(row)
     if row["quantity"] is None:
-        point = say_count(row["reorder_point"])
-        return f"How many there are is not known; {asked}: with what is on its way there should be {point}."
-    there = f"{say_count(row['on_hand'])} there"
-    if row["on_order"]:
-        there += f" and {say_count(row['on_order'])} on the way"
-    if row["cut"] > 0 and not row["quantity"]:
-        return f"{there}; {asked}: {say_count(row['cut'])} would be right, but the budget buys more elsewhere."
+        return t(
+            "How many there are is not known; {asked}: with what is on its way there should be {point}.",
+            asked=asked,
+            point=say_count(row["reorder_point"]),
+        )
+    there = _say_there(row)
     if not row["quantity"]:
-        if spoils:
-            return (
-                f"{there}; {asked}, but even the smallest order would not be sold in the {life:.0f} days that it keeps."
-            )
-        if row["demand"] <= 0:
-            return f"{there}, and nothing will be asked for until {until}."
-        return f"{there}, which is enough: {asked}."
-    aim = "what costs least is" if shop.order.aim == "cost" else f"to serve {level:.0%}"
-    how = f" in packs of {say_count(pack)}" if pack != 1 else ""
-    if math.isclose(row["quantity"], block) and block > pack:
-        how += f", the smallest order of {say_count(block)}" if how else ", the smallest order"
-    more = f"{say_count(row['quantity'])} more{how}"
-    ends = ""
-    if spoils:
-        ends = f", no more than sells in the {life:.0f} days that it keeps"
+        return _say_none(row, there, asked, spoils=spoils, life=life)
+    more = _say_more(row["quantity"], pack, block)
+    said = {"there": there, "asked": asked, "more": more, "ends": _say_ends(row, spoils=spoils, life=life)}
+    if shop.order.aim == "cost":
+        return t("{there}; {asked}; what costs least is {more}{ends}.", **said)
+    return t("{there}; {asked}; to serve {level:.0%} {more}{ends}.", level=level, **said)
+
+
+def _say_ended(on_hand: float | None) -> str:
+    if on_hand is None:
+        return t("it seems to be sold no longer, so none is ordered.")
+    return t("{pieces} there; it seems to be sold no longer, so none is ordered.", pieces=say_count(on_hand))
+
+
+def _say_asked(row: dict[str, Any]) -> str:
+    said = {
+        "until": say_day(row["next_arrives"]),
+        "mean": say_count(row["demand"]),
+        "high": say_count(row["demand_high"]),
+    }
+    if row["demand_high"] > row["demand"]:  # a rare large order can lift the mean above it
+        return t("until {until} about {mean} will be asked for, in one case of ten {high} or more", **said)
+    return t("until {until} about {mean} will be asked for", **said)
+
+
+def _say_there(row: dict[str, Any]) -> str:
+    there = say_count(row["on_hand"])
+    if row["on_order"]:
+        return t("{there} there and {coming} on the way", there=there, coming=say_count(row["on_order"]))
+    return t("{there} there", there=there)
+
+
+def _say_none(row: dict[str, Any], there: str, asked: str, *, spoils: bool, life: float) -> str:
     if row["cut"] > 0:
-        ends += f"; the budget cut {say_count(row['cut'])}"
-    return f"{there}; {asked}; {aim} {more}{ends}."
+        return t(
+            "{there}; {asked}: {cut} would be right, but the budget buys more elsewhere.",
+            there=there,
+            asked=asked,
+            cut=say_count(row["cut"]),
+        )
+    if spoils:
+        return t(
+            "{there}; {asked}, but even the smallest order would not be sold in the {life:.0f} days that it keeps.",
+            there=there,
+            asked=asked,
+            life=life,
+        )
+    if row["demand"] <= 0:
+        return t(
+            "{there}, and nothing will be asked for until {until}.", there=there, until=say_day(row["next_arrives"])
+        )
+    return t("{there}, which is enough: {asked}.", there=there, asked=asked)
 
 
-def say_count(value: float) -> str:
-    """Write pieces as a person does."""
-    if value >= 10 or math.isclose(value, round(value), abs_tol=0.05):
-        return f"{value:,.0f}"
-    return f"{value:.1f}"
+def _say_more(quantity: float, pack: float, block: float) -> str:
+    pieces, packs, least = say_count(quantity), say_count(pack), say_count(block)
+    smallest = math.isclose(quantity, block) and block > pack
+    if pack != 1 and smallest:
+        return t(
+            "{pieces} more in packs of {pack}, the smallest order of {least}", pieces=pieces, pack=packs, least=least
+        )
+    if pack != 1:
+        return t("{pieces} more in packs of {pack}", pieces=pieces, pack=packs)
+    if smallest:
+        return t("{pieces} more, the smallest order", pieces=pieces)
+    return t("{pieces} more", pieces=pieces)
 
 
-def say_day(day: date) -> str:
-    """Write a day so that its month needs no guessing."""
-    return f"{day.day} {day:%b}"
+def _say_ends(row: dict[str, Any], *, spoils: bool, life: float) -> str:
+    ends = [t(", no more than sells in the {life:.0f} days that it keeps", life=life)] if spoils else []
+    if row["cut"] > 0:
+        ends.append(t("; the budget cut {cut}", cut=say_count(row["cut"])))
+    return join(ends)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from client.decision.order.count import count_lines, count_products
 from client.decision.order.ordering import Orders
-from client.decision.order.reason import say_count, say_day
+from client.language.number import say_count, say_day
+from client.language.speech import t
 from client.shop.settings import Shop
 
 if TYPE_CHECKING:
@@ -48,10 +50,6 @@ def say_shown(orders: Orders, shown: int) -> list[str]:
     return [f"These are the {shown} products that sell most; --out FILE has all {number:,}."] * (number > shown)
 
 
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def say_orders(orders: Orders, shop: Shop) -> list[str]:
     """Say the sums, what is at risk, what lies dead, and what suppliers will not take."""
     lines, table = lines_to_order(orders), orders.table
@@ -59,30 +57,57 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
     said = []
     if lines.num_rows:
         said.append(
-            f"{_count(lines.num_rows, 'product')} to order, for {cash:,.2f} {money}; {table.num_rows:,} were looked at."
+            t(
+                "{products} to order, for {cash:,.2f} {money}; {number:,} were looked at.",
+                products=count_products(lines.num_rows),
+                cash=cash,
+                money=money,
+                number=table.num_rows,
+            )
         )
     elif pc.any(pc.is_valid(table["quantity"])).as_py():
-        said.append(f"Nothing need be ordered on {orders.day}; {table.num_rows:,} products were looked at.")
+        said.append(
+            t(
+                "Nothing need be ordered on {day}; {number:,} products were looked at.",
+                day=say_day(orders.day),
+                number=table.num_rows,
+            )
+        )
     cut = pc.greater(table["cut"], 0.0)
     if pc.any(cut).as_py():
         lost = pc.sum(pc.multiply(table["cut"], table["unit_cost"])).as_py() or 0.0
-        fewer = _count(pc.sum(pc.cast(cut, pa.int64())).as_py(), "line")
+        fewer = count_lines(pc.sum(pc.cast(cut, pa.int64())).as_py())
         said.append(
-            f"The budget of {orders.budget:,.2f} {money} cut {fewer} by "
-            f"{lost:,.2f} {money}, where the fewest sales are lost for the money."
+            t(
+                "The budget of {budget:,.2f} {money} cut {fewer} by {lost:,.2f} {money}, where the fewest "
+                "sales are lost for the money.",
+                budget=orders.budget,
+                money=money,
+                fewer=fewer,
+                lost=lost,
+            )
         )
     risk = pc.greater_equal(pc.fill_null(table["risk_out"], 0.0), 0.5)
     if pc.any(risk).as_py():
-        count = pc.sum(pc.cast(risk, pa.int64())).as_py()
+        number = count_products(pc.sum(pc.cast(risk, pa.int64())).as_py())
         said.append(
-            f"{_count(count, 'product')} will more likely than not run out before a later order's goods come, most of "
-            "them before this order's do."
+            t(
+                "{products} will more likely than not run out before a later order's goods come, most of them "
+                "before this order's do.",
+                products=number,
+            )
         )
     tied, dead = pc.sum(table["cash_on_hand"]).as_py(), pc.sum(table["dead_cash"]).as_py()
     if tied:
         said.append(
-            f"{tied:,.2f} {money} lie on the shelf; {dead or 0.0:,.2f} {money} of it will not sell within "
-            f"{orders.dead_days} days."
+            t(
+                "{tied:,.2f} {money} lie on the shelf; {dead:,.2f} {money} of it will not sell within "
+                "{dead_days} days.",
+                tied=tied,
+                money=money,
+                dead=dead or 0.0,
+                dead_days=orders.dead_days,
+            )
         )
     said += _say_minimums(lines, shop)
     return said
@@ -95,8 +120,14 @@ def _say_minimums(lines: pa.Table, shop: Shop) -> list[str]:
         cash = pc.sum(own["cash"]).as_py() or 0.0
         if 0 < cash < supplier.minimum_amount:
             said.append(
-                f"{supplier.name} takes orders from {supplier.minimum_amount:,.2f} {shop.currency} on, and this one is "
-                f"{cash:,.2f}: add what will be needed next, or wait."
+                t(
+                    "{name} takes orders from {minimum_amount:,.2f} {currency} on, and this one is {cash:,.2f}: "
+                    "add what will be needed next, or wait.",
+                    name=supplier.name,
+                    minimum_amount=supplier.minimum_amount,
+                    currency=shop.currency,
+                    cash=cash,
+                )
             )
     return said
 

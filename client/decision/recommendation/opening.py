@@ -14,6 +14,7 @@ from client.decision.recommendation.purchase import Purchases, read_purchases
 from client.decision.recommendation.recommender import Recommender
 from client.decision.recommendation.shelf import read_shelf
 from client.shop.history.history import History
+from client.shop.settings import Shop
 from common.errors import DataError
 
 HORIZON_DAYS = 28  # in which an offer should come true
@@ -22,7 +23,7 @@ YEAR_DAYS = 365
 
 
 def open_recommender(
-    history: History, *, delivery_days: int = DELIVERY_DAYS, on_step: OnStep = lambda what, share: None
+    history: History, shop: Shop, *, delivery_days: int = DELIVERY_DAYS, on_step: OnStep = lambda what, share: None
 ) -> Recommender:
     """Read a shop and what was learned of it; learn it, and keep that in its folder, where the purchases changed.
 
@@ -40,7 +41,7 @@ def open_recommender(
     if learned is None:
         learned = learn(purchases, past, HORIZON_DAYS, on_step)
         keep(history.folder, learned, purchases, day, HORIZON_DAYS)
-    shelf = read_shelf(history, purchases.products, day, delivery_days)
+    shelf = read_shelf(history, shop, purchases.products, today=day, delivery_days=delivery_days)
     described = history.products()
     names = dict(zip(described["product"].to_pylist(), described["name"].to_pylist(), strict=True))
     return Recommender(purchases, past, learned, shelf, names)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
+from client.decision.customer_word import find_customer, shorten
 from client.decision.recommendation.feature import describe
 from client.decision.recommendation.learned import Learned
 from client.decision.recommendation.offer import Answer, Kind, Offer
@@ -18,6 +19,7 @@ from client.decision.recommendation.purchase import Purchases, day_of
 from client.decision.recommendation.ranking import TOGETHER, score
 from client.decision.recommendation.reason import say_again, say_alike, say_together, say_wanted
 from client.decision.recommendation.shelf import Shelf
+from client.language.speech import t
 from common.errors import ConfigError
 
 NEVER = -np.inf
@@ -54,19 +56,14 @@ class Recommender:
         )
 
     def for_customer(self, customer: str, number: int) -> Answer:
-        """Give what one customer is likely to buy again, and what is new to her.
+        """Give what one customer, by her hash or its first digits, is likely to buy again, and what is new to her.
 
         Raises
         ------
         ConfigError
-            There is no such customer.
+            There is no such customer, or more than one.
         """
-        place = {name: number for number, name in enumerate(self.purchases.customers)}.get(customer)
-        if place is None:
-            raise ConfigError(
-                f"No customer {customer[:64]!r} is in the history; customers are the hashes that "
-                "hansa-client recommend lists for the most valuable ones."
-            )
+        place = find_customer(customer, self.purchases.customers)
         return next(self.for_customers(np.array([place]), number))
 
     def for_customers(self, customers: Int[np.ndarray, " customer"], number: int) -> Iterator[Answer]:
@@ -127,9 +124,12 @@ class Recommender:
         return Answer(self._call(place), offers, notes=tuple(notes))
 
     def _say_none(self, place: int, size: int, least: int) -> str:
-        return (
-            f"Nothing was bought together with {self._call(place)} in {least} baskets or more and oftener than by "
-            f"chance; it is in {size} baskets. --least takes fewer."
+        return t(
+            "Nothing was bought together with {place} in {least} baskets or more and oftener than by "
+            "chance; it is in {size} baskets. --least takes fewer.",
+            place=self._call(place),
+            least=least,
+            size=size,
         )
 
     def _answer_customer(
@@ -137,12 +137,12 @@ class Recommender:
     ) -> Answer:
         name = self.purchases.customers[customer]
         if not had.any():
-            return Answer(f"customer {name}", self.for_everyone(number).offers, name)
+            return Answer(f"customer {shorten(name)}", self.for_everyone(number).offers, name)
         again = self._offers(
             np.where(had, value, NEVER), "again", number, lambda place: self._why_again(customer, place)
         )
         new = self._offers(np.where(had, NEVER, value), "new", number, lambda place: self._why_new(customer, place))
-        return Answer(f"customer {name}", (*again, *new), name)
+        return Answer(f"customer {shorten(name)}", (*again, *new), name)
 
     def _offers(
         self, value: np.ndarray, kind: Kind, number: int, why: Why, lift: np.ndarray | None = None

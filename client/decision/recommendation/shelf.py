@@ -11,17 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float
 
-from client.shop.calendar.life import find_lives
-from client.shop.calendar.sold import read_sold
+from client.language.speech import mark
+from client.shop.calendar.day_kind import find_ended
 from client.shop.history.history import History
+from client.shop.settings import Shop
 
 OUT, SHORT, USUAL, AMPLE = 0.0, 0.5, 1.0, 1.2  # factors on the odds
 DEMAND_DAYS, AMPLE_DAYS = 28, 180
 SAY = {
-    "out": "out of stock",
-    "gone": "not sold any more",
-    "short": "runs out before the next delivery",
-    "ample": "more than enough in stock",
+    "out": mark("out of stock"),
+    "gone": mark("not sold any more"),
+    "short": mark("runs out before the next delivery"),
+    "ample": mark("more than enough in stock"),
     "": "",
 }
 FACTORS = {"out": OUT, "gone": OUT, "short": SHORT, "ample": AMPLE, "": USUAL}
@@ -48,7 +49,7 @@ class Shelf:
         return np.array([FACTORS[state] for state in self.state])
 
 
-def read_shelf(history: History, products: Sequence[str], today: date, delivery_days: int) -> Shelf:
+def read_shelf(history: History, shop: Shop, products: Sequence[str], *, today: date, delivery_days: int) -> Shelf:
     """Read the last stock level of each product up to today, and which are sold no longer.
 
     Parameters
@@ -65,7 +66,7 @@ def read_shelf(history: History, products: Sequence[str], today: date, delivery_
             on_hand[number] = np.nan if row["on_hand"] is None else row["on_hand"]
             out[number] = bool(row["out"]) or on_hand[number] <= 0
     states = tell_states(on_hand, out, _daily_demand(history, place, today), delivery_days)
-    gone = _find_gone(history)
+    gone = find_ended(history, shop)
     state = tuple(
         "gone" if name in gone and said != "ample" else said for name, said in zip(products, states, strict=True)
     )
@@ -88,9 +89,3 @@ def _daily_demand(history: History, place: dict[str, int], today: date) -> np.nd
         if row["product"] in place:
             found[place[row["product"]]] = row["quantity_sum"] / DEMAND_DAYS
     return found
-
-
-def _find_gone(history: History) -> set[str]:
-    """Name the products whose silence is no chance, by their own rhythm; a day without any sale counts as closed."""
-    sold = read_sold(history)
-    return {life.product for life in find_lives(sold, sold.lines_by_day > 0) if life.is_ended}

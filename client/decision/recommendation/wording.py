@@ -11,9 +11,11 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from client.decision.customer_word import shorten
 from client.decision.recommendation.offer import Answer, Offer
 from client.decision.recommendation.recommender import Recommender
 from client.decision.recommendation.shelf import SAY
+from client.language.speech import t, tn
 
 NAME_WIDTH = 36
 TITLES = {
@@ -61,7 +63,8 @@ def make_overview(answers: Iterable[Answer]) -> Table:
         table.add_column(column)
     for answer in answers:
         best = {kind: [offer for offer in answer.offers if offer.kind == kind][:1] for kind in ("again", "new")}
-        table.add_row(answer.customer, *(Text(say_product(found[0]) if found else "–") for found in best.values()))
+        cells = (Text(say_product(found[0]) if found else "–") for found in best.values())
+        table.add_row(shorten(answer.customer), *cells)
     return table
 
 
@@ -77,24 +80,24 @@ def say_shop(ready: Recommender) -> list[str]:
     """Say what the recommendations rest on."""
     number = len(ready.purchases.customers)
     said = [
-        f"Learned from what {number:,} customers bought before {ready.past.day}."
+        t("Learned from what {number:,} customers bought before {day}.", number=number, day=ready.past.day)
         if number
-        else "No customer is known by the history, so what goes together in a basket is all there is to learn."
+        else t("No customer is known by the history, so what goes together in a basket is all there is to learn.")
     ]
     if number and not ready.learned.ranking.learned:
-        said.append("Too few customers came back to weigh this shop by itself; usual weights are taken.")
+        said.append(t("Too few customers came back to weigh this shop by itself; usual weights are taken."))
     gone, out = (ready.shelf.state.count(state) for state in ("gone", "out"))
     if gone:
-        said.append(f"Not offered, since they seem to be sold no longer: {_count(gone)}.")
+        said.append(t("Not offered, since they seem to be sold no longer: {gone}.", gone=_count(gone)))
     if out:
-        said.append(f"Not offered, since they are out of stock: {_count(out)}.")
+        said.append(t("Not offered, since they are out of stock: {out}.", out=_count(out)))
     if not ready.shelf.known:
-        said.append("No stock levels are known, so nothing is held back for being out; import them as stock.")
+        said.append(t("No stock levels are known, so nothing is held back for being out; import them as stock."))
     return said
 
 
 def _count(number: int) -> str:
-    return "1 product" if number == 1 else f"{number:,} products"
+    return tn("1 product", "{number:,} products", number)
 
 
 def describe(answers: Iterable[Answer], ready: Recommender) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from scipy.stats import t as student
 from client.decision.response.estimate import CATEGORY_SPREAD, Estimate
 from client.decision.response.pooling import togetherness
 from client.decision.response.regression import fit_response
+from client.language.speech import t
 
 FALSE_ALARMS = 0.05  # of both tests together, where prices moved at random
 LEAD_DAYS = (1, 14)  # ahead, whose mean price must say nothing
@@ -75,10 +76,14 @@ def _find(estimate: Estimate) -> Iterator[Doubt]:
     if np.isfinite(bulk):
         found = bulk < LEAST_BULK and -np.log2(bulk) > SURE * error
         words = (
-            f"On one and the same day a line of twice as many pieces pays {1 - bulk:.0%} less for each: large orders "
-            "get a lower price, so part of what looks like more sales at a low price is large orders paying less."
+            t(
+                "On one and the same day a line of twice as many pieces pays {share:.0%} less for each: large "
+                "orders get a lower price, so part of what looks like more sales at a low price is large "
+                "orders paying less.",
+                share=1 - bulk,
+            )
             if found
-            else "On one and the same day large lines pay as much for a piece as small ones."
+            else t("On one and the same day large lines pay as much for a piece as small ones.")
         )
         yield Doubt("bulk", float("nan"), found, words)
 
@@ -155,23 +160,23 @@ def _fit_to_season(
 
 def _say_before(chance: float) -> Doubt:
     if not np.isfinite(chance):
-        return Doubt("before", chance, False, "Whether demand moved before the prices did cannot be told.")
+        return Doubt("before", chance, False, t("Whether demand moved before the prices did cannot be told."))
     found = chance < FALSE_ALARMS / 2
     words = (
-        "Demand moved before the prices did: prices followed sales, or customers knew of them ahead."
+        t("Demand moved before the prices did: prices followed sales, or customers knew of them ahead.")
         if found
-        else "Demand did not move before the prices did, as far as can be seen."
+        else t("Demand did not move before the prices did, as far as can be seen.")
     )
     return Doubt("before", chance, found, words)
 
 
 def _say_season(chance: float) -> Doubt:
     if not np.isfinite(chance):
-        return Doubt("season", chance, False, "The history is too short to tell whether prices followed the season.")
+        return Doubt("season", chance, False, t("The history is too short to tell whether prices followed the season."))
     found = chance <= FALSE_ALARMS / 2
     words = (
-        "Prices followed the season: they moved when demand moves anyway."
+        t("Prices followed the season: they moved when demand moves anyway.")
         if found
-        else "Prices did not follow the season, as far as can be seen."
+        else t("Prices did not follow the season, as far as can be seen.")
     )
     return Doubt("season", chance, found, words)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 
 from client.decision.response.estimate import LEAST_MOVES, Estimate
 from client.decision.response.market import MOVED
+from client.language.speech import mark
 from common.errors import ConfigError, DataError
 
 LEVELS = (0.05, 0.95)  # of an interval of 90 %
@@ -280,6 +281,6 @@ def draw_curve(goods: Goods, columns: Sequence[str]) -> Curve | None:
         money=tuple(summarise(draws) for draws in money[:-1]),
         best=best,
         best_range=tuple(shown[np.quantile(each_best, LEVELS).astype(int)]),
-        at_edge="lowest" if best == 0 else "highest" if best == STEPS - 1 else "",
+        at_edge=mark("lowest") if best == 0 else mark("highest") if best == STEPS - 1 else "",
         gain=summarise(money[best] - money[-1]),
     )

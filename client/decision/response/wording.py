@@ -11,9 +11,10 @@ from rich.table import Table
 
 from client.decision.response.answer import Answer
 from client.decision.response.scenario import Amount, Curve
+from client.language.speech import join, mark, t
 
 SHOWN = 12  # products in the terminal
-UNSURE = "In nine cases of ten what these prices and sales have in common lies between the two numbers."
+UNSURE = mark("In nine cases of ten what these prices and sales have in common lies between the two numbers.")
 
 
 def describe_answer(found: Answer) -> dict[str, Any]:
@@ -127,54 +128,93 @@ def say_answer(found: Answer) -> Iterator[str]:
 def _say_responses(found: Answer) -> Iterator[str]:
     price, promotion = found.response.get("price"), found.response.get("promotion")
     if price is not None:
-        yield (f"A price that is 1 % higher goes with {_percent(price)}. {UNSURE}")
+        yield (t("A price that is 1 % higher goes with {price}. {unsure}", price=_percent(price), unsure=t(UNSURE)))
     if promotion is not None:
-        beside = " beside what the lower price does" if price is not None else " at the discounts that you gave"
+        beside = t(" beside what the lower price does") if price is not None else t(" at the discounts that you gave")
         yield (
-            f"On days of a promotion {_times(promotion)} as much was sold as on others{beside}, between "
-            f"{promotion.low:.2f} and {promotion.high:.2f} times."
+            t(
+                "On days of a promotion {promotion} as much was sold as on others{beside}, between {low:.2f} "
+                "and {high:.2f} times.",
+                promotion=_times(promotion),
+                beside=beside,
+                low=promotion.low,
+                high=promotion.high,
+            )
         )
     borrowed = int(found.goods.borrowed.sum())
     if price is not None and borrowed:
-        whose = "Its own price" if len(found.goods.products) == 1 else f"The price of {borrowed} of these products"
-        yield f"{whose} hardly ever moved, so what is said of it is what is known of its group."
+        whose = (
+            t("Its own price")
+            if len(found.goods.products) == 1
+            else t("The price of {borrowed} of these products", borrowed=borrowed)
+        )
+        yield t("{whose} hardly ever moved, so what is said of it is what is known of its group.", whose=whose)
 
 
 def _percent(price: Amount) -> str:
-    ends = f"between {_signed(price.low)} and {_signed(price.high)}"
-    return f"{_signed(price.middle)} units sold ({ends})"
+    return t(
+        "{middle} units sold (between {low} and {high})",
+        middle=_signed(price.middle),
+        low=_signed(price.low),
+        high=_signed(price.high),
+    )
 
 
 def _signed(value: float) -> str:
-    return f"{abs(value):.1f} % {'fewer' if value < 0 else 'more'}"
+    if value < 0:
+        return t("{share:.1f} % fewer", share=abs(value))
+    return t("{share:.1f} % more", share=abs(value))
 
 
 def _times(amount: Amount) -> str:
-    return f"{amount.middle:.2f} times"
+    return t("{factor:.2f} times", factor=amount.middle)
 
 
 def _say_best(found: Answer) -> Iterator[str]:
     curve = found.curve
     if curve is None:
         return
-    what = "profit" if found.has_cost else "revenue"
+    what = t("profit") if found.has_cost else t("revenue")
     if not found.has_cost:
-        yield "What a piece costs you is not known, so this is revenue, not profit; tell with --unit-cost 4.10 or 45%."
+        yield t(
+            "What a piece costs you is not known, so this is revenue, not profit; tell with --unit-cost 4.10 or 45%."
+        )
     if found.is_doubtful:
-        yield "No best price is named, for the same reason."
+        yield t("No best price is named, for the same reason.")
         return
     single = len(found.goods.products) == 1
     low, high = curve.price[0], curve.price[-1]
-    of = "a price of " if single else "a change of all prices by "
-    span = f"Within the prices that were seen ({_spell(low, single=single)} to {_spell(high, single=single)})"
-    best, gain = of + _spell(curve.price[curve.best], single=single), curve.gain
-    between = f"{gain.middle:+,.0f} (between {gain.low:+,.0f} and {gain.high:+,.0f})"
+    span = t(
+        "Within the prices that were seen ({low} to {high})",
+        low=_spell(low, single=single),
+        high=_spell(high, single=single),
+    )
+    spelt, gain = _spell(curve.price[curve.best], single=single), curve.gain
+    best = t("a price of {price}", price=spelt) if single else t("a change of all prices by {change}", change=spelt)
+    between = t(
+        "{middle:+,.0f} (between {low:+,.0f} and {high:+,.0f})", middle=gain.middle, low=gain.low, high=gain.high
+    )
     if gain.low <= 0:
-        yield f"{span} none clearly brings more {what} than now; {best} might bring {between}."
+        yield t(
+            "{span} none clearly brings more {what} than now; {best} might bring {between}.",
+            span=span,
+            what=what,
+            best=best,
+            between=between,
+        )
     else:
-        yield f"{span} {best} is expected to bring the most {what}: {between}."
+        yield t(
+            "{span} {best} is expected to bring the most {what}: {between}.",
+            span=span,
+            best=best,
+            what=what,
+            between=between,
+        )
     if curve.at_edge:
-        yield f"That is the {curve.at_edge} price that was seen; whether one beyond it would be better is not known."
+        yield t(
+            "That is the {edge} price that was seen; whether one beyond it would be better is not known.",
+            edge=t(curve.at_edge),
+        )
 
 
 def _spell(price: float, *, single: bool) -> str:
@@ -185,25 +225,35 @@ def _say_cause(found: Answer) -> Iterator[str]:
     if found.followed is not None:
         followed = found.followed
         yield (
-            f"Prices were set by chance over {followed.weeks} weeks, and kept in {followed.kept:.0%} of them, so this "
-            f"is what the price does, not only what goes with it. Had it no effect, chance would show as much in "
-            f"{followed.chance:.1%} of such plans."
+            t(
+                "Prices were set by chance over {weeks} weeks, and kept in {kept:.0%} of them, so this is "
+                "what the price does, not only what goes with it. Had it no effect, chance would show as "
+                "much in {chance:.1%} of such plans.",
+                weeks=followed.weeks,
+                kept=followed.kept,
+                chance=followed.chance,
+            )
         )
         return
     doubtful = [each for each in found.doubts if each.found]
     for each in doubtful:
-        yield f"Doubtful: {each.sentence}"
+        yield t("Doubtful: {sentence}", sentence=each.sentence)
     if doubtful:
         yield (
-            "So the numbers above mix what the price does with what made you set it; do not act on them alone. Find "
-            "out with prices set by chance: hansa-client whatif --experiment plan.json."
+            t(
+                "So the numbers above mix what the price does with what made you set it; do not act on them "
+                "alone. Find out with prices set by chance: hansa-client whatif --experiment plan.json."
+            )
         )
         return
     if any(each.name != "bulk" for each in found.doubts):
-        yield " ".join(each.sentence for each in found.doubts if each.name != "bulk")
+        yield join((each.sentence for each in found.doubts if each.name != "bulk"), " ")
     yield (
-        "This is what went together, not proof of what a price does: nobody set these prices by chance, and a reason "
-        "that is not in the data may have moved both. To be sure: hansa-client whatif --experiment plan.json."
+        t(
+            "This is what went together, not proof of what a price does: nobody set these prices by "
+            "chance, and a reason that is not in the data may have moved both. To be sure: hansa-client "
+            "whatif --experiment plan.json."
+        )
     )
 
 
@@ -211,28 +261,44 @@ def _say_basis(found: Answer) -> Iterator[str]:
     estimate, market = found.estimate, found.estimate.market
     parts = []
     if "price" in estimate.columns:
-        parts.append(f"{estimate.moved} of {len(market.products)} products whose price moved")
+        parts.append(
+            t("{moved} of {products} products whose price moved", moved=estimate.moved, products=len(market.products))
+        )
     if estimate.promoted:
-        parts.append(f"{estimate.promoted} products with promotions")
+        parts.append(t("{promoted} products with promotions", promoted=estimate.promoted))
     yield (
-        f"Learned from {' and '.join(parts)}, {market.first} to {market.last}; season, weekdays, known days and days "
-        "out of stock are taken into account."
+        t(
+            "Learned from {parts}, {first} to {last}; season, weekdays, known days and days out of stock "
+            "are taken into account.",
+            parts=join(parts, t(" and ")),
+            first=market.first,
+            last=market.last,
+        )
     )
     told = market.prices.told
     if not told.any():
-        yield "Prices are those that customers paid, since none were told; a day without a sale has the nearest one."
+        yield t("Prices are those that customers paid, since none were told; a day without a sale has the nearest one.")
     if market.prices.weekly:
         yield (
-            f"Customers paid different prices for one product on one day ({market.prices.beside:.0%} of order lines), "
-            "so each week has the price in its middle."
+            t(
+                "Customers paid different prices for one product on one day ({beside:.0%} of order lines), "
+                "so each week has the price in its middle.",
+                beside=market.prices.beside,
+            )
         )
     if found.left_out:
         named = ", ".join(found.left_out[:3]) + (", …" if len(found.left_out) > 3 else "")
         yield (
-            f"{len(found.left_out)} products count as they are, since the new price lies beyond those seen of them: "
-            f"{named}."
+            t(
+                "{left_out} products count as they are, since the new price lies beyond those seen of them: {named}.",
+                left_out=len(found.left_out),
+                named=named,
+            )
         )
     yield (
-        "Units as it is are the mean of your own forecast, which may miss as well; neither what is bought earlier or "
-        "later because of the price, nor what other products gain or lose, is in it."
+        t(
+            "Units as it is are the mean of your own forecast, which may miss as well; neither what is "
+            "bought earlier or later because of the price, nor what other products gain or lose, is in "
+            "it."
+        )
     )

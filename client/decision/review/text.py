@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import beta
 
+from client.language.speech import t
+
 LEAST_EACH = 20  # good and bad reviews with words, from which on anything is learned
 LEAST_AGREEMENT = 0.75  # of good and of bad reviews alike; a coin has 0.5
 CONFIDENCE = 0.95  # that it agrees at least so often
@@ -81,19 +83,30 @@ def learn_to_read(texts: Sequence[str], is_good: Bool[np.ndarray, " text"]) -> R
     texts, is_good = _once(texts, is_good)
     good, bad = int(is_good.sum()), int((~is_good).sum())
     if min(good, bad) < LEAST_EACH:
-        why = (
-            f"Only {good} good and {bad} bad reviews have both words and a rating; from {LEAST_EACH} of each on, words "
-            "of reviews without a rating can be read by them."
+        why = t(
+            "Only {good} good and {bad} bad reviews have both words and a rating; from {least} of "
+            "each on, words of reviews without a rating can be read by them.",
+            good=good,
+            bad=bad,
+            least=LEAST_EACH,
         )
         return Reader(len(texts), float("nan"), float("nan"), usable=False, reason=why)
     right = _try_out(texts, is_good) == is_good
     agreement = float((right[is_good].mean() + right[~is_good].mean()) / 2)
     at_least = (_lower(right[is_good]) + _lower(right[~is_good])) / 2
     usable = at_least >= LEAST_AGREEMENT
-    verdict = "so words count where there is no rating" if usable else "which is too little, so words are not used"
-    reason = (
-        f"Held against {len(texts)} rated reviews that it had not learned from, it tells good from bad right in "
-        f"{agreement:.0%} of cases (at least {at_least:.0%}; needed are {LEAST_AGREEMENT:.0%}), {verdict}."
+    verdict = (
+        t("so words count where there is no rating") if usable else t("which is too little, so words are not used")
+    )
+    reason = t(
+        "Held against {number} rated reviews that it had not learned from, it tells good from bad "
+        "right in {agreement:.0%} of cases (at least {at_least:.0%}; needed are "
+        "{needed:.0%}), {verdict}.",
+        number=len(texts),
+        agreement=agreement,
+        at_least=at_least,
+        needed=LEAST_AGREEMENT,
+        verdict=verdict,
     )
     model = make_classifier().fit(list(texts), is_good) if usable else None
     return Reader(len(texts), agreement, at_least, usable=usable, reason=reason, model=model)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from client.decision.review.change import Change
 from client.decision.review.report import RECENT_DAYS, Report
+from client.language.speech import join, t
 
 SHOWN = 12
 
@@ -68,38 +69,53 @@ def say_report(found: Report) -> Iterator[str]:
     for change in found.changes:
         yield _say_change(change, found)
     if not found.changes:
-        yield "The mood about no product changed beyond chance."
+        yield t("The mood about no product changed beyond chance.")
     yield _say_sign(found)
     unknown = found.reviews.table.num_rows - found.by_rating - found.by_text
-    yield f"{found.by_rating:,} reviews have a rating." + (f" {found.by_text:,} are read." if found.by_text else "")
+    known = [t("{by_rating:,} reviews have a rating.", by_rating=found.by_rating)]
+    if found.by_text:
+        known.append(t(" {by_text:,} are read.", by_text=found.by_text))
+    yield join(known)
     if found.reviews.reader is not None:
         yield found.reviews.reader.reason
     if unknown:
-        yield f"Of {unknown:,} reviews the mood is not known; they count nowhere."
+        yield t("Of {unknown:,} reviews the mood is not known; they count nowhere.", unknown=unknown)
 
 
 def _say_change(change: Change, found: Report) -> str:
     before, after = (_rate(mood, found) for mood in (change.before, change.after))
-    words = "fell" if after < before else "rose"
-    text = (
-        f"{change.product}: the mood {words} from {before:.1f} to {after:.1f} since {change.since} "
-        f"({change.num_after} reviews since then, {change.num_before} before)"
-    )
+    words = t("fell") if after < before else t("rose")
+    said = [
+        t(
+            "{product}: the mood {words} from {before:.1f} to {after:.1f} since {since} ({num_after} "
+            "reviews since then, {num_before} before)",
+            product=change.product,
+            words=words,
+            before=before,
+            after=after,
+            since=change.since,
+            num_after=change.num_after,
+            num_before=change.num_before,
+        )
+    ]
     if change.about:
-        text += f"; complaints name {', '.join(change.about)}"
+        said.append(t("; complaints name {about}", about=", ".join(change.about)))
     if np.isfinite(change.sales):
-        text += f"; in the four weeks after it sold {change.sales - 1:+.0%} beside the rest of the shop"
-    return text + "."
+        said.append(
+            t("; in the four weeks after it sold {sales:+.0%} beside the rest of the shop", sales=change.sales - 1)
+        )
+    return t("{said}.", said=join(said))
 
 
 def _say_sign(found: Report) -> str:
     sign = found.sign
     if not np.isfinite(sign.chance):
-        return "There are too few reviews beside sales to tell whether sales follow the mood."
+        return t("There are too few reviews beside sales to tell whether sales follow the mood.")
     half = (found.reviews.scale[1] - found.reviews.scale[0]) / 2
     if not sign.is_usable:
-        return "Sales do not follow the mood as far as can be seen, so no forecast uses it."
-    return (
-        f"Sales follow the mood: where it falls by one point, a product sells {np.exp(-sign.slope / half) - 1:+.0%} in "
-        f"the next four weeks. So a change above is an early sign."
+        return t("Sales do not follow the mood as far as can be seen, so no forecast uses it.")
+    return t(
+        "Sales follow the mood: where it falls by one point, a product sells {slope:+.0%} in the "
+        "next four weeks. So a change above is an early sign.",
+        slope=np.exp(-sign.slope / half) - 1,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from client.decision.stock.frontier import Saving
 from client.decision.stock.horizon import Joining
+from client.decision.stock.terms import ASKED, SHOP, USUAL, StockTerms
+from client.decision.stock.walk import Rhythm
+from common.plan.schema import ModelPlan
 
 
 def say_joining(joining: Joining) -> str:
@@ -45,3 +48,51 @@ def _say_share(saving: Saving) -> str:
     ends = f"{saving.stock_low:+.1%} to {saving.stock_high:+.1%} less".replace("%", " %")
     unclear = saving.stock_low <= 0 <= saving.stock_high
     return f"{said} (95 % interval {ends}{', so it may be nothing' if unclear else ''})"
+
+
+def say_too_short(model: ModelPlan, rhythm: Rhythm) -> str:
+    """Say why joining is not spoken of as stock."""
+    if model.bucket_days != 1:
+        why = f"the model forecasts {model.bucket_days} days as one"
+    else:
+        why = (
+            f"the model forecasts {model.horizon_days} days, too few for two orders with {rhythm.lead_days} days on "
+            f"the way and {rhythm.review_days} between them"
+        )
+    return f"What joining is worth as stock cannot be told: {why}."
+
+
+def say_terms(terms: StockTerms) -> list[str]:
+    """Say what joining was reckoned with, and who said so."""
+    said = _list_terms(terms)
+    whose = {
+        SHOP: "From [order] of shop.toml",
+        ASKED: "As you asked",
+        USUAL: "As is usual, since nothing says otherwise",
+    }
+    groups = {source: [words for words, of in said if of == source] for source in whose}
+    return [*(f"{whose[source]}: {', '.join(words)}." for source, words in groups.items() if words), *terms.notes]
+
+
+def _list_terms(terms: StockTerms) -> list[tuple[str, str]]:
+    """Say each term in a few words, with who said so."""
+    days = terms.rhythm
+    said = [
+        (f"{_share(terms.service_level.value)} of the pieces asked for served", terms.service_level.source),
+        (f"{days.lead_days} days from an order to its arrival", terms.lead_days.source),
+        (f"an order every {days.review_days} days", terms.review_days.source),
+        (
+            f"a year on the shelf at {_share(terms.holding_share.value)} of what a piece costs",
+            terms.holding_share.source,
+        ),
+        (f"a margin of {_share(terms.margin_share.value)} of the price", terms.margin_share.source),
+    ]
+    money = ((terms.out_cost, "for a piece that is missing"), (terms.line_cost, "for a line of an order"))
+    said += [(f"{term.value:,.2f} {terms.currency} {what}", term.source) for term, what in money if term is not None]
+    if terms.price is not None:
+        said.append((f"a price of {terms.price.value:,.2f} {terms.currency}", terms.price.source))
+    return said
+
+
+def _share(value: float) -> str:
+    return f"{value * 100:g} %"

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from client.data.check.report import Finding
+from client.language.speech import t
 from client.shop.calendar.day_kind import DayKinds, guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.price import Prices, prices_between
@@ -177,15 +178,25 @@ def _missing_prices(prices: Prices, shop: Shop, last: date, told_by: date, num_p
         yield Finding(
             "warning",
             "price_currency",
-            f"Prices in {currency} are left out, since shop.toml has no rate of it; write rates.{currency} there.",
+            t(
+                "Prices in {currency} are left out, since shop.toml has no rate of it; write rates.{currency} there.",
+                currency=currency,
+            ),
         )
     if prices.ends and last >= told_by:
         end = min(prices.ends.values())
         yield Finding(
             "warning",
             "prices_end",
-            f"Prices of {len(prices.ends)} of {num_products} products are known to {end}; the forecast goes to {last}: "
-            "the last price of each goes on after its end. Import the prices that will hold, or let them have no end.",
+            t(
+                "Prices of {ends} of {num_products} products are known to {end}; the forecast goes to "
+                "{last}: the last price of each goes on after its end. Import the prices that will hold, or "
+                "let them have no end.",
+                ends=len(prices.ends),
+                num_products=num_products,
+                end=end,
+                last=last,
+            ),
         )
 
 
@@ -194,22 +205,30 @@ def _missing_holidays(shop: Shop, first: date, last: date, told_by: date) -> Ite
         return
     fault = fault_of_place(shop.country, shop.subdivision)
     if fault:
-        yield Finding("warning", "holidays_place", f"No public holiday is known: {fault}.")
+        yield Finding("warning", "holidays_place", t("No public holiday is known: {fault}.", fault=fault))
         return
     calendar = holidays_between(shop.country, shop.subdivision, max(first, told_by), last)
     for year in calendar.unknown_years:
         yield Finding(
             "warning",
             "holidays_unknown",
-            f"Public holidays of {shop.country} in {year} are not known here; its days count as ordinary ones. Bring "
-            "the package `holidays` up to date, or import them as events.",
+            t(
+                "Public holidays of {country} in {year} are not known here; its days count as ordinary ones. "
+                "Bring the package `holidays` up to date, or import them as events.",
+                country=shop.country,
+                year=year,
+            ),
         )
     for year in calendar.unannounced_years:
         yield Finding(
             "warning",
             "holidays_unannounced",
-            f"Which weekends {shop.country} works for days off in {year} is not announced, or not known here yet; its "
-            "holidays by law are. Bring the package `holidays` up to date when it is.",
+            t(
+                "Which weekends {country} works for days off in {year} is not announced, or not known here "
+                "yet; its holidays by law are. Bring the package `holidays` up to date when it is.",
+                country=shop.country,
+                year=year,
+            ),
         )
     yield from (Finding("note", "holidays_doubt", sentence) for sentence in calendar.doubts)
 
@@ -222,8 +241,12 @@ def _missing_offers(promotions: Sequence[Mapping[str, Any]], last: date, told_by
         yield Finding(
             "warning",
             "promotions_end",
-            f"Promotions are known to {end}; the forecast goes to {last}: the days after count as without any. Import "
-            "those that are planned.",
+            t(
+                "Promotions are known to {end}; the forecast goes to {last}: the days after count as without "
+                "any. Import those that are planned.",
+                end=end,
+                last=last,
+            ),
         )
 
 
@@ -240,8 +263,15 @@ def _missing_events(events: Sequence[Mapping[str, Any]], last: date, told_by: da
         yield Finding(
             "note",
             "events_end",
-            f"{len(over)} of {len(ends)} events are known of no day ahead, the latest {name or 'without a name'}, over "
-            f"since {over[name]}; if one comes again by {last}, import it.",
+            t(
+                "{over} of {ends} events are known of no day ahead, the latest {name}, over since {over_2}; "
+                "if one comes again by {last}, import it.",
+                over=len(over),
+                ends=len(ends),
+                name=name or t("without a name"),
+                over_2=over[name],
+                last=last,
+            ),
         )
 
 
@@ -257,6 +287,10 @@ def _missing_closures(kinds: DayKinds, first: date, last: date, told_by: date) -
         yield Finding(
             "note",
             "closure_again",
-            f"A year ago the shop seems to have been closed from {again[0] - YEAR} to {again[-1] - YEAR}; if it will "
-            "be so again, write closed_dates into shop.toml or import a closure: now these days count as open.",
+            t(
+                "A year ago the shop seems to have been closed from {again} to {again_2}; if it will be so "
+                "again, write closed_dates into shop.toml or import a closure: now these days count as open.",
+                again=again[0] - YEAR,
+                again_2=again[-1] - YEAR,
+            ),
         )

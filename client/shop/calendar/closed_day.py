@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import binom
 
+from client.language.speech import join, t
 from common.calendar.public_holiday import HolidayCalendar
 from common.plan.schema import WEEKDAYS
 
@@ -197,17 +198,21 @@ def _describe_weekday(
     days: ShopDays, mine: Bool[np.ndarray, " day"], closed: Bool[np.ndarray, " day"], name: str
 ) -> WeekdayGuess:
     begins = int(np.flatnonzero(closed)[0])
-    since = "" if closed.sum() >= OFTEN * mine.sum() else f" since {days.dates(closed)[0]}"
+    since = "" if closed.sum() >= OFTEN * mine.sum() else t(" since {day}", day=days.dates(closed)[0])
     counted = mine if not since else mine & (np.arange(len(mine)) >= begins)
     exceptions = days.dates(counted & ~closed)
-    open_all_the_same = f"; open all the same on {_named(exceptions)}" if exceptions else ""
+    open_all_the_same = t("; open all the same on {days}", days=_named(exceptions)) if exceptions else ""
     goes_on = bool(closed[np.flatnonzero(mine)[-STILL:]].mean() >= 0.75)
-    sentence = (
-        f"{closed.sum()} of {counted.sum()} {name.capitalize()}s{since} have no row of anything, while other days "
-        f"usually have many{open_all_the_same}."
+    sentence = t(
+        "{closed} of {all} {weekdays}{since} have no row of anything, while other days usually have many{exceptions}.",
+        closed=int(closed.sum()),
+        all=int(counted.sum()),
+        weekdays=t(f"{name.capitalize()}s"),
+        since=since,
+        exceptions=open_all_the_same,
     )
     if not goes_on:
-        sentence += " Lately it was open, so days ahead count as open."
+        sentence = join((sentence, t(" Lately it was open, so days ahead count as open.")))
     closure = Closure(
         f"{name.capitalize()}s",
         "guess",
@@ -232,11 +237,15 @@ def guess_holidays(days: ShopDays, holidays: HolidayCalendar) -> tuple[Closure |
     closed = np.isin(np.arange(len(silent)), [place for places in always.values() for place in places])
     total = sum(map(len, there.values()))
     sold = np.isin(np.arange(len(silent)), [place for places in there.values() for place in places]) & ~silent
-    sentence = (
-        f"On {closed.sum()} of {total} public holidays nothing was sold ({_named(tuple(always), SHOWN)})"
-        + (f"; it was on {_named(days.dates(sold))}" if sold.any() else "")
-        + "."
-    )
+    said = {"closed": int(closed.sum()), "all": total, "names": _named(tuple(always), SHOWN)}
+    if sold.any():
+        sentence = t(
+            "On {closed} of {all} public holidays nothing was sold ({names}); it was on {sold}.",
+            sold=_named(days.dates(sold)),
+            **said,
+        )
+    else:
+        sentence = t("On {closed} of {all} public holidays nothing was sold ({names}).", **said)
     setting = "closed_holidays = true" if len(always) == len(there) else ""
     return Closure("public holidays", "guess", days.dates(closed), sentence, days.dates(sold), setting), frozenset(
         always
@@ -250,13 +259,20 @@ def guess_closures(days: ShopDays) -> Iterator[Closure]:
         if days.is_chance(run):
             continue
         first, last = (days.first + timedelta(days=place) for place in (run[0], run[-1]))
-        when = f"on {first}" if first == last else f"from {first} to {last}"
-        what = "rows are missing, or the shop was closed" if len(run) > LONG_RUN else "closed, or rows are missing"
+        when = t("on {first}", first=first) if first == last else t("from {first} to {last}", first=first, last=last)
+        what = (
+            t("rows are missing, or the shop was closed") if len(run) > LONG_RUN else t("closed, or rows are missing")
+        )
         yield Closure(
             "a closure",
             "guess",
             tuple(days.first + timedelta(days=place) for place in run),
-            f"Nothing was sold {when}, where {usual:.0f} rows would be usual: {what}.",
+            t(
+                "Nothing was sold {when}, where {usual:.0f} rows would be usual: {what}.",
+                when=when,
+                usual=usual,
+                what=what,
+            ),
             setting="closed_dates = [" + ", ".join(f'"{days.first + timedelta(days=place)}"' for place in run) + "]"
             if len(run) <= LONG_RUN
             else "",

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 import numpy as np
 from jaxtyping import Bool
 
+from client.language.speech import join, t
 from client.shop.calendar.closed_day import Closure, ShopDays, guess_closures, guess_holidays, guess_weekdays
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.life import Life, find_lives
@@ -100,6 +101,28 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
         Nothing was ever sold.
     """
     sold = read_sold(history)
+    kinds = _guess_open(history, shop, sold)
+    is_open = kinds.is_open(sold.first, sold.last)
+    outs = [*told_stock_outs(sold), *guess_stock_outs(sold, is_open, taken=shop.days.out == "guess")]
+    outs.sort(key=lambda each: (each.product, each.first))
+    return replace(kinds, stock_outs=tuple(outs), lives=tuple(find_lives(sold, is_open)))
+
+
+def find_ended(history: Kept, shop: Shop) -> frozenset[str]:
+    """Name the products that are sold no longer, as `guess_kinds` does, without looking for stock-outs.
+
+    Raises
+    ------
+    DataError
+        Nothing was ever sold.
+    """
+    sold = read_sold(history)
+    is_open = _guess_open(history, shop, sold).is_open(sold.first, sold.last)
+    return frozenset(life.product for life in find_lives(sold, is_open) if life.is_ended)
+
+
+def _guess_open(history: Kept, shop: Shop, sold: Sold) -> DayKinds:
+    """Tell which days the shop was open on, and nothing of its products yet."""
     told = tuple(_told(history, shop, sold))
     days = ShopDays(sold.first, sold.lines_by_day, [day for closure in told for day in closure.days])
     weekly = tuple(guess_weekdays(days))
@@ -112,7 +135,7 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
     closures = (*told, *(replace(closure, taken=takes) for closure in guessed))
     weekdays = {WEEKDAYS.index(name) for name in shop.closed_weekdays}
     weekdays |= {each.weekday for each in weekly if takes and each.goes_on}
-    kinds = DayKinds(
+    return DayKinds(
         first=sold.first,
         last=sold.last,
         closures=closures,
@@ -122,10 +145,6 @@ def guess_kinds(history: Kept, shop: Shop) -> DayKinds:
         stock_outs=(),
         lives=(),
     )
-    is_open = kinds.is_open(sold.first, sold.last)
-    outs = [*told_stock_outs(sold), *guess_stock_outs(sold, is_open, taken=shop.days.out == "guess")]
-    outs.sort(key=lambda each: (each.product, each.first))
-    return replace(kinds, stock_outs=tuple(outs), lives=tuple(find_lives(sold, is_open)))
 
 
 def _guess_holidays(days: ShopDays, shop: Shop, sold: Sold) -> tuple[Closure | None, frozenset[str]]:
@@ -139,16 +158,16 @@ def _told(history: Kept, shop: Shop, sold: Sold) -> Iterator[Closure]:
     span = span_of(sold.first, sold.last)
     for name in shop.closed_weekdays:
         days = [day for day in span if day.weekday() == WEEKDAYS.index(name)]
-        yield _without_sales(f"{name.capitalize()}s", days, "shop.toml says so.", sold)
+        yield _without_sales(f"{name.capitalize()}s", days, t("shop.toml says so."), sold)
     if shop.closed_dates:
-        yield _without_sales("closed dates", shop.closed_dates, "shop.toml says so.", sold)
+        yield _without_sales("closed dates", shop.closed_dates, t("shop.toml says so."), sold)
     if shop.closed_holidays and shop.country:
         names = holidays_between(shop.country, shop.subdivision, sold.first, sold.last).names
         inside = [day for day in names if sold.first <= day <= sold.last]
-        yield _without_sales("public holidays", inside, "shop.toml says so.", sold)
+        yield _without_sales("public holidays", inside, t("shop.toml says so."), sold)
     for row in (each for each in history.records("closures").to_pylist() if each["first_day"]):
         days = span_of(row["first_day"], row["last_day"] or row["first_day"])
-        yield _without_sales(row["name"] or "a closure", days, "The history has this closure.", sold)
+        yield _without_sales(row["name"] or "a closure", days, t("The history has this closure."), sold)
 
 
 def _without_sales(why: str, days: Sequence[date], evidence: str, sold: Sold) -> Closure:
@@ -156,6 +175,11 @@ def _without_sales(why: str, days: Sequence[date], evidence: str, sold: Sold) ->
     open_days = [day for day in days if sold.first <= day <= sold.last and lines[(day - sold.first).days] > 0]
     if open_days:
         named = ", ".join(map(str, open_days[:3])) + (", …" if len(open_days) > 3 else "")
-        evidence += f" But something was sold on {len(open_days)} of these days ({named}), which count as open."
+        more = t(
+            " But something was sold on {days} of these days ({named}), which count as open.",
+            days=len(open_days),
+            named=named,
+        )
+        evidence = join((evidence, more))
     kept = tuple(day for day in days if day not in set(open_days))
     return Closure(why, "told", kept, evidence, tuple(open_days))

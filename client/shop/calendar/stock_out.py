@@ -25,6 +25,7 @@ from datetime import date
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from client.language.speech import t
 from client.shop.calendar.closed_day import Source
 from client.shop.calendar.sold import Sold
 
@@ -66,7 +67,13 @@ def told_stock_outs(sold: Sold) -> Iterator[StockOut]:
     for first, end in zip(begins, ends, strict=True):
         name, days = sold.products[product[first]], int(day[end - 1] - day[first]) + 1
         begin, last = sold.date_of(day[first]), sold.date_of(day[end - 1])
-        said = f"Stock levels of {name} say that it ran out from {begin} to {last} ({days} days)."
+        said = t(
+            "Stock levels of {name} say that it ran out from {begin} to {last} ({days} days).",
+            name=name,
+            begin=begin,
+            last=last,
+            days=days,
+        )
         yield StockOut(name, begin, last, "told", 0.0, said, taken=True)
 
 
@@ -118,14 +125,21 @@ def _propose(sold: Sold, name: str, first: int, last: int, chance: float, series
         end,
         "guess",
         chance,
-        f"{name} sells {series.rate:.1f} times a day, but not once from {begin} to {end}, and then as before; by "
-        f"chance such a run comes {_frequency(chance)} in its whole history. Was it out of stock?",
+        t(
+            "{name} sells {rate:.1f} times a day, but not once from {begin} to {end}, and then as "
+            "before; by chance such a run comes {chance} in its whole history. Was it out of stock?",
+            name=name,
+            rate=series.rate,
+            begin=begin,
+            end=end,
+            chance=_frequency(chance),
+        ),
         taken=taken,
     )
 
 
 def _frequency(chance: float) -> str:
-    return f"{chance:.1g} times" if chance >= 1e-6 else "less than once in a million times"
+    return t("{chance:.1g} times", chance=chance) if chance >= 1e-6 else t("less than once in a million times")
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ class Batch:
 
     def states(self) -> list[State]:
         """Tell where each product stands in its life on the day that counts."""
-        return tell_states(self.panel, self.origins[-1], self.horizon, self.first_sale)
+        return tell_states(self.panel, self.origins[-1], self.first_sale)
 
     def past_states(self) -> list[list[State]]:
         """Tell the same at each past origin."""
-        return [tell_states(self.panel, day, self.horizon, self.first_sale) for day in self.origins[:-1]]
+        return [tell_states(self.panel, day, self.first_sale) for day in self.origins[:-1]]
 
     def actual(self) -> Past:
         """Give what was sold on the days of each past horizon."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -16,12 +16,11 @@ from client.shop.forecast.candidate import (
     Batch,
     Learned,
     Means,
-    forecast_means,
-    learn,
     missing_library,
 )
 from client.shop.forecast.level import Levels, measure_levels, measure_widths, put_right
 from client.shop.forecast.life import State
+from client.shop.forecast.memory import learn_or_recall
 from client.shop.forecast.setting import SEED, TREES_PAST_DAYS, OnStep, Setting, choose_learned
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
 from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
@@ -84,8 +83,7 @@ def fit(
     """
     places = choose_learned(setting.sales)
     batch, counts = setting.batch(places), setting.sales.are_counts
-    learned = learn(batch, names, seed=SEED, on_step=lambda share: on_step("learning", share))
-    means = forecast_means(batch, learned, names)
+    learned, means = learn_or_recall(setting.folder, batch, names, seed=SEED, on_step=on_step)
     astray = find_astray(means) if len(names) > 2 else ()
     names = tuple(name for name in names if name not in astray)
     means = {name: means[name] for name in names}
@@ -101,6 +99,15 @@ def fit(
     wanted = sorted(set(lengths or (period.days for period in setting.periods)))
     spreads = {days: _measure(served, batch, days, counts=counts) for days in wanted}
     return Fitted(names, astray, learned, weighed, levels, births, spreads, places, batch, served)
+
+
+def measure_lengths(fitted: Fitted, setting: Setting, lengths: Sequence[int]) -> Fitted:
+    """Measure besides how far sums of other lengths missed, as `fit` would have."""
+    missing, counts = sorted(set(lengths) - set(fitted.spreads)), setting.sales.are_counts
+    if not missing:
+        return fitted
+    more = {days: _measure(fitted.served, fitted.batch, days, counts=counts) for days in missing}
+    return replace(fitted, spreads={**fitted.spreads, **more})
 
 
 def _measure(served: Means, batch: Batch, days: int, *, counts: bool) -> Spread:

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from client.shop.calendar.kept import Kept
-from client.shop.forecast.fit import choose_names, fit
 from client.shop.forecast.hierarchy import forecast_groups
+from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.life import State
 from client.shop.forecast.period import By, Period
 from client.shop.forecast.question import Of, Question
 from client.shop.forecast.serving import forecast_all, places_of, with_names
-from client.shop.forecast.setting import OnStep, say_closed, set_up
+from client.shop.forecast.setting import OnStep, say_closed
 from client.shop.forecast.weight import Weighed
 from client.shop.settings import Shop
 from common.plan.schema import Plan
@@ -75,18 +75,27 @@ def forecast_shop(
     DataError
         There is nothing to forecast from.
     """
-    setting, warnings = set_up(history, shop, question, today=today, on_step=on_step)
-    names, left_out = choose_names(question.method, setting)
+    learnt = learn_shop(history, shop, question, today=today, on_step=on_step)
+    return forecast_learnt(learnt, question, on_step=on_step)
+
+
+def forecast_learnt(learnt: Learnt, question: Question, *, on_step: OnStep = lambda what, share: None) -> Outlook:
+    """Forecast every product that is asked for, by what was learned for this question or a longer one.
+
+    Raises
+    ------
+    ConfigError
+        The question cannot be answered as it is put, or not by what was learned.
+    """
+    learnt = learnt.asked(question)
+    setting = learnt.setting
     wanted = places_of(setting.sales, question.products)
-    lengths = {period.days for period in setting.periods}
     if question.of == "product":
-        fitted = fit(setting, names, on_step, lengths=tuple(lengths))
-        rows, states = forecast_all(setting, fitted, wanted, on_step)
-        rows = with_names(rows, history.products())
+        rows, states = forecast_all(setting, learnt.fitted, wanted, on_step)
+        rows = with_names(rows, learnt.products)
     else:
-        whole = (setting.periods[-1].last - setting.periods[0].first).days + 1
-        fitted = fit(setting, names, on_step, lengths=(whole,))
-        rows, states = forecast_groups(setting, fitted, wanted, question.of, shop.name, on_step)
+        fitted = learnt.measuring((setting.periods[-1].last - setting.periods[0].first).days + 1).fitted
+        rows, states = forecast_groups(setting, fitted, wanted, question.of, setting.plan.name, on_step)
     start, horizon = setting.days.start, setting.plan.model.horizon_days
     past = [(start + timedelta(day), start + timedelta(day + horizon - 1)) for day in setting.origins[:-1]]
     return Outlook(
@@ -97,11 +106,11 @@ def forecast_shop(
         periods=setting.periods,
         table=rows,
         plan=setting.plan,
-        weighed=fitted.weighed,
-        weighed_on=tuple(past) if len(names) > 1 else (),
+        weighed=learnt.fitted.weighed,
+        weighed_on=tuple(past) if len(learnt.names) > 1 else (),
         measured=bool(past),
-        left_out={**left_out, **dict.fromkeys(fitted.astray, "said many times more or less than all others")},
-        warnings=(*warnings, *say_closed(setting)),
+        left_out=learnt.left_out,
+        warnings=(*learnt.warnings, *say_closed(setting)),
         states=states,
     )
 

@@ -25,11 +25,12 @@ from jaxtyping import Float, Int
 
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch, Means
-from client.shop.forecast.fit import Fitted, choose_names, fit, sum_up
+from client.shop.forecast.fit import Fitted, sum_up
 from client.shop.forecast.joint import Joint, Open, Past, measure_joint
+from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.question import Question
 from client.shop.forecast.serving import Part, forecast_parts, places_of
-from client.shop.forecast.setting import SEED, OnStep, Setting, set_up
+from client.shop.forecast.setting import SEED, OnStep, Setting
 from client.shop.forecast.split import Seen, nest, own_lumps, pool_lumps, see_lumps, split_totals
 from client.shop.forecast.total import draw_levels, find_loading, round_keeping_sum, spaced_totals
 from client.shop.settings import Shop
@@ -83,11 +84,29 @@ def draw_paths(
     DataError
         There is nothing to forecast from.
     """
-    question = Question(by="day", horizon=f"{days}d", origin=origin)
-    setting, _ = set_up(history, shop, question, today=today, on_step=on_step)
-    names, _ = choose_names("", setting)
+    question = Question(by="day", horizon=f"{days}d", origin=origin, products=tuple(products))
+    learnt = learn_shop(history, shop, question, today=today, on_step=on_step)
+    yield from draw_learnt_paths(learnt, days=days, num_draws=num_draws, products=products, on_step=on_step)
+
+
+def draw_learnt_paths(
+    learnt: Learnt,
+    *,
+    days: int,
+    num_draws: int = 200,
+    products: Sequence[str] = (),
+    on_step: OnStep = lambda what, share: None,
+) -> Iterator[Paths]:
+    """Draw the same by what was learned for as many days, or more.
+
+    Raises
+    ------
+    ConfigError
+        It was learned for fewer.
+    """
+    learnt = learnt.asked(Question(by="day", horizon=f"{days}d", method=learnt.method)).measuring(days)
+    setting, fitted = learnt.setting, learnt.fitted
     wanted = places_of(setting.sales, tuple(products))
-    fitted = fit(setting, names, on_step, lengths=(days,))
     course = Course(setting, fitted, days, num_draws)
     yield from _draw_beside(course, forecast_parts(setting, fitted, wanted), on_step)
 
@@ -159,8 +178,9 @@ class Course:
         for above, size in zip((self.days, *sizes), sizes, strict=False):
             whole = max(past.said.shape[2] // above, 1)
             cut = [part[:, :, : whole * above] for part in (past.said, past.sold)]
-            parts = [part.reshape(*part.shape[:2], whole, -1).transpose(0, 2, 1, 3) for part in cut]
-            said, sold = (part.reshape(-1, *part.shape[2:]) for part in parts)
+            number, products, each = *cut[0].shape[:2], cut[0].shape[2] // whole  # told, for a young shop has none
+            parts = [part.reshape(number, products, whole, each).transpose(0, 2, 1, 3) for part in cut]
+            said, sold = (part.reshape(number * whole, products, each) for part in parts)
             found.append(see_lumps(said, sold, size, counts=counts))
         return found
 

@@ -16,6 +16,7 @@ from client.shop.forecast.outlook import Outlook
 from client.shop.forecast.period import By, Period, cut_periods
 from client.shop.forecast.wording import say_amount
 from common.command.page import allow, meta
+from common.disk.file import require_place
 from common.errors import ConfigError
 
 SUFFIXES = (".svg", ".html")
@@ -30,8 +31,8 @@ td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd }
 """
 
 
-def require_picture_suffix(path: Path) -> None:
-    """Refuse a picture of another kind.
+def require_picture_file(path: Path) -> None:
+    """Refuse a picture of another kind, or one that cannot be written.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def require_picture_suffix(path: Path) -> None:
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"--picture {path} is neither .svg nor .html; choose one of them.")
+    require_place(path)
 
 
 @dataclass(frozen=True)

@@ -53,22 +53,33 @@ def make_plan(
         end=origin + timedelta(days=horizon_days - 1),
         time_zone=shop.time_zone,
     )
-    model = ModelPlan(
-        step="week",
-        horizon_days=horizon_days,
-        likelihood="negative_binomial" if counts else "log_normal",
-        hidden_size=12,
-        decoder_size=12,
-        window_steps=60,
-        season=(origin - start).days >= SEASON_DAYS,
-        rhythm=True,
-        direct=True,
-        anchor=AnchorPlan(half_life_days=HALF_LIFE_DAYS, by_weekday=True, prior_days=PRIOR_DAYS),
-    )
+    model = make_model_plan(horizon_days, counts=counts, season=(origin - start).days >= SEASON_DAYS)
     return Plan(
         name=shop.name,
         data=data,
         model=model,
         privacy=PrivacyPlan(unit="product"),
         evaluation=EvaluationPlan(origins=(origin,), methods=("routed_own",)),
+    )
+
+
+def make_model_plan(horizon_days: int, *, counts: bool, season: bool) -> ModelPlan:
+    """Describe the network that reads a shop's demand.
+
+    Parameters
+    ----------
+    season
+        Whether the history is long enough to see the time of year.
+    """
+    return ModelPlan(
+        step="week",
+        horizon_days=horizon_days,
+        likelihood="negative_binomial" if counts else "log_normal",
+        hidden_size=12,
+        decoder_size=12,
+        window_steps=60,
+        season=season,
+        rhythm=True,
+        direct=True,
+        anchor=AnchorPlan(half_life_days=HALF_LIFE_DAYS, by_weekday=True, prior_days=PRIOR_DAYS),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
 from jaxtyping import Int
 
+from client.language.speech import t
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
@@ -51,6 +53,8 @@ class Setting:
         They may begin later than the forecast does, where days before them are not known.
     change
         What persons expect in place of what would be forecast.
+    folder
+        Of the shop, where what is learned is kept; None where there is none.
     """
 
     sales: Sales
@@ -62,6 +66,7 @@ class Setting:
     periods: tuple[Period, ...]
     categories: Categories
     change: Change
+    folder: Path | None = None
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
         """Lay some products out."""
@@ -132,6 +137,7 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         cut_periods(question.by, asked, last),
         read_categories(history),
         read_change(history, origin, as_of=asked if asked <= span[1] else None),
+        history.folder,
     )
     return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
 
@@ -140,12 +146,21 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
     gap = (origin - span[1]).days - 1
     if gap > 0:
         return [
-            f"Nothing is known of the {gap} days between the last sale on {span[1]} and {origin}, so the forecast "
-            "looks over them; bring newer exports, or leave --from out."
+            t(
+                "Nothing is known of the {gap} days between the last sale on {span} and {origin}, so the "
+                "forecast looks over them; bring newer exports, or leave --from out.",
+                gap=gap,
+                span=span[1],
+                origin=origin,
+            )
         ]
     if asked is None and (today - origin).days > LONG_AGO_DAYS:
         return [
-            f"The history ends on {span[1]}, so the forecast begins on {origin}; bring newer exports to look ahead."
+            t(
+                "The history ends on {span}, so the forecast begins on {origin}; bring newer exports to look ahead.",
+                span=span[1],
+                origin=origin,
+            )
         ]
     return []
 
@@ -180,6 +195,10 @@ def say_closed(setting: Setting) -> Iterator[str]:
     first, last = ((day - setting.days.start).days for day in (setting.periods[0].first, setting.periods[-1].last))
     ahead = setting.days.closed[first : last + 1]
     if ahead.all():
-        yield "The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml."
+        yield t("The shop is closed on every day of the forecast, so all of it is zero; see the days in shop.toml.")
     elif ahead.any():
-        yield f"The shop is closed on {int(ahead.sum())} of the {len(ahead)} days ahead; they are forecast zero."
+        yield t(
+            "The shop is closed on {sum} of the {ahead} days ahead; they are forecast zero.",
+            sum=int(ahead.sum()),
+            ahead=len(ahead),
+        )

@@ -1,4 +1,4 @@
-"""Write forecasts of a shop as CSV, Parquet or a sheet of Excel, whole or not at all."""
+"""Write a table of a shop as CSV, Parquet or a sheet of Excel, whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from common.disk.file import write_whole
+from common.disk.file import require_place, write_whole
 from common.errors import ConfigError
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
 MOST_SHEET_ROWS = 1_000_000  # a sheet has 1,048,576
 
 
-def require_table_suffix(path: Path) -> None:
-    """Refuse a file of another kind.
+def require_table_suffix(path: Path, option: str = "--out") -> None:
+    """Refuse a file of another kind, named by the option that it was given by.
 
     Raises
     ------
@@ -25,11 +25,28 @@ def require_table_suffix(path: Path) -> None:
         With what to do.
     """
     if path.suffix not in SUFFIXES:
-        raise ConfigError(f"--out {path} is none of {', '.join(SUFFIXES)}; choose one of them.")
+        raise ConfigError(f"{option} {path} is none of {', '.join(SUFFIXES)}; choose one of them.")
 
 
-def write_rows(table: pa.Table, path: Path) -> None:
+def require_table_file(path: Path, option: str = "--out") -> None:
+    """Refuse a file of another kind, or one that cannot be written.
+
+    Raises
+    ------
+    ConfigError
+        With what to do.
+    """
+    require_table_suffix(path, option)
+    require_place(path)
+
+
+def write_rows(table: pa.Table, path: Path, *, sheet: str) -> None:
     """Write a table in the form that the file's ending names; an older file is replaced.
+
+    Parameters
+    ----------
+    sheet
+        What the rows are, in a word: the name on the tab in Excel.
 
     Raises
     ------
@@ -43,11 +60,11 @@ def write_rows(table: pa.Table, path: Path) -> None:
     elif path.suffix == ".parquet":
         pyarrow.parquet.write_table(table, stream)
     else:
-        _write_sheet(table, path, stream)
+        _write_sheet(table, path, stream, sheet)
     write_whole(path, stream.getvalue())
 
 
-def _write_sheet(table: pa.Table, path: Path, stream: BytesIO) -> None:
+def _write_sheet(table: pa.Table, path: Path, stream: BytesIO, name: str) -> None:
     """Write text as text, whatever it begins with: a product called =1+1 is no formula."""
     from openpyxl import Workbook  # type: ignore[import-untyped]
     from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
@@ -55,7 +72,7 @@ def _write_sheet(table: pa.Table, path: Path, stream: BytesIO) -> None:
     if table.num_rows > MOST_SHEET_ROWS:
         raise ConfigError(f"--out {path} would have {table.num_rows} rows, more than a sheet has; choose .parquet.")
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("forecast")
+    sheet = book.create_sheet(name)
     sheet.append(table.column_names)
     for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
         cells = [WriteOnlyCell(sheet, value) for value in row]

@@ -20,6 +20,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
+from client.language.speech import t
+
 STEPS = 100
 SMALLEST = 1e-4
 PRIOR_PIECES = 100.0  # of demand that the even average is worth
@@ -62,7 +64,9 @@ def weigh(
     names = tuple(means)
     prior = _prior(names)
     if len(names) == 1 or not counted.any():
-        return Weighed(dict(zip(names, prior.tolist(), strict=True)), {}, "" if len(names) > 1 else "it was asked for")
+        return Weighed(
+            dict(zip(names, prior.tolist(), strict=True)), {}, "" if len(names) > 1 else t("it was asked for")
+        )
     said = np.stack([means[name] for name in names])
     losses = {name: _blocks(said[place], actual, counted) for place, name in enumerate(names)}
     average = _blocks(_held_out_average(said, actual, counted, prior), actual, counted)
@@ -72,7 +76,7 @@ def weigh(
     if there:
         best = min(there, key=lambda name: losses[name].sum())
         if _is_beyond_chance(average - losses[best], len(actual)):
-            return Weighed({name: float(name == best) for name in names}, told, "nothing beat it on past horizons")
+            return Weighed({name: float(name == best) for name in names}, told, t("nothing beat it on past horizons"))
     weights = _fit(said, actual, counted, prior)
     return Weighed(dict(zip(names, weights.tolist(), strict=True)), told)
 

@@ -9,6 +9,8 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.table import Table
 
+from client.language.number import say_day
+from client.language.speech import join, mark, t, tn
 from client.shop.forecast.life import SAY
 from client.shop.forecast.outlook import Outlook
 from client.shop.forecast.period import By, Period
@@ -16,6 +18,10 @@ from client.shop.forecast.question import Of
 
 MOST_COLUMNS: dict[By, int] = {"day": 7, "week": 4, "month": 3}
 NAME_WIDTH = 28
+CALENDAR = {
+    "week": mark("Weeks are the calendar's, in the shop's own days ({time_zone})."),
+    "month": mark("Months are the calendar's, in the shop's own days ({time_zone})."),
+}
 LEAST_SHARE = 0.005  # less is not said
 
 
@@ -71,7 +77,7 @@ def _name(row: dict[str, Any], of: Of) -> str:
 
 def _head(period: Period, by: By) -> str:
     if by == "day":
-        return f"{period.first:%a} {period.first.day} {period.first:%b}"
+        return f"{period.first:%a} {say_day(period.first)}"
     part = f", {period.days} of {period.whole_days} days" if period.is_partial else ""
     return f"{period.name}{part}"
 
@@ -97,44 +103,57 @@ def _number(value: float) -> str:
 def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
     """Say what the forecasts are made of, and what makes them doubtful."""
     yield (
-        "In four cases of five it comes to lie between the two numbers; the first is the mean."
+        t("In four cases of five it comes to lie between the two numbers; the first is the mean.")
         if outlook.measured
-        else "The history is too short to measure how far forecasts miss, so the intervals are a guess."
+        else t("The history is too short to measure how far forecasts miss, so the intervals are a guess.")
     )
-    yield f"Made by {_say_shares(outlook)}."
+    yield t("Made by {shares}.", shares=_say_shares(outlook))
     changed = abs(np.array(outlook.table["mean"]) - np.array(outlook.table["without"])) > 0.5
     if changed.any():
         without, mean = (sum(outlook.table[name].to_pylist()) for name in ("without", "mean"))
         yield (
-            f"Overrides are in it: {mean:,.0f} in all, where {without:,.0f} would be forecast without them; see: "
-            "hansa-client override list."
+            t(
+                "Overrides are in it: {mean:,.0f} in all, where {without:,.0f} would be forecast without "
+                "them; see: hansa-client override list.",
+                mean=mean,
+                without=without,
+            )
         )
     for name, why in outlook.left_out.items():
-        yield f"{name} has no part: it {why}."
+        yield t("{name} has no part: it {why}.", name=name, why=why)
     cut = [period for period in outlook.periods if period.is_partial]
     for period in cut:
         yield (
-            f"{period.name} is not whole: only its days from {period.first} to {period.last} "
-            f"({period.days} of {period.whole_days}) are forecast."
+            t(
+                "{name} is not whole: only its days from {first} to {last} ({days} of {whole_days}) are forecast.",
+                name=period.name,
+                first=period.first,
+                last=period.last,
+                days=period.days,
+                whole_days=period.whole_days,
+            )
         )
     for state, number in sorted(outlook.states.items()):
         if SAY[state]:
-            yield f"{number} {'product is' if number == 1 else 'products are'} {SAY[state]}."
+            yield tn("{number} product is {state}.", "{number} products are {state}.", number, state=t(SAY[state]))
     if outlook.by != "day":
-        yield f"{outlook.by.capitalize()}s are the calendar's, in the shop's own days ({time_zone})."
+        yield t(CALENDAR[outlook.by], time_zone=time_zone)
 
 
 def _say_shares(outlook: Outlook) -> str:
     shares = sorted(outlook.weighed.weights.items(), key=lambda share: -share[1])
     told = [(name, share) for name, share in shares if share >= LEAST_SHARE]
     if len(told) == 1:
-        because = f", since {outlook.weighed.reason}" if outlook.weighed.reason else ""
-        return f"{told[0][0]} alone{because}"
-    words = ", ".join(f"{share:.0%} {name}" for name, share in told)
+        because = t(", since {reason}", reason=outlook.weighed.reason) if outlook.weighed.reason else ""
+        return t("{told} alone{because}", told=told[0][0], because=because)
+    words = join((t("{share:.0%} {name}", share=share, name=name) for name, share in told), ", ")
     if not outlook.weighed_on:
-        return f"{words}: usual shares, for there is too little history to weigh methods on"
+        return t("{words}: usual shares, for there is too little history to weigh methods on", words=words)
     number, first = len(outlook.weighed_on), outlook.weighed_on[0][0]
-    return (
-        f"{words}, weighed by what each would have said {number} {'time' if number == 1 else 'times'} before, since "
-        f"{first}"
+    return tn(
+        "{words}, weighed by what each would have said {number} time before, since {first}",
+        "{words}, weighed by what each would have said {number} times before, since {first}",
+        number,
+        words=words,
+        first=first,
     )

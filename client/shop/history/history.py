@@ -22,8 +22,8 @@ from client.shop.history.pseudonym import read_pseudonyms
 from client.shop.history.store import LOCK_NAME, Store
 from client.shop.history.table import HASHED, read_meta, require_kind
 from client.shop.history.undoing import undo
-from client.shop.history.view import list_shown, make_views, select_newest
-from client.shop.record import COLUMNS, KINDS, LISTS, Kind, schema_of
+from client.shop.history.view import ABOUT_PRODUCTS, list_shown, make_views
+from client.shop.record import COLUMNS, KINDS, Kind, schema_of
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
 from common.disk.lock import hold
@@ -248,10 +248,12 @@ class History:
         -------
         Table
             Columns of the kind, customers and sessions as hashes; sorted by the day on which it happened or begins.
-            `row` is null: places are not kept.
+            `row` is null: places are not kept. A product that goes on under another number has that one; what was told
+            of that one itself comes after it.
         """
         require_kind(kind)
         with self._store.reading() as connection:
+            make_views(connection)
             return connection.execute(_select_records(kind)).to_arrow_table().cast(schema_of(kind))
 
     def late(self, days: int) -> pa.Table:
@@ -324,5 +326,5 @@ def _find_same(entries: Sequence[Entry], source: str, fingerprint: str) -> Entry
 
 def _select_records(kind: Kind) -> str:
     day = next((field for field in ("day", "first_day", "product") if field in COLUMNS[kind]), "value")
-    table = f"({select_newest(kind)})" if kind in LISTS else f"now_{kind}"
-    return f"SELECT NULL::BIGINT AS row, updated, {list_shown(kind, HASHED)} FROM {table} ORDER BY {day}, key, nth"
+    shown, renamed = list_shown(kind, HASHED), "renamed DESC, " if kind in ABOUT_PRODUCTS else ""
+    return f"SELECT NULL::BIGINT AS row, updated, {shown} FROM told_{kind} ORDER BY {day}, {renamed}key, nth"

@@ -16,7 +16,10 @@ ABOUT_PRODUCTS: tuple[Kind, ...] = (*VISITED, "sales", "returns", "reviews", "st
 
 
 def make_views(connection: Connection) -> None:
-    """Make a view `current_KIND` of each kind: the records that count, as the owner wants them read."""
+    """Make a view `current_KIND` of each kind: the records that count, as the owner wants them read.
+
+    In `told_KIND` visitors that are left out are still there, and `renamed` tells whose product had another number.
+    """
     aliases = resolve(connection.execute("SELECT product, stands_for FROM now_aliases").fetchall())
     if aliases:
         names = pa.table({"product": list(aliases), "stands_for": list(aliases.values())})
@@ -25,12 +28,13 @@ def make_views(connection: Connection) -> None:
         connection.unregister("alias_table")
     for kind in KINDS:
         said = f"({select_newest(kind)})" if kind in LISTS else f"now_{kind}"
-        query = f"SELECT said.* FROM {said} said"
+        query = told = f"SELECT said.*, FALSE AS renamed FROM {said} said"
         if aliases and kind in ABOUT_PRODUCTS:
-            query = (
-                "SELECT said.* REPLACE (coalesce(alias.stands_for, said.product) AS product) "
-                f"FROM {said} said LEFT JOIN alias USING (product)"
+            query = told = (
+                "SELECT said.* REPLACE (coalesce(alias.stands_for, said.product) AS product), "
+                f"alias.stands_for IS NOT NULL AS renamed FROM {said} said LEFT JOIN alias USING (product)"
             )
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW told_{kind} AS {told}")
         if kind in VISITED:
             for column in ("customer", "session"):
                 query += (

@@ -17,6 +17,8 @@ from client.shop.override.override import Override
 from client.shop.settings import Shop
 from common.errors import ConfigError
 
+USUAL_DAYS = 28  # that are forecast by day
+
 
 @dataclass(frozen=True)
 class Score:
@@ -69,7 +71,7 @@ def _set_up(history: Kept, shop: Shop, made: Override, *, today: date, on_step: 
     if span is not None and made.first <= span[1]:
         raise ConfigError(f"--from {made.first} has passed: sales are known up to {span[1]}; choose days ahead.")
     days = (made.last - span[1]).days if span is not None else 1
-    question = Question(by="day", horizon=f"{days}d")
+    question = Question(by="day", horizon=f"{max(days, USUAL_DAYS)}d")  # so that it says what `forecast` does
     return set_up(history, shop, question, today=today, on_step=on_step)[0]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from client.data.check.name import find_shortened, find_totals, group_alike, say_alike, say_shortened, say_totals
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Correction, Problem, count_of
 
 SOLD = """
@@ -23,10 +24,10 @@ def find_odd_names(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "shortened",
-            f"{say_shortened('product', shortened)}.",
+            t("{sentence}.", sentence=say_shortened("product", shortened)),
             len(shortened),
-            "Sales of different products are added up under one number.",
-            "Export the column as text, without opening it in a spreadsheet, and import it again.",
+            t("Sales of different products are added up under one number."),
+            t("Export the column as text, without opening it in a spreadsheet, and import it again."),
             tuple(shortened[:SHOWN]),
         )
     totals = find_totals({name: row["units"] for name, row in sold.items()})
@@ -34,10 +35,10 @@ def find_odd_names(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "totals",
-            f"{say_totals('product', totals)}.",
+            t("{sentence}.", sentence=say_totals("product", totals)),
             len(totals),
-            "All demand counts twice.",
-            "Export without totals, take the import back (hansa-client history --undo) and import again.",
+            t("All demand counts twice."),
+            t("Export without totals, take the import back (hansa-client history --undo) and import again."),
             tuple(totals[:SHOWN]),
         )
 
@@ -51,15 +52,15 @@ def _find_alike(sold: dict[str, dict[str, Any]]) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "alike",
-        f"{say_alike('product', groups)}.",
+        t("{sentence}.", sentence=say_alike("product", groups)),
         sum(map(len, groups)),
-        "Each has a part of one history, and both forecasts are worse than they need be.",
-        "Accept that they are one product, if they are.",
+        t("Each has a part of one history, and both forecasts are worse than they need be."),
+        t("Accept that they are one product, if they are."),
         tuple(" and ".join(group) for group in groups[:SHOWN]),
         Correction(
             "aliases",
             tuple({"product": name, "stands_for": kept} for name, kept in pairs),
-            f"counts {count_of(len(pairs), 'product')} under the name that sold most",
+            t("counts {products} under the name that sold most", products=count_of(len(pairs), "product")),
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Correction, Problem, count_of
 
 VIEWS_A_DAY = 500  # of one visitor, from which on it is hardly a person
@@ -32,14 +33,24 @@ def find_bots(ask: Ask) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "bots",
-        f"{count_of(len(bots), 'visitor')} looked at {VIEWS_A_DAY} pages or more in a day and never bought anything.",
+        t(
+            "{bots} looked at {views} pages or more in a day and never bought anything.",
+            bots=count_of(len(bots), "visitor"),
+            views=VIEWS_A_DAY,
+        ),
         len(bots),
-        f"They make {views / total:.0%} of all page views, which then say little about what people want.",
-        "Accept that their views are left out; none of your customers is among them.",
-        tuple(f"{row['views']:,.0f} views on {count_of(row['num_days'], 'day')}" for row in bots[:SHOWN]),
+        t(
+            "They make {views:.0%} of all page views, which then say little about what people want.",
+            views=views / total,
+        ),
+        t("Accept that their views are left out; none of your customers is among them."),
+        tuple(
+            t("{views:,.0f} views on {num_days}", views=row["views"], num_days=count_of(row["num_days"], "day"))
+            for row in bots[:SHOWN]
+        ),
         Correction(
             "ignored",
             tuple({"column": column[row["known"]], "value": row["visitor"]} for row in bots),
-            f"leaves {views:,.0f} page views out",
+            t("leaves {views:,.0f} page views out", views=views),
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from client.language.speech import join, mark, t
 from client.shop.readiness.problem import SHOWN, Ask, Problem, count_of
 from client.shop.settings import Shop
 
@@ -16,8 +17,8 @@ HOURS = """
 SELECT "second" // 3600 AS hour, count(*) AS n FROM sales
 WHERE state = 'sold' AND "second" IS NOT NULL GROUP BY hour
 """
-EFFECT = "Sales around midnight are counted on the day before or after, so weekdays and promotions blur."
-ADVICE = "Set time_zone in shop.toml to where the shop stands, and see in which zone the source writes its times."
+EFFECT = mark("Sales around midnight are counted on the day before or after, so weekdays and promotions blur.")
+ADVICE = mark("Set time_zone in shop.toml to where the shop stands, and see in which zone the source writes its times.")
 
 
 def find_other_clocks(ask: Ask, shop: Shop) -> Iterator[Problem]:
@@ -44,12 +45,16 @@ def _find_skipped_hours(ask: Ask, shop: Shop) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "skipped_hour",
-            f"{count_of(total, 'sale')} lie in an hour that the clocks of {shop.time_zone} skipped when summer time "
-            "began: these times are of another clock.",
+            t(
+                "{total} lie in an hour that the clocks of {time_zone} skipped when summer time began: these "
+                "times are of another clock.",
+                total=count_of(total, "sale"),
+                time_zone=shop.time_zone,
+            ),
             total,
-            EFFECT,
-            ADVICE,
-            tuple(f"{day}: {count_of(count, 'sale')}" for day, count in found[:SHOWN]),
+            t(EFFECT),
+            t(ADVICE),
+            tuple(t("{day}: {count}", day=day, count=count_of(count, "sale")) for day, count in found[:SHOWN]),
         )
 
 
@@ -61,11 +66,16 @@ def _find_nights(ask: Ask, shop: Shop) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "night_sales",
-            f"{night / total:.0%} of all sales lie between {NIGHT[0]} and {NIGHT[1]} o'clock at night in "
-            f"{shop.time_zone}.",
+            t(
+                "{night:.0%} of all sales lie between {begin} and {end} o'clock at night in {time_zone}.",
+                night=night / total,
+                begin=NIGHT[0],
+                end=NIGHT[1],
+                time_zone=shop.time_zone,
+            ),
             night,
-            EFFECT,
-            ADVICE + " If customers do buy at night, all is well.",
+            t(EFFECT),
+            join((t(ADVICE), t(" If customers do buy at night, all is well."))),
         )
 
 

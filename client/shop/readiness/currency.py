@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Problem, count_of
 from client.shop.settings import Shop
 
@@ -25,9 +26,27 @@ def find_currencies(ask: Ask, shop: Shop) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "currencies",
-        f"{count_of(count, 'sale')} ({count / total:.0%}) are in {named}, whose worth in {shop.currency} is not known.",
+        t(
+            "{sales} ({share:.0%}) are in {named}, whose worth in {currency} is not known.",
+            sales=count_of(count, "sale"),
+            share=count / total,
+            named=named,
+            currency=shop.currency,
+        ),
         count,
-        "Their units count, their money does not: turnover, prices and what a customer is worth are too low.",
-        f"Say in shop.toml, under [rates], what one unit is worth in {shop.currency}: {others[0]['currency']} = …",
-        tuple(f"{row['currency']}: {count_of(row['n'], 'sale')}, {row['units']:,.0f} units" for row in others[:SHOWN]),
+        t("Their units count, their money does not: turnover, prices and what a customer is worth are too low."),
+        t(
+            "Say in shop.toml, under [rates], what one unit is worth in {currency}: {other} = …",
+            currency=shop.currency,
+            other=others[0]["currency"],
+        ),
+        tuple(
+            t(
+                "{currency}: {n}, {units:,.0f} units",
+                currency=row["currency"],
+                n=count_of(row["n"], "sale"),
+                units=row["units"],
+            )
+            for row in others[:SHOWN]
+        ),
     )

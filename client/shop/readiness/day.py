@@ -6,10 +6,15 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from client.data.check.report import Finding
+from client.language.speech import mark, t, tn
 from client.shop.calendar.day_kind import DayKinds
 from client.shop.calendar.stock_out import StockOut
 from client.shop.readiness.problem import SHOWN, Problem, count_of
 
+CLOSURES = (
+    mark("A closure"), mark("Public holidays"), mark("Mondays"), mark("Tuesdays"), mark("Wednesdays"),
+    mark("Thursdays"), mark("Fridays"), mark("Saturdays"), mark("Sundays"),
+)  # fmt: skip
 NO_ROWS = "a closure"  # what a run of silent days is called that neither a weekday nor a holiday explains
 
 
@@ -21,11 +26,11 @@ def find_days(kinds: DayKinds) -> Iterator[Problem]:
             yield Problem(
                 "warning" if is_gap or not closure.taken else "note",
                 "gaps" if is_gap else "closed_days",
-                f"{closure.why.capitalize()}: {closure.evidence}",
+                t("{why}: {evidence}", why=t(closure.why.capitalize()), evidence=closure.evidence),
                 len(closure.days),
-                "They count as closed, which is no lack of demand."
+                t("They count as closed, which is no lack of demand.")
                 if closure.taken
-                else "They count as days on which nobody wanted anything, and pull every forecast down.",
+                else t("They count as days on which nobody wanted anything, and pull every forecast down."),
                 _advise(closure.setting, is_gap=is_gap),
                 _shown(closure.days),
             )
@@ -41,11 +46,15 @@ def as_problems(findings: Sequence[Finding]) -> Iterator[Problem]:
 
 def _advise(setting: str, *, is_gap: bool) -> str:
     if is_gap:
-        return (
-            "If an export is missing, import it; if the shop was closed, import a table of closures or name the days "
-            "in closed_dates of shop.toml."
+        return t(
+            "If an export is missing, import it; if the shop was closed, import a table of closures or "
+            "name the days in closed_dates of shop.toml."
         )
-    return f"If that is right, write {setting} into shop.toml." if setting else "If that is wrong, say so in shop.toml."
+    return (
+        t("If that is right, write {setting} into shop.toml.", setting=setting)
+        if setting
+        else t("If that is wrong, say so in shop.toml.")
+    )
 
 
 def _find_stock_outs(kinds: DayKinds) -> Iterator[Problem]:
@@ -54,11 +63,14 @@ def _find_stock_outs(kinds: DayKinds) -> Iterator[Problem]:
         yield Problem(
             "note",
             "out_of_stock",
-            f"{count_of(len({each.product for each in told}), 'product')} ran out on {count_of(_days(told), 'day')}, "
-            "as the stock levels say.",
+            t(
+                "{products} ran out on {days}, as the stock levels say.",
+                products=count_of(len({each.product for each in told}), "product"),
+                days=count_of(_days(told), "day"),
+            ),
             _days(told),
-            "On these days demand counts as at least what was sold, so forecasts are not pulled down.",
-            "Nothing has to be done.",
+            t("On these days demand counts as at least what was sold, so forecasts are not pulled down."),
+            t("Nothing has to be done."),
         )
     guessed = [each for each in kinds.stock_outs if each.source == "guess"]
     if guessed:
@@ -66,12 +78,25 @@ def _find_stock_outs(kinds: DayKinds) -> Iterator[Problem]:
         yield Problem(
             "note" if taken else "warning",
             "seems_out_of_stock",
-            f"{count_of(len({each.product for each in guessed}), 'product')} seem to have been out of stock on "
-            f"{count_of(_days(guessed), 'day')}: fast sellers that stop for a while and come back.",
+            t(
+                "{products} seem to have been out of stock on {days}: fast sellers that stop for a while and "
+                "come back.",
+                products=count_of(len({each.product for each in guessed}), "product"),
+                days=count_of(_days(guessed), "day"),
+            ),
             _days(guessed),
-            "They count as out of stock." if taken else "They count as days on which nobody wanted them.",
-            'Import stock levels, which tell for sure; or, if you agree, write [days] out = "guess" into shop.toml.',
-            tuple(f"{each.product}, {each.first} to {each.last}: {each.evidence}" for each in guessed[:SHOWN]),
+            t("They count as out of stock.") if taken else t("They count as days on which nobody wanted them."),
+            t('Import stock levels, which tell for sure; or, if you agree, write [days] out = "guess" into shop.toml.'),
+            tuple(
+                t(
+                    "{product}, {first} to {last}: {evidence}",
+                    product=each.product,
+                    first=each.first,
+                    last=each.last,
+                    evidence=each.evidence,
+                )
+                for each in guessed[:SHOWN]
+            ),
         )
 
 
@@ -81,11 +106,18 @@ def _find_ends(kinds: DayKinds) -> Iterator[Problem]:
         yield Problem(
             "note",
             "ended",
-            f"{count_of(len(ended), 'product')} {'seems' if len(ended) == 1 else 'seem'} to be sold no longer.",
+            tn(
+                "{number:,} product seems to be sold no longer.",
+                "{number:,} products seem to be sold no longer.",
+                len(ended),
+            ),
             len(ended),
-            "They are forecast as nothing, or next to nothing.",
-            "If one is only out of stock, import stock levels.",
-            tuple(f"{life.product}, last sold on {life.last_sale}" for life in ended[:SHOWN]),
+            t("They are forecast as nothing, and neither ordered nor recommended."),
+            t("If one was only out of stock, import its stock levels day by day; a single sale brings it back."),
+            tuple(
+                t("{product}, last sold on {last_sale}", product=life.product, last_sale=life.last_sale)
+                for life in ended[:SHOWN]
+            ),
         )
 
 

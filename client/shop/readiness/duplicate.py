@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Problem, count_of
 
 FEWEST = 3  # a customer who orders twice in a second may be one who pressed twice
@@ -27,11 +28,16 @@ def find_duplicates(ask: Ask) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "duplicates",
-        f"{count_of(again, 'order line')} are equal to another in customer, product, quantity and second of the day, "
-        "under another order number.",
+        t(
+            "{again} are equal to another in customer, product, quantity and second of the day, under "
+            "another order number.",
+            again=count_of(again, "order line"),
+        ),
         again,
-        f"If they are the same sales, demand is {again / max(total - again, 1):.1%} too high.",
-        "See whether one order was exported by two systems; if so take one of the two imports back: "
-        "hansa-client history --undo NUMBER.",
-        tuple(f"{row['product']} on {row['day']}" for row in found[:SHOWN]),
+        t("If they are the same sales, demand is {share:.1%} too high.", share=again / max(total - again, 1)),
+        t(
+            "See whether one order was exported by two systems; if so take one of the two imports back: "
+            "hansa-client history --undo NUMBER."
+        ),
+        tuple(t("{product} on {day}", product=row["product"], day=row["day"]) for row in found[:SHOWN]),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Problem, count_of
 
 APART_DAYS = 2 * 365
@@ -27,11 +28,18 @@ def find_far_days(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "far_days",
-            f"{count_of(sales, 'sale')} lie over two years before or after all others, the first on {days[0]}.",
+            t(
+                "{sales} lie over two years before or after all others, the first on {days}.",
+                sales=count_of(sales, "sale"),
+                days=days[0],
+            ),
             sales,
-            "The history looks many years long, and days without a sale in between count as nothing sold.",
-            "If the year is a slip, mend these rows, undo the import (hansa-client history --undo) and import again.",
-            tuple(f"{day}: {count_of(counts[day], 'sale')}" for day in days[:SHOWN]),
+            t("The history looks many years long, and days without a sale in between count as nothing sold."),
+            t(
+                "If the year is a slip, mend these rows, undo the import (hansa-client history --undo) and "
+                "import again."
+            ),
+            tuple(t("{day}: {counts}", day=day, counts=count_of(counts[day], "sale")) for day in days[:SHOWN]),
         )
 
 

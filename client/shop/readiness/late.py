@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.history.history import History
 from client.shop.readiness.problem import SHOWN, Problem, count_of
 
@@ -21,15 +22,25 @@ def find_late(history: History) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "late",
-        f"{count_of(late, 'order line')} came {LATE_DAYS} days or more after their day, though their source had been "
-        "read meanwhile.",
+        t(
+            "{late} came {days} days or more after their day, though their source had been read meanwhile.",
+            late=count_of(late, "order line"),
+            days=LATE_DAYS,
+        ),
         late,
-        "The last weeks before a forecast look weaker than they were, and it begins too low.",
-        "See why they come late, and export anew what came since before you forecast; if a channel was only added "
-        "later, nothing has to be done.",
+        t("The last weeks before a forecast look weaker than they were, and it begins too low."),
+        t(
+            "See why they come late, and export anew what came since before you forecast; if a channel "
+            "was only added later, nothing has to be done."
+        ),
         tuple(
-            f"{row['source']}: {row['late']:,} of {count_of(row['lines'], 'later line')}, up to "
-            f"{count_of(row['most_days'], 'day')} late"
+            t(
+                "{source}: {late:,} of {lines}, up to {days} late",
+                source=row["source"],
+                late=row["late"],
+                lines=count_of(row["lines"], "later line"),
+                days=count_of(row["most_days"], "day"),
+            )
             for row in found[:SHOWN]
         ),
     )

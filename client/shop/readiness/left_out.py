@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import Ask, Problem, count_of
 from common.data.usable import LeftOut
 
@@ -21,10 +22,10 @@ def find_left_out(left_out: Iterable[LeftOut]) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 "left_out",
-                f"{count_of(each.count, 'row')} could not be used: {each.reason}.",
+                t("{count} could not be used: {reason}.", count=count_of(each.count, "row"), reason=each.reason),
                 each.count,
-                "What they say is missing from the history.",
-                f"{each.advice[:1].upper()}{each.advice[1:]}, and import the file again.".replace("..", "."),
+                t("What they say is missing from the history."),
+                t("{advice}, and import the file again.", advice=_capital(each.advice)),
                 (each.example,) if each.example else (),
             )
 
@@ -36,17 +37,21 @@ def find_lacking(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "no_product",
-            f"{count_of(row['no_product'], 'sale')} of {row['n']:,} name no product.",
+            t("{sales} of {all:,} name no product.", sales=count_of(row["no_product"], "sale"), all=row["n"]),
             row["no_product"],
-            "They are in no product's forecast.",
-            "Give products a number (SKU) in the shop's system, and export again.",
+            t("They are in no product's forecast."),
+            t("Give products a number (SKU) in the shop's system, and export again."),
         )
     if row["n"] and row["no_customer"] > 0.5 * row["n"]:
         yield Problem(
             "note",
             "no_customer",
-            f"{row['no_customer'] / row['n']:.0%} of all sales are of an unknown customer.",
+            t("{share:.0%} of all sales are of an unknown customer.", share=row["no_customer"] / row["n"]),
             row["no_customer"],
-            "What customers will do can be said of the others alone; demand for products does not suffer.",
-            "Nothing has to be done.",
+            t("What customers will do can be said of the others alone; demand for products does not suffer."),
+            t("Nothing has to be done."),
         )
+
+
+def _capital(advice: str) -> str:
+    return f"{advice[:1].upper()}{advice[1:]}".replace("..", ".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Correction, Problem, count_of
 
 FEWEST_DAYS = 10  # days with a sale, from which on a product knows its own size
@@ -53,18 +54,32 @@ def find_outliers(ask: Ask) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "outliers",
-        f"On {count_of(len(wild), 'day')} a product sold over {TIMES:.0f} times its usual day, {single} of them by a "
-        "single order line.",
+        t(
+            "On {days} a product sold over {times:.0f} times its usual day, {single} of them by a single order line.",
+            days=count_of(len(wild), "day"),
+            times=TIMES,
+            single=single,
+        ),
         len(wild),
-        f"{units:,.0f} units that will hardly come again pull up the level of these products for weeks.",
-        "If they are slips of the pen or one-off orders, accept what is proposed; else leave them.",
+        t("{units:,.0f} units that will hardly come again pull up the level of these products for weeks.", units=units),
+        t("If they are slips of the pen or one-off orders, accept what is proposed; else leave them."),
         tuple(
-            f"{row['product']} on {row['day']}: {row['units']:,.0f} units, usually {row['usual']:,.0f}"
+            t(
+                "{product} on {day}: {units:,.0f} units, usually {usual:,.0f}",
+                product=row["product"],
+                day=row["day"],
+                units=row["units"],
+                usual=row["usual"],
+            )
             for row in wild[:SHOWN]
         ),
         Correction(
             "corrections",
             records,
-            f"counts {kept:,.0f} units on these days instead of {units:,.0f}; the sales themselves stay as they are",
+            t(
+                "counts {kept:,.0f} units on these days instead of {units:,.0f}; the sales themselves stay as they are",
+                kept=kept,
+                units=units,
+            ),
         ),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from client.data.check.report import Severity
+from client.language.speech import mark, tn
 from client.shop.record import Kind
 
 Ask = Callable[[str], pa.Table]  # answers SQL over the current records; each kind is a table of its name
@@ -74,6 +75,12 @@ class Problem:
         return told
 
 
+COUNTED = (
+    mark("{number:,} product"), mark("{number:,} day"), mark("{number:,} sale"), mark("{number:,} order line"),
+    mark("{number:,} later line"), mark("{number:,} row"), mark("{number:,} visitor"),
+)  # fmt: skip
+
+
 def count_of(number: int, singular: str, plural: str = "") -> str:
-    """Write a number of things, as "1 day" or "2,304 days"."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+    """Write a number of things, as "1 day" or "2,304 days"; a catalogue has those of `COUNTED`."""
+    return tn(f"{{number:,}} {singular}", f"{{number:,}} {plural or singular + 's'}", number)

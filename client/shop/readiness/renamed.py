@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from client.language.speech import t
 from client.shop.readiness.problem import SHOWN, Ask, Correction, Problem, count_of
 
 LONGEST_PAUSE_DAYS = 60  # between the last sale of the one and the first of the other
@@ -26,18 +27,28 @@ def find_renamed(ask: Ask) -> Iterator[Problem]:
     yield Problem(
         "warning",
         "renamed",
-        f"{count_of(len(pairs), 'product')} seem to go on under another number: the same name, or the same number "
-        "written differently, and one begins where the other ends.",
+        t(
+            "{products} seem to go on under another number: the same name, or the same number written "
+            "differently, and one begins where the other ends.",
+            products=count_of(len(pairs), "product"),
+        ),
         len(pairs),
-        "The old one looks discontinued and the new one has no past: both forecasts are worse than they need be.",
-        "Accept that they are one product, if they are.",
+        t("The old one looks discontinued and the new one has no past: both forecasts are worse than they need be."),
+        t("Accept that they are one product, if they are."),
         tuple(
-            f"{old['product']} until {old['last']}, {new['product']} from {new['first']}" for old, new in pairs[:SHOWN]
+            t(
+                "{old} until {last}, {new} from {first}",
+                old=old["product"],
+                last=old["last"],
+                new=new["product"],
+                first=new["first"],
+            )
+            for old, new in pairs[:SHOWN]
         ),
         Correction(
             "aliases",
             tuple({"product": old["product"], "stands_for": new["product"]} for old, new in pairs),
-            f"counts {count_of(len(pairs), 'product')} under the newer number",
+            t("counts {products} under the newer number", products=count_of(len(pairs), "product")),
         ),
     )
 

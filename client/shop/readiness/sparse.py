@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from client.language.speech import t
 from client.shop.readiness.problem import Ask, Problem, count_of
 
 SHORT_DAYS = 56  # under eight weeks nothing can be held against its own past
@@ -28,10 +29,10 @@ def find_thin_history(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "fault",
             "no_sales",
-            "There is no sale in the history.",
+            t("There is no sale in the history."),
             0,
-            "Nothing can be forecast.",
-            "Add an export of orders: hansa-client init ORDERS --add.",
+            t("Nothing can be forecast."),
+            t("Add an export of orders: hansa-client init ORDERS --add."),
         )
         return
     days = (span["last"] - span["first"]).days + 1
@@ -39,27 +40,37 @@ def find_thin_history(ask: Ask) -> Iterator[Problem]:
         yield Problem(
             "warning",
             "short_history",
-            f"The history is {count_of(days, 'day')} long, from {span['first']} to {span['last']}.",
+            t(
+                "The history is {days} long, from {first} to {last}.",
+                days=count_of(days, "day"),
+                first=span["first"],
+                last=span["last"],
+            ),
             days,
-            "Methods cannot be held against the past; the forecast is little more than a mean.",
-            "Export more of the past, two years if there are.",
+            t("Methods cannot be held against the past; the forecast is little more than a mean."),
+            t("Export more of the past, two years if there are."),
         )
     elif days < YEAR_DAYS:
         yield Problem(
             "note",
             "no_year",
-            f"The history is {count_of(days, 'day')} long, less than a year.",
+            t("The history is {days} long, less than a year.", days=count_of(days, "day")),
             days,
-            "The time of year is not known: Christmas comes as a surprise.",
-            "Export more of the past, two years if there are.",
+            t("The time of year is not known: Christmas comes as a surprise."),
+            t("Export more of the past, two years if there are."),
         )
     thin = ask(THIN).to_pylist()[0]["n"]
     if thin:
         yield Problem(
             "note",
             "thin_products",
-            f"{count_of(thin, 'product')} of {span['products']:,} sold on {FEW_SALES} days or fewer.",
+            t(
+                "{thin} of {products:,} sold on {days} days or fewer.",
+                thin=count_of(thin, "product"),
+                products=span["products"],
+                days=FEW_SALES,
+            ),
             thin,
-            "Their forecasts are near nothing, with wide intervals.",
-            "Nothing has to be done.",
+            t("Their forecasts are near nothing, with wide intervals."),
+            t("Nothing has to be done."),
         )

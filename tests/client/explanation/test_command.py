@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-import pyarrow.csv
 import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
 from client.explanation.group import GROUPS
 from common.errors import ConfigError
+from sheet import read_sheet
 from shop_records import make_records
 from small_shop import draw_sales, make_shop
 
@@ -38,7 +38,7 @@ def test_it_is_said_in_a_sentence_and_in_lines_that_add_up(shop: Path) -> None:
 
 
 def test_json_table_and_picture_hold_the_same_parts(shop: Path, tmp_path: Path) -> None:
-    out, picture = tmp_path / "why.csv", tmp_path / "why.html"
+    out, picture = tmp_path / "why.xlsx", tmp_path / "why.html"
     words = ("P2", "P1", "--folder", shop, "--method", "moving_average", "--out", out, "--picture", picture, "--json")
     said = json.loads(call(*words).stdout)
     assert [each["product"] for each in said["explanations"]] == ["P2", "P1"], "as they were asked for"
@@ -47,9 +47,10 @@ def test_json_table_and_picture_hold_the_same_parts(shop: Path, tmp_path: Path) 
         assert sum(part["pieces"] for part in each["parts"]) == pytest.approx(each["forecast"])
         assert 1 <= len(each["similar"]) <= 3
         assert all(time["came_last"] < said["from"] for time in each["similar"])
-    table = pyarrow.csv.read_csv(out).to_pylist()
+    name, (head, *table) = read_sheet(out)
+    assert name == "reasons"
     told = [part["pieces"] for each in said["explanations"] for part in each["parts"]]
-    assert [row["pieces"] for row in table] == pytest.approx(told)
+    assert [row[head.index("pieces")] for row in table] == pytest.approx(told)
     page = picture.read_text()
     assert "&lt;b&gt;Tea" in page
     assert "<b>" not in page

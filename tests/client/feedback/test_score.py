@@ -20,6 +20,7 @@ from client.feedback.yardstick import apply_rule, same_weekdays
 from client.shop.history.history import History
 from client.shop.record import schema_of
 from client.shop.settings import read_shop
+from sheet import read_sheet
 from small_shop import START, draw_sales, make_shop
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
@@ -129,11 +130,12 @@ def test_the_weekday_mean_that_was_served_is_no_better_than_itself(shop: Path) -
 
 
 def test_the_owner_reads_pieces_and_money_and_what_it_is_worth(shop: Path, tmp_path: Path) -> None:
-    found = call("score", "--folder", str(shop), "--out", str(tmp_path / "cases.csv"))
+    found = call("score", "--folder", str(shop), "--out", str(tmp_path / "cases.xlsx"))
     assert found.exit_code == 0
     for words in ("Forecasts of 2 weeks, from 2023-03-27 to 2023-04-09", "For every 100 pieces sold", "EUR", "band"):
         assert words in found.output
-    assert (tmp_path / "cases.csv").read_text().count("\n") == 9
+    name, rows = read_sheet(tmp_path / "cases.xlsx")
+    assert (name, len(rows)) == ("scores", 9)
 
 
 def test_rows_that_come_late_change_the_score_and_days_to_come_are_not_scored(shop: Path) -> None:

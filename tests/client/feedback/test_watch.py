@@ -16,6 +16,7 @@ from client.feedback.forecast import Served
 from client.feedback.week import lay_weeks
 from client.shop.forecast.period import cut_periods
 from common.forecast.table import QUANTILES
+from sheet import read_sheet
 from simulation.experiment.drift import DriftWorld, try_world
 from simulation.synthetic.market import MarketWorld, draw_past
 from small_shop import START, draw_sales, make_shop
@@ -123,16 +124,24 @@ def test_the_command_says_nothing_of_a_steady_shop_and_exits_with_1_on_a_drift(t
     shift = START + timedelta(days=259)
     fallen = [(product, day, units if day < shift else max(units // 2, 0.0)) for product, day, units in steady]
     shop = make_shop(tmp_path / "fallen", [sale for sale in fallen if sale[2] > 0])
-    loud = call("--folder", str(shop), "--json", "--out", str(tmp_path / "weeks.csv"))
+    loud = call("--folder", str(shop), "--json", "--out", str(tmp_path / "weeks.xlsx"))
     assert loud.exit_code == 1
     said = json.loads(loud.stdout)
     assert said["noticed"]
     assert said["drifts"][0]["direction"] == "down"
     assert abs((date.fromisoformat(said["drifts"][0]["since"]) - shift).days) <= 7
-    assert (tmp_path / "weeks.csv").read_text().startswith('"group","week","said","sold"')
+    name, rows = read_sheet(tmp_path / "weeks.xlsx")
+    assert (name, rows[0][:4]) == ("watch", ("group", "week", "said", "sold"))
 
 
 def test_a_shop_of_a_few_weeks_is_told_to_wait(tmp_path: Path) -> None:
     found = call("--folder", str(make_shop(tmp_path, draw_sales(days=70))))
     assert found.exit_code == 0
     assert "13 are needed" in found.output
+
+
+def test_what_is_carried_over_raises_no_more_than_one_false_alarm_a_year() -> None:
+    """The mean of 200 years; its standard error is about 0.06."""
+    found = try_world(DriftWorld(3000.0, carry=0.6), runs=200, seed=3)
+    assert found.false_alarms <= 1.0
+    assert found.rise_seen >= 0.6

@@ -162,6 +162,31 @@ def test_the_command_says_stock_in_money_once_prices_are_known(hansa_prove):
     assert (code, len(said.splitlines())) == (2, 1)
 
 
+def test_the_command_reckons_with_the_terms_of_shop_toml_and_says_so(hansa_prove, tmp_path):
+    shop = 'name = "corner"\ntime_zone = "Europe/Berlin"\ncurrency = "CHF"\n[order]\n'
+    (tmp_path / "shop.toml").write_text(f"{shop}service_level = 0.9\nlead_days = 1\nreview_days = 1\nout_cost = 3.0\n")
+    code, said = hansa_prove("--price", "4.5")
+    assert code == 0
+    assert "serving 90 % of demand from the shelf (ordering every 1 days, 1 days on the way)" in said
+    assert "CHF a month (95 % interval" in said
+    assert "From [order] of shop.toml: 90 % of the pieces asked for served, 1 days from an order" in said
+    told = json.loads(hansa_prove("--price", "4.5", "--service-level", "0.8", "--json")[1])
+    assert (told["joining"]["fill_rate"], told["joining"]["currency"]) == (0.8, "CHF")
+    assert told["terms"]["service_level"] == {"value": 0.8, "source": "option"}
+    assert told["terms"]["out_cost"] == {"value": 3.0, "source": "shop.toml"}
+    lost = told["joining"]["points"]["federated"]["parts"]["lost"]
+    cheaper = json.loads(hansa_prove("--price", "4.5", "--service-level", "0.8", "--margin", "0.1", "--json")[1])
+    assert cheaper["joining"]["points"]["federated"]["parts"]["lost"] == pytest.approx(lost * 0.45 / 3.0)
+    (tmp_path / "shop.toml").write_text(f"{shop}lead_days = 30\n")
+    code, said = hansa_prove()
+    assert code == 0
+    assert "too few for two orders with 30 days on the way" in said
+    (tmp_path / "shop.toml").write_text(f"{shop}servicelevel = 0.9\n")
+    code, said = hansa_prove()
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert "servicelevel" in said
+
+
 @pytest.mark.parametrize("words", [("predict", "--out", "forecast.csv"), ("prove", "--origin", "2024-03-10")])
 def test_rows_outside_the_data_root_are_not_forecast_from(hansa, tmp_path, words):
     (tmp_path / "data").mkdir()

@@ -122,3 +122,15 @@ def test_version_short_help_and_completion_are_there(program: str) -> None:
 
 def test_a_help_page_in_a_pipe_has_no_colour() -> None:
     assert "\x1b" not in type_in("simulation", "run", "--help").stdout
+
+
+def test_nan_is_no_number_between_two_others_and_a_page_still_shows_the_range() -> None:
+    code = "from common.command.program import run_program; run_program('hansa-client', 'client.cli')"
+    for words in (["customers", "--uplift", "nan"], ["order", "--budget", "inf"]):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is no number" in done.stderr
+    page = subprocess.run(
+        [sys.executable, "-c", code, "customers", "--help"], capture_output=True, text=True, check=False
+    )
+    assert "0.0<=x<=0.9" in page.stdout

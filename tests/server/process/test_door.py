@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError
+from common.http import pace
+from common.http.listening import listen
 from network.coordinator import Knocker
 from network.doorway import Doorway, await_true, ends, proper_headers, read_status, serving_doorway, write_request
 from server.process import door, gateway, limits
@@ -27,7 +29,7 @@ def doorway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "ROOM_SECONDS", 1.0)
         # What a test is about it makes short itself; nothing else ends by itself.
-        patch.setattr(limits, "GRACE_SECONDS", SECONDS)
+        patch.setattr(pace, "GRACE_SECONDS", SECONDS)
         patch.setattr(door, "HANDSHAKE_SECONDS", SECONDS)
         patch.setattr(door, "HEAD_SECONDS", SECONDS)
         with serving_doorway(tmp_path_factory.mktemp("door"), **bounds) as made:
@@ -161,7 +163,7 @@ def test_of_a_members_connections_the_oldest_idle_one_gives_way_and_no_other_mem
 
 
 def test_a_body_that_stops_is_let_go_of(doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(pace, "GRACE_SECONDS", 0.5)
     with begin_body(doorway, alice, 1 << 20) as caller:
         caller.sendall(b"x" * 1000)
         assert read_status(caller) == 429
@@ -170,8 +172,8 @@ def test_a_body_that_stops_is_let_go_of(doorway: Doorway, alice: Knocker, monkey
 def test_a_body_that_keeps_the_slowest_pace_may_take_its_time(
     doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 3.0)
-    part, parts = b"x" * limits.SLOWEST_BYTES, 7
+    monkeypatch.setattr(pace, "GRACE_SECONDS", 3.0)
+    part, parts = b"x" * pace.SLOWEST_BYTES, 7
     with begin_body(doorway, alice, len(part) * parts) as caller:
         for _ in range(parts):
             caller.sendall(part)
@@ -202,7 +204,7 @@ def drip(caller: socket.socket) -> None:
     """Keep the slowest pace until the connection is closed."""
     try:
         while True:
-            caller.sendall(b"x" * (limits.SLOWEST_BYTES // 4))
+            caller.sendall(b"x" * (pace.SLOWEST_BYTES // 4))
             time.sleep(0.1)
     except (OSError, ValueError):
         pass
@@ -211,7 +213,7 @@ def drip(caller: socket.socket) -> None:
 def test_who_reads_an_answer_too_slowly_is_let_go_of(
     doorway: Doorway, alice: Knocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(pace, "GRACE_SECONDS", 0.5)
     room = doorway.server.config.loaded_app.default._room
     doorway.recorder.answer = b"x" * (30 << 20)
     try:
@@ -248,7 +250,7 @@ def test_a_revocation_holds_for_a_body_that_is_under_way(doorway: Doorway) -> No
 
 def test_a_port_that_is_taken_is_one_sentence(doorway: Doorway) -> None:
     with pytest.raises(ConfigError, match=f"Port {doorway.port} on 127.0.0.1 cannot be used"):
-        door.listen("127.0.0.1", doorway.port)
+        listen("127.0.0.1", doorway.port)
 
 
 def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,13 @@ def test_a_router_fills_its_side_even_where_the_other_is_asked_for(holding):
     assert choose_pair(run, against="anchor") == Pair("routed", "anchor", "asked")
 
 
+def test_the_router_can_be_held_against_the_best_own_method_in_hindsight(holding):
+    run = holding(anchor=0.3, gru_local=0.2, federated_eps2=0.1, routed=0.1, routed_own=0.25)
+    assert choose_pair(run, against="own") == Pair("routed", "gru_local", "own")
+    assert choose_pair(run, "federated_eps2", "own") == Pair("federated_eps2", "gru_local", "own")
+    assert choose_pair(holding(federated=0.3, gru_pooled=0.2), against="own") is None
+
+
 def test_a_run_of_one_side_only_has_nothing_to_compare(holding):
     assert choose_pair(holding(anchor=0.3, gru_local=0.2)) is None
     assert choose_pair(holding(federated=0.3, gru_pooled=0.2)) is None

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from client.decision.stock.walk import Rhythm
 from simulation.evaluation.verdict import RESAMPLES
 from simulation.experiment.ending import conclude
 from simulation.experiment.folder import RunFolder
@@ -43,6 +44,22 @@ def test_another_pair_gives_another_answer_and_leaves_everything_else(own_run):
     assert returned == after
     assert (after["answer"]["method"], after["answer"]["against"]) == ("federated", "seasonal_naive")
     assert {**after, "answer": None} == {**before, "answer": None}
+
+
+def test_the_best_own_method_is_held_against_by_accuracy_and_the_cheapest_as_stock(own_run):
+    folder = own_run("sales")
+    daily = Rhythm(lead_days=1, review_days=1)
+    found = conclude(RunFolder(folder), against="own", resamples=100, rhythm=daily)["answer"]
+    assert (found["method"], found["chosen"]) == ("federated_eps8", "own")
+    assert found["against"] in {"seasonal_naive", "anchor"}
+    costs = {}
+    for name in ("seasonal_naive", "anchor"):
+        each = conclude(RunFolder(folder), against=name, resamples=100, rhythm=daily)["answer"]["money"]
+        costs[name] = each["pooled"] and each["pooled"]["amount"]
+    known = {name: amount for name, amount in costs.items() if amount is not None}
+    assert known, "one of the two serves the share, or this proves nothing"
+    assert found["money"]["against"] == min(known, key=lambda name: known[name])  # what is saved over it is least
+    assert found["money"]["pooled"]["amount"] == min(known.values())
 
 
 def test_a_run_without_a_federation_has_no_answer_and_a_page_that_says_what_to_run(hansa_sim, write_plan, tables):

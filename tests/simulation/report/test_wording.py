@@ -3,7 +3,7 @@
 import pytest
 
 from simulation.evaluation.summary import HEADLINE
-from simulation.report.wording import METRICS, history, months, number, percent, signed_percent, times, verdict
+from simulation.report.wording import METRICS, history, money, months, number, percent, signed_percent, times, verdict
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 
@@ -31,6 +31,43 @@ def test_a_loss_beyond_its_interval_is_a_no(make_plan):
     assert (said.tone, said.word) == ("worse", "No.")
     assert "the federation at epsilon 2 per customer forecast worse than the best method of their own" in said.sentence
     assert "favours staying alone" in said.ground
+
+
+def test_the_best_own_method_that_was_asked_for_is_said_to_be_hindsight(make_plan):
+    said = verdict(make_plan(), answer_of(0.02, 0.01, 0.03, against="gru_local", chosen="own"), "log_loss")
+    assert "than the best method of their own (gru_local): log-loss" in said.sentence
+    assert said.ground.startswith("Which method of their own is the best is chosen in hindsight")
+
+
+STOCK = {
+    "fill_rate": 0.95,
+    "lead_days": 7,
+    "review_days": 14,
+    "currency": "",
+    "against": "weekday_mean",
+    "pooled": {
+        **{"amount": 1234.4, "low": -10.2, "high": 2500.0, "stock_share": -0.021, "stock_low": -0.03},
+        **{"stock_high": -0.012, "stock_days": 14.52, "stock_days_against": 16.18},
+    },
+}
+
+
+def test_joining_is_said_in_stock_or_where_there_are_prices_in_money():
+    assert money(STOCK, "routed") == (
+        f"As stock, ordering every 14 days with 7 days on the way and serving 95{SPACE}% of demand from the shelf, "
+        f"routed keeps 14.5 days of sales instead of 16.2 with weekday_mean: 2.1{SPACE}% more stock (95{SPACE}% "
+        f"interval {MINUS}3.0{SPACE}% to {MINUS}1.2{SPACE}%, + is saved)."
+    )
+    priced = money({**STOCK, "currency": "EUR"}, "routed")
+    assert priced.endswith(f": saves 1,234 EUR a month (95{SPACE}% interval {MINUS}10 to +2,500, + is saved).")
+    dear = {**STOCK["pooled"], "amount": -5.0, "low": None, "high": None}
+    assert money({**STOCK, "currency": "EUR", "pooled": dear}, "routed").endswith(": costs 5 EUR a month.")
+
+
+def test_a_share_that_is_not_served_is_said_and_no_number():
+    assert money({**STOCK, "pooled": None}, "routed") == (
+        f"As stock: at none of the levels that were tried do routed and weekday_mean both serve 95{SPACE}% of demand."
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.01, 0.05), (None, None)])

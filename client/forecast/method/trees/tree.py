@@ -85,6 +85,18 @@ def enough_trees(rows: TreeRows, held_out: TreeRows, plan: TreePlan, *, seed: in
     return 1 + int(np.argmin(losses))
 
 
+def write_trees(booster: lightgbm.Booster) -> str:
+    """Give the trees in LightGBM's own text format, in which every threshold and leaf keeps all its digits."""
+    return str(booster.model_to_string())
+
+
+def read_trees(text: str) -> lightgbm.Booster:
+    """Read what `write_trees` gave; of other text LightGBM may not come back, so the caller knows whose it is."""
+    import lightgbm
+
+    return lightgbm.Booster(model_str=text)
+
+
 def predict_score(booster: lightgbm.Booster, rows: TreeRows) -> Float[np.ndarray, " row"]:
     """Give the objective's score: the offset and what the trees add."""
     return rows.offset + np.asarray(booster.predict(rows.features, raw_score=True))

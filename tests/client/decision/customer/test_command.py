@@ -4,7 +4,6 @@ import json
 from datetime import date, timedelta
 from pathlib import Path
 
-import openpyxl
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
@@ -15,6 +14,7 @@ from client.decision.customer.reading import read_purchases
 from client.shop.history.history import History
 from client.shop.settings import read_shop
 from common.errors import ConfigError, DataError, HansaError
+from sheet import read_sheet
 
 COLUMNS = [
     *("customer", "segment", "first", "last", "purchases", "spent", "silent_days", "usual_gap_days"),
@@ -49,7 +49,8 @@ def test_json_and_files_hold_the_same_customers(small_shop: Path, tmp_path: Path
     assert list(said["rows"][0]) == COLUMNS
     assert said["customers"] == len(said["rows"]) == sum(each["customers"] for each in said["segments"][:-1])
     assert pyarrow.csv.read_csv(outs[0]).column_names == pyarrow.parquet.read_table(outs[1]).column_names == COLUMNS
-    sheet = list(openpyxl.load_workbook(outs[2]).active.iter_rows(values_only=True))
+    name, sheet = read_sheet(outs[2])
+    assert name == "customers"
     assert [row[0] for row in sheet[1:]] == [row["customer"] for row in said["rows"]]
     assert pyarrow.csv.read_csv(letters).num_rows == said["letters"]["customers"]
     text = picture.read_text(encoding="utf-8")
@@ -70,6 +71,7 @@ def test_a_list_is_measured_when_the_days_have_come(small_shop: Path, tmp_path: 
     common = ("--folder", str(small_shop))
     words = ("--from", "2023-07-15", "--write", str(letters), "--hold-out", "0.5")
     assert call(*common, *words).exit_code == 0
+    assert suffix != ".xlsx" or read_sheet(letters)[0] == "letters"
     said = json.loads(call(*common, "--measure", str(letters), "--json").stdout)
     assert said["written_on"] == "2023-07-15"
     assert said["bought"][1] <= said["bought"][0] <= said["bought"][2]
@@ -86,6 +88,10 @@ def test_a_list_is_measured_when_the_days_have_come(small_shop: Path, tmp_path: 
         (["--folder", "nowhere"], "hansa-client init"),
         (["--from", "2023-01-05"], "bring older exports"),
         (["--measure", "nothing.csv"], "give the file that --write wrote"),
+        (["--measure", "list.csv", "--out", "out.csv"], "leave --segment and files out"),
+        (["--out", "same.csv", "--write", "same.csv"], "give each a file of its own"),
+        (["--write", "next.docx"], "--write next.docx is none of"),
+        (["--from", "2031-01-05"], "Import what was sold since"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, small_shop: Path) -> None:

@@ -15,6 +15,7 @@ from client.decision.market.place import locate
 from client.decision.market.season import FEWEST_WEEKS, describe
 from client.decision.market.series import count_days, make_series
 from client.decision.market.surprise import keep_by_share
+from sheet import read_sheet
 from shop_records import make_records
 from simulation.experiment.market import describe_shop, try_steps, try_surprises
 from simulation.synthetic.market import MarketWorld, draw_common, draw_past
@@ -148,7 +149,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_owner_reads_what_changed_and_since_when(shop: Path, tmp_path: Path) -> None:
-    found = call("--folder", str(shop), "--picture", str(tmp_path / "page.html"), "--out", str(tmp_path / "weeks.csv"))
+    found = call("--folder", str(shop), "--picture", str(tmp_path / "page.html"), "--out", str(tmp_path / "weeks.xlsx"))
     assert found.exit_code == 0, found.output
     assert "Tea sells about" in found.output
     assert "more than before" in found.output
@@ -157,7 +158,8 @@ def test_the_owner_reads_what_changed_and_since_when(shop: Path, tmp_path: Path)
     page = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
-    assert (tmp_path / "weeks.csv").read_text().startswith('"level","name","week","pieces","told"')
+    name, rows = read_sheet(tmp_path / "weeks.xlsx")
+    assert (name, rows[0][:5]) == ("trends", ("level", "name", "week", "pieces", "told"))
 
 
 def test_json_holds_every_number_and_the_truth_lies_in_its_intervals(shop: Path) -> None:
@@ -185,3 +187,20 @@ def test_a_shop_of_a_few_weeks_says_so(tmp_path: Path) -> None:
     found = call("--folder", str(make_shop(tmp_path, draw_sales(days=30))))
     assert found.exit_code == 0
     assert "enough" in found.output
+
+
+def test_what_half_is_carried_over_of_is_seldom_told_as_a_step() -> None:
+    """At most one in twenty; of 100 series more than 10 by chance in 1 of 100 cases."""
+    generator = np.random.default_rng(11)
+    told = 0
+    for _ in range(100):
+        pace = 300 * np.exp(0.1 * draw_common(90, 0.5, generator))
+        told += bool(find_steps(np.log(generator.poisson(pace) + 0.5), alpha=0.05).places)
+    assert told <= 10
+
+
+@pytest.mark.parametrize("days", [1, 3, 12])
+def test_a_shop_of_days_has_no_trend_yet(days: int, tmp_path: Path) -> None:
+    found = call("--folder", str(make_shop(tmp_path, draw_sales(days=days))))
+    assert found.exit_code == 0
+    assert "No product sells enough, over enough weeks" in found.output

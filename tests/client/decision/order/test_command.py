@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from client.cli import app
 from client.feedback.kept import FILE_NAME, read_kept
 from client.shop.history.history import History
+from sheet import read_sheet
 from shop_records import make_records
 from small_shop import START, draw_sales, make_shop
 
@@ -46,10 +47,13 @@ def ask(shop: Path, *more: str) -> dict[str, object]:
 
 
 def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp_path: Path) -> None:
-    said = ask(shop, "--purchase-orders", str(tmp_path / "po"), "--out", str(tmp_path / "all.csv"))
+    said = ask(shop, "--purchase-orders", str(tmp_path / "po"), "--out", str(tmp_path / "all.xlsx"))
     rows = {row["product"]: row for row in said["rows"]}  # type: ignore[attr-defined]
     low, full, unknown = rows["P0"], rows["P1"], rows["P2"]
     assert low["quantity"] > 0
+    assert unknown["reorder_point"] >= unknown["demand"], (
+        "a filled shelf serves what is asked for until goods come, too"
+    )
     assert low["quantity"] % 6 == 0
     assert low["on_order"] == 10
     assert "20 there and 10 on the way" in low["why"]
@@ -66,7 +70,8 @@ def test_each_product_is_ordered_as_its_shelf_needs_and_says_why(shop: Path, tmp
     (file,) = (tmp_path / "po").iterdir()
     cells = [[cell.value for cell in row] for row in load_workbook(file).active.iter_rows()]
     assert [row[1:4] for row in cells if row[0] == 1] == [["P0", None, low["quantity"]]]
-    assert (tmp_path / "all.csv").read_text().count("\n") == 4
+    name, whole = read_sheet(tmp_path / "all.xlsx")
+    assert (name, len(whole)) == ("orders", 4)
 
 
 def test_a_budget_cuts_and_says_so(shop: Path) -> None:
@@ -125,3 +130,11 @@ def test_what_is_sold_no_longer_is_not_ordered_unless_none_is_there(
     assert not orders_none or not rows["P0"]["quantity"]
     assert not orders_none or rows["P0"]["reorder_point"] == 0
     assert rows["P1"]["quantity"] > 0
+
+
+@pytest.mark.parametrize(("days", "products"), [(1, 1), (3, 5), (100, 2)])
+def test_a_young_shop_orders_too(days: int, products: int, tmp_path: Path) -> None:
+    """No past horizon of so short a history can be looked back on."""
+    folder = make_shop(tmp_path, draw_sales(days=days, products=products))
+    rows = ask(folder)["rows"]
+    assert len(rows) == products  # type: ignore[arg-type]

@@ -5,8 +5,7 @@ import pytest
 
 from client.decision.order.budget import fit_budget
 from client.decision.order.lead import lead_law, remaining_law
-from client.decision.order.level import round_up
-from client.decision.order.packing import round_up_or_down
+from client.decision.order.lot import LineTerms, Lot, find_lot, round_up_or_down
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 
@@ -51,14 +50,34 @@ def test_what_is_on_its_way_counts_on_the_day_on_which_it_comes() -> None:
 
 
 def test_packs_and_minimums_are_rounded_up_and_nothing_stays_nothing() -> None:
-    quantity = round_up(np.array([0.0, -3.0, 1.0, 12.0, 13.0, np.nan]), np.full(6, 12.0), np.full(6, 12.0))
-    assert quantity.tolist() == [0, 0, 12, 12, 24, 0]
-    assert round_up(np.array([5.0]), np.array([50.0]), np.array([1.0])).tolist() == [50]
+    least, nothing = np.array([0.0, -3.0, 1.0, 12.0, 13.0]), np.zeros(5)
+    assert round_up_or_down(least, Lot(np.full(5, 12.0), np.full(5, 12.0), nothing), nothing).tolist() == [
+        0,
+        0,
+        12,
+        12,
+        24,
+    ]
+    assert round_up_or_down(least, Lot(np.full(5, 50.0), np.ones(5), nothing), nothing).tolist() == [0, 0, 50, 50, 50]
+    assert round_up_or_down(least, Lot(np.ones(5), np.ones(5), np.full(5, 7.0)), nothing).tolist() == [0, 0, 8, 19, 20]
+
+
+def test_an_order_that_costs_its_work_takes_the_shelf_so_far_above_its_level_that_both_cost_the_least() -> None:
+    """By hand: 10 pieces a review, one costs 1 a review to hold, an order 40.
+
+    An order at each review costs 40; at every other one 20, and 5 of holding; every third 13.3 and 10; every fourth 10
+    and 15. So it is to last for two reviews more.
+    """
+    between = np.full((40, 1), 10.0, np.float32)
+    line = LineTerms(np.ones(1), np.ones(1), np.array([40.0]), np.ones(1))
+    lot = find_lot(between, between, np.array([10.0]), line, np.random.default_rng(0))
+    assert 20.0 <= lot.further[0] < 30.0
+    assert (lot.block[0], lot.pack[0]) == (1.0, 1.0)
 
 
 def test_part_of_a_piece_counts_at_its_share_of_the_reviews() -> None:
     turns = np.arange(10) / 10
-    quantity = round_up_or_down(np.full(10, 24.4), np.full(10, 12.0), np.full(10, 12.0), turns)
+    quantity = round_up_or_down(np.full(10, 24.4), Lot(np.full(10, 12.0), np.full(10, 12.0), np.zeros(10)), turns)
     assert quantity.tolist() == [24] * 6 + [36] * 4
 
 

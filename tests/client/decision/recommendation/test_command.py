@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-import openpyxl
 import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
+from client.decision.customer_word import find_customer
 from client.decision.recommendation.wording import ROW_FIELDS
 from common.errors import ConfigError
+from sheet import read_sheet
 from taste_world import START, draw_rows, make_shop
 
 
@@ -49,11 +50,36 @@ def test_each_question_has_its_lists_and_a_reason_in_every_line(shop: Path) -> N
     assert "to offer customer" in call("--folder", str(shop), "--customer", customer).output
 
 
+def test_the_digits_that_are_shown_are_taken_as_well_as_all_of_them(shop: Path) -> None:
+    said = json.loads(call("--folder", str(shop), "--json").stdout)
+    customer = said["answers"][1]["customer"]
+    shown = call("--folder", str(shop)).output
+    assert customer[:12] in shown
+    assert customer not in shown
+    by_all, by_some = (
+        json.loads(call("--folder", str(shop), "--customer", asked, "--json").stdout)["answers"]
+        for asked in (customer, customer[:12])
+    )
+    assert by_all == by_some
+
+
+def test_digits_of_two_customers_are_refused_and_those_of_nobody_too() -> None:
+    customers = ["abcdef01", "abcd2345", "12345678", "1234"]
+    assert find_customer(" ABCDEF ", customers) == 0
+    assert find_customer("1234", customers) == 3, "all of one customer's"
+    with pytest.raises(ConfigError, match="2 customers begin with 'abcd'; give more digits"):
+        find_customer("abcd", customers)
+    for text in ("abc", "", "ffff"):
+        with pytest.raises(ConfigError, match="No customer"):
+            find_customer(text, customers)
+
+
 def test_every_customer_is_in_the_file_and_a_product_is_no_formula(shop: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.xlsx"
     found = call("--folder", str(shop), "--customer", "all", "--number", "40", "--out", str(out))
     assert "they are yours alone" in found.output
-    head, *rows = openpyxl.load_workbook(out).active.iter_rows(values_only=True)
+    name, (head, *rows) = read_sheet(out)
+    assert name == "offers"
     assert list(head) == list(ROW_FIELDS)
     assert len({row[0] for row in rows}) == 41
     assert "=1+1" in {row[3] for row in rows}
@@ -62,7 +88,7 @@ def test_every_customer_is_in_the_file_and_a_product_is_no_formula(shop: Path, t
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--customer", "ann@example.com"], "customers are the hashes"),
+        (["--customer", "ann@example.com"], "give the digits that hansa-client customers"),
         (["--customer", "all"], "name a file for it with --out"),
         (["--basket", "soap"], "was ever sold in this shop"),
         (["--product", "soap"], "was ever sold in this shop"),

@@ -15,11 +15,13 @@ from client.decision.recommendation.ranking import USUAL, learn_ranking
 from client.decision.recommendation.recommender import Recommender
 from client.decision.recommendation.shelf import Shelf, tell_states
 from client.shop.history.history import History
+from client.shop.settings import Shop
 from common.errors import ConfigError, DataError
 from shop_records import make_records
 from taste_world import DAYS, EACH, START, draw_rows, make_purchases, make_shop
 
 END = START + timedelta(DAYS)
+SHOP = Shop(name="tea", time_zone="Europe/Berlin", currency="EUR")
 
 
 def learn_all(purchases: Purchases, day: date = END) -> Learned:
@@ -168,14 +170,14 @@ def test_a_basket_is_answered_with_what_goes_with_all_of_it(purchases: Purchases
 def test_a_shop_without_customers_or_with_one_product_answers(tmp_path: Path) -> None:
     guests = [("", product, day, order) for _, product, day, order in draw_rows(customers=20)]
     with History.open(make_shop(tmp_path / "guests", guests)) as history:
-        ready = open_recommender(history)
+        ready = open_recommender(history, SHOP)
     assert ready.for_everyone(3).offers
     assert ready.for_basket(["tea01"], 3).offers
     with pytest.raises(ConfigError, match="No customer"):
         ready.for_customer("nobody", 3)
     one = [(f"c{number}", "tea", START + timedelta(number), str(number)) for number in range(5)]
     with History.open(make_shop(tmp_path / "one", one)) as history:
-        ready = open_recommender(history)
+        ready = open_recommender(history, SHOP)
     assert ready.learned.ranking == USUAL
     assert [offer.product for offer in ready.for_customer(ready.purchases.customers[0], 5).offers] == ["tea"]
     assert ready.for_basket(["tea"], 5).offers == ()
@@ -184,7 +186,7 @@ def test_a_shop_without_customers_or_with_one_product_answers(tmp_path: Path) ->
 
 def test_a_shop_that_sold_nothing_is_told_so(tmp_path: Path) -> None:
     with History.open(make_shop(tmp_path, [])) as history, pytest.raises(DataError, match="import sales first"):
-        open_recommender(history)
+        open_recommender(history, SHOP)
 
 
 def test_lines_without_a_number_are_one_basket_by_customer_and_day(tmp_path: Path) -> None:
@@ -213,5 +215,5 @@ def test_the_last_stock_level_up_to_today_counts(tmp_path: Path) -> None:
         {"product": "b", "day": START + timedelta(400), "on_hand": 9.0},
     )
     with History.open(make_shop(tmp_path, rows, stock=levels)) as history:
-        ready = open_recommender(history, delivery_days=14)
+        ready = open_recommender(history, SHOP, delivery_days=14)
     assert ready.shelf.state == ("short", "out")

@@ -6,12 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pyarrow.csv
 import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
 from common.errors import ConfigError, DataError
+from sheet import read_sheet
 from shop_records import make_records
 from small_shop import START, make_shop
 
@@ -44,7 +44,7 @@ def call(*words: object) -> Result:
 
 
 def test_one_price_in_json_with_its_table_and_picture(shop: Path, tmp_path: Path) -> None:
-    out, picture = tmp_path / "rows.csv", tmp_path / "curve.svg"
+    out, picture = tmp_path / "rows.xlsx", tmp_path / "curve.svg"
     found = call(
         *("--folder", shop, "--product", "tea", "--price", "9.20", "--unit-cost", "4", "--json"),
         *("--out", out, "--picture", picture),
@@ -59,7 +59,8 @@ def test_one_price_in_json_with_its_table_and_picture(shop: Path, tmp_path: Path
     (row,) = said["rows"]
     assert set(row) >= COLUMNS
     assert row["price_new"] == 9.2
-    assert pyarrow.csv.read_csv(out).num_rows == 1
+    name, rows = read_sheet(out)
+    assert (name, len(rows)) == ("what-if", 2)
     assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")  # noqa: S314  our own
 
 
@@ -76,11 +77,12 @@ def test_a_promotion_of_a_category_in_plain_words(shop: Path, tmp_path: Path) ->
 
 
 def test_an_experiment_is_planned_and_comes_back_as_one_that_has_not_run(shop: Path, tmp_path: Path) -> None:
-    plan, table = tmp_path / "plan.json", tmp_path / "plan.csv"
+    plan, table = tmp_path / "plan.json", tmp_path / "plan.xlsx"
     found = call("--folder", shop, "--category", "kitchen", "--discount", "10%", "--experiment", plan, "--out", table)
     assert found.exit_code == 0, found.output
     assert "in an order drawn by chance" in found.output
-    assert pyarrow.csv.read_csv(table).num_rows == 4 * 12
+    name, rows = read_sheet(table)
+    assert (name, len(rows)) == ("schedule", 1 + 4 * 12)
     later = call("--folder", shop, "--category", "kitchen", "--schedule", plan)
     assert isinstance(later.exception, DataError)
     assert "has 0 of its weeks" in str(later.exception)

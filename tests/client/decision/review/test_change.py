@@ -67,6 +67,31 @@ def test_moods_that_never_changed_are_hardly_ever_named() -> None:
     assert named <= 8
 
 
+RATINGS, SHARES = [1, 2, 3, 4, 5], [0.03, 0.04, 0.1, 0.3, 0.53]
+
+
+def test_a_product_of_a_dozen_reviews_that_turned_is_told_by_what_the_others_are_like() -> None:
+    """Of ten such products seven are found; by their own reviews alone it would be three."""
+    found = 0
+    for seed in range(10):
+        draw = np.random.default_rng(seed)
+        rows = [row for p in range(15) for row in write(f"P{p}", draw.choice(RATINGS, 20, p=SHARES))]
+        rows += write("pot", np.concatenate([draw.choice([4, 5], 4), draw.choice([1, 2, 3], 9, p=[0.6, 0.3, 0.1])]))
+        found += any(each.product == "pot" for each in find_changes(read(rows), NONE, seed=seed))
+    assert found >= 6
+
+
+def test_products_that_differ_and_never_changed_are_hardly_ever_named() -> None:
+    """30 shops of twenty products, each of its own mood; 5 % may name one: more than 5 by chance in 1 of 100."""
+    named = 0
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        own = draw.dirichlet(np.array(SHARES) * 6, 20)
+        rows = [row for p in range(20) for row in write(f"P{p}", draw.choice(RATINGS, 14, p=own[p]))]
+        named += bool(find_changes(read(rows), NONE, seed=seed))
+    assert named <= 5
+
+
 def invent_sales(seed: int, effect: float) -> tuple[pa.Table, dict[str, dict[date, float]]]:
     """Draw products whose mood goes up and down, and whose sales follow it a week later by `effect`, or not."""
     draw, rows, units = np.random.default_rng(seed), [], {}

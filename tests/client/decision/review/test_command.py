@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow.csv
 import pytest
 from typer.testing import CliRunner, Result
 
 from client.cli import app
 from client.decision.review.text import learn_to_read
 from common.errors import ConfigError, DataError
+from sheet import read_sheet
 from shop_records import make_records
 from small_shop import START, draw_sales, make_shop
 
@@ -48,13 +48,14 @@ def test_the_terminal_says_what_changed_and_what_is_not_known(shop: Path) -> Non
 
 
 def test_json_and_the_table_hold_the_same_rows(shop: Path, tmp_path: Path) -> None:
-    out = tmp_path / "rows.csv"
+    out = tmp_path / "rows.xlsx"
     said = json.loads(call("--folder", shop, "--out", out, "--json").stdout)
     assert [row["product"] for row in said["rows"]] == ["P0"]
     assert said["changes"][0]["num_after"] == 20
     assert said["scale"] == [1.0, 5.0]
     assert not said["text"]["usable"]
-    assert pyarrow.csv.read_csv(out).num_rows == 1
+    name, rows = read_sheet(out)
+    assert (name, len(rows)) == ("reviews", 2)
 
 
 def test_a_shop_without_reviews_is_told_so(tmp_path: Path) -> None:

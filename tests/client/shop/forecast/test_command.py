@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import openpyxl
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
@@ -13,6 +12,7 @@ from client.cli import app
 from client.feedback.kept import FILE_NAME
 from common.errors import ConfigError
 from common.forecast.table import QUANTILES
+from sheet import read_sheet
 from small_shop import START, draw_sales, make_shop
 
 COLUMNS = [
@@ -63,7 +63,8 @@ def test_json_and_files_hold_the_same_rows(shop: Path, tmp_path: Path) -> None:
     csv, parquet = pyarrow.csv.read_csv(outs[0]), pyarrow.parquet.read_table(outs[1])
     assert csv.column_names == parquet.column_names == COLUMNS
     assert csv["mean"].to_pylist() == parquet["mean"].to_pylist() == [row["mean"] for row in rows]
-    sheet = list(openpyxl.load_workbook(outs[2]).active.iter_rows(values_only=True))
+    name, sheet = read_sheet(outs[2])
+    assert name == "forecast"
     assert list(sheet[0]) == COLUMNS
     assert [row[0] for row in sheet[1:]] == [row["product"] for row in rows]
     assert "=1+1" in [row[0] for row in sheet[1:]], "a product is text, and no formula"
@@ -109,6 +110,10 @@ def test_the_picture_shows_past_and_future_and_needs_no_other_file(shop: Path, t
         (["--out", "next.docx"], "choose one of them"),
         (["--picture", "next.png"], "choose one of them"),
         (["--top", "3", "--product", "P0"], "leave one of them out"),
+        (["--of", "shop", "--top", "3"], "leave one of them out"),
+        (["--of", "shop", "--product", "P0"], "leave one of them out"),
+        (["--of", "category", "--product", "P0"], "leave one of them out"),
+        (["--out", "/proc/version/next.csv"], "is a file and no folder"),
         (["--horizon", "soon"], "no length of time"),
         (["--folder", "nowhere"], "hansa-client init"),
     ],

@@ -1,0 +1,1 @@
+"""What is worked out when it is asked for, in a process of its own that holds what is fitted."""

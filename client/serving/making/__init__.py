@@ -1,0 +1,1 @@
+"""How an edition comes to be, in a process of its own."""

@@ -1,0 +1,1 @@
+"""The process that serves: its door, its guard, its children."""

@@ -1,0 +1,81 @@
+"""What changes the shop is served: a file that is handed in, an override; and the old edition until then."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from client.serving.process.token import Keys
+from client.shop.history.history import History
+from served_shop import DAYS, PATIENCE_SECONDS, Serving, make_served_shop, next_rows, serving
+from small_shop import START
+
+FIRST = START + timedelta(days=DAYS)
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A shop of its own, for tests that change it one after another."""
+    with serving(make_served_shop(tmp_path_factory.mktemp("changing") / "shop")) as running:
+        running.await_edition()
+        yield running
+
+
+def test_a_file_that_is_handed_in_is_imported_and_then_served(changing: Serving) -> None:
+    before = changing.await_edition()
+    with changing.client as client:
+        job = client.post("/api/v1/imports", params={"name": "../new rows.csv"}, content=next_rows()).json()
+        assert (job["source"], job["name"]) == ("till", "new_rows.csv")
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (said := client.get(f"/api/v1/imports/{job['number']}").json())["state"] in ("waiting", "running"):
+            assert time.monotonic() < until
+            assert client.get("/api/v1/forecasts").json()["edition"] == before
+            time.sleep(0.2)
+        assert (said["state"], said["trouble"]) == ("done", ""), said
+        assert said["said"]["imports"][0]["counts"]["sales"]["new"] == 3
+    after = changing.await_edition(but=before)
+    found = changing.ask("/api/v1/forecasts")
+    assert found.headers["x-hansa-edition"] == after
+    assert found.json()["from"] == str(FIRST + timedelta(days=3))
+    assert not list((changing.folder / "served").glob("upload-*"))
+
+    # The same again, by a form of the page: an override, which orders and forecasts heed.
+    tokens = Keys(changing.token)
+    session = tokens.make_session()
+    wanted = {"of": "product", "name": "P1", "first": str(FIRST + timedelta(3)), "last": str(FIRST + timedelta(3))}
+    with changing.client as client:
+        del client.headers["authorization"]
+        client.cookies.set(f"hansa_{changing.address.rpartition(':')[2]}", session)
+        made = client.post(
+            "/api/v1/overrides",
+            json={**wanted, "total": 50.0, "author": "Ana", "reason": "window"},
+            headers={"x-hansa-csrf": tokens.csrf_of(session), "origin": changing.address},
+        )
+    assert made.status_code == 201, made.text
+    changing.await_edition(but=after)
+    (one,) = changing.ask("/api/v1/forecasts", params={"product": "P1"}).json()["products"]
+    assert one["periods"][0]["mean"] == pytest.approx(50.0)
+    assert one["periods"][0]["without"] == pytest.approx(made.json()["without"])
+    kept = changing.ask("/api/v1/overrides").json()["overrides"]
+    assert [(each["number"], each["total"], each["removed"]) for each in kept] == [(1, 50.0, None)]
+    with changing.client as client:
+        assert client.delete("/api/v1/overrides/1").json()["removed"] is not None
+        assert client.delete("/api/v1/overrides/7").status_code == 404
+
+
+def test_a_file_that_is_none_is_a_sentence(changing: Serving) -> None:
+    entries = len(History.open(changing.folder).journal())
+    with changing.client as client:
+        job = client.post("/api/v1/imports", params={"name": "odd.csv"}, content=b"\x00\x01 no table").json()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (said := client.get(f"/api/v1/imports/{job['number']}").json())["state"] in ("waiting", "running"):
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        empty = client.post("/api/v1/imports", params={"name": "empty.csv"}, content=b"")
+        unknown = client.post("/api/v1/imports", params={"name": "a.csv", "source": "web"}, content=b"a")
+    assert said["state"] == "failed"
+    assert said["trouble"]
+    assert "Traceback" not in said["trouble"]
+    assert (empty.status_code, unknown.status_code) == (422, 404)
+    assert len(History.open(changing.folder).journal()) == entries
