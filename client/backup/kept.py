@@ -15,12 +15,22 @@ LEDGER, FEEDBACK = "ledger.sqlite", "feedback.sqlite"
 HISTORY = ("history.duckdb", "history.duckdb.wal")
 KEYS = ("customer.key", "card.key", "tls.key", "node.key")
 SENT = ("sent.jsonl", "sent.jsonl.1", "sent.jsonl.2", "sent.jsonl.3")  # the newest first: it may be turned meanwhile
-PLAIN = ("shop.toml", "overrides.json", "policy.toml", "federation.json", "tls.pem", *KEYS, *SENT)
+PLAIN = (
+    "shop.toml",
+    "shop.toml.old",
+    "overrides.json",
+    "served/chosen.json",
+    "policy.toml",
+    "federation.json",
+    "tls.pem",
+    *KEYS,
+    *SENT,
+)
 REQUEST = re.compile(r"[^./][^/]*\.request\.json")
 BELOW = {"plans": re.compile(r"[^./][^/]*\.json"), "models": re.compile(r"[^./][^/]*\.(safetensors|json)")}
 REMADE = re.compile(
     r"\..*|.*\.lock|ledger\.sqlite-(wal|shm)|ledger\.head\.json|feedback\.sqlite-(wal|shm)|health\.json"
-    r"|history\.spill-\d+|recommendation\.npz|served|fits|backups|plans|models"
+    r"|history\.spill-\d+|recommendation\.npz|served|learned|backups|plans|models"
 )
 KEPT = re.compile(
     "|".join(
