@@ -72,16 +72,17 @@ def upgrade_hansa(source: Path, folder: Path) -> Upgraded:
     DataError
         The new version cannot be installed, or not used with this shop: the old one is back.
     """
-    before = require_installed()
+    before = require_installed().version  # now: it is read from files that are replaced below
     home = _make_place(folder)
     with _holding(folder), TemporaryDirectory(dir=home, prefix=".trial-") as place:
         (Path(place) / "pip").mkdir()
         change = find_change(source, Path(place) / "pip")
+        changed = (*(f"{package.name} {package.version}" for package in change.replaced), *change.added)
         stem = f"before-{change.version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         backup, wheels = home / f"{stem}.tar", home / f"{stem}.wheels"
         make_backup(folder, backup)
         trial = _restore(folder, backup, Path(place) / "shop")
-        _try(trial, before.version)  # what this version refuses says nothing about the next
+        _try(trial, before)  # what this version refuses says nothing about the next
         wheels.mkdir(mode=0o700)
         kept = keep(change, wheels)
         _give_to_owner(folder, home)
@@ -93,11 +94,10 @@ def upgrade_hansa(source: Path, folder: Path) -> Upgraded:
             if not isinstance(error, DataError):
                 raise
             raise DataError(
-                f"{str(error).rstrip('.')}. hansa {before.version} is back, and nothing of the shop was changed; its "
+                f"{str(error).rstrip('.')}. hansa {before} is back, and nothing of the shop was changed; its "
                 f"backup is {backup}"
             ) from error
-    changed = (*(f"{package.name} {package.version}" for package in change.replaced), *change.added)
-    return Upgraded(before.version, change.version, backup, wheels, changed)
+    return Upgraded(before, change.version, backup, wheels, changed)
 
 
 def _make_place(folder: Path) -> Path:
