@@ -9,6 +9,8 @@ from client.explanation.explaining import Explanation
 from client.explanation.group import GROUPS, START, Group
 from client.explanation.similar import Similar
 from client.shop.forecast.life import SAY
+from client.shop.forecast.released import FEDERATED
+from client.shop.forecast.wording import say_joined
 
 SAID: dict[Group, str] = {
     "usual": "usual for these days",
@@ -57,6 +59,7 @@ def describe(why: Explanation) -> dict[str, Any]:
             {"method": name, "share": each.share, "forecast": each.mean, "parts": each.parts}
             for name, each in why.methods.items()
         ],
+        "federation": why.federation,
         "network_error": why.error,
         "before": list(why.before),
         "similar": [
@@ -173,5 +176,6 @@ def _say_time(each: Similar) -> str:
 def say_made(why: Explanation) -> str:
     """Say which methods the forecast is made of."""
     shares = sorted(why.methods.items(), key=lambda item: -item[1].share)
-    told = [f"{each.share:.0%} {name} ({say_pieces(each.mean)})" for name, each in shares if each.share >= 0.005]
-    return f"Made by {', '.join(told)}." if len(told) > 1 else f"Made by {shares[0][0]} alone."
+    called = [(say_joined(why.federation) if name == FEDERATED else name, each) for name, each in shares]
+    told = [f"{each.share:.0%} {name} ({say_pieces(each.mean)})" for name, each in called if each.share >= 0.005]
+    return f"Made by {', '.join(told)}." if len(told) > 1 else f"Made by {called[0][0]} alone."

@@ -115,7 +115,7 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     ConfigError
         The origin leaves no history.
     """
-    plan = _extend(model.note.plan, origin)
+    plan = extend(model.note.plan, origin)
     reading = read(plan.data, data_root, ahead_from=origin)
     panel, day = reading.panel, reading.panel.day_of(origin)
     end = day + plan.model.horizon_days
@@ -138,11 +138,11 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
 
 def _choose_models(model: Model, rehearsal: Model | None, origin: date) -> ReleasedModels:
     """Choose what is weighed on the last horizon before the origin: a model that has learned from no day of it."""
-    network, begins = _restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
+    network, begins = restore(model), origin - timedelta(days=model.note.plan.model.horizon_days)
     if learned_until(model) <= begins:
         return ReleasedModels(network, network)
     usable = rehearsal is not None and learned_until(rehearsal) <= begins
-    return ReleasedModels(network, _restore(rehearsal) if rehearsal is not None and usable else None)
+    return ReleasedModels(network, restore(rehearsal) if rehearsal is not None and usable else None)
 
 
 def learned_until(model: Model) -> date:
@@ -225,8 +225,14 @@ def _say_closed(context: ReleasedContext) -> str:
     return f"No row can be used from {first} to {last}: {why}." if days > context.tolerated_days else ""
 
 
-def _extend(plan: Plan, origin: date) -> Plan:
-    """Let the plan's span reach to the end of the horizon, for a forecast from later rows than it was trained on."""
+def extend(plan: Plan, origin: date) -> Plan:
+    """Let the plan's span reach to the end of the horizon, for a forecast from later rows than it was trained on.
+
+    Raises
+    ------
+    ConfigError
+        The origin leaves no history, or no horizon.
+    """
     if (origin - plan.data.start).days < plan.model.step_days:
         raise ConfigError(
             f"--origin {origin} leaves no history after data.start {plan.data.start}; choose a later one."
@@ -240,8 +246,14 @@ def _extend(plan: Plan, origin: date) -> Plan:
     return plan.model_copy(update={"data": plan.data.model_copy(update={"end": end})})
 
 
-def _restore(model: Model) -> DemandGRU:
-    """Put the released parameters into what the plan begins with: what did not train is as it was there."""
+def restore(model: Model) -> DemandGRU:
+    """Put the released parameters into what the plan begins with: what did not train is as it was there.
+
+    Raises
+    ------
+    DataError
+        They do not fit the plan.
+    """
     network = start_without_data(model.note.plan, private=model.note.private)
     if len(get_vector(network)) != len(model.parameters):
         raise DataError("The model has another number of parameters than its plan's; ask the coordinator for another.")

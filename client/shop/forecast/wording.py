@@ -10,9 +10,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from client.shop.forecast.life import SAY
-from client.shop.forecast.outlook import Outlook
+from client.shop.forecast.outlook import Joined, Outlook
 from client.shop.forecast.period import By, Period
 from client.shop.forecast.question import Of
+from client.shop.forecast.released import FEDERATED
 
 MOST_COLUMNS: dict[By, int] = {"day": 7, "week": 4, "month": 3}
 NAME_WIDTH = 28
@@ -31,6 +32,7 @@ def describe_outlook(outlook: Outlook) -> dict[str, Any]:
         "losses": weighed.losses,
         "alone_because": weighed.reason,
         "weighed_on": [[str(first), str(last)] for first, last in outlook.weighed_on],
+        "joined": None if outlook.joined is None else _describe_joined(outlook.joined),
         "intervals_measured": outlook.measured,
         "left_out": outlook.left_out,
         "states": outlook.states,
@@ -39,6 +41,15 @@ def describe_outlook(outlook: Outlook) -> dict[str, Any]:
             {"name": each.name, "first": str(each.first), "last": str(each.last), "partial": each.is_partial}
             for each in outlook.periods
         ],
+    }
+
+
+def _describe_joined(joined: Joined) -> dict[str, Any]:
+    return {
+        "federation": joined.federation,
+        "plan": joined.plan,
+        "model_hash": joined.model_hash,
+        "weighed_on": [[str(first), str(last)] for first, last in joined.weighed_on],
     }
 
 
@@ -110,7 +121,12 @@ def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
             "hansa-client override list."
         )
     for name, why in outlook.left_out.items():
-        yield f"{name} has no part: it {why}."
+        called = _call(name, outlook)
+        yield (
+            f"{called[0].upper()}{called[1:]} has no part: it {why}."
+            if name == FEDERATED
+            else (f"{name} has no part: it {why}.")
+        )
     cut = [period for period in outlook.periods if period.is_partial]
     for period in cut:
         yield (
@@ -124,13 +140,25 @@ def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
         yield f"{outlook.by.capitalize()}s are the calendar's, in the shop's own days ({time_zone})."
 
 
+def _call(name: str, outlook: Outlook) -> str:
+    """Name a method as a shop owner reads it."""
+    if name != FEDERATED:
+        return name
+    return say_joined(outlook.joined.federation if outlook.joined else "")
+
+
+def say_joined(federation: str) -> str:
+    """Name a federation's model."""
+    return f"the model of the federation {federation}" if federation else "the federation's model"
+
+
 def _say_shares(outlook: Outlook) -> str:
     shares = sorted(outlook.weighed.weights.items(), key=lambda share: -share[1])
     told = [(name, share) for name, share in shares if share >= LEAST_SHARE]
     if len(told) == 1:
         because = f", since {outlook.weighed.reason}" if outlook.weighed.reason else ""
-        return f"{told[0][0]} alone{because}"
-    words = ", ".join(f"{share:.0%} {name}" for name, share in told)
+        return f"{_call(told[0][0], outlook)} alone{because}"
+    words = ", ".join(f"{share:.0%} {_call(name, outlook)}" for name, share in told)
     if not outlook.weighed_on:
         return f"{words}: usual shares, for there is too little history to weigh methods on"
     number, first = len(outlook.weighed_on), outlook.weighed_on[0][0]
