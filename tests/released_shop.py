@@ -102,10 +102,10 @@ def release_to(folder: Path, factor: float, *, is_rehearsal: bool = False, key: 
     return Model(note, parameters, datetime.now(UTC))
 
 
-def grow(*, days: int, products: int = 3, a_day: float = 0.02) -> list[Sold]:
+def grow(*, days: int, products: int = 20, a_day: float = 0.02) -> list[Sold]:
     """Sell more every day, by the same share: a level that is known by the past alone is always too low."""
     return [
-        (f"P{product}", START + timedelta(days=day), float(round((20 + 5 * product) * math.exp(a_day * day))))
+        (f"P{product}", START + timedelta(days=day), float(round((200 + 50 * product) * math.exp(a_day * day))))
         for product in range(products)
         for day in range(days)
     ]

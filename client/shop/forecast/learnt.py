@@ -129,7 +129,7 @@ def learn_shop(
     astray = dict.fromkeys(fitted.astray, "said many times more or less than all others")
     told = {**left_out, **astray}
     if fitted.weighed.weights.get(FEDERATED) == 0.0:
-        told[FEDERATED] = "made past forecasts worse than your own methods alone"
+        told[FEDERATED] = "made past forecasts no better than your own methods alone"
     if FEDERATED in fitted.names and FEDERATED not in told:
         warnings += _say_reach(setting, "others forecast" if len(names) > 1 else "nothing is forecast of")
     return Learnt(setting, fitted, question.method, names, told, tuple(warnings), history.products())

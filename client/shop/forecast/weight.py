@@ -7,9 +7,10 @@ and where a simple candidate beats that average by more than a standard error of
 a product and a week and over horizons, it serves alone.
 
 A federation's released model is weighed last, by the same rule, against the average of all others as if that were one
-simple method: first the shop's own methods get their shares without it, then it gets a share of the whole, or none
-where they alone beat it so. So joining never moves how the own methods are weighed against each other. It is weighed on
-what it says alone: where it had learned from a past horizon, it says nothing of it (NaN).
+simple method: first the shop's own methods get their shares without it, then it gets a share of the whole. It gets none
+unless past horizons, each forecast with the share that the others give, would have been forecast better with it: what
+came from outside has to show that it helps here. So joining never moves how the own methods are weighed against each
+other. It is weighed on what it says alone: where it had learned from a past horizon, it says nothing of it (NaN).
 
 References
 ----------
@@ -95,9 +96,8 @@ def weigh_joined(
 ) -> Weighed:
     """Weigh candidates as `weigh` does, and then one more, which says nothing (NaN) of some, against their average.
 
-    Guarantee: shares of the others keep their proportions, whatever the one more says; it has no share where the
-    average of the others beats the average with it by more than a standard error on the days of which it speaks, and
-    none where it speaks of no past day.
+    Guarantee: shares of the others keep their proportions, whatever the one more says; it has no share unless, on the
+    past days of which it speaks, the average with it would have been better than that of the others alone.
     """
     own = {name: mean for name, mean in means.items() if name != joined}
     alone = weigh(own, actual, counted, simple)
@@ -109,7 +109,7 @@ def weigh_joined(
     asked = np.append(origins, [True])
     both = {ALONE: mix(own, alone.weights)[asked], joined: np.nan_to_num(said[asked])}
     found = weigh(both, actual[origins], there[origins], (ALONE,))
-    share = found.weights[joined]
+    share = found.weights[joined] if found.losses["average"] < found.losses[ALONE] else 0.0
     losses = {**alone.losses, joined: found.losses[joined], ALONE: found.losses[ALONE]}
     weights = {name: weight * (1 - share) for name, weight in alone.weights.items()}
     return Weighed({**weights, joined: share}, losses, alone.reason)

@@ -1,12 +1,14 @@
 """A federation's released model among the shop's own methods: read as predict reads it, weighed honestly, said."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,16 +21,19 @@ from client.forecast.prediction import Question as Asked
 from client.forecast.prediction import predict
 from client.shop.forecast.federation import list_read, say_unfit
 from client.shop.forecast.fingerprint import name_batch
+from client.shop.forecast.fit import choose_names
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.outlook import Outlook, forecast_learnt
 from client.shop.forecast.question import Question
 from client.shop.forecast.released import FEDERATED
+from client.shop.forecast.setting import Setting, set_up
 from client.shop.forecast.wording import describe_outlook, say_outlook
 from client.shop.history.history import History
 from client.shop.settings import PlanSettings, read_shop
 from common.errors import ConfigError
 from common.plan.reading import read_plan
 from released_shop import day, grow, make_joined_shop, release_to
+from small_shop import draw_sales
 
 DAYS = 66  # too few for trees, enough for three past horizons of a week
 WEEK = Question(by="day", horizon="7d")
@@ -42,6 +47,23 @@ def learn(folder: Path, question: Question = WEEK) -> Learnt:
 
 def ask(folder: Path, question: Question = WEEK) -> Outlook:
     return forecast_learnt(learn(folder, question), question)
+
+
+def setting_of(folder: Path, question: Question = WEEK) -> Setting:
+    with History.open(folder) as history:
+        return set_up(history, read_shop(folder), question, today=day(DAYS), on_step=lambda what, share: None)[0]
+
+
+def why_left_out(setting: Setting) -> str:
+    return choose_names("", setting)[1].get(FEDERATED, "")
+
+
+def having_learned(setting: Setting, *untils: date) -> Setting:
+    """Let the models of a setting have learned up to other days."""
+    released = setting.found.released
+    assert released is not None
+    learners = tuple(replace(released.served, until=until) for until in untils)
+    return replace(setting, found=replace(setting.found, released=replace(released, learners=learners)))
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +83,14 @@ def good(joined: Path) -> Learnt:
     shutil.copytree(joined, folder)
     release_to(folder, GOOD)
     return learn(folder)
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table]:
+    """A shop whose demand stays as it is, and what it forecasts alone."""
+    sold = draw_sales(days=DAYS, products=5, mean=6.0)
+    folder = make_joined_shop(tmp_path_factory.mktemp("steady") / "shop", sold, learned_days=DAYS - 28)
+    return folder, ask(folder).table
 
 
 @pytest.fixture
@@ -94,18 +124,16 @@ def test_the_own_methods_are_weighed_against_each_other_as_before(good: Learnt, 
     assert {name: share / rest for name, share in weights.items()} == pytest.approx(alone.weighed.weights)
 
 
-def test_a_useless_model_makes_nothing_worse(shop: Path, alone: Outlook) -> None:
-    release_to(shop, USELESS)
-    found = ask(shop)
-    assert found.weighed.weights[FEDERATED] < 0.005
-    assert np.array(found.table["mean"]) == pytest.approx(np.array(alone.table["mean"]), rel=0.01)
-
-
-def test_a_model_that_is_far_off_is_left_out_and_the_forecast_is_the_same(shop: Path, alone: Outlook) -> None:
-    release_to(shop, 20.0)
-    found = ask(shop)
-    assert "many times more" in found.left_out[FEDERATED]
-    assert found.table.equals(alone.table)
+@pytest.mark.parametrize("factor", [pytest.param(0.4, marks=pytest.mark.slow), USELESS])
+def test_a_useless_model_has_no_share_and_the_forecast_is_the_same(
+    steady: tuple[Path, pa.Table], factor: float
+) -> None:
+    folder, alone = steady
+    release_to(folder, factor)
+    found = ask(folder)
+    assert found.weighed.weights[FEDERATED] == 0.0
+    assert found.left_out[FEDERATED] == "made past forecasts no better than your own methods alone"
+    assert found.table.equals(alone)
 
 
 def test_it_says_what_predict_says_of_the_same_days(good: Learnt) -> None:
@@ -139,40 +167,40 @@ def test_a_past_origin_sees_nothing_of_what_came_after_it(good: Learnt) -> None:
     assert np.array_equal(*(each.forecast(("P0", "P1"), [origin], 7) for each in (released, changed)))
 
 
-def test_before_a_past_day_is_honest_it_has_no_part_and_the_day_is_named(tmp_path: Path) -> None:
-    """The plan learned from the last week too, so its first honest horizon is over in four days."""
-    folder = make_joined_shop(tmp_path / "shop", grow(days=DAYS), learned_days=DAYS - 3)
-    release_to(folder, GOOD)
-    found = ask(folder)
-    assert FEDERATED not in found.weighed.weights
-    assert found.left_out[FEDERATED].endswith(f"from {day(DAYS + 4)} on it can be weighed")
-    assert found.joined is None
-    words = list(say_outlook(found, time_zone="Europe/Berlin"))
-    assert any(line.startswith("The federation's model has no part: it has learned from") for line in words)
-    later = make_joined_shop(tmp_path / "later", grow(days=DAYS + 4), learned_days=DAYS - 3)
-    release_to(later, GOOD)
-    assert ask(later).weighed.weights[FEDERATED] > 0.0, "on that very day"
+def test_before_a_past_day_is_honest_it_has_no_part_and_the_day_is_named(good: Learnt) -> None:
+    horizon_began = day(DAYS - 7)
+    honest = having_learned(good.setting, horizon_began)
+    assert FEDERATED in choose_names("", honest)[0]
+    knowing = having_learned(good.setting, horizon_began + timedelta(days=1))
+    assert FEDERATED not in choose_names("", knowing)[0]
+    assert why_left_out(knowing).endswith(f"from {day(DAYS + 1)} on it can be weighed")
+    outlook = replace(forecast_learnt(good, WEEK), left_out={FEDERATED: why_left_out(knowing)}, joined=None)
+    words = list(say_outlook(outlook, time_zone="Europe/Berlin"))
+    assert any(line.startswith("The federation's model has no part: it has learned from the days") for line in words)
 
 
-def test_a_rehearsal_is_weighed_in_place_of_a_model_that_has_seen_the_days(tmp_path: Path) -> None:
+def test_past_days_are_weighed_by_a_rehearsal_where_the_newest_has_seen_them(tmp_path: Path) -> None:
     folder = make_joined_shop(tmp_path / "shop", grow(days=DAYS), learned_days=DAYS, rehearsal=True)
-    release_to(folder, USELESS)
-    release_to(folder, GOOD, is_rehearsal=True)
-    found = ask(folder)
-    assert found.weighed.weights[FEDERATED] > 0.1, "one past horizon of three is honest"
+    served = release_to(folder, USELESS)
+    rehearsed = release_to(folder, GOOD, is_rehearsal=True)
+    learnt = learn(folder)
+    found, released = forecast_learnt(learnt, WEEK), learnt.setting.found.released
+    assert released is not None
+    told = [released.learner_at(day(DAYS - back)) for back in (0, 7, 14)]
+    hashes = [each and each.model_hash for each in told]
+    assert hashes == [served.note.model_hash, rehearsed.note.model_hash, None]
+    assert found.weighed.weights[FEDERATED] > 0.1, "by the one past horizon of three that is honest"
     assert found.joined is not None
     assert found.joined.weighed_on == ((day(DAYS - 7), day(DAYS - 1)),)
-    only = np.array(ask(folder, replace(WEEK, method=FEDERATED)).table["mean"])
-    assert only.sum() > 1.5 * np.array(found.table["without"]).sum(), "and what serves is the newest"
 
 
 def test_a_forecast_of_past_days_is_not_made_by_a_model_that_knows_them(shop: Path) -> None:
     release_to(shop, GOOD)
-    found = ask(shop, replace(WEEK, origin=day(DAYS - 30)))
-    assert "has learned from days up to" in found.left_out[FEDERATED]
+    assert "has learned from days up to" in why_left_out(setting_of(shop, replace(WEEK, origin=day(DAYS - 30))))
 
 
-def test_days_beyond_its_horizon_are_forecast_by_the_others(shop: Path, alone: Outlook) -> None:
+@pytest.mark.slow
+def test_days_beyond_its_horizon_are_forecast_by_the_others(shop: Path) -> None:
     release_to(shop, GOOD)
     found = ask(shop, Question(by="day", horizon="14d"))
     assert any("looks ahead to" in sentence for sentence in found.warnings)
@@ -188,7 +216,7 @@ def _flip(folder: Path) -> None:
 
 def _sell_more(folder: Path) -> None:
     path = folder / "data" / "demand.parquet"
-    table = pa.parquet.read_table(path).to_pandas()
+    table = pq.read_table(path).to_pandas()
     table.loc[5, "units"] += 1
     table.to_parquet(path)
 
@@ -211,27 +239,22 @@ def _forget_plan(folder: Path) -> None:
         (_forget_plan, "which shop.toml does not name; make its file with: hansa-client adapt PLAN"),
     ],
 )
-def test_what_cannot_be_trusted_is_left_out_and_said_and_the_forecast_is_made(
-    shop: Path, alone: Outlook, harm: object, why: str
-) -> None:
+def test_what_cannot_be_trusted_is_left_out_and_said(shop: Path, harm: Callable[[Path], None], why: str) -> None:
     release_to(shop, GOOD)
-    assert callable(harm)
     harm(shop)
-    found = ask(shop)
-    assert why in found.left_out[FEDERATED]
-    assert found.table.equals(alone.table)
-    with pytest.raises(ConfigError, match="leave --method out"):
-        ask(shop, replace(WEEK, method=FEDERATED))
+    assert why in why_left_out(setting_of(shop))
 
 
-def test_a_model_that_another_signed_is_not_served(shop: Path, alone: Outlook) -> None:
+def test_a_model_that_another_signed_is_not_served_and_the_forecast_is_made(shop: Path, alone: Outlook) -> None:
     release_to(shop, GOOD, key=Ed25519PrivateKey.from_private_bytes(bytes(32)))
-    found = ask(shop)
-    assert "cannot be used" in found.left_out[FEDERATED]
-    assert found.table.equals(alone.table)
+    learnt = learn(shop)
+    assert "cannot be used" in learnt.left_out[FEDERATED]
+    assert forecast_learnt(learnt, WEEK).table.equals(alone.table)
+    with pytest.raises(ConfigError, match="leave --method out"):
+        choose_names(FEDERATED, learnt.setting)
 
 
-def test_another_model_or_another_row_of_its_file_has_another_name(good: Learnt, joined: Path) -> None:
+def test_another_model_or_another_row_of_its_file_has_another_name(good: Learnt) -> None:
     released, batch = good.setting.found.released, good.fitted.batch
     assert released is not None
     another = replace(released, learners=(replace(released.served, model_hash="0" * 64),))
@@ -242,17 +265,19 @@ def test_another_model_or_another_row_of_its_file_has_another_name(good: Learnt,
     assert len(names) == 4
 
 
-@pytest.mark.parametrize("harm", [("[model]", "bucket_days = 7"), ('"units"', ""), ('unit = "product"', "")])
-def test_a_plan_that_forecasts_something_else_says_so(joined: Path, tmp_path: Path, harm: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("horizon_days = 7", "horizon_days = 7\nbucket_days = 7"),
+        ('column = "units"', 'column = "amount"'),
+        ('aggregate = "sum"', 'aggregate = "mean"'),
+        ('"product"', '"category"'),
+    ],
+)
+def test_a_plan_that_forecasts_something_else_says_so(joined: Path, tmp_path: Path, was: str, becomes: str) -> None:
     text = (joined / "plan.toml").read_text()
-    changed = {
-        "[model]": text.replace("[model]", "[model]\nbucket_days = 7"),
-        '"units"': text.replace('"units"', '"amount"'),
-        'unit = "product"': text.replace('unit = "product"', 'unit = "category"').replace(
-            'entity = "product"', 'entity = "category"'
-        ),
-    }[harm[0]]
-    (tmp_path / "plan.toml").write_text(changed)
+    assert was in text
+    (tmp_path / "plan.toml").write_text(text.replace(was, becomes))
     settings = PlanSettings(path="plan.toml")
     assert say_unfit(read_plan(tmp_path / "plan.toml"), settings).startswith("forecasts ")
     assert say_unfit(read_plan(joined / "plan.toml"), settings) == ""
@@ -275,4 +300,8 @@ def test_whoever_copies_a_shop_knows_what_to_copy_of_a_federation(good: Learnt, 
         shutil.copy(path, into)
     for name in ("shop.toml", "history.duckdb"):
         shutil.copy(folder / name, tmp_path / name)
-    assert learn(tmp_path).fitted.weighed.weights == good.fitted.weighed.weights
+    released, copied = good.setting.found.released, setting_of(tmp_path).found.released
+    assert released is not None
+    assert copied is not None
+    assert copied.served.model_hash == released.served.model_hash
+    assert np.array_equal(copied.panel.target, released.panel.target)
