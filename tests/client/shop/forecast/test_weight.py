@@ -57,11 +57,15 @@ def test_one_product_is_weighed_too_and_no_method_serves_because_it_comes_first(
 
 
 def _joined(factor: float, *, silent: int, good: bool = True) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Own methods near the mean, and a model that says `factor` of it, or of other days', and nothing of some horizons."""
+    """Own methods, and a model that says `factor` of the mean where they are far from it, or of other days' mean.
+
+    Of the last `silent` horizons the model says nothing.
+    """
     mean, actual = _horizons(8.0, seed=3)
     generator = np.random.default_rng(4)
     ahead = np.ones((1, *mean.shape[1:]))
-    near = [mean * generator.gamma(4.0, 0.25, mean.shape) for _ in range(2)]
+    shape = 4.0 if good else 100.0
+    near = [mean * generator.gamma(shape, 1 / shape, mean.shape) for _ in range(2)]
     said = factor * (mean if good else mean[:, ::-1, ::-1])
     said[len(said) - silent :] = np.nan
     means = {"anchor": near[0], "weekday_mean": near[1], "federated": said}
@@ -72,7 +76,7 @@ def test_what_a_federation_released_is_heard_where_it_knows_better_and_by_what_i
     for silent in (0, 2):
         means, actual = _joined(1.0, silent=silent)
         found = weigh_joined(means, actual, np.ones(actual.shape, bool), SIMPLE, joined="federated")
-        assert found.weights["federated"] > 0.5
+        assert found.weights["federated"] > 0.3, "where it began with an eighth"
         assert found.losses["federated"] < found.losses["alone"]
 
 
