@@ -1,0 +1,72 @@
+"""From a shop to a federation and back: its own forecast hears the model that the federation released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from client.cli import main
+from fleet.typed import TypedFederation, type_here
+from network.federation import SIZE_CLASS, await_launch, launch
+from simulation.localhost.processes import free_port
+
+NAMES = ("shop-0", "shop-1", "shop-2")
+LAST = "2026-09-30"
+SMALLER = {
+    "num_rounds = 100": "num_rounds = 12",
+    "num_rounds = 60": "num_rounds = 12",
+    "hidden_size = 24": "hidden_size = 8",
+    "decoder_size = 24": "decoder_size = 8",
+    "window_steps = 60": "window_steps = 40",
+    '[federation]\nstart = "cold"': '[federation]\nrehearsal = true\nstart = "cold"',
+}
+READABLE = """
+[data]
+entity = "product"
+
+[data.files]
+"demand.parquet" = ["product", "day", "units", "promotion", "views", "carts"]
+"""
+QUESTION = ("forecast", "--by", "day", "--horizon", "28d", "--no-keep")
+
+
+def write_smaller_plan(network: TypedFederation, path: Path) -> str:
+    """Have the first shop write a plan for all, and make its training short enough for a test."""
+    network.client(NAMES[0], "adapt", "--new-plan", str(path))
+    text = path.read_text()
+    for long, short in SMALLER.items():
+        assert long in text
+        text = text.replace(long, short)
+    return text
+
+
+@pytest.mark.slow
+def test_a_shop_joins_and_its_own_forecast_hears_the_released_model(tmp_path: Path) -> None:
+    with TypedFederation(tmp_path / "federation", free_port()) as network:
+        for seed, name in enumerate(NAMES):
+            network.folder.mkdir(exist_ok=True)
+            done = type_here(main, "demo", str(network.home(name)), "--until", LAST, "--seed", str(seed))
+            assert done.returncode == 0, done.stderr
+        text = write_smaller_plan(network, tmp_path / "new.toml")
+        alone = network.client(NAMES[0], *QUESTION)
+        assert alone["joined"] is None
+        for name in NAMES:
+            home = network.home(name)
+            (home / "plan.toml").write_text(text)
+            network.client(name, "adapt", str(home / "plan.toml"), "--data-root", str(home))
+            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=READABLE, without_noise=True)
+        network.start_coordinator()
+        for name in NAMES:
+            network.start_merchant(name)
+        number = launch(network, text, "--quorum", str(len(NAMES)), "--without-noise")
+        await_launch(network, number, received_by=list(NAMES), seconds=600)
+        for name in NAMES:
+            assert network.stop(name) == 0
+        joined = network.client(NAMES[0], *QUESTION)
+    print({name: joined[name] for name in ("methods", "losses", "joined", "left_out", "warnings")})
+    assert joined["joined"]["federation"] == network.name
+    assert joined["joined"]["weighed_on"], "the rehearsal had learned nothing of the last 28 days"
+    assert joined["methods"]["federated"] > 0.0
+    assert joined["losses"]["federated"] > 0.0
+    assert [row["mean"] for row in joined["rows"]] != [row["mean"] for row in alone["rows"]]
