@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from client.daemon.membership import read_federation
-from client.daemon.store import Model, Store
+from client.daemon.store import REHEARSAL, Model, Store
 from client.data.rows import read
 from client.folder import MerchantFolder
 from client.forecast.prediction import extend, learned_until, restore
@@ -64,8 +64,8 @@ class _Match:
     unfit: str
 
 
-def find_released(folder: Path | None, shop: Shop, panel: Panel, origin: date, products: tuple[str, ...]) -> Found:
-    """Find the newest released model that can forecast from `origin` on.
+def find_released(folder: Path, shop: Shop, panel: Panel, origin: date, products: tuple[str, ...]) -> Found:
+    """Find the newest released model that can forecast from `origin` on, in a folder that has some.
 
     Parameters
     ----------
@@ -74,8 +74,6 @@ def find_released(folder: Path | None, shop: Shop, panel: Panel, origin: date, p
     products
         All of the shop.
     """
-    if folder is None or not has_model(folder):
-        return NOTHING
     try:
         return _find(folder, shop, panel, origin, products)
     except HansaError as error:
@@ -83,9 +81,10 @@ def find_released(folder: Path | None, shop: Shop, panel: Panel, origin: date, p
 
 
 def has_model(folder: Path) -> bool:
-    """Whether a federation was joined, and has released something."""
+    """Whether a federation was joined, and has released a model; that of a rehearsal alone is none yet."""
     home = MerchantFolder(folder)
-    return home.federation.is_file() and any(home.models.glob("*.safetensors"))
+    released = (path for path in home.models.glob("*.safetensors") if not path.stem.endswith(REHEARSAL))
+    return home.federation.is_file() and any(released)
 
 
 def list_read(folder: Path, shop: Shop) -> tuple[Path, ...]:

@@ -4,9 +4,9 @@ The model is served as `hansa-client predict` serves it: the plan's own file is 
 takes part on a day is the plan's to say, and the network forecasts each of them from its own series. Here its answers
 stand beside those of the shop's own methods, so they are laid out by the shop's products and days.
 
-Guarantee: of a day, or of a later one, that a model has learned from, it says nothing: each origin is answered by the
-newest model that had learned from no day of it or later, and where there is none the answer is missing (NaN). Missing,
-too, are days beyond the plan's horizon and products that do not take part; the shop's own methods speak for them.
+Guarantee: of a horizon that a model has learned any day of, it says nothing: each origin is answered by the newest
+model that had learned from no day of it or later, and where there is none the answer is missing (NaN). Missing, too,
+are days beyond the plan's horizon and products that do not take part; the shop's own methods speak for them.
 """
 
 from __future__ import annotations
@@ -100,5 +100,5 @@ class Released:
             if learner is not None and seen is not None:
                 places, view = seen
                 mean = forecast_mean(learner.network, view.series, device=CPU)
-                said[number, places, :reach] = mean[:, :reach]
+                said[number, places, :reach] = np.where(np.isfinite(mean), mean, np.nan)[:, :reach]
         return said

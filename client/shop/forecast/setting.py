@@ -15,7 +15,7 @@ from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
 from client.shop.forecast.category import Categories, read_categories
-from client.shop.forecast.federation import NOTHING, Found, find_released
+from client.shop.forecast.federation import NOTHING, Found, find_released, has_model
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
@@ -131,7 +131,9 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
     )
     first_sale = max((span[0] - start).days, 0)
     origins = _choose_origins(first_sale, days.origin, horizon)
-    found = find_released(history.folder, shop, build_panel(sales, learned, days), origin, sales.products)
+    found = NOTHING
+    if history.folder is not None and has_model(history.folder):
+        found = find_released(history.folder, shop, build_panel(sales, learned, days), origin, sales.products)
     setting = Setting(
         sales,
         known,

@@ -19,7 +19,7 @@ from client.folder import MerchantFolder
 from client.forecast.candidate import FEDERATED as AS_RELEASED
 from client.forecast.prediction import Question as Asked
 from client.forecast.prediction import predict
-from client.shop.forecast.federation import list_read, say_unfit
+from client.shop.forecast.federation import NOTHING, list_read, say_unfit
 from client.shop.forecast.fingerprint import name_batch
 from client.shop.forecast.fit import choose_names
 from client.shop.forecast.learnt import Learnt, learn_shop
@@ -281,6 +281,14 @@ def test_a_plan_that_forecasts_something_else_says_so(joined: Path, tmp_path: Pa
     settings = PlanSettings(path="plan.toml")
     assert say_unfit(read_plan(tmp_path / "plan.toml"), settings).startswith("forecasts ")
     assert say_unfit(read_plan(joined / "plan.toml"), settings) == ""
+
+
+def test_a_rehearsal_alone_is_no_model_yet_and_nothing_is_said(joined: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(joined, tmp_path / "shop"))
+    release_to(folder, GOOD)
+    (path,) = MerchantFolder(folder).models.glob("*.safetensors")
+    path.rename(path.with_name(f"{path.stem}.rehearsal.safetensors"))
+    assert setting_of(folder).found == NOTHING
 
 
 def test_its_part_of_an_explanation_adds_up(good: Learnt) -> None:
