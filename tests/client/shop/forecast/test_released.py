@@ -1,5 +1,6 @@
 """A federation's released model among the shop's own methods: read as predict reads it, weighed honestly, said."""
 
+import copy
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -293,10 +294,23 @@ def test_a_rehearsal_alone_is_no_model_yet_and_nothing_is_said(joined: Path, tmp
 
 def test_its_part_of_an_explanation_adds_up(good: Learnt) -> None:
     (why,) = explain(make_ready(good, good.setting.periods[0]), ("P1",))
-    own = why.methods[FEDERATED]
-    assert sum(own.parts.values()) == pytest.approx(own.mean, abs=1e-6)
     assert sum(why.parts.values()) == pytest.approx(why.mean, abs=1e-6)
     assert "the model of the federation corner" in say_made(why)
+
+
+def test_a_released_network_is_taken_apart_by_its_own_columns(good: Learnt) -> None:
+    """Its last layer hears its hidden units here, as that of a trained model does."""
+    released = good.setting.found.released
+    assert released is not None
+    network = copy.deepcopy(released.served.network)
+    torch.nn.init.normal_(network.output.weight, std=0.5, generator=torch.Generator().manual_seed(3))
+    listening = replace(released, learners=(replace(released.served, network=network),))
+    setting = replace(good.setting, found=replace(good.setting.found, released=listening))
+    (why,) = explain(make_ready(replace(good, setting=setting), good.setting.periods[0]), ("P1",))
+    own = why.methods[FEDERATED]
+    assert sum(own.parts.values()) == pytest.approx(own.mean, abs=1e-6)
+    assert abs(own.parts["recent"]) > 1.0, "a growing product was busier than usual"
+    assert 0.0 < why.error < 0.01 * own.mean
 
 
 def test_whoever_copies_a_shop_knows_what_to_copy_of_a_federation(good: Learnt, tmp_path: Path) -> None:
