@@ -97,8 +97,8 @@ def list_read(folder: Path, shop: Shop) -> tuple[Path, ...]:
             data = read_plan(path).data
         except HansaError:
             continue
-        school = [data.school_holidays.path] if data.school_holidays else []
-        names = [data.path, *(each.path for each in (*data.lookups, *data.ahead)), *school]
+        names = [data.path, *(lookup.path for lookup in data.lookups), *(table.path for table in data.ahead)]
+        names += [data.school_holidays.path] if data.school_holidays else []
         found += [path, *(root / name for name in names)]
     return tuple(dict.fromkeys(path for path in found if path.is_file()))
 

@@ -140,8 +140,8 @@ def fill_silence(means: Mapping[str, Means], weights: Mapping[str, float]) -> di
     """Let the average of those that speak stand where one says nothing (NaN); 0 where none of them does."""
     if not any(np.isnan(mean).any() for mean in means.values()):
         return dict(means)
-    share: Means = sum(weights[name] * np.isfinite(mean) for name, mean in means.items())  # type: ignore[assignment]
-    total: Means = sum(weights[name] * np.nan_to_num(mean) for name, mean in means.items())  # type: ignore[assignment]
+    share: Means = sum(weights[name] * np.isfinite(mean) for name, mean in means.items())
+    total: Means = sum(weights[name] * np.nan_to_num(mean) for name, mean in means.items())
     others = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
     return {name: np.where(np.isnan(mean), others, mean) for name, mean in means.items()}
 
