@@ -64,9 +64,14 @@ def test_a_shop_joins_and_its_own_forecast_hears_the_released_model(tmp_path: Pa
         for name in NAMES:
             assert network.stop(name) == 0
         joined = network.client(NAMES[0], *QUESTION)
+        only = network.client(NAMES[0], *QUESTION, "--method", "federated")
     assert joined["joined"] is not None, joined["left_out"]
     assert joined["joined"]["federation"] == network.name
     assert joined["joined"]["weighed_on"], "the rehearsal had learned nothing of the last horizon"
-    assert joined["methods"]["federated"] > 0.0, joined["losses"]
     assert joined["losses"]["federated"] > 0.0
-    assert [row["mean"] for row in joined["rows"]] != [row["mean"] for row in alone["rows"]]
+    share, means = joined["methods"]["federated"], [row["mean"] for row in joined["rows"]]
+    before = [row["mean"] for row in alone["rows"]]
+    # Whether so little training helps is not for the test to say, but that the forecast follows from it.
+    assert (share > 0.0) == (means != before) == ("federated" not in joined["left_out"])
+    assert only["methods"] == {"federated": 1.0}
+    assert [row["mean"] for row in only["rows"]] != before
