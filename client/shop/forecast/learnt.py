@@ -164,7 +164,8 @@ def _say_reach(setting: Setting, *, has_others: bool) -> list[str]:
             t("The federation's model knows {here:,} of {number:,} products; others forecast the rest.", **share)
             if has_others
             else t(
-                "The federation's model knows {here:,} of {number:,} products; nothing is forecast of the rest.", **of
+                "The federation's model knows {here:,} of {number:,} products; nothing is forecast of the rest.",
+                **share,
             )
         )
     return said
