@@ -13,6 +13,7 @@ import typer
 from client.account.ledger.cli import ledger_app
 from client.command.adapt import adapt
 from client.command.audit import audit
+from client.command.backup import backup, restore
 from client.command.check import check
 from client.command.customers import customers
 from client.command.demo import demo
@@ -33,6 +34,7 @@ from client.command.run import run
 from client.command.score import score
 from client.command.serve import serve
 from client.command.trends import trends
+from client.command.upgrade import upgrade
 from client.command.watch import watch
 from client.command.whatif import whatif
 from client.folder import MerchantFolder, PlaceOption, write_new
@@ -71,6 +73,9 @@ for command in (
     prove,
     whatif,
     reviews,
+    backup,
+    restore,
+    upgrade,
 ):
     app.command()(command)
 app.command("import")(import_history)

@@ -28,6 +28,7 @@ from common.errors import ConfigError
 from common.message.signature import name_key, public_bytes
 from common.plan.reading import read_plan
 from server.admission import admit
+from server.backup.cli import backup, restore
 from server.folder import CoordinatorFolder, PlaceOption
 from server.founding import check_settings, make_federation, sign_server
 from server.launching import ROUND_SECONDS, launch_plan
@@ -44,6 +45,8 @@ app = make_app("Make a federation, let merchants in, hold rounds, hand models ou
 models_app = make_app("List, show and copy released models.")
 app.add_typer(models_app, name="models")
 app.add_typer(rotate_app, name="rotate")
+app.command()(backup)
+app.command()(restore)
 
 
 @app.callback()

@@ -54,8 +54,9 @@ def forecast(
 ) -> None:
     """Forecast what the shop will sell.
 
-    By day, week or month, from its own history alone: no federation is needed, and nothing leaves. What it writes is
-    yours alone. That of products is kept in the folder, so that `score` can say how good it was.
+    By day, week or month, from its own history: no federation is needed, and nothing leaves. The model of one that you
+    joined takes part where it helps. What it writes is yours alone. That of products is kept in the folder, so that
+    `score` can say how good it was.
     """
     from client.shop.forecast.outlook import forecast_shop, take_top  # heavy, as is what follows
     from client.shop.forecast.picture import draw, require_picture_file

@@ -184,6 +184,10 @@ class Store:
         require_same_warm(newest.note.plan, private=newest.note.private, warm_hash=newest.note.warm_hash)
         return newest
 
+    def has_model(self, run_hash: str) -> bool:
+        """Whether a model of a run is here that is not its rehearsal's."""
+        return (self._models / f"{run_hash}.safetensors").is_file()
+
     def rehearsal_of(self, model: Model) -> Model | None:
         """Give the model after the rehearsal of a model's run; None where the run had none, or it is not here."""
         path = self._models / f"{model.note.run_hash}{REHEARSAL}.safetensors"

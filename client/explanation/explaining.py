@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from client.explanation.asked import Asked
 from client.explanation.group import GROUPS, START, Group
@@ -28,11 +29,14 @@ from client.shop.forecast.fit import Fitted, correct
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.life import State
 from client.shop.forecast.period import Period
+from client.shop.forecast.released import FEDERATED
 from client.shop.forecast.serving import forecast_all, places_of
 from client.shop.forecast.setting import OnStep, Setting
-from client.shop.forecast.weight import mix
+from client.shop.forecast.weight import fill_silence, mix
 from client.shop.settings import Shop
 from common.model.features import Series
+
+NETWORKS = ("warm", FEDERATED)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Explanation:
         What the parts of networks miss of what these say, in pieces; it is in the rest.
     before
         Sold in each of the four weeks before the forecast.
+    federation
+        Whose released model may be among the methods; "" where there is none.
     """
 
     product: str
@@ -87,6 +93,7 @@ class Explanation:
     error: float
     before: tuple[float, ...]
     similar: tuple[Similar, ...]
+    federation: str = ""
 
     @property
     def start(self) -> float:
@@ -122,10 +129,8 @@ def make_ready(learnt: Learnt, period: Period) -> Ready:
     """Explain by what was learned already."""
     called = dict(zip(learnt.products["product"].to_pylist(), learnt.products["name"].to_pylist(), strict=True))
     warnings = list(learnt.warnings)
-    if learnt.fitted.weighed.weights.get("warm", 0.0) > 0 and not has_captum():
-        warnings.append(
-            "What the public model says is one part, since captum is not installed: pip install 'hansa[forecast]'"
-        )
+    if any(learnt.fitted.weighed.weights.get(name, 0.0) > 0 for name in NETWORKS) and not has_captum():
+        warnings.append("What a network says is one part, since captum is not installed: pip install 'hansa[forecast]'")
     return Ready(learnt, period, tuple(warnings), called)
 
 
@@ -180,11 +185,16 @@ def take_apart(batch: Batch, fitted: Fitted, setting: Setting, days: slice) -> A
     learned = Learned(None if trees is None else trees[-1:], fitted.learned.warm)
     series = batch.read()
     start = find_start(batch, series, setting.days.closed)
-    means = {name: mean[-1] for name, mean in forecast_means(batch, learned, tuple(weights)).items()}
+    spoken = forecast_means(batch, learned, tuple(weights))
+    says = np.isfinite(spoken[FEDERATED][-1]) if FEDERATED in spoken else np.zeros((0, 0), bool)
+    means = {name: mean[-1] for name, mean in fill_silence(spoken, weights).items()}
     begun, error = start.parts(days), np.zeros(len(start.usual))
     methods = dict[str, Parts]()
     for name, mean in means.items():
-        moved, missed = _move(name, mean, batch, learned, series, start, days)
+        if name == FEDERATED:
+            moved, missed = _move_joined(mean, says, batch, start, days)
+        else:
+            moved, missed = _move(name, mean, batch, learned, series, start, days)
         parts = begun + moved
         parts[place("rest")] += mean[:, days].sum(axis=1) - parts.sum(axis=0)  # rounding
         methods[name], error = parts, error + weights[name] * missed
@@ -211,6 +221,29 @@ def _move(
         split = split_network(learned.warm, step_back(series, origin), days)
         return split.parts * (batch.panel.first_day < origin), np.abs(split.error)
     return split_plain(mean, start, days), nothing
+
+
+def _move_joined(
+    mean: Daily, says: Bool[np.ndarray, "product day"], batch: Batch, start: Start, days: slice
+) -> tuple[Parts, np.ndarray]:
+    """Take a released model apart by its own columns; where it says nothing of some day, all is one part.
+
+    It begins from its plan's anchor, so how far that lies from the shop's usual days is part of how products alike go
+    on.
+    """
+    parts, missed = _as_one(mean, start, days), np.zeros(len(mean))
+    released, origin = batch.released, batch.dates[-1]
+    assert released is not None  # noqa: S101  for mypy: it has a share
+    found, learner = released.view([str(name) for name in batch.panel.entities], origin), released.learner_at(origin)
+    if found is None or learner is None or not has_captum() or days.stop > released.plan.model.horizon_days:
+        return parts, missed
+    places, view = found
+    whole = says[places][:, days].all(axis=1)
+    split = split_network(learner.network, view.series, days)
+    apart, own = split.parts[:, whole], places[whole]
+    apart[place("alike")] += parts[:, own].sum(axis=0) - apart.sum(axis=0)
+    parts[:, own], missed[own] = apart, np.abs(split.error[whole])
+    return parts, missed
 
 
 def _as_one(mean: Daily, start: Start, days: slice) -> Parts:
@@ -247,6 +280,7 @@ def _describe(
         error=float(whole.error[number]),
         before=before,
         similar=similar,
+        federation="" if batch.released is None else batch.released.federation,
     )
 
 

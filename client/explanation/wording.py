@@ -9,6 +9,8 @@ from client.explanation.explaining import Explanation
 from client.explanation.group import GROUPS, START, Group
 from client.explanation.similar import Similar
 from client.language.speech import join, mark, t
+from client.shop.forecast.released import FEDERATED
+from client.shop.forecast.wording import say_joined
 
 SAID: dict[Group, str] = {
     "usual": mark("usual for these days"),
@@ -65,6 +67,7 @@ def describe(why: Explanation) -> dict[str, Any]:
             {"method": name, "share": each.share, "forecast": each.mean, "parts": each.parts}
             for name, each in why.methods.items()
         ],
+        "federation": why.federation,
         "network_error": why.error,
         "before": list(why.before),
         "similar": [
@@ -217,13 +220,14 @@ def _say_time(each: Similar) -> str:
 def say_made(why: Explanation) -> str:
     """Say which methods the forecast is made of."""
     shares = sorted(why.methods.items(), key=lambda item: -item[1].share)
+    called = [(say_joined(why.federation) if name == FEDERATED else name, each) for name, each in shares]
     told = [
         t("{share:.0%} {name} ({pieces})", share=each.share, name=name, pieces=say_pieces(each.mean))
-        for name, each in shares
+        for name, each in called
         if each.share >= 0.005
     ]
     return (
         t("Made by {shares}.", shares=join(told, ", "))
         if len(told) > 1
-        else t("Made by {name} alone.", name=shares[0][0])
+        else t("Made by {name} alone.", name=called[0][0])
     )

@@ -115,7 +115,7 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     ConfigError
         The origin leaves no history.
     """
-    plan = _extend(model.note.plan, origin)
+    plan = extend(model.note.plan, origin)
     reading = read(plan.data, data_root, ahead_from=origin)
     panel, day = reading.panel, reading.panel.day_of(origin)
     end = day + plan.model.horizon_days
@@ -225,8 +225,14 @@ def _say_closed(context: ReleasedContext) -> str:
     return f"No row can be used from {first} to {last}: {why}." if days > context.tolerated_days else ""
 
 
-def _extend(plan: Plan, origin: date) -> Plan:
-    """Let the plan's span reach to the end of the horizon, for a forecast from later rows than it was trained on."""
+def extend(plan: Plan, origin: date) -> Plan:
+    """Let the plan's span reach to the end of the horizon, for a forecast from later rows than it was trained on.
+
+    Raises
+    ------
+    ConfigError
+        The origin leaves no history, or no horizon.
+    """
     if (origin - plan.data.start).days < plan.model.step_days:
         raise ConfigError(
             f"--origin {origin} leaves no history after data.start {plan.data.start}; choose a later one."
@@ -241,7 +247,13 @@ def _extend(plan: Plan, origin: date) -> Plan:
 
 
 def restore(model: Model) -> DemandGRU:
-    """Put the released parameters into what the plan begins with: what did not train is as it was there."""
+    """Put the released parameters into what the plan begins with: what did not train is as it was there.
+
+    Raises
+    ------
+    DataError
+        They do not fit the plan.
+    """
     network = start_without_data(model.note.plan, private=model.note.private)
     if len(get_vector(network)) != len(model.parameters):
         raise DataError("The model has another number of parameters than its plan's; ask the coordinator for another.")

@@ -1,6 +1,7 @@
 """The key of an edition: a hash over everything that what is served depends on.
 
-history (its imports, and which were undone) · shop.toml · overrides.json · released models · the shop's day · version
+history (its imports, and which were undone) · shop.toml · overrides.json · released models and what they are forecast
+from · the shop's day · version
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from client.folder import MerchantFolder
+from client.shop.forecast.federation import list_read
 from client.shop.history.history import History
 from client.shop.history.store import FILE_NAME as HISTORY_NAME
 from client.shop.override.override import FILE_NAME as OVERRIDES_NAME
@@ -19,7 +21,7 @@ from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import Shop
 from common import __version__
 
-LOOKED_AT = (HISTORY_NAME, f"{HISTORY_NAME}.wal", SHOP_NAME, OVERRIDES_NAME)
+LOOKED_AT = (HISTORY_NAME, f"{HISTORY_NAME}.wal", SHOP_NAME, OVERRIDES_NAME, "federation.json")
 Glance = tuple[object, ...]
 
 
@@ -28,23 +30,23 @@ def glance(folder: Path, day: date) -> Glance:
     return (day, *(_stat(folder / name) for name in LOOKED_AT), *_list_models(folder))
 
 
-def read_key(folder: Path, shop: Shop, day: date, *, models: Path | None = None) -> str:
+def read_key(folder: Path, shop: Shop, day: date) -> str:
     """Hash everything that what is served depends on; 64 hexadecimal digits.
 
     Parameters
     ----------
     day
         The shop's own.
-    models
-        The folder whose released models count; `folder` if left out.
     """
     hashed = hashlib.sha256()
     for part in (__version__, day.isoformat(), shop.model_dump_json(), _read(folder / OVERRIDES_NAME)):
         hashed.update(f"{len(part)}:{part}".encode())
     for entry in History.open(folder).journal():
         hashed.update(f"{entry.number} {entry.state} {entry.at.isoformat()} {entry.fingerprint}\n".encode())
-    for name, size, _ in _list_models(models or folder):
-        hashed.update(f"{name} {size}\n".encode())
+    for path in list_read(folder, shop):  # a newer model of a run has the name and may have the size of the older one
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        hashed.update(f"{path.name} {digest}\n".encode())
     return hashed.hexdigest()
 
 

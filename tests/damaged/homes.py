@@ -169,6 +169,8 @@ def make_homes(root: Path) -> Path:
     _hold_round(MerchantFolder(shop), CoordinatorFolder(fed))
     done("hansa-client", "card", "--out", shop / "card.html", "--folder", shop)
     _write_documents(shop, fed)
+    done("hansa-client", "backup", shop / "kept.tar", "--folder", shop)
+    done("hansa-server", "backup", fed / "kept.tar", "--folder", fed)
     _run_study(study)
     _import_orders(root / "store")
     return root

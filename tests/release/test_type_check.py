@@ -1,7 +1,7 @@
 """Types are checked at every call of ours, also where beartype checks them alone."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -15,9 +15,6 @@ from common.data.panel import Panel
 from common.plan.schema import is_time_zone
 from simulation.engine.grid import make_context
 from type_check import check_types, has_array
-
-if TYPE_CHECKING:
-    from nowhere import Unread
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +32,7 @@ def add(left: Float[Tensor, " place"], right: Float[Tensor, " place"]) -> Float[
 
 
 @checked
-def take(unread: "Unread", number: int) -> "Unread":
+def take(unread: "Unread", number: int) -> "Unread":  # type: ignore[name-defined]  # noqa: F821
     return unread
 
 

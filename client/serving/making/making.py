@@ -67,7 +67,7 @@ def make_edition(folder: Path, on_progress: OnProgress) -> str:
     take_snapshot(folder, snapshot)
     shop = read_shop(snapshot)
     day = today_of(shop)
-    key = read_key(snapshot, shop, day, models=folder)
+    key = read_key(snapshot, shop, day)
     done, troubles = list[Name](), dict[Name, str]()
     for name in NAMES:
         on_step = _within(name, on_progress)

@@ -6,14 +6,16 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
+from client.backup.history_copy import open_history
 from client.decision.recommendation.learned import FILE_NAME as LEARNED_NAME
+from client.shop.forecast.federation import list_read
 from client.shop.forecast.shelf import FOLDER as FITTED
-from client.shop.history.history import History
 from client.shop.history.pseudonym import KEY_NAME
-from client.shop.history.store import FILE_NAME as HISTORY_NAME
 from client.shop.override.override import FILE_NAME as OVERRIDES_NAME
 from client.shop.settings import FILE_NAME as SHOP_NAME
+from client.shop.settings import read_shop
 from common.errors import DataError
 
 COPIED = (SHOP_NAME, OVERRIDES_NAME, KEY_NAME, LEARNED_NAME)
@@ -22,7 +24,8 @@ COPIED = (SHOP_NAME, OVERRIDES_NAME, KEY_NAME, LEARNED_NAME)
 def take_snapshot(folder: Path, into: Path) -> None:
     """Copy what forecasts and decisions read of a shop.
 
-    Guarantee: the history is that of one moment; while it is copied, an import waits.
+    Guarantee: the history is that of one moment; while it is copied, an import waits. What a federation's model is
+    forecast from comes along.
 
     Raises
     ------
@@ -31,13 +34,26 @@ def take_snapshot(folder: Path, into: Path) -> None:
     """
     into.mkdir(parents=True, mode=0o700)
     try:
-        with History.open(folder).holding():
-            for name in (HISTORY_NAME, f"{HISTORY_NAME}.wal", *COPIED):
-                with suppress(FileNotFoundError):
-                    _copy(folder / name, into / name)
+        with open_history(folder) as files:
+            for name, source in files:
+                _write(source, into / name)
+        for name in COPIED:
+            with suppress(FileNotFoundError):
+                _copy(folder / name, into / name)
+        _copy_joined(folder, into)
         _share_learned(folder, into)
     except OSError as error:
         raise DataError(f"Cannot copy the shop's history into {into}: {error.strerror}; make room.") from error
+
+
+def _copy_joined(folder: Path, into: Path) -> None:
+    """Copy what a forecast reads of a federation; what lies outside the folder is read where it is."""
+    for path in list_read(folder, read_shop(folder)):
+        if path.is_relative_to(folder):
+            target = into / path.relative_to(folder)
+            target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError):
+                _copy(path, target)
 
 
 def _share_learned(folder: Path, into: Path) -> None:
@@ -58,5 +74,10 @@ def bring_back(folder: Path, snapshot: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy for its owner's eyes; what is not there is not made."""
-    with source.open("rb") as of, open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as into:
-        shutil.copyfileobj(of, into, 1 << 20)
+    with source.open("rb") as of:
+        _write(of, target)
+
+
+def _write(source: BinaryIO, target: Path) -> None:
+    with open(target, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as into:
+        shutil.copyfileobj(source, into, 1 << 20)

@@ -7,11 +7,12 @@
 | anchor                          | weighted levels of the product's weekdays (`common.model.anchor`)            |
 | lightgbm                        | own boosted trees, which correct the anchor; where lightgbm is installed     |
 | warm                            | the public model, trained on invented demand alone; where demand is counted  |
+| federated                       | a federation's released model, where one is here (`released`)                |
 | croston, auto_ets               | classic methods of single series, when asked for; they need statsforecast    |
 
 All that a past origin may not see is left out by construction: the features of a step are causal, and trees of an
 origin learn from horizons that ended before it. So one pass over a batch of products gives all origins' features, and
-a shop of any size is read in batches.
+a shop of any size is read in batches. A released model says nothing (NaN) where it had learned from what followed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from client.forecast.method.trees.demand import BoostedMean, enough_mean_trees, 
 from client.forecast.method.trees.example import cut_horizon
 from client.forecast.released import forecast_mean
 from client.shop.forecast.life import State, tell_states
+from client.shop.forecast.released import FEDERATED, Released
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU
@@ -44,7 +47,7 @@ SIMPLE: dict[str, Callable[..., Forecast]] = {
 }
 CLASSIC: dict[str, Callable[..., Forecast]] = {"croston": forecast_croston, "auto_ets": forecast_auto_ets}
 LEARNED = ("lightgbm", "warm")
-NAMES = (*SIMPLE, "anchor", *LEARNED, *CLASSIC)
+NAMES = (*SIMPLE, "anchor", *LEARNED, FEDERATED, *CLASSIC)
 TREE_ROWS = 60_000  # that trees of one origin learn from
 CPU = torch.device("cpu")
 
@@ -60,17 +63,25 @@ class Batch:
     ----------
     first_sale
         Index of the day of the whole shop's first sale.
+    released
+        What a federation gave; None where there is nothing that can be used.
     """
 
     panel: Panel
     plan: Plan
     origins: tuple[int, ...]
     first_sale: int
+    released: Released | None = None
 
     @property
     def horizon(self) -> int:
         """Days in each forecast."""
         return self.plan.model.horizon_days
+
+    @property
+    def dates(self) -> list[date]:
+        """The days on which the forecasts begin."""
+        return [self.panel.start + timedelta(days=day) for day in self.origins]
 
     def read(self) -> Series:
         """Work out the features of every step up to the last origin."""
@@ -139,12 +150,16 @@ def missing_library(name: str) -> str:
 
 
 def forecast_means(batch: Batch, learned: Learned, names: Sequence[str]) -> dict[str, Means]:
-    """Give what each candidate says of the mean, never negative and 0 on closed days."""
+    """Give what each candidate says of the mean, never negative and 0 on closed days.
+
+    NaN where a released model says nothing, and nowhere else.
+    """
     needed = {"anchor", *LEARNED} & set(names)
     series = batch.read() if needed else None
     made = {name: _forecast_one(name, batch, learned, series) for name in names}
     counted = batch.counted()
-    return {name: np.where(counted, np.maximum(np.nan_to_num(mean), 0.0), 0.0) for name, mean in made.items()}
+    sound = {name: mean if name == FEDERATED else np.nan_to_num(mean) for name, mean in made.items()}
+    return {name: np.where(counted, np.maximum(mean, 0.0), 0.0) for name, mean in sound.items()}
 
 
 def _forecast_one(name: str, batch: Batch, learned: Learned, series: Series | None) -> Means:
@@ -152,6 +167,9 @@ def _forecast_one(name: str, batch: Batch, learned: Learned, series: Series | No
     if name in SIMPLE or name in CLASSIC:
         method = (SIMPLE | CLASSIC)[name]
         return np.stack([method(panel, plan, day).mean for day in batch.origins])
+    if name == FEDERATED:
+        assert batch.released is not None  # noqa: S101  for mypy: chosen where it is here alone
+        return batch.released.forecast([str(each) for each in panel.entities], batch.dates, batch.horizon)
     assert series is not None  # noqa: S101  for mypy
     if name == "anchor":
         shape = (len(panel.entities), batch.horizon)

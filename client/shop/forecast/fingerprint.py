@@ -1,9 +1,10 @@
 """Name what is learned from by its content, so that what was learned from it can be found again and from nothing else.
 
 The name covers every value that training or its forecasts of past origins look at: the panel to the last bit, the
-origins, the model's plan, the seed, and whatever else the numbers depend on: the versions of the libraries that
-compute, the kind of processor, and the very text of our own modules that learn. So nothing has to be told that it is
-out of date: what was learned from anything else has another name.
+origins, the model's plan, the seed, a released model by its hash and the panel that it reads, and whatever else the
+numbers depend on: the versions of the libraries that compute, the kind of processor, and the very text of our own
+modules that learn. So nothing has to be told that it is out of date: what was learned from anything else has another
+name.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import common.forecast
 import common.model
 import common.plan
 from client.shop.forecast.candidate import TREE_ROWS, Batch
+from client.shop.forecast.released import Released
 from common import __version__
+from common.data.panel import Panel
 
 LIBRARIES = ("lightgbm", "numpy", "scipy", "statsforecast", "torch")
 OWN = (client.forecast, client.shop.forecast, common.data, common.forecast, common.model, common.plan)
@@ -37,8 +40,10 @@ def name_batch(batch: Batch, *, seed: int) -> str:
     said: list[object] = [__version__, read_code(), platform.machine(), platform.python_version(), list_versions()]
     said += [seed, TREE_ROWS, batch.origins, batch.first_sale, batch.plan.model.model_dump_json()]
     digest.update(repr(said).encode())
-    for field in fields(batch.panel):
-        for part in _write(field.name, getattr(batch.panel, field.name)):
+    for part in _write_panel(batch.panel):
+        digest.update(part)
+    if batch.released is not None:
+        for part in _write_released(batch.released, [str(name) for name in batch.panel.entities]):
             digest.update(part)
     return digest.hexdigest()
 
@@ -64,6 +69,19 @@ def read_code() -> str:
             for file in sorted(Path(folder).rglob("*.py")):
                 digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
+
+
+def _write_panel(panel: Panel) -> Iterator[bytes]:
+    for field in fields(panel):
+        yield from _write(field.name, getattr(panel, field.name))
+
+
+def _write_released(released: Released, products: list[str]) -> Iterator[bytes]:
+    """Give everything that a released model's forecasts of some products come from."""
+    there = [name for name in products if name in released.places]
+    learners = [(each.until, each.model_hash) for each in released.learners]
+    yield repr((learners, released.plan.model_dump_json(), there)).encode()
+    yield from _write_panel(released.panel.select(np.array([released.places[name] for name in there], int)))
 
 
 def _write(name: str, value: object) -> Iterator[bytes]:

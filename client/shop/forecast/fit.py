@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
+from client.language.speech import t
 from client.shop.forecast.birth import Births, borrow, find_births
 from client.shop.forecast.candidate import (
     CLASSIC,
@@ -16,14 +18,16 @@ from client.shop.forecast.candidate import (
     Batch,
     Learned,
     Means,
+    Past,
     missing_library,
 )
 from client.shop.forecast.level import Levels, measure_levels, measure_widths, put_right
 from client.shop.forecast.life import State
 from client.shop.forecast.memory import learn_or_recall
+from client.shop.forecast.released import FEDERATED
 from client.shop.forecast.setting import SEED, TREES_PAST_DAYS, OnStep, Setting, choose_learned
 from client.shop.forecast.spread import Periods, Spread, guess_spread, measure_spread
-from client.shop.forecast.weight import Weighed, find_astray, mix, weigh
+from client.shop.forecast.weight import Weighed, find_astray, is_astray, mix, weigh, weigh_joined
 from common.errors import ConfigError
 
 
@@ -48,25 +52,47 @@ def choose_names(method: str, setting: Setting) -> tuple[tuple[str, ...], dict[s
     if method and method not in NAMES:
         raise ConfigError(f"There is no method {method!r} for --method; there are {', '.join(NAMES)}.")
     wanted = (method,) if method else tuple(name for name in NAMES if name not in CLASSIC)
-    obstacles = {name: _say_obstacle(name, setting) for name in wanted}
+    if not method and not setting.found.is_here:
+        wanted = tuple(name for name in wanted if name != FEDERATED)  # who has joined nothing reads nothing of it
+    obstacles = {name: _say_obstacle(name, setting, is_weighed=not method) for name in wanted}
     left_out = {name: why for name, why in obstacles.items() if why}
     if method and left_out:
         raise ConfigError(f"{method} {left_out[method]}; leave --method out.")
     return tuple(name for name in wanted if name not in left_out), left_out
 
 
-def _say_obstacle(name: str, setting: Setting) -> str:
+def _say_obstacle(name: str, setting: Setting, *, is_weighed: bool) -> str:
+    if name == FEDERATED:
+        return _say_unreleased(setting, is_weighed=is_weighed)
     library, model = missing_library(name), setting.plan.model
     past = setting.origins[0] - setting.first_sale
     if library:
-        return f"needs {library}, which is not installed: pip install 'hansa[forecast]'"
+        return t("needs {library}, which is not installed: pip install 'hansa[forecast]'", library=library)
     if name == "warm" and model.likelihood != "negative_binomial":
-        return "knows demand in whole pieces only"
+        return t("knows demand in whole pieces only")
     if name == "lightgbm" and past < model.horizon_days + TREES_PAST_DAYS:
-        return "needs a longer history"
+        return t("needs a longer history")
     if name == "auto_ets" and past < model.step_days:
-        return "needs a week of history"
+        return t("needs a week of history")
     return ""
+
+
+def _say_unreleased(setting: Setting, *, is_weighed: bool) -> str:
+    """Say why a released model has no part: it cannot be used, or there is no past day to weigh it by yet."""
+    released = setting.found.released
+    if released is None:
+        return setting.found.obstacle or t(
+            "needs a federation's released model, and there is none in the shop's folder"
+        )
+    past = [setting.days.start + timedelta(days=day) for day in setting.origins[:-1]]
+    if not is_weighed or any(released.learner_at(origin) for origin in past):
+        return ""
+    if not past:
+        return t("cannot be weighed yet, for the history is too short")
+    first = released.weighed_from(setting.plan.model.horizon_days)
+    return t(
+        "has learned from the days that methods are weighed on here; from {first} on it can be weighed", first=first
+    )
 
 
 def fit(
@@ -84,11 +110,11 @@ def fit(
     places = choose_learned(setting.sales)
     batch, counts = setting.batch(places), setting.sales.are_counts
     learned, means = learn_or_recall(setting.folder, batch, names, seed=SEED, on_step=on_step)
-    astray = find_astray(means) if len(names) > 2 else ()
+    astray = _find_astray(means) if len(names) > 2 else ()
     names = tuple(name for name in names if name not in astray)
     means = {name: means[name] for name in names}
     actual, counted = batch.actual(), batch.counted()[:-1]
-    weighed = weigh(means, actual, counted, tuple(SIMPLE))
+    weighed = _weigh(means, actual, counted)
     served = mix(means, weighed.weights)
     level = measure_levels(served[:-1], actual, counted, batch.past_states())
     births = find_births(
@@ -99,6 +125,19 @@ def fit(
     wanted = sorted(set(lengths or (period.days for period in setting.periods)))
     spreads = {days: _measure(served, batch, days, counts=counts) for days in wanted}
     return Fitted(names, astray, learned, weighed, levels, births, spreads, places, batch, served)
+
+
+def _find_astray(means: Mapping[str, Means]) -> tuple[str, ...]:
+    """Find them among the own methods, and then whether a released model is; it moves no judgement of others."""
+    astray = find_astray({name: mean for name, mean in means.items() if name != FEDERATED})
+    kept = {name: mean for name, mean in means.items() if name not in astray}
+    return (*astray, FEDERATED) if FEDERATED in means and is_astray(kept, FEDERATED) else astray
+
+
+def _weigh(means: Mapping[str, Means], actual: Past, counted: Bool[np.ndarray, "past product day"]) -> Weighed:
+    if FEDERATED not in means or len(means) == 1:
+        return weigh(means, actual, counted, tuple(SIMPLE))
+    return weigh_joined(means, actual, counted, tuple(SIMPLE), joined=FEDERATED)
 
 
 def measure_lengths(fitted: Fitted, setting: Setting, lengths: Sequence[int]) -> Fitted:

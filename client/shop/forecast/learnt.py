@@ -15,10 +15,12 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from client.language.speech import t
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.fit import Fitted, choose_names, fit, measure_lengths
 from client.shop.forecast.period import Period, cut_periods, read_horizon
 from client.shop.forecast.question import Question
+from client.shop.forecast.released import FEDERATED
 from client.shop.forecast.serving import places_of
 from client.shop.forecast.setting import OnStep, Setting, set_up
 from client.shop.settings import Shop
@@ -122,7 +124,48 @@ def learn_shop(
     setting, warnings = set_up(history, shop, question, today=today, on_step=on_step)
     names, left_out = choose_names(question.method, setting)
     places_of(setting.sales, question.products)  # refused before anything is learned
+    if question.method == FEDERATED:
+        setting = _see_what_it_may(setting)
     fitted = fit(setting, names, on_step)
-    astray = dict.fromkeys(fitted.astray, "said many times more or less than all others")
+    astray = dict.fromkeys(fitted.astray, t("said many times more or less than all others"))
     told = {**left_out, **astray}
+    if fitted.weighed.weights.get(FEDERATED) == 0.0:
+        told[FEDERATED] = t("made past forecasts no better than your own methods alone")
+    if FEDERATED in fitted.names and FEDERATED not in told:
+        warnings += _say_reach(setting, has_others=len(names) > 1)
     return Learnt(setting, fitted, question.method, names, told, tuple(warnings), history.products())
+
+
+def _see_what_it_may(setting: Setting) -> Setting:
+    """Leave out past origins of which a released model says nothing, since it had learned from their days."""
+    released, start = setting.found.released, setting.days.start
+    assert released is not None  # noqa: S101  for mypy: it was chosen
+    past = [day for day in setting.origins[:-1] if released.learner_at(start + timedelta(days=day)) is not None]
+    return replace(setting, origins=(*past, setting.origins[-1]))
+
+
+def _say_reach(setting: Setting, *, has_others: bool) -> list[str]:
+    """Say which days, and how many products, a released model says nothing of."""
+    released, horizon = setting.found.released, setting.plan.model.horizon_days
+    assert released is not None  # noqa: S101  for mypy: it was chosen
+    reach, number = released.plan.model.horizon_days, len(setting.sales.products)
+    here, until = sum(name in released.places for name in setting.sales.products), setting.periods[-1].last
+    last = setting.known.origin + timedelta(days=min(reach, horizon) - 1)
+    said = list[str]()
+    if last < until:
+        said.append(
+            t("The federation's model looks ahead to {last}; others forecast the days after.", last=last)
+            if has_others
+            else t("The federation's model looks ahead to {last}; nothing is forecast of the days after.", last=last)
+        )
+    if here < number:
+        share = {"here": here, "number": number}
+        said.append(
+            t("The federation's model knows {here:,} of {number:,} products; others forecast the rest.", **share)
+            if has_others
+            else t(
+                "The federation's model knows {here:,} of {number:,} products; nothing is forecast of the rest.",
+                **share,
+            )
+        )
+    return said

@@ -21,11 +21,28 @@ from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.life import State
 from client.shop.forecast.period import By, Period
 from client.shop.forecast.question import Of, Question
+from client.shop.forecast.released import FEDERATED
 from client.shop.forecast.serving import forecast_all, places_of, with_names
-from client.shop.forecast.setting import OnStep, say_closed
+from client.shop.forecast.setting import OnStep, Setting, say_closed
 from client.shop.forecast.weight import Weighed
 from client.shop.settings import Shop
 from common.plan.schema import Plan
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A federation whose released model is among the methods.
+
+    Attributes
+    ----------
+    weighed_on
+        First and last days of those past horizons of which no model that was weighed had learned anything.
+    """
+
+    federation: str
+    plan: str
+    model_hash: str
+    weighed_on: tuple[tuple[date, date], ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,8 @@ class Outlook:
         Method → why it has no part, in half a sentence.
     warnings
         In sentences.
+    joined
+        The federation whose released model is among the methods; None where there is none.
     """
 
     by: By
@@ -61,6 +80,7 @@ class Outlook:
     warnings: tuple[str, ...]
     states: dict[State, int] = field(default_factory=dict)
     of: Of = "product"
+    joined: Joined | None = None
 
 
 def forecast_shop(
@@ -112,7 +132,18 @@ def forecast_learnt(learnt: Learnt, question: Question, *, on_step: OnStep = lam
         left_out=learnt.left_out,
         warnings=(*learnt.warnings, *say_closed(setting)),
         states=states,
+        joined=_describe_joined(setting) if FEDERATED in learnt.fitted.names else None,
     )
+
+
+def _describe_joined(setting: Setting) -> Joined | None:
+    released, horizon = setting.found.released, setting.plan.model.horizon_days
+    if released is None:
+        return None
+    past = [setting.days.start + timedelta(days=day) for day in setting.origins[:-1]]
+    reach = timedelta(days=min(horizon, released.plan.model.horizon_days) - 1)
+    weighed = tuple((first, first + reach) for first in past if released.learner_at(first) is not None)
+    return Joined(released.federation, released.plan.name, released.served.model_hash, weighed)
 
 
 def take_top(outlook: Outlook, number: int | None) -> Outlook:

@@ -16,6 +16,7 @@ from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
 from client.shop.forecast.category import Categories, read_categories
+from client.shop.forecast.federation import NOTHING, Found, find_released, has_model
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
@@ -55,6 +56,8 @@ class Setting:
         What persons expect in place of what would be forecast.
     folder
         Of the shop, where what is learned is kept; None where there is none.
+    found
+        What a federation has released to this shop, and whether it can be used.
     """
 
     sales: Sales
@@ -67,6 +70,7 @@ class Setting:
     categories: Categories
     change: Change
     folder: Path | None = None
+    found: Found = NOTHING
 
     def batch(self, chosen: Int[np.ndarray, " product"]) -> Batch:
         """Lay some products out."""
@@ -80,7 +84,7 @@ class Setting:
             own=self.known.own(ahead) if self.known.own_names else None,
             own_names=self.known.own_names,
         )
-        return Batch(panel, self.plan, self.origins, self.first_sale)
+        return Batch(panel, self.plan, self.origins, self.first_sale, self.found.released)
 
 
 def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_step: OnStep) -> tuple[Setting, list[str]]:
@@ -110,7 +114,8 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
             "column holds the quantity in shop.toml."
         )
     end = origin + timedelta(days=horizon - 1)
-    look = [sales.products[place] for place in choose_learned(sales)]
+    learned = choose_learned(sales)
+    look = [sales.products[place] for place in learned]
     known_then = Remembered(see_as_of(history, origin)) if origin <= span[1] else history
     kinds = guess_kinds(known_then, shop)
     known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
@@ -127,6 +132,9 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
     )
     first_sale = max((span[0] - start).days, 0)
     origins = _choose_origins(first_sale, days.origin, horizon)
+    found = NOTHING
+    if history.folder is not None and has_model(history.folder):
+        found = find_released(history.folder, shop, build_panel(sales, learned, days), origin, sales.products)
     setting = Setting(
         sales,
         known,
@@ -138,8 +146,10 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
         read_categories(history),
         read_change(history, origin, as_of=asked if asked <= span[1] else None),
         history.folder,
+        found,
     )
-    return setting, [*_say_dates(span, question.origin, asked, today), *(each.sentence for each in ahead.findings)]
+    told = (*(each.sentence for each in ahead.findings), *found.remarks)
+    return setting, [*_say_dates(span, question.origin, asked, today), *told]
 
 
 def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today: date) -> list[str]:

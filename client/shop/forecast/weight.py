@@ -6,6 +6,12 @@ average must not be worse than the best simple candidate: each past horizon is f
 and where a simple candidate beats that average by more than a standard error of their difference, counted in blocks of
 a product and a week and over horizons, it serves alone.
 
+A federation's released model is weighed last, by the same rule, against the average of all others as if that were one
+simple method: first the shop's own methods get their shares without it, then it gets a share of the whole. It gets none
+unless past horizons, each forecast with the share that the others give, would have been forecast better with it: what
+came from outside has to show that it helps here. So joining never moves how the own methods are weighed against each
+other. It is weighed on what it says alone: where it had learned from a past horizon, it says nothing of it (NaN).
+
 References
 ----------
 Bates & Granger, "The combination of forecasts", 1969: an average errs less than a forecast picked from it.
@@ -14,7 +20,7 @@ Bates & Granger, "The combination of forecasts", 1969: an average errs less than
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -26,6 +32,8 @@ STEPS = 100
 SMALLEST = 1e-4
 PRIOR_PIECES = 100.0  # of demand that the even average is worth
 SHARES = {"lightgbm": 3.0, "warm": 1.0, "anchor": 1.0, "moving_average": 1.0, "weekday_mean": 1.0}
+ALONE = "alone"  # the average of all own methods, where another is weighed against it
+SHARES[ALONE], SHARES["federated"] = 7.0, 1.0
 USUAL_SHARE = 0.2  # of every other, seasonal naive among them
 FLOOR = 0.005  # of a mean, so that a candidate that says never does not become impossible by one sale
 BLOCK_DAYS = 7
@@ -44,7 +52,8 @@ class Weighed:
     weights
         Candidate → share; they add up to one.
     losses
-        Candidate → mean deviance per counted day over the past horizons, and `average` of what would have been served.
+        Candidate → mean deviance per counted day over the past horizons, and `average` of what would have been served;
+        where a released model was weighed, of the days that it speaks of: its own, and `alone` of all others' average.
     reason
         Why one serves alone, in half a sentence; "" where an average serves.
     """
@@ -81,6 +90,35 @@ def weigh(
     return Weighed(dict(zip(names, weights.tolist(), strict=True)), told)
 
 
+def weigh_joined(
+    means: Mapping[str, Means],
+    actual: Past,
+    counted: Bool[np.ndarray, "past product day"],
+    simple: Sequence[str],
+    *,
+    joined: str,
+) -> Weighed:
+    """Weigh candidates as `weigh` does, and then one more, which says nothing (NaN) of some, against their average.
+
+    Guarantee: shares of the others keep their proportions, whatever the one more says; it has no share unless, on the
+    past days of which it speaks, the average with it would have been better than that of the others alone.
+    """
+    own = {name: mean for name, mean in means.items() if name != joined}
+    alone = weigh(own, actual, counted, simple)
+    said = means[joined]
+    there = counted & np.isfinite(said[:-1])
+    origins = there.any(axis=(1, 2))
+    if not origins.any():
+        return replace(alone, weights={**alone.weights, joined: 0.0})
+    asked = np.append(origins, [True])
+    both = {ALONE: mix(own, alone.weights)[asked], joined: np.nan_to_num(said[asked])}
+    found = weigh(both, actual[origins], there[origins], (ALONE,))
+    share = found.weights[joined] if found.losses["average"] < found.losses[ALONE] else 0.0
+    losses = {**alone.losses, joined: found.losses[joined], ALONE: found.losses[ALONE]}
+    weights = {name: weight * (1 - share) for name, weight in alone.weights.items()}
+    return Weighed({**weights, joined: share}, losses, alone.reason)
+
+
 def find_astray(means: Mapping[str, Means]) -> tuple[str, ...]:
     """Name the candidates that at some origin say many times more, or less, in all than is usual among them."""
     totals = {name: mean.sum(axis=(1, 2)) + FLOOR for name, mean in means.items()}
@@ -89,10 +127,27 @@ def find_astray(means: Mapping[str, Means]) -> tuple[str, ...]:
     return tuple(name for name, is_far in far.items() if is_far)
 
 
+def is_astray(means: Mapping[str, Means], name: str) -> bool:
+    """Whether a candidate is astray where it speaks; elsewhere it says nothing (NaN)."""
+    there = np.isfinite(means[name])
+    return name in find_astray({each: np.where(there, mean, 0.0) for each, mean in means.items()})
+
+
 def mix(means: Mapping[str, Means], weights: Mapping[str, float]) -> Means:
-    """Average the means of the candidates."""
-    total: Means = sum(weights[name] * mean for name, mean in means.items())  # type: ignore[assignment]
+    """Average the means of the candidates; where one says nothing (NaN), the others share what it has."""
+    spoken = fill_silence(means, weights)
+    total: Means = sum(weights[name] * mean for name, mean in spoken.items())  # type: ignore[assignment]
     return total
+
+
+def fill_silence(means: Mapping[str, Means], weights: Mapping[str, float]) -> dict[str, Means]:
+    """Let the average of those that speak stand where one says nothing (NaN); 0 where none of them does."""
+    if not any(np.isnan(mean).any() for mean in means.values()):
+        return dict(means)
+    share: Means = sum(weights[name] * np.isfinite(mean) for name, mean in means.items())
+    total: Means = sum(weights[name] * np.nan_to_num(mean) for name, mean in means.items())
+    others = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+    return {name: np.where(np.isnan(mean), others, mean) for name, mean in means.items()}
 
 
 def _prior(names: Sequence[str]) -> Float[np.ndarray, " candidate"]:

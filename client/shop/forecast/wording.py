@@ -12,9 +12,10 @@ from rich.table import Table
 from client.language.number import say_day
 from client.language.speech import join, mark, t, tn
 from client.shop.forecast.life import SAY
-from client.shop.forecast.outlook import Outlook
+from client.shop.forecast.outlook import Joined, Outlook
 from client.shop.forecast.period import By, Period
 from client.shop.forecast.question import Of
+from client.shop.forecast.released import FEDERATED
 
 MOST_COLUMNS: dict[By, int] = {"day": 7, "week": 4, "month": 3}
 NAME_WIDTH = 28
@@ -37,6 +38,7 @@ def describe_outlook(outlook: Outlook) -> dict[str, Any]:
         "losses": weighed.losses,
         "alone_because": weighed.reason,
         "weighed_on": [[str(first), str(last)] for first, last in outlook.weighed_on],
+        "joined": None if outlook.joined is None else _describe_joined(outlook.joined),
         "intervals_measured": outlook.measured,
         "left_out": outlook.left_out,
         "states": outlook.states,
@@ -45,6 +47,15 @@ def describe_outlook(outlook: Outlook) -> dict[str, Any]:
             {"name": each.name, "first": str(each.first), "last": str(each.last), "partial": each.is_partial}
             for each in outlook.periods
         ],
+    }
+
+
+def _describe_joined(joined: Joined) -> dict[str, Any]:
+    return {
+        "federation": joined.federation,
+        "plan": joined.plan,
+        "model_hash": joined.model_hash,
+        "weighed_on": [[str(first), str(last)] for first, last in joined.weighed_on],
     }
 
 
@@ -120,7 +131,7 @@ def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
             )
         )
     for name, why in outlook.left_out.items():
-        yield t("{name} has no part: it {why}.", name=name, why=why)
+        yield t("{name} has no part: it {why}.", name=_call(name, outlook, begins=True), why=why)
     cut = [period for period in outlook.periods if period.is_partial]
     for period in cut:
         yield (
@@ -140,13 +151,29 @@ def say_outlook(outlook: Outlook, *, time_zone: str) -> Iterator[str]:
         yield t(CALENDAR[outlook.by], time_zone=time_zone)
 
 
+def _call(name: str, outlook: Outlook, *, begins: bool = False) -> str:
+    """Name a method as a shop owner reads it."""
+    if name != FEDERATED:
+        return name
+    return say_joined(outlook.joined.federation if outlook.joined else "", begins=begins)
+
+
+def say_joined(federation: str, *, begins: bool = False) -> str:
+    """Name a federation's model, where asked at the beginning of a sentence."""
+    if not federation:
+        return t("The federation's model") if begins else t("the federation's model")
+    if begins:
+        return t("The model of the federation {federation}", federation=federation)
+    return t("the model of the federation {federation}", federation=federation)
+
+
 def _say_shares(outlook: Outlook) -> str:
     shares = sorted(outlook.weighed.weights.items(), key=lambda share: -share[1])
     told = [(name, share) for name, share in shares if share >= LEAST_SHARE]
     if len(told) == 1:
         because = t(", since {reason}", reason=outlook.weighed.reason) if outlook.weighed.reason else ""
-        return t("{told} alone{because}", told=told[0][0], because=because)
-    words = join((t("{share:.0%} {name}", share=share, name=name) for name, share in told), ", ")
+        return t("{told} alone{because}", told=_call(told[0][0], outlook), because=because)
+    words = join((t("{share:.0%} {name}", share=share, name=_call(name, outlook)) for name, share in told), ", ")
     if not outlook.weighed_on:
         return t("{words}: usual shares, for there is too little history to weigh methods on", words=words)
     number, first = len(outlook.weighed_on), outlook.weighed_on[0][0]

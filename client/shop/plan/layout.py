@@ -80,10 +80,15 @@ def _grid(first_days: pd.Series, last: pd.Timestamp, last_ahead: pd.Timestamp) -
 
 
 def _last_day_ahead(plan: Plan, last: pd.Timestamp) -> pd.Timestamp:
-    """Give the last day of the horizon where the forecast begins right behind the history, or within it."""
-    origin = plan.evaluation.origins[-1]
-    begins = pd.Timestamp(origin) <= last + timedelta(days=1)
-    return pd.Timestamp(origin + timedelta(days=plan.model.horizon_days - 1)) if plan.data.known and begins else last
+    """Give the last day of the horizon where the forecast begins right behind the history, or within it.
+
+    A plan whose last origin has passed is forecast from the day after the history, so what is known of the days after
+    that one is there too.
+    """
+    origin, following = pd.Timestamp(plan.evaluation.origins[-1]), last + timedelta(days=1)
+    begins = max(origin, following)
+    is_near = origin <= following
+    return begins + timedelta(days=plan.model.horizon_days - 1) if plan.data.known and is_near else last
 
 
 def _fill_prices(rows: pd.DataFrame) -> pd.Series:

@@ -11,8 +11,8 @@ from client.shop.settings import Shop
 from client.shop.setup.writing import quote
 from common.errors import DataError
 
-HORIZON_DAYS = 28
-FEWEST_DAYS = 3 * HORIZON_DAYS  # of history, or nothing can be learnt of a horizon of four weeks
+HORIZON_DAYS = 35  # what a shop asks for by weeks: the rest of this one, and four more
+FEWEST_DAYS = 84  # of history, or nothing can be learnt of such a horizon
 WINDOW_STEPS = 60
 _PLAN = """\
 # A plan for shops like {shop}: pieces a day of each product, {horizon} days ahead. Nothing in it tells what was sold.
@@ -47,6 +47,7 @@ unit = "product"                 # whom epsilon protects: a trade secret, and no
 training = {{ num_rounds = 60, learning_rate = 0.003, ema = 0.9 }}
 
 [federation]
+rehearsal = true                 # a model that every shop can weigh on its own last days comes too
 start = "cold"
 training = {{ num_rounds = 100, learning_rate = 0.01, ema = 0.9 }}
 

@@ -1,23 +1,27 @@
 """What changes the shop is served: a file that is handed in, an override; and the old edition until then."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from client.shop.history.history import History
 from common.http.token import Keys
-from served_shop import DAYS, PATIENCE_SECONDS, Serving, make_served_shop, next_rows, serving
+from served_shop import DAYS, PATIENCE_SECONDS, Serving, next_rows, serving
 from small_shop import START
 
 FIRST = START + timedelta(days=DAYS)
 
 
 @pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def changing(tmp_path_factory: pytest.TempPathFactory, served_folder: Path) -> Iterator[Serving]:
     """A shop of its own, for tests that change it one after another."""
-    with serving(make_served_shop(tmp_path_factory.mktemp("changing") / "shop")) as running:
+    folder = tmp_path_factory.mktemp("changing") / "shop"
+    shutil.copytree(served_folder, folder, symlinks=True)
+    with serving(folder) as running:
         running.await_edition()
         yield running
 

@@ -4,9 +4,9 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,15 +14,26 @@ import pytest
 
 from certs.authority import make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
+from client import cli
 from served_shop import PATIENCE_SECONDS, Serving, serving
 
+Try = Callable[..., tuple[int, str]]
 
-def try_to_serve(folder: Path, *options: str) -> tuple[int, str]:
+
+@pytest.fixture
+def try_to_serve(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Try:
     """Try to serve where it cannot be done; the exit code and the sentence."""
-    command = [sys.executable, "-m", "client", "serve", "--folder", str(folder), "--no-open", *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    assert ended.stdout == ""
-    return ended.returncode, ended.stderr
+
+    def run(folder: Path, *options: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["hansa-client", "serve", "--folder", str(folder), "--no-open", *options])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        said = capsys.readouterr()
+        assert said.out == ""
+        return int(stop.value.code or 0), said.err
+
+    return run
 
 
 def is_running(process: int) -> bool:
@@ -39,7 +50,7 @@ def copy_served(served: Serving, folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_is_served_once(served: Serving) -> None:
+def test_a_folder_is_served_once(served: Serving, try_to_serve: Try) -> None:
     code, said = try_to_serve(served.folder, "--port", "0")
     assert code == 2
     assert said == (
@@ -57,7 +68,7 @@ def test_a_folder_is_served_once(served: Serving) -> None:
     ],
 )
 def test_where_it_cannot_listen_is_a_sentence(
-    served: Serving, tmp_path: Path, options: tuple[str, ...], words: str
+    served: Serving, tmp_path: Path, try_to_serve: Try, options: tuple[str, ...], words: str
 ) -> None:
     (tmp_path / "shop.toml").write_text((served.folder / "shop.toml").read_text())
     taken = served.address.rpartition(":")[2]
@@ -67,7 +78,7 @@ def test_where_it_cannot_listen_is_a_sentence(
     assert said.count("\n") == 1
 
 
-def test_a_token_that_others_may_read_is_refused(served: Serving, tmp_path: Path) -> None:
+def test_a_token_that_others_may_read_is_refused(served: Serving, tmp_path: Path, try_to_serve: Try) -> None:
     (tmp_path / "shop.toml").write_text((served.folder / "shop.toml").read_text())
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "token").write_text("a" * 43)

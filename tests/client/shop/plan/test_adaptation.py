@@ -158,3 +158,19 @@ def test_a_history_that_is_too_short_makes_no_plan(tmp_path: Path, shop: Shop) -
         write_plan(History.open(tmp_path), shop)
     with pytest.raises(DataError, match="no sale yet"):
         adapt(History.open(tmp_path), shop, plan_of(), tmp_path, {})
+
+
+def test_a_plan_whose_last_origin_has_passed_is_told_what_is_known_after_the_history(
+    with_offers: History, shop: Shop, tmp_path: Path
+) -> None:
+    with with_offers.begin("coming") as importing:
+        ahead = {"first_day": ORIGIN, "last_day": ORIGIN + timedelta(days=2), "product": "", "category": ""}
+        importing.append("promotions", pa.Table.from_pylist([ahead], schema=schema_of("promotions")))
+        importing.finish()
+    plan = plan_of(known=[{"column": "promo"}])
+    passed = ORIGIN - timedelta(days=20)
+    earlier = plan.model_copy(update={"evaluation": plan.evaluation.model_copy(update={"origins": (passed,)})})
+    adapt(with_offers, shop, earlier, tmp_path, {})
+    rows = pd.read_parquet(tmp_path / "demand.parquet")
+    coming = rows[rows["date"] >= pd.Timestamp(ORIGIN)]
+    assert coming.groupby("date")["promo"].mean().tolist() == [1.0] * 3 + [0.0] * 4
