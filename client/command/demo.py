@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +21,18 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.", show_default=False)],
     until: Annotated[str, typer.Option("--until", help="Last day of its history; yesterday if left out.")] = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another number invents another shop.")] = 0,
+    serves: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve", help="Open its page at once; in a terminal if left out.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set up a demo shop.
+    """Set up a demo shop, and open its page.
 
     A good two years of a tea shop, all invented: orders, returns, stock, prices, promotions, views and reviews, as
-    exports in FOLDER that are imported as any shop's are. Says what to try on it.
+    exports in FOLDER that are imported as any shop's are. Says what to try on it, and serves it until Ctrl-C.
     """
     from client.shop.demo.export import NAME, TIME_ZONE  # heavy, as is what follows
     from client.shop.demo.founding import found_demo
@@ -57,6 +64,11 @@ def demo(
         *_line_up(steps),
     ]
     say(said, "\n".join(words), as_json=as_json)
+    if serves or (serves is None and sys.stdout.isatty() and not as_json):
+        from client.command.serve import serve
+
+        typer.echo("")
+        serve(folder=folder)
 
 
 def _line_up(steps: list[tuple[str, str]]) -> list[str]:

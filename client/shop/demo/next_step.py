@@ -13,6 +13,7 @@ from client.shop.demo.good import GOODS, NEW, SHIFTED
 PRODUCT = GOODS[0].code
 BEGUN_WITH = ("init", "import", "demo", "adapt")  # done already, or of a federation
 STEPS: dict[str, tuple[str, str]] = {  # command → what follows it, and what it answers
+    "serve": ("", "all of it on a page"),
     "check": ("", "what is odd in the history"),
     "forecast": ("--by week", "what will sell"),
     "explain": (SHIFTED, "why so much of one product"),
