@@ -13,10 +13,12 @@ from browser.driver import SERIOUS, install_tools
 from client.cli import app
 from client.page.menu import MENU
 from served_shop import Serving, serving
+from small_shop import draw_sales, make_shop
 
 pytestmark = pytest.mark.slow
 
 MOST_BYTES, MOST_MILLISECONDS = 300_000, 1000.0
+LARGE_PRODUCTS = 5000
 PRODUCT, CUSTOMER = "GR-103", "/customers"
 
 
@@ -80,3 +82,17 @@ def test_the_first_view_is_there_within_a_second(tools: Path, demo: Serving) -> 
     views = [{"path": "/", "language": "en", "width": 1440}] * 3
     timings = [seen["timing"] for seen in browse(tools, demo, views)]
     assert min(timings) < MOST_MILLISECONDS, timings
+
+
+def test_a_shop_of_thousands_is_as_light(tools: Path, tmp_path: Path) -> None:
+    sold = draw_sales(days=120, products=LARGE_PRODUCTS, mean=0.02)
+    with serving(make_shop(tmp_path / "shop", sold)) as large:
+        large.await_edition(seconds=900.0)
+        number = large.ask("/api/v1/products", params={"limit": 1}).json()["total"]
+        views = [{"path": path, "language": "en", "width": 1440} for path in ("/", "/", "/demand", "/orders")]
+        found = browse(tools, large, views)
+    told = [(seen["path"], seen["bytes"], round(seen["timing"])) for seen in found]
+    print(f"{number:,} products: (view, bytes, milliseconds) {told}")  # noqa: T201
+    assert number > LARGE_PRODUCTS * 0.95
+    assert all(seen["status"] == 200 and seen["bytes"] < MOST_BYTES for seen in found), told
+    assert min(seen["timing"] for seen in found[:2]) < MOST_MILLISECONDS, told
