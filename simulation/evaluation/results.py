@@ -112,7 +112,10 @@ def read_results(path: Path) -> Results:
     """
     try:
         plan = Plan.model_validate_json(read_file(path / "plan.json"))
-        summary = {"answer": None, **read_file_json(path / "summary.json")}  # older runs have no answer
+        summary = read_file_json(path / "summary.json")
+        if not isinstance(summary, dict):
+            raise ValueError("summary.json is no summary")
+        summary = {"answer": None, **summary}  # older runs have no answer
     except (FileNotFoundError, NotADirectoryError) as error:
         missing = Path(error.filename).name
         raise ConfigError(

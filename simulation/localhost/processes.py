@@ -27,6 +27,7 @@ from simulation.localhost.export import folder_name, member_name
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 15.0
+LOWEST_PORT, PORT_TRIPLES = 10_000, 7_500
 _NO_AUTHORITY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing is encrypted; reading the system's takes 50 ms a time
 POLICY = """\
 dataset = "shop"
@@ -189,8 +190,13 @@ def write_policy(
 
 
 def free_port() -> int:
-    """Find three ports in a row that nobody listens on."""
-    for port in range(20000 + os.getpid() % 20000, 60000, 3):
+    """Find three ports in a row that nobody listens on.
+
+    Below those that the system hands out, and from a place that two processes begun together are far apart in.
+    """
+    first = os.getpid() * 7919 % PORT_TRIPLES
+    for triple in range(first, first + PORT_TRIPLES):
+        port = LOWEST_PORT + 3 * (triple % PORT_TRIPLES)
         if not any(_listens(port + offset) for offset in range(3)):
             return port
     raise HansaError("There are no three free ports in a row on this machine; stop what uses them.")
