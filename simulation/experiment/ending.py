@@ -11,9 +11,11 @@ from client.decision.stock.cost import StockCosts
 from client.decision.stock.walk import Rhythm
 from client.forecast.released import forecast_demand
 from common.disk.reading import read_file_json
+from common.errors import DataError
 from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
+from common.plan.schema import Section
 from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
 from simulation.evaluation.money import PIECES, WEEKLY, measure_money
 from simulation.evaluation.results import Results, read_results
@@ -22,6 +24,27 @@ from simulation.experiment.folder import Part, RunFolder
 from simulation.method.method import Progress, run_method
 from simulation.origin.origin import Trial
 from simulation.report.page import make_page
+
+
+class _Length(Section):
+    """A length of history; None stands for more months than there are."""
+
+    months: float
+    federated: float
+    own: float
+    own_method: str
+    equal_months: float | None
+    low: float | None
+    high: float | None
+
+
+class _History(Section):
+    """What `history.json` holds."""
+
+    origin: str
+    federated: str
+    confidence: float
+    lengths: list[_Length]
 
 
 def conclude(
@@ -56,9 +79,21 @@ def own_methods(results: Results) -> list[str]:
 
 
 def read_history(folder: RunFolder) -> dict[str, Any] | None:
-    """Read what `write_history` wrote; None where there is none."""
+    """Read what `write_history` wrote; None where there is none.
+
+    Raises
+    ------
+    DataError
+        It is damaged.
+    """
     file = folder.path / "history.json"
-    return read_file_json(file) if file.exists() else None
+    if not file.exists():
+        return None
+    try:
+        return _History.model_validate(read_file_json(file)).model_dump()
+    except (OSError, ValueError) as error:
+        sentence = str(error).splitlines()[0]
+        raise DataError(f"Cannot read {file}: {sentence}; delete it, or run the plan again.") from error
 
 
 def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, seed: int, device: torch.device) -> None:
