@@ -91,7 +91,9 @@ def _show_period(forecasts: Forecasts, row: int, place: int) -> dict[str, Any]:
 
 
 def lay_out_weeks(sold: Mapping[date, float], forecasts: Forecasts, row: int, origin: date) -> list[dict[str, Any]]:
-    """Lay past and future of a product out, week by week; a week that has begun has its sold days in the forecast.
+    """Lay past and future of a product out, week by week.
+
+    A week that has begun has its sold days in the forecast; one at the end that is forecast in part is left out.
 
     Parameters
     ----------
@@ -111,8 +113,8 @@ def lay_out_weeks(sold: Mapping[date, float], forecasts: Forecasts, row: int, or
             begun = _sum(sold, first_monday, origin.weekday())
             days = {name: value + begun for name, value in days.items()}
             weeks.append(_week(first_monday, partial=period.last < first_monday + timedelta(days=6), **days))
-        else:
-            weeks.append(_week(period.first, partial=period.partial, **days))
+        elif not period.partial:  # in a chart the days of half a week would look like a fall
+            weeks.append(_week(period.first, **days))
     return weeks
 
 
