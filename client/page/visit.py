@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from fastapi import Request, Response
 
@@ -23,7 +23,8 @@ from client.serving.edition.edition import Edition
 from client.serving.edition.part import Name
 from client.serving.folder import ServedFolder
 from client.serving.process.bench import Bench
-from client.serving.process.guard import Door
+from client.serving.process.guard import MOST_FIELDS, Door
+from client.serving.process.refusal import Refusal
 from client.serving.process.served import Served
 from client.shop.settings import Shop, read_shop
 from common.language.choice import choose_language
@@ -63,6 +64,13 @@ class Visit:
     def shop(self) -> Shop:
         """The shop's settings as they are now."""
         return read_shop(self.folder)
+
+    @cached_property
+    def terms(self) -> Shop:
+        """The shop's settings, in the currency that this visit's numbers are in, whatever was chosen since."""
+        if self.edition is None:
+            return self.shop
+        return self.shop.model_copy(update={"currency": self.edition.imprint.currency})
 
     @property
     def taken(self) -> Edition:
@@ -147,20 +155,28 @@ class Visit:
         return await ask_softly(bench, self.taken, job, self.shown.setdefault("answers", {}), spoken=self.spoken)
 
     async def read_form(self) -> Fields:
-        """Read the fields of a form that was sent."""
+        """Read the fields of a form that was sent.
+
+        Raises
+        ------
+        Refusal
+            It has more of them than any of the page's own.
+        """
         body = (await self.request.body()).decode("utf-8", "replace")
-        return parse_qs(body, keep_blank_values=True, max_num_fields=20_000)
+        try:
+            return parse_qs(body, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        except ValueError as error:
+            raise Refusal(413, "too_large", f"A form may have {MOST_FIELDS:,} fields.") from error
 
     def _around(self, here: str, trouble: str) -> Around:
         door: Door = self.request.app.state.door
         session = self.request.state.session
-        query = self.request.url.query
         edition, making = self.edition, self.served.making
         return Around(
             shop=self.shop.name,
-            currency=self.shop.currency,
+            currency=self.terms.currency,
             here=here,
-            path=self.request.url.path + (f"?{query}" if query else "") if self.request.method == "GET" else "/",
+            path=_write_path(self.request) if self.request.method == "GET" else "/",
             token=door.keys.csrf_of(session) if session else "",
             today=edition.imprint.day if edition else date.min,
             until=_last_day(edition),
@@ -169,6 +185,12 @@ class Visit:
             share=making.share if making else None,
             edition=edition.name if edition else "",
         )
+
+
+def _write_path(request: Request) -> str:
+    """Write the path that was asked for as an address has it: only what is written so leads back to it."""
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _last_day(edition: Edition | None) -> date | None:

@@ -25,9 +25,10 @@ LOOKED_AT = (HISTORY_NAME, f"{HISTORY_NAME}.wal", SHOP_NAME, OVERRIDES_NAME, "fe
 Glance = tuple[object, ...]
 
 
-def glance(folder: Path, day: date) -> Glance:
+def glance(folder: Path, shop: Shop, day: date) -> Glance:
     """Look cheaply whether anything may have changed: two glances that are equal saw the same."""
-    return (day, *(_stat(folder / name) for name in LOOKED_AT), *_list_models(folder))
+    joined = (_stat(path) for path in list_read(folder, shop))
+    return (day, *(_stat(folder / name) for name in LOOKED_AT), *_list_models(folder), *joined)
 
 
 def read_key(folder: Path, shop: Shop, day: date) -> str:

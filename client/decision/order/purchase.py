@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from io import BytesIO
@@ -32,9 +33,12 @@ def write_purchase_orders(table: pa.Table, shop: Shop, folder: Path, *, kind: st
         raise ConfigError(
             f"--purchase-orders {folder} cannot be made: {error.strerror}; name another folder."
         ) from error
-    written = []
+    written, taken = list[Path](), Counter[str]()
     for (supplier, day), rows in _by_supplier(table):
         number = f"PO-{day:%Y%m%d}-{_plain(supplier)}"
+        taken[number.casefold()] += 1
+        if taken[number.casefold()] > 1:  # two suppliers whose names are one as a file's: two orders all the same
+            number += f"~{taken[number.casefold()]}"
         path = folder / f"{number}{kind}"
         write_whole(path, _write_book(number, supplier, day, rows, shop))
         written.append(path)

@@ -23,6 +23,7 @@ from client.shop.override.override import Override, Overrides
 router = make_router()
 PATIENCE_SECONDS = 120.0
 USUAL_DAYS = 6
+ASKED = ("of", "name", "first", "last", "factor", "total", "author", "reason")  # the empty ones too
 
 
 @router.get("/demand")
@@ -133,8 +134,7 @@ async def read_override(here: Visit, product: str, said: dict[str, str]) -> Over
 
     with speaking(here.spoken):
         made = read_form(product, said, here.taken.imprint.day)
-    job = Preview(**made.model_dump(include={"of", "name", "first", "last", "factor", "total", "author", "reason"}))
-    effect = await here.ask(job, seconds=PATIENCE_SECONDS)
+    effect = await here.ask(Preview(**{name: getattr(made, name) for name in ASKED}), seconds=PATIENCE_SECONDS)
     return made.model_copy(update={"without": effect["without"], "with_it": effect["with_it"]})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import Request, Response
 
 from client.language.speech import LANGUAGES
@@ -10,6 +12,7 @@ from client.page.visit import COOKIE, field, visit
 from client.serving.process.guard import Door
 
 router = make_router()
+OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")  # as an address is written: browsers drop tabs and breaks within one
 
 
 @router.post("/language")
@@ -18,7 +21,7 @@ async def post_language(request: Request) -> Response:
     here = visit(request)
     fields = await here.read_form()
     chosen, back = field(fields, "language"), field(fields, "back", "/")
-    answer = here.go(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/")
+    answer = here.go(back if OWN_PATH.fullmatch(back) else "/")
     door: Door = request.app.state.door
     if chosen in LANGUAGES:
         answer.set_cookie(COOKIE, chosen, path="/", secure=door.scheme == "https", httponly=True, samesite="strict")

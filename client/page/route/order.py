@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 import numpy as np
@@ -25,6 +26,7 @@ from client.serving.process.refusal import Refusal
 from common.errors import ConfigError, DataError
 
 router = make_router()
+WRITING = Lock()  # pages of a form that are sent at once each keep their lines
 KINDS = {
     ".csv": "text/csv; charset=utf-8",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -58,16 +60,35 @@ async def post_orders(request: Request) -> Response:
     if here.edition is None:
         return show_waiting(here)
     fields = await here.read_form()
+    _require_day(here, field(fields, "day"))
     if field(fields, "do") == "propose":
         await asyncio.to_thread(forget_chosen, here.home)
         return here.go("/orders", done="proposed")
     with speaking(here.spoken):
         pieces = _read_pieces(fields, {row["product"]: row["quantity"] or 0.0 for row in here.rows("orders")})
-    chosen = _read(here)
-    await asyncio.to_thread(write_chosen, here.home, chosen.day, {**chosen.pieces, **pieces})
+    await asyncio.to_thread(_choose, here, pieces)
     await asyncio.to_thread(_keep, here)
     page = field(fields, "page", "1")
     return here.go(f"/orders?page={page}" if page.isdecimal() and page != "1" else "/orders", done="kept")
+
+
+def _require_day(here: Visit, day: str) -> None:
+    """Refuse a form of another day's orders, as one that was left open over night: its pieces are not for these.
+
+    Raises
+    ------
+    DataError
+        It is one.
+    """
+    if day != _read(here).day.isoformat():
+        with speaking(here.spoken):
+            raise DataError(t("The orders are those of another day by now; look at them again, and change them."))
+
+
+def _choose(here: Visit, pieces: Mapping[str, float]) -> None:
+    with WRITING:
+        chosen = _read(here)
+        write_chosen(here.home, chosen.day, {**chosen.pieces, **pieces})
 
 
 def _read_pieces(fields: Fields, proposed: Mapping[str, float]) -> dict[str, float]:
@@ -182,5 +203,5 @@ def _write_orders(table: pa.Table, here: Visit) -> tuple[str, bytes] | None:
     from client.decision.order.purchase import write_purchase_orders
 
     with tempfile.TemporaryDirectory(prefix="hansa-") as folder:
-        files = write_purchase_orders(table, here.shop, Path(folder))
+        files = write_purchase_orders(table, here.terms, Path(folder))
         return (files[0].name, files[0].read_bytes()) if files else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
@@ -46,7 +47,7 @@ def make_router() -> APIRouter:
 
 def show_trouble(here: Visit, sentence: str, *, status: int) -> Response:
     """Say what did not work, and lead back."""
-    back = here.request.url.path if here.request.method == "GET" else "/"
+    back = quote(here.request.scope["path"]) if here.request.method == "GET" else "/"
     return here.show("trouble", {"sentence": sentence, "back": back}, here="", status=status)
 
 

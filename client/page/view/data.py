@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from client.language.number import say_day
 from client.language.speech import mark, t
@@ -47,7 +48,7 @@ def show_data(
             {**each, "severity_words": t(SEVERITIES[each["severity"]])} for each in health.get("problems", [])
         ],
         "facts": [(t(name), _write(value)) for name, value in health.get("facts", {}).items()],
-        "imports": [_show_import(entry) for entry in reversed(journal)][:SHOWN_IMPORTS],
+        "imports": [_show_import(entry, ZoneInfo(shop.time_zone)) for entry in reversed(journal)][:SHOWN_IMPORTS],
     }
 
 
@@ -69,11 +70,11 @@ def _write(value: object) -> str:
     return say_day(read_day(day), this_year=0) if len(day) == 10 else day  # type: ignore[arg-type]
 
 
-def _show_import(entry: Entry) -> dict[str, Any]:
+def _show_import(entry: Entry, zone: ZoneInfo) -> dict[str, Any]:
     counts = entry.counts.values()
     return {
         "number": entry.number,
-        "day": entry.at.date(),
+        "day": entry.at.astimezone(zone).date(),
         "source": entry.source,
         "origin": entry.origin,
         "state_words": t(STATES[entry.state]) if STATES[entry.state] else "",

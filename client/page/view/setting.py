@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
@@ -96,6 +97,7 @@ def show_settings(shop: Shop, suppliers: Sequence[str]) -> dict[str, Any]:
     own = {each.name: each for each in shop.suppliers}
     names = [*own, *(name for name in suppliers if name and name not in own)]
     return {
+        "version": version_of(shop),
         "shop_fields": [_show(each, getattr(shop, each.name), f"shop.{each.name}") for each in SHOP],
         "order_fields": [_show(each, getattr(shop.order, each.name), f"order.{each.name}") for each in ORDER],
         "closed": _show_days("closed_weekdays", shop.closed_weekdays),
@@ -111,6 +113,11 @@ def show_settings(shop: Shop, suppliers: Sequence[str]) -> dict[str, Any]:
             for place, name in enumerate(names)
         ],
     }
+
+
+def version_of(shop: Shop) -> str:
+    """Name these settings, so that a form tells which it was made of."""
+    return sha256(shop.model_dump_json().encode()).hexdigest()
 
 
 def _show(each: Field, value: object, name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from client.shop.settings import Shop, read_shop
 
 router = APIRouter(tags=["imports"])
 SAFE_NAME = re.compile(r"[^\w.-]+")
+LONGEST_NAME = 100  # bytes
 JSON = "application/json"
 
 
@@ -85,13 +86,15 @@ async def post_import(
     imports: Imports = request.app.state.imports
     shop = await asyncio.to_thread(read_shop, request.app.state.home.shop)
     chosen = _choose(shop, source)
-    imports.require_room()
-    folder = await asyncio.to_thread(imports.make_folder)
-    file = folder / _name_safely(name)
-    size = await _receive(request, file)
-    if not size:
-        await asyncio.to_thread(_forget, file)
-        raise Refusal(422, "invalid", "The body is empty.", "send the file itself, as curl --data-binary @FILE does")
+    with imports.receiving():
+        folder = await asyncio.to_thread(imports.make_folder, imports.next_number())
+        file = folder / _name_safely(name)
+        size = await _receive(request, file)
+        if not size:
+            await asyncio.to_thread(_forget, file)
+            raise Refusal(
+                422, "invalid", "The body is empty.", "send the file itself, as curl --data-binary @FILE does"
+            )
     job = imports.begin(chosen, file)
     return Response(encode(asdict(job)), status_code=202, media_type=JSON)
 
@@ -111,7 +114,8 @@ def _choose(shop: Shop, source: str) -> str:
 def _name_safely(name: str) -> str:
     """Keep of a file's name what no path can be made of."""
     plain = SAFE_NAME.sub("_", name.replace("\\", "/").rpartition("/")[2]).lstrip(".")
-    return plain[-100:] or "file"
+    short = plain.encode()[-LONGEST_NAME:].decode(errors="ignore")  # a file's name is measured in bytes
+    return short.lstrip(".") or "file"
 
 
 async def _receive(request: Request, file: File) -> int:

@@ -9,6 +9,7 @@ from client.serving.inference.fault import InferenceFault, Kind, invalid
 from client.serving.inference.tensor import Tensor
 
 LONGEST_ID = 1024
+LONGEST_TIMEOUT = 1 << 53  # microseconds; of JSON there is no largest number
 UNSERVED = {  # what Triton's clients may ask of an input or output, and is not offered here
     "shared_memory_region": "shared memory",
     "classification": "classification",
@@ -53,7 +54,7 @@ class Asked:
     def patience_seconds(self) -> float | None:
         """How long it may take, as Triton's clients say it: `timeout`, in microseconds."""
         found = self.parameters.get("timeout")
-        return found / 1e6 if type(found) is int and found > 0 else None
+        return min(found, LONGEST_TIMEOUT) / 1e6 if type(found) is int and found > 0 else None
 
 
 @dataclass(frozen=True)

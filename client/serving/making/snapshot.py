@@ -16,7 +16,7 @@ from client.shop.history.pseudonym import KEY_NAME
 from client.shop.override.override import FILE_NAME as OVERRIDES_NAME
 from client.shop.settings import FILE_NAME as SHOP_NAME
 from client.shop.settings import read_shop
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 
 COPIED = (SHOP_NAME, OVERRIDES_NAME, KEY_NAME, LEARNED_NAME)
 
@@ -29,6 +29,8 @@ def take_snapshot(folder: Path, into: Path) -> None:
 
     Raises
     ------
+    ConfigError
+        A plan in shop.toml leads out of the folder by "..".
     DataError
         There is no room, or the history cannot be used.
     """
@@ -50,7 +52,13 @@ def _copy_joined(folder: Path, into: Path) -> None:
     """Copy what a forecast reads of a federation; what lies outside the folder is read where it is."""
     for path in list_read(folder, read_shop(folder)):
         if path.is_relative_to(folder):
-            target = into / path.relative_to(folder)
+            place = path.relative_to(folder)
+            if ".." in place.parts:  # beside the copy it would lead elsewhere
+                raise ConfigError(
+                    f"A plan in {folder / SHOP_NAME} leads to {place}, out of the shop's folder; write it as "
+                    f"{os.path.normpath(folder.absolute() / place)}, from the root on."
+                )
+            target = into / place
             target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
             with suppress(FileNotFoundError):
                 _copy(path, target)

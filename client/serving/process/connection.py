@@ -21,7 +21,9 @@ class Connection(HttpToolsProtocol):
         super().__init__(*words, **options)
         self._head_bytes = 0
         self._in_head = True
-        self._timer: asyncio.TimerHandle | None = None
+        self._is_whole = True
+        self._timer: asyncio.TimerHandle | None = None  # of a head, or of what is left of a body after its answer
+        self._drain: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
@@ -30,8 +32,9 @@ class Connection(HttpToolsProtocol):
         self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clocks."""
         self._stop_clock()
+        self._stop_draining()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -47,7 +50,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_whole = True, 0, False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -58,24 +61,41 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Await the next head, whose clock starts with its first byte; uvicorn ends what is idle."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_whole = True, 0, True
+        self._stop_clock()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Let go of who goes on sending, after its answer, a body that nobody reads.
+
+        uvicorn would wait for ever: the first byte of it ends uvicorn's own clock of idle connections.
+        """
+        super().on_response_complete()
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if is_answered and not self._is_whole and not self._in_head and not self.transport.is_closing():
+            self._start_clock()
 
     def pause_writing(self) -> None:
         """Let go of who does not read its answer."""
         super().pause_writing()
-        self._stop_clock()
-        self._timer = self.loop.call_later(DRAIN_SECONDS, self.transport.abort)
+        self._stop_draining()
+        self._drain = self.loop.call_later(DRAIN_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on, where the answer is read."""
-        self._stop_clock()
+        self._stop_draining()
         super().resume_writing()
 
     def _start_clock(self) -> None:
+        self._stop_clock()
         self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _stop_clock(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_draining(self) -> None:
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None

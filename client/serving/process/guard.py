@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +27,7 @@ from common.http.token import Keys
 OPEN = ("/live", "/ready", "/open/")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LARGEST_BODY = 1 << 20  # bytes
-LARGEST_FORM = 64 << 10
+LARGEST_FORM, MOST_FIELDS = 256 << 10, 20_000  # the settings of a shop of a thousand suppliers
 CSRF_HEADER, CSRF_FIELD = "x-hansa-csrf", "csrf"
 FORM = "application/x-www-form-urlencoded"
 IMPORTS, LARGEST_IMPORT = "/api/v1/imports", 2 << 30
@@ -135,8 +135,9 @@ class Guard:
         """Refuse what another page of the web sends; who is no browser says nothing of pages."""
         host, origin = headers.get("host", ""), headers.get("origin")
         site = headers.get("sec-fetch-site", "same-origin")
-        own = urlsplit(f"{self._door.scheme}://{host}")
-        if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin)[:2] != own[:2]):
+        if site not in ("same-origin", "none") or (
+            origin is not None and origin.lower() != f"{self._door.scheme}://{host}".lower()
+        ):
             raise Refusal(
                 403, "foreign_page", "This came from another page than the shop's own.", "use the page itself"
             )
@@ -145,8 +146,7 @@ class Guard:
         said = headers.get(CSRF_HEADER, "")
         if not said and headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
             body = await _read_form(receive)
-            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=1000)
-            said, receive = fields.get(CSRF_FIELD, [""])[0], _replay(body, receive)
+            said, receive = _find_csrf(body), _replay(body, receive)
         if not self._door.keys.is_csrf(session, said):
             raise Refusal(403, "no_csrf_token", "This form is too old, or not the shop's own.", "load the page again")
         return receive
@@ -230,6 +230,21 @@ async def _read_form(receive: Receive) -> bytes:
             raise _too_large(LARGEST_FORM)
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _find_csrf(body: bytes) -> str:
+    """Find the page's word in a form.
+
+    Raises
+    ------
+    Refusal
+        The form has more fields than any of the page's own.
+    """
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise Refusal(413, "too_large", f"A form may have {MOST_FIELDS:,} fields.", "send less at once") from error
+    return fields.get(CSRF_FIELD, [""])[0]
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -6,6 +6,8 @@ import asyncio
 import json
 import shutil
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +52,7 @@ class Imports:
         self._jobs = OrderedDict[int, ImportJob]()
         self._tasks = set[asyncio.Task[None]]()
         self._turn = asyncio.Lock()
-        self._number = 0
+        self._number, self._receiving = 0, 0
 
     def list_jobs(self) -> list[ImportJob]:
         """List the last ones, the newest first."""
@@ -62,14 +64,28 @@ class Imports:
 
     def require_room(self) -> None:
         """Refuse another one where too many wait."""
-        if len(self._tasks) >= MOST_WAITING:
+        if len(self._tasks) + self._receiving >= MOST_WAITING:
             sentence = f"{MOST_WAITING} imports are waiting already."
             raise Refusal(429, "too_many", sentence, "send it again when they are done", headers={"retry-after": "30"})
 
-    def make_folder(self) -> Path:
-        """Make the folder that a file is written into, for its owner's eyes."""
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Count a file among those that wait while it comes, or refuse it where too many do."""
+        self.require_room()
+        self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+
+    def next_number(self) -> int:
+        """Give the next import its number; on the event loop, so that none is given twice."""
         self._number += 1
-        folder = self._home.folder / f"upload-{self._number}"
+        return self._number
+
+    def make_folder(self, number: int) -> Path:
+        """Make the folder that a file is written into, for its owner's eyes."""
+        folder = self._home.folder / f"upload-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         return folder
@@ -80,8 +96,7 @@ class Imports:
 
     def begin_all(self) -> ImportJob:
         """Import every source in its turn, from where shop.toml says that it lies."""
-        self._number += 1
-        return self._begin(ImportJob(self._number, "", ""), None)
+        return self._begin(ImportJob(self.next_number(), "", ""), None)
 
     def _begin(self, job: ImportJob, file: Path | None) -> ImportJob:
         self._jobs[job.number] = job

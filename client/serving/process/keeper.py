@@ -78,24 +78,24 @@ class Keeper:
         """Whether the shop has changed since what is served, and come to rest."""
         shop = await asyncio.to_thread(read_shop, self._home.shop)
         day = today_of(shop)
-        seen = await asyncio.to_thread(glance, self._home.shop, day)
+        seen = await asyncio.to_thread(glance, self._home.shop, shop, day)
         failed = self._served.trouble != "" and monotonic() - self._failed_at > AGAIN_SECONDS
         if seen == self._seen and not failed:
             return False
         if self._seen is not None:
-            seen = await self._await_rest(seen, day)
+            seen = await self._await_rest(seen, shop, day)
         self._seen = seen
         self._served.is_stale = await self._differs(shop, day)
         if not self._served.is_stale:
             self._served.trouble = ""
         return self._served.is_stale
 
-    async def _await_rest(self, seen: Glance, day: date) -> Glance:
+    async def _await_rest(self, seen: Glance, shop: Shop, day: date) -> Glance:
         """Wait until two looks see the same, as between the commits of an import; for a minute at most."""
         until = monotonic() + LONGEST_WAIT_SECONDS
         while monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS / 2)
-            now = await asyncio.to_thread(glance, self._home.shop, day)
+            now = await asyncio.to_thread(glance, self._home.shop, shop, day)
             if now == seen:
                 break
             seen = now

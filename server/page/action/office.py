@@ -13,7 +13,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
@@ -99,7 +98,7 @@ class Office:
             raise Refused("Actions need the browser that opened the address on the terminal.", UNAUTHORIZED)
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         if site not in ("same-origin", "none") or (
-            origin is not None and urlsplit(origin)[:2] != ("http", headers.get("host", ""))
+            origin is not None and origin.lower() != f"http://{headers.get('host', '')}".lower()
         ):
             raise Refused("This came from another page than the coordinator's own.")
         if not self._keys.is_csrf(session, csrf):

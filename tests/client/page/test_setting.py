@@ -96,6 +96,13 @@ def test_what_cannot_be_is_refused_with_its_field(folder: Path, changed: dict[st
         read_settings(shop, fields_of(shop, **changed))
 
 
+def test_what_others_may_not_read_stays_so(folder: Path) -> None:
+    (folder / FILE_NAME).chmod(0o600)
+    shop = read_shop(folder)
+    _write(folder, shop.model_copy(update={"name": "Other"}))
+    assert {(folder / name).stat().st_mode & 0o777 for name in (FILE_NAME, OLD_NAME)} == {0o600}
+
+
 def test_the_file_is_written_whole_and_the_old_one_kept(folder: Path) -> None:
     shop = read_shop(folder)
     fresh = read_settings(shop, fields_of(shop, **{"shop.name": ['Tea "now"']}))

@@ -56,13 +56,19 @@ def test_a_file_that_is_handed_in_is_imported_and_then_served(changing: Serving)
             json={**wanted, "total": 50.0, "author": "Ana", "reason": "window"},
             headers={"x-hansa-csrf": tokens.csrf_of(session), "origin": changing.address},
         )
-    assert made.status_code == 201, made.text
+        assert made.status_code == 201, made.text
+        form = {"csrf": tokens.csrf_of(session), "product": "P2", "author": "Ana", "reason": "window", "change": "20"}
+        said = client.post("/override", data={**form, "first": wanted["first"], "last": wanted["last"]})
+    assert (said.status_code, said.headers.get("location")) == (303, "/demand/P2?done=override"), said.text
     changing.await_edition(but=after)
     (one,) = changing.ask("/api/v1/forecasts", params={"product": "P1"}).json()["products"]
     assert one["periods"][0]["mean"] == pytest.approx(50.0)
     assert one["periods"][0]["without"] == pytest.approx(made.json()["without"])
     kept = changing.ask("/api/v1/overrides").json()["overrides"]
-    assert [(each["number"], each["total"], each["removed"]) for each in kept] == [(1, 50.0, None)]
+    assert [(each["total"], each["factor"], each["removed"]) for each in kept] == [
+        (50.0, None, None),
+        (None, 1.2, None),
+    ]
     with changing.client as client:
         assert client.delete("/api/v1/overrides/1").json()["removed"] is not None
         assert client.delete("/api/v1/overrides/7").status_code == 404

@@ -96,6 +96,8 @@ def test_a_session_changes_nothing_without_the_pages_own_token(served: Serving) 
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://[::1"},
+        {"origin": ""},
     ],
 )
 def test_what_another_page_sends_is_refused_even_with_the_token(served: Serving, said: dict[str, str]) -> None:

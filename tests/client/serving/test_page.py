@@ -78,10 +78,38 @@ def test_the_chosen_language_lasts_and_leads_back_to_a_page_of_ours_alone(browse
     assert (answer.status_code, answer.headers["location"]) == (303, "/demand?q=P1")
     assert "samesite=strict" in answer.headers["set-cookie"].lower()
     assert '<html lang="zh">' in browser.get("/orders").text
-    for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example", ""):
+    for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/茶", ""):
         told = browser.post("/language", data={"csrf": token, "language": "en", "back": elsewhere})
         assert told.headers["location"] == "/"
     assert '<html lang="en">' in browser.get("/orders").text
+
+
+def test_a_form_knows_the_way_back_to_a_page_whose_name_has_any_letter(browser: httpx.Client) -> None:
+    text = browser.get("/demand/%E8%8C%B6%3F").text
+    (back,) = re.findall(r'name="back" value="([^"]*)"', text)
+    assert back == "/demand/%E8%8C%B6%3F"
+    told = browser.post("/language", data={"csrf": token_of(text), "language": "en", "back": back})
+    assert told.headers["location"] == back
+
+
+def test_settings_that_changed_meanwhile_are_not_taken_back_by_an_older_form(
+    browser: httpx.Client, served: Serving
+) -> None:
+    before = (served.folder / "shop.toml").read_bytes()
+    said = {"csrf": token_of(browser.get("/settings").text), "version": "0" * 64, "shop.name": "Older"}
+    answer = browser.post("/settings", data=said)
+    assert answer.status_code == 409
+    assert "have changed since this form was loaded" in answer.text
+    assert (served.folder / "shop.toml").read_bytes() == before
+
+
+def test_a_form_of_many_fields_is_read_and_one_of_too_many_is_refused(browser: httpx.Client) -> None:
+    said = {"csrf": token_of(browser.get("/settings").text)} | {f"n{number}": "1" for number in range(2000)}
+    assert browser.post("/settings", data=said).status_code == 409
+    many = browser.post(
+        "/settings", content="&" * 20_001, headers={"content-type": "application/x-www-form-urlencoded"}
+    )
+    assert many.status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/orders", "/override", "/settings", "/language", "/data/read", "/federation/policy"])
@@ -97,11 +125,25 @@ def test_a_form_of_another_site_changes_nothing(browser: httpx.Client, served: S
 
 
 def test_what_is_chosen_is_in_the_files_until_it_is_taken_back(browser: httpx.Client, served: Serving) -> None:
-    token = token_of(browser.get("/orders").text)
-    wrong = browser.post("/orders", data={"csrf": token, "do": "keep", "pieces P1": "many"})
+    page = browser.get("/orders").text
+    token = token_of(page)
+    (day,) = re.findall(r'name="day" value="([0-9-]{10})"', page)
+    for other in ({}, {"day": "2020-01-01"}):  # a form that was left open over night
+        late = browser.post("/orders", data={"csrf": token, "do": "keep", "pieces P1": "9", **other})
+        assert late.status_code == 409
+        assert "those of another day" in late.text
+    assert not (served.folder / "served" / "chosen.json").exists()
+    wrong = browser.post("/orders", data={"csrf": token, "day": day, "do": "keep", "pieces P1": "many"})
     assert wrong.status_code == 400
     assert "many is no number of pieces of P1" in wrong.text
-    chosen = {"csrf": token, "do": "keep", "pieces P1": "7", "pieces =1+1 <script>": "2", "pieces nothing": "3"}
+    chosen = {
+        "csrf": token,
+        "day": day,
+        "do": "keep",
+        "pieces P1": "7",
+        "pieces =1+1 <script>": "2",
+        "pieces nothing": "3",
+    }
     kept = browser.post("/orders", data=chosen)
     assert (kept.status_code, kept.headers["location"]) == (303, "/orders?done=kept")
     table = browser.get("/orders.csv").text
@@ -113,7 +155,8 @@ def test_what_is_chosen_is_in_the_files_until_it_is_taken_back(browser: httpx.Cl
     page = browser.get("/orders?done=kept").text
     assert "These quantities are kept" in page
     assert 'value="7"' in page
-    assert browser.post("/orders", data={"csrf": token, "do": "propose"}).headers["location"] == "/orders?done=proposed"
+    back = browser.post("/orders", data={"csrf": token, "day": day, "do": "propose"})
+    assert back.headers["location"] == "/orders?done=proposed"
     assert not re.search(r'"P1",.*,7,', browser.get("/orders.csv").text)
     assert not (served.folder / "served" / "chosen.json").exists()
 

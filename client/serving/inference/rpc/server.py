@@ -34,7 +34,7 @@ class _Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no t
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
-        self._refuse = grpc.unary_unary_rpc_method_handler(_refuse)
+        self._refuse = grpc.stream_stream_rpc_method_handler(_refuse)  # it waits for no message before it refuses
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails

@@ -155,6 +155,8 @@ def test_nobody_is_let_in_without_the_token() -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 await stub.ModelStreamInfer(iter([ask()])).read()
             calls.append((refused.value.code(), refused.value.details()))
+            silent = channel.stream_unary("/inference.GRPCInferenceService/ServerLive")()  # begins, and says nothing
+            assert await asyncio.wait_for(silent.code(), 5) == Code.UNAUTHENTICATED
         await server.stop(0)
 
     asyncio.run(run())
