@@ -96,11 +96,15 @@ class Score:
 
 
 def find_cases(past: Past, forecasts: Iterable[Served], *, since: date = date.min) -> list[Cases]:
-    """Find all cases whose days have come, by length of period; only of days from `since` on."""
+    """Find all cases whose days have come, by length of period; only of days from `since` on.
+
+    A length of which nothing can be judged, since the shop was closed or all was out of stock, is not in it.
+    """
     found: dict[str, dict[tuple[int, int], np.ndarray]] = {}
     for served in forecasts:
         _take(found.setdefault(served.by, {}), past, served, max(past.column(since), 0))
-    return [_gather(by, past, columns) for by, columns in found.items() if columns]
+    gathered = [_gather(by, past, columns) for by, columns in found.items() if columns]
+    return [cases for cases in gathered if len(cases.row)]
 
 
 def _take(columns: dict[tuple[int, int], np.ndarray], past: Past, served: Served, since: int) -> None:

@@ -44,6 +44,7 @@ def show_orders(
         "suppliers": [_show_supplier(key, own, sums[key]) for key, own in sorted(groups.items())],
         "enough": enough[:PAGE],
         "number_enough": len(enough),
+        "is_unknown": any(row["quantity"] is None for row in enough),
         "kept_at": kept_at,
         "page": page,
         "last_page": last_page,

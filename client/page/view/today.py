@@ -38,11 +38,15 @@ def show_today(
     """
     rows = [read_days(row) for row in order["rows"]] if order else []
     lines = [row for row in rows if row["quantity"]]
+    fills = [row for row in rows if row["quantity"] is None and (row["reorder_point"] or 0.0) > 0]
     letters = [row for row in customer["letters"]["rows"] if not row["hold_out"]] if customer else []
     return {
         "day": day,
         "lines": lines[:SHOWN_LINES],
         "number_of_lines": len(lines),
+        "fills": fills[:SHOWN_LINES],
+        "number_of_fills": len(fills),
+        "none_is_counted": all(row["quantity"] is None for row in rows),
         "cash": sum((row["cash"] or 0.0 for row in lines), 0.0),
         "letters": letters[:SHOWN_LETTERS],
         "to_write": len(letters),

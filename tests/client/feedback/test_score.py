@@ -159,6 +159,12 @@ def test_what_was_out_of_stock_is_left_out(shop: Path) -> None:
     assert (cases.out, len(cases.row)) == (1, 7)
 
 
+def test_where_nothing_that_came_can_be_judged_there_is_no_score(shop: Path) -> None:
+    with History.open(shop) as history:
+        past = read_past(history, read_shop(shop))
+    assert find_cases(replace(past, out=np.ones_like(past.out)), read_forecasts(shop)) == []
+
+
 def test_groups_are_categories_or_how_well_products_sell(shop: Path) -> None:
     with History.open(shop) as history:
         past = read_past(history, read_shop(shop))

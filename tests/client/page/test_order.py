@@ -10,6 +10,7 @@ import pytest
 from client.page.chosen import Chosen, forget_chosen, read_chosen, write_chosen
 from client.page.route.order import harmless
 from client.page.view.order import PAGE, show_orders
+from client.page.view.today import show_today
 from client.serving.folder import ServedFolder
 from common.errors import DataError
 
@@ -77,3 +78,20 @@ def test_a_csv_holds_no_formula() -> None:
     table = pa.table({"product": ["=1+1", "@x", "A", None], "quantity": [1.0, 2.0, 3.0, 4.0]})
     assert harmless(table)["product"].to_pylist() == ["'=1+1", "'@x", "A", None]
     assert harmless(table)["quantity"].to_pylist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_where_nothing_tells_how_many_there_are_the_page_says_how_many_there_should_be() -> None:
+    unknown = line("A", None) | {"reorder_point": 30.0, "risk_out": None, "cash": None}
+    gone = line("B", None) | {"reorder_point": 0.0, "risk_out": None, "cash": None}
+    enough = line("C", 0.0) | {"reorder_point": 3.0, "risk_out": 0.1, "cash": 0.0}
+    assert show_orders(document(unknown, gone), {})["is_unknown"]
+    assert not show_orders(document(enough), {})["is_unknown"]
+
+    def today(*rows: dict[str, Any]) -> dict[str, Any]:
+        sums = {"cash_on_hand": None, "dead_cash": None, "dead_days": 90}
+        return show_today(day=DAY, order=document(*rows) | sums, customer=None, changed=(), problems=(), warnings=())
+
+    shown = today(unknown, gone)
+    assert [row["product"] for row in shown["fills"]] == ["A"]
+    assert (shown["none_is_counted"], shown["lines"]) == (True, [])
+    assert (today(unknown, enough)["none_is_counted"], today(enough)["fills"]) == (False, [])
