@@ -39,6 +39,7 @@ def show_today(
     rows = [read_days(row) for row in order["rows"]] if order else []
     lines = [row for row in rows if row["quantity"]]
     fills = [row for row in rows if row["quantity"] is None and (row["reorder_point"] or 0.0) > 0]
+    fills.sort(key=lambda row: -row["demand"])
     letters = [row for row in customer["letters"]["rows"] if not row["hold_out"]] if customer else []
     return {
         "day": day,

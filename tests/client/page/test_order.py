@@ -81,7 +81,7 @@ def test_a_csv_holds_no_formula() -> None:
 
 
 def test_where_nothing_tells_how_many_there_are_the_page_says_how_many_there_should_be() -> None:
-    unknown = line("A", None) | {"reorder_point": 30.0, "risk_out": None, "cash": None}
+    unknown = line("A", None) | {"reorder_point": 30.0, "demand": 20.0, "risk_out": None, "cash": None}
     gone = line("B", None) | {"reorder_point": 0.0, "risk_out": None, "cash": None}
     enough = line("C", 0.0) | {"reorder_point": 3.0, "risk_out": 0.1, "cash": 0.0}
     assert show_orders(document(unknown, gone), {})["is_unknown"]
@@ -91,6 +91,8 @@ def test_where_nothing_tells_how_many_there_are_the_page_says_how_many_there_sho
         sums = {"cash_on_hand": None, "dead_cash": None, "dead_days": 90}
         return show_today(day=DAY, order=document(*rows) | sums, customer=None, changed=(), problems=(), warnings=())
 
+    more = unknown | {"product": "M", "demand": 25.0}
+    assert [row["product"] for row in today(unknown, more)["fills"]] == ["M", "A"]
     shown = today(unknown, gone)
     assert [row["product"] for row in shown["fills"]] == ["A"]
     assert (shown["none_is_counted"], shown["lines"]) == (True, [])
