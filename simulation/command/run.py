@@ -80,8 +80,7 @@ def run(
     else:
         print_table(console, make_table(summary, plan.evaluation.task))
         say_answer(read_results(out))
-        typer.echo(f"Everything is in {out}, the numbers in {out / 'summary.json'}.")
-        typer.echo(f"The answer with its pictures: {out / 'report.html'}")
+        typer.echo(f"Everything is in {out}, the numbers in {out / 'summary.json'}, the page in {out / 'report.html'}.")
 
 
 def choose_cluster(engine: str, address: str, out: Path) -> Cluster | None:
