@@ -76,6 +76,7 @@ def bring_back(folder: Path, snapshot: Path) -> None:
         return
     with suppress(OSError):  # then it is learned again
         fresh = folder / f".{LEARNED_NAME}.served"
+        fresh.unlink(missing_ok=True)  # of a maker that was killed
         _copy(snapshot / LEARNED_NAME, fresh)
         fresh.replace(folder / LEARNED_NAME)
 
