@@ -1,5 +1,6 @@
 """A coordinator's backup is of one moment, also while others write; what cannot be of one moment is refused."""
 
+import itertools
 import json
 import sqlite3
 import stat
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,8 +102,16 @@ def test_a_folder_that_never_holds_still_is_refused_and_nothing_is_left(
     home: CoordinatorFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backup, "PAUSE_SECONDS", 0.0)
-    with rounds(home, 0.0005), pytest.raises(ConfigError, match="between two rounds"):
+    add, numbers = tarfile.TarFile.addfile, itertools.count()
+
+    def add_while_a_round_ends(*given: Any, **named: Any) -> None:
+        add(*given, **named)
+        write_whole(home.launch(1) / "state.safetensors", str(next(numbers)).encode())
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", add_while_a_round_ends)
+    with pytest.raises(ConfigError, match="between two rounds"):
         make_backup(home.folder, tmp_path / "b.tar")
+    assert next(numbers) >= backup.TRIES
     assert not list(tmp_path.glob("*.tar")) + list(tmp_path.glob(".*"))
 
 
