@@ -129,7 +129,7 @@ class CoordinatorFolder:
 
     @property
     def superlink_state(self) -> Path:
-        """Flower's own database."""
+        """Flower's database, of versions that had one: nothing reads it."""
         return self.folder / "superlink.sqlite"
 
     @property

@@ -1,6 +1,8 @@
 """The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.42.
 
-The SuperLink is Flower's own application, as `flower-superlink` starts it, behind the word of `loopback.py`.
+The SuperLink is Flower's own application, as `flower-superlink` starts it, behind the word of `loopback.py`. It keeps
+nothing on the disk: who is enrolled stands in the registry, what was asked is asked again in the same words, and with
+Flower's database every request would cost twice the time.
 
 Flower would have a SuperLink start our code from an uploaded archive (FAB). Here nothing is ever installed from one:
 the SuperLink runs in process isolation, so that whoever shows the shared secret may take a task, and the coordinator
@@ -10,16 +12,15 @@ takes its own. The FAB that a run must have holds no code and is fetched by nobo
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import uvicorn
+from flwr.app import Message
 from flwr.cli.build import build_fab_from_files
 from flwr.common.serde import fab_to_proto, run_from_proto
 from flwr.proto.control_pb2 import (
@@ -30,6 +31,7 @@ from flwr.proto.control_pb2 import (
     UnregisterNodeRequest,
 )
 from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest
+from flwr.server.superlink.linkstate import InMemoryLinkState, linkstate_factory
 from flwr.serverapp import Grid
 from flwr.supercore.constant import NodeStatus, TaskType
 from flwr.supercore.control import ControlHttpClient
@@ -38,9 +40,11 @@ from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_htt
 from flwr.supercore.http_logging import get_uvicorn_log_config
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
 from flwr.supercore.logger import console_handler
+from flwr.supercore.object_store import ObjectStore
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.cli.flower_superlink import SuperLinkLifespan, _parse_superlink_lifespan_config
+from flwr.superlink.federation import FederationManager
 from flwr.superlink.grid import HttpGrid
 from flwr.superlink.main import create_app
 
@@ -52,7 +56,7 @@ from server.process.loopback import IDLE_SECONDS, Guard, show_word
 ACQUIRE_SECONDS = 30.0
 ACQUIRE_PAUSE_SECONDS = 0.1
 REQUEST_TIMEOUT_SECONDS = 10.0
-BUSY_SECONDS = 30.0
+SWEEP_SECONDS = 60.0
 PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 PYPROJECT = b"""[build-system]
 requires = ["hatchling"]
@@ -83,14 +87,11 @@ class SuperLink:
         PEM of who signed its certificate.
     secret
         What it shares with the coordinator's own processes alone.
-    database
-        Its own file.
     """
 
     address: str
     authority: bytes
     secret: bytes
-    database: Path
 
     @contextmanager
     def control(self) -> Iterator[ControlHttpClient]:
@@ -113,7 +114,6 @@ class SuperLink:
         for node_id, key in self.nodes().items():
             if key == node_key:
                 return node_id
-        self._forget(node_key)
         with self.control() as client:
             return int(client.RegisterNode(RegisterNodeRequest(public_key=node_key.encode())).node_id)
 
@@ -128,13 +128,6 @@ class SuperLink:
         with self.control() as client:
             found = client.ListNodes(ListNodesRequest()).nodes_info
         return {int(node.node_id): node.public_key.decode() for node in found if node.status != NodeStatus.UNREGISTERED}
-
-    def _forget(self, node_key: str) -> None:
-        """Strike out who was shut out, in Flower's own file: it keeps such a node, and takes its key never again."""
-        with closing(sqlite3.connect(self.database, timeout=BUSY_SECONDS)) as database, database:
-            database.execute(
-                "DELETE FROM node WHERE public_key = ? AND status = ?", (node_key.encode(), NodeStatus.UNREGISTERED)
-            )
 
     @contextmanager
     def grid(self) -> Iterator[Grid]:
@@ -208,7 +201,6 @@ def open_superlink(home: CoordinatorFolder, settings: Settings) -> SuperLink:
         address=f"127.0.0.1:{settings.superlink_port}",
         authority=read_file(home.authority / "authority.pem"),
         secret=read_file(home.secret),
-        database=home.superlink_state,
     )
 
 
@@ -224,12 +216,54 @@ def superlink_words(home: CoordinatorFolder, settings: Settings) -> list[str]:
         "--isolation", "process",
         "--superexec-auth-secret-file", str(home.secret),
         "--disable-runtime-dependency-installation",
-        "--database", str(home.superlink_state),
     ]  # fmt: skip
+
+
+class MemoryState(InMemoryLinkState):
+    """Flower's state in memory, made fit for weeks of rounds, and for members who leave and come back.
+
+    Flower keeps a node that was shut out, and takes its key never again; it cannot shut out a node that never came; and
+    what nobody answers stays in memory until its run ends.
+    """
+
+    def __init__(self, federation_manager: FederationManager, object_store: ObjectStore) -> None:
+        super().__init__(federation_manager, object_store)
+        self._swept_at = time.time()
+
+    def delete_node(self, owner_aid: str, node_id: int) -> None:
+        """Shut a node out, and strike it out."""
+        with self.lock:
+            node = self.nodes.get(node_id)
+            if node is not None and node.online_until is None:
+                node.online_until = 0.0  # of one that never came
+            super().delete_node(owner_aid, node_id)
+            gone = self.nodes.pop(node_id)
+            self.node_public_key_to_node_id.pop(gone.public_key, None)
+            self.owner_to_node_ids.get(owner_aid, set()).discard(node_id)
+
+    def store_message_ins(self, message: Message) -> str | None:
+        """Keep a question, and let go of those whose time was up a while ago."""
+        if time.time() > self._swept_at + SWEEP_SECONDS:
+            self._sweep()
+        return super().store_message_ins(message)
+
+    def _sweep(self) -> None:
+        with self.lock:
+            self._swept_at = time.time()
+            over = {
+                message_id
+                for message_id, asked in self.message_ins_store.items()
+                if asked.metadata.created_at + asked.metadata.ttl < self._swept_at - SWEEP_SECONDS
+            }
+            answers = {answer for asked, answer in self.message_ins_id_to_message_res_id.items() if asked in over}
+            self.delete_messages(over)
+        for object_id in over | answers:
+            self.object_store.delete(object_id)
 
 
 def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
     """Serve Flower's SuperLink to who shows the word, until SIGTERM."""
+    linkstate_factory.InMemoryLinkState = MemoryState  # type: ignore[misc]  # Flower has no other way
     sys.argv = ["flower-superlink", *superlink_words(home, settings)]  # Flower reads its words there, and nowhere else
     config = _parse_superlink_lifespan_config()
     uvicorn.run(

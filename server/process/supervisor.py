@@ -16,7 +16,6 @@ import logging
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -30,7 +29,7 @@ from typing import IO, Any
 
 from certs.authority import read_certificate
 from common.disk.lock import hold
-from common.disk.reading import read_file, require_file
+from common.disk.reading import read_file
 from common.errors import ConfigError, HansaError
 from server.folder import CoordinatorFolder, Settings
 from server.process.trust import Watch
@@ -131,14 +130,12 @@ class Supervisor:
     Raises
     ------
     ConfigError
-        A port is taken, another supervisor runs in this folder, the server's certificate is out of date, or Flower's
-        own state is damaged.
+        A port is taken, another supervisor runs in this folder, the server's certificate is out of date.
     """
 
     def __init__(self, home: CoordinatorFolder, settings: Settings) -> None:
         _require_valid(home.authority / "server.pem")
         self._lock = hold(home.folder / "up.lock", taken=f"{home.folder} is up already; stop that one first.")
-        _require_whole(home.superlink_state)
         for port, host in ((settings.superlink_port, "127.0.0.1"), (settings.gateway_port, settings.bind)):
             require_free(host, port)
         home.logs.mkdir(exist_ok=True)
@@ -257,22 +254,6 @@ def _require_valid(path: Path) -> None:
             f"The server's certificate is valid from {certificate.not_valid_before_utc:%Y-%m-%d} to "
             f"{certificate.not_valid_after_utc:%Y-%m-%d}, and it is {now:%Y-%m-%d %H:%M}; set the clock right, or "
             "renew it with: hansa-server renew"
-        )
-
-
-def _require_whole(path: Path) -> None:
-    """Refuse a database of Flower's that its SuperLink would fall over, again and again."""
-    if not path.exists() and not path.is_symlink():
-        return
-    try:
-        require_file(path)
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except (OSError, sqlite3.Error) as error:
-        found = str(error)
-    if found != "ok":
-        raise ConfigError(
-            f"{path}, Flower's own state, is damaged; move it away: it is made anew, and no round is lost."
         )
 
 

@@ -35,7 +35,6 @@ from damaged.ways import (
     folder,
     half_noise,
     loop,
-    make_database,
     noise,
     other,
     pipe,
@@ -359,9 +358,8 @@ def test_up_does_not_begin_with_a_file_that_its_processes_would_fall_over(
     homes: Path, tmp_path: Path, way: Way
 ) -> None:
     case = next(case for case in CASES if case.words == "up --no-page")
-    for name in ("superlink.sqlite", "registry.sqlite", "signing.key"):
+    for name in ("registry.sqlite", "signing.key"):
         with in_copy(homes, case, tmp_path) as place:
-            make_database(place / "superlink.sqlite", "CREATE TABLE node (id TEXT)")
             way(place / name)
             before = state_of(place / name)
             ended = type_in(case, place)

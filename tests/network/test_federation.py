@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +131,7 @@ def test_everything_ends_with_exit_code_0(federation: PastFederation) -> None:
 
 def test_no_name_of_a_product_is_in_anything_of_the_coordinators(federation: PastFederation) -> None:
     files = [file for file in federation.network.coordinator.rglob("*") if file.is_file()]
-    assert {"superlink.sqlite", "registry.sqlite", "coordinator.log", "journal.jsonl"} <= {file.name for file in files}
+    assert {"registry.sqlite", "coordinator.log", "journal.jsonl"} <= {file.name for file in files}
     assert [file for file in files if b"CANARY" in file.read_bytes()] == []
 
 
@@ -178,11 +176,6 @@ def test_nothing_is_left_running(federation: PastFederation) -> None:
     folder = str(federation.network.folder)
     running = [file for file in Path("/proc").glob("[0-9]*/cmdline") if folder.encode() in _read(file)]
     assert running == []
-
-
-def test_flowers_database_is_whole(federation: PastFederation) -> None:
-    with closing(sqlite3.connect(federation.network.coordinator / "superlink.sqlite")) as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def _read(file: Path) -> bytes:

@@ -270,7 +270,7 @@ def test_what_the_coordinator_keeps_is_its_owners_alone(coordinator: Coordinator
     own = [home.folder, *home.folder.glob("*")]
     own += [path for folder in (home.logs, home.authority, home.launches, home.flower) for path in folder.rglob("*")]
     made = [path for path in own if path.name not in ("merchants", "up.log", ".gitignore")]  # those are the test's
-    assert {"registry.sqlite", "superlink.sqlite", "gateway.log", "federation.toml"} <= {path.name for path in made}
+    assert {"registry.sqlite", "gateway.log", "federation.toml"} <= {path.name for path in made}
     assert [path for path in made if path.exists() and path.stat().st_mode & 0o077] == []
     assert "Other users of this machine could reach 1 files and folders" in (home.folder / "up.log").read_text()
 

@@ -181,7 +181,7 @@ def town(tmp_path: Path) -> Iterable[Town]:
             nodes[request.node_key] = node
         apps = {name: make_handler_app(found) for name, found in handlers.items()}
         stack.enter_context(closing(registry))
-        yield Town(tmp_path, home, registry, KnownNodes("", b"", b"", Path(), nodes), handlers, apps)
+        yield Town(tmp_path, home, registry, KnownNodes("", b"", b"", nodes), handlers, apps)
 
 
 @pytest.fixture

@@ -58,9 +58,7 @@ class Hanse:
         """Let the coordinator look, as a process that has just started; return how many welcomes it sent."""
         grid = CountingGrid({"shop": (app or make_handler_app(self.handlers), make_context(NODE))})
         mailbox = Mailbox(grid)
-        members = Members(
-            self.registry, KnownNodes("", b"", b"", self.home.superlink_state, {self.request.node_key: NODE}), grid
-        )
+        members = Members(self.registry, KnownNodes("", b"", b"", {self.request.node_key: NODE}), grid)
         members.admit()
         key = read_or_make_signing_key(self.home.signing_key)
         welcomes = Welcomes(self.home, self.registry, mailbox, members, key=key)
