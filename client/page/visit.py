@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
+from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
@@ -64,6 +65,11 @@ class Visit:
     def shop(self) -> Shop:
         """The shop's settings as they are now."""
         return read_shop(self.folder)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's clock: days on the page are its days, wherever the machine stands."""
+        return ZoneInfo(self.shop.time_zone)
 
     @cached_property
     def terms(self) -> Shop:

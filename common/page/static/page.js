@@ -119,7 +119,15 @@
     });
   }
 
+  // A file that is chosen becomes the text of a field, which is what the form sends.
+  function prepareText(field) {
+    const text = document.getElementById(field.dataset.text);
+    field.closest(".field").hidden = false;
+    field.addEventListener("change", async () => { if (field.files[0]) text.value = await field.files[0].text(); });
+  }
+
   function prepare(root) {
+    for (const field of root.querySelectorAll("input[data-text]")) prepareText(field);
     for (const part of [root, ...root.querySelectorAll("[data-again]")]) if (part.dataset?.again) wait(part);
     for (const form of root.querySelectorAll("form[data-upload]")) prepareUpload(form);
     for (const button of root.querySelectorAll("[data-print]")) {

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +14,7 @@ from client.page.view.federation import approve, show_federation, tell_step
 from client.page.view.privacy import show_privacy
 from common.plan.reading import parse_toml
 
+UTC_ZONE = ZoneInfo("UTC")
 KEY, OTHER = "ab" * 32, "cd" * 32
 
 
@@ -51,32 +53,32 @@ def test_a_policy_is_said_in_plain_words_and_a_damaged_one_is_said_too(tmp_path:
     home = MerchantFolder(tmp_path)
     home.policy.write_text(write_starter())
     assert read_policy(home.policy).plan.smallest_cohort == 5
-    shown = show_federation(tmp_path)
+    shown = show_federation(tmp_path, "another", UTC_ZONE)
     assert shown["policy"]["sentences"][1].startswith(
         "One plan gets epsilon 1, may ask 400 rounds, and needs 5 merchants"
     )
     assert shown["left"] == {"messages": [], "trouble": ""}
     home.policy.write_text("dataset = 3")
-    assert "policy.toml" in show_federation(tmp_path)["policy"]["trouble"]
+    assert "policy.toml" in show_federation(tmp_path, "another", UTC_ZONE)["policy"]["trouble"]
 
 
 def test_the_line_is_said_as_the_daemon_wrote_it(tmp_path: Path) -> None:
     home = MerchantFolder(tmp_path)
-    assert show_federation(tmp_path)["line"] is None
+    assert show_federation(tmp_path, "another", UTC_ZONE)["line"] is None
     said = {
         "state": "connected",
         "since": "2026-11-30T10:00:00+00:00",
         "latest_round": {"plan": "p", "round_number": 3},
     }
     home.health.write_text(json.dumps(said))
-    line = show_federation(tmp_path)["line"]
+    line = show_federation(tmp_path, "another", UTC_ZONE)["line"]
     assert (line["is_well"], line["plan"], line["round"]) == (True, "p", 3)
     home.health.write_text("{half")
-    assert show_federation(tmp_path)["line"] is None
+    assert show_federation(tmp_path, "another", UTC_ZONE)["line"] is None
 
 
 def test_where_nothing_was_spent_there_is_no_account_and_none_is_made(tmp_path: Path) -> None:
-    assert show_privacy(tmp_path) == {"accounts": [], "trouble": ""}
+    assert show_privacy(tmp_path, UTC_ZONE) == {"accounts": [], "trouble": ""}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,6 +93,6 @@ def test_what_is_spent_is_shown_with_what_it_means(tmp_path: Path) -> None:
     create_ledger(home.ledger)
     with closing(Ledger(home.ledger)) as ledger:
         ledger.open_account("shop", "customer", delta=1e-5, at=datetime(2026, 1, 1, tzinfo=UTC))
-    (account,) = show_privacy(tmp_path)["accounts"]
+    (account,) = show_privacy(tmp_path, UTC_ZONE)["accounts"]
     assert (account["spent"], account["budget"], account["share"]) == (0.0, 4.0, 0.0)
     assert re.search("Nothing of any one customer has left", account["meaning"])
