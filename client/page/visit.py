@@ -47,8 +47,7 @@ class Visit:
     @cached_property
     def spoken(self) -> str:
         """The language of whoever looks."""
-        headers = self.request.headers
-        return choose_language(self.request.cookies.get(COOKIE, ""), headers.get("accept-language", ""), LANGUAGES)
+        return spoken_to(self.request)
 
     @cached_property
     def home(self) -> ServedFolder:
@@ -203,6 +202,12 @@ def _last_day(edition: Edition | None) -> date | None:
     if edition is None or "week" not in edition.parts:
         return None
     return date.fromisoformat(str(edition.part("week").document["from"])[:10]) - timedelta(days=1)
+
+
+def spoken_to(request: Request) -> str:
+    """Give the language of whoever asks."""
+    asked = request.headers.get("accept-language", "")
+    return choose_language(request.cookies.get(COOKIE, ""), asked, LANGUAGES)
 
 
 def visit(request: Request) -> Visit:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from client.language.number import say_day
 from client.language.speech import mark, t
+from client.language.trouble import say_trouble
 from client.page.view.cell import read_day
 from client.serving.process.importing import ImportJob
 from client.shop.history.entry import Entry
@@ -54,7 +55,7 @@ def show_data(
 
 def _say_job(job: ImportJob) -> tuple[str, str]:
     if job.state == "failed":
-        return "fault", t("{name}: {trouble}", name=job.name or t("Everything"), trouble=job.trouble)
+        return "fault", t("{name}: {trouble}", name=job.name or t("Everything"), trouble=say_trouble(job.trouble))
     counts = [count for each in (job.said or {}).get("imports", []) for count in each["counts"].values()]
     new, changed = (sum(count[key] for count in counts) for key in ("new", "changed"))
     name = job.name or t("Everything")

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from browser import driver
 from browser.driver import SERIOUS, install_tools
+from browser.english import find_english
 from client.cli import app
 from client.page.menu import MENU
 from served_shop import Serving, serving
@@ -67,6 +68,7 @@ def test_every_view_is_whole_in_both_languages_wide_and_narrow(tools: Path, demo
         assert seen["bytes"] < MOST_BYTES, where
         if seen["language"] == "zh":
             assert len(re.findall(r"[\u3400-\u9fff]", seen["text"])) > 60, where
+            assert find_english(seen["text"]) == [], where
 
 
 def test_an_order_is_kept_by_keyboard_alone(tools: Path, demo: Serving) -> None:
