@@ -83,7 +83,8 @@ def test_every_view_speaks_chinese(browser: httpx.Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/customers/abcdef", "/demand/nothing", "/orders/supplier?name=nobody", "/federation/request/a"]
+    "path",
+    ["/customers/abcdef", "/demand/nothing", "/orders/supplier?name=nobody&day=2026-01-01", "/federation/request/a"],
 )
 def test_a_refusal_speaks_chinese(browser: httpx.Client, path: str) -> None:
     answer = browser.get(path, headers={"accept-language": "zh"})
