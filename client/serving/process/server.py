@@ -15,7 +15,6 @@ from client.serving.api.application import make_application
 from client.serving.folder import ServedFolder
 from client.serving.inference.serving import Beside, serving_inference
 from client.serving.process.bench import Bench
-from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
 from client.serving.process.importing import Imports
 from client.serving.process.keeper import Keeper
@@ -23,6 +22,7 @@ from client.serving.process.metric import Counted, Metrics
 from client.serving.process.participation import Participation
 from client.serving.process.place import Place
 from client.serving.process.served import Served
+from common.http.connection import Connection
 from common.http.token import Keys
 
 IDLE_SECONDS = 30
