@@ -39,7 +39,10 @@ async function take(page, [what, at, value]) {
   page.on("request", (request) => {
     if (!request.url().startsWith(order.address) && !request.url().startsWith("data:")) told.push(`asked ${request.url()}`);
   });
-  await page.goto(order.address + order.open);
+  if (order.open.startsWith("file:")) {
+    await page.goto(order.open);
+    await page.waitForFunction((address) => location.href === `${address}/`, { timeout: 60000 }, order.address);
+  } else await page.goto(order.address + order.open);
   for (const view of order.views) {
     told.length = 0;
     await page.setExtraHTTPHeaders({ "accept-language": view.language });

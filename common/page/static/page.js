@@ -100,7 +100,8 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const file = field.files[0], request = new XMLHttpRequest(), url = new URL(form.action);
-      url.search = new URLSearchParams({ name: file.name, source: form.elements.source.value });
+      const source = form.elements.source.value;
+      url.search = new URLSearchParams(source === "+" ? { name: file.name, add: true } : { name: file.name, source });
       bar.hidden = false;
       request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) bar.value = e.loaded / e.total; });
       request.addEventListener("load", () => {

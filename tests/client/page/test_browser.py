@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from browser.driver import SERIOUS, install_tools
 from browser.english import find_english
 from client.cli import app
 from client.page.menu import MENU
+from client.serving.process.opening import open_in_browser
 from served_shop import Serving, serving
 from small_shop import draw_sales, make_shop
 
@@ -78,6 +80,19 @@ def test_an_order_is_kept_by_keyboard_alone(tools: Path, demo: Serving) -> None:
     assert seen["at"].endswith("/orders?done=kept")
     assert "These quantities are kept" in seen["text"]
     assert ",77," in demo.ask("/orders.csv").text
+
+
+def test_the_file_that_serve_opens_leads_a_browser_to_the_page(tools: Path, demo: Serving, tmp_path: Path) -> None:
+    with demo.client as client:
+        word = client.post("/api/v1/sessions").json()["page"]
+    file = tmp_path / "open.html"
+    with mock.patch("webbrowser.open") as opened:
+        open_in_browser(demo.address + word, file)
+    assert opened.call_args.args == (file.as_uri(),)  # so no command line has the word
+    assert file.stat().st_mode & 0o777 == 0o600
+    view = {"path": "/orders", "language": "en", "width": 1440}
+    (seen,) = driver.browse(tools, address=demo.address, opened=file.as_uri(), views=[view])
+    assert (seen["status"], seen["told"]) == (200, [])
 
 
 def test_the_first_view_is_there_within_a_second(tools: Path, demo: Serving) -> None:
