@@ -101,6 +101,58 @@ def test_the_first_view_is_there_within_a_second(tools: Path, demo: Serving) -> 
     assert min(timings) < MOST_MILLISECONDS, timings
 
 
+def do(tools: Path, demo: Serving, path: str, *steps: list[Any]) -> dict[str, Any]:
+    (seen,) = browse(tools, demo, [{"path": path, "language": "zh", "width": 1440, "steps": steps}])
+    assert seen["told"] == [], path
+    assert find_english(seen["text"]) == [], path
+    return seen
+
+
+def test_an_export_is_imported_by_drag_and_drop(tools: Path, demo: Serving) -> None:
+    head, line = (demo.folder / "exports" / "orders.csv").read_text().splitlines()[:2]
+    text = f"{head}\n{line.replace('10001', '99999901')}\n"
+    drop, send = ["drop", ".drop", ["newer.csv", text]], ["send", "form[data-upload] button"]
+    seen = do(tools, demo, "/data", ["select", "#source", "sales"], drop, send, ["await", "newer.csv：新增 1 条"])
+    assert seen["at"].endswith("/data?done=imported")
+    (job, *_) = demo.ask("/api/v1/imports").json()["imports"]
+    assert (job["name"], job["said"]["imports"][0]["counts"]["sales"]["new"]) == ("newer.csv", 1)
+
+    stock = "day,sku,on_hand\n2020-01-05,GR-103,230\n2020-01-06,GR-103,223\n"
+    drop = ["drop", ".drop", ["second shelf.csv", stock]]
+    do(tools, demo, "/data", ["select", "#source", "+"], drop, send, ["await", "从现在起是一个来源；它说明库存"])
+
+    drop = ["drop", ".drop", ["empty.csv", ""]]
+    seen = do(tools, demo, "/data", ["select", "#source", "sales"], drop, ["click", send[1]], ["await", "内容是空的。"])
+    assert seen["at"].endswith("/data")
+
+
+def test_what_a_person_expects_is_said_by_a_form_and_taken_back(tools: Path, demo: Serving) -> None:
+    fields = {"change": "50", "reason": "市集", "author": "Ana"}
+    written = [["write", f"input[name={name}]", value] for name, value in fields.items()]
+    path = f"/demand/{PRODUCT}"
+    seen = do(tools, demo, path, *written, ["send", "form[action='/override'] button"])
+    assert seen["at"].endswith(f"{path}?done=override")
+    assert "市集" in seen["text"]
+    (kept,) = demo.ask("/api/v1/overrides").json()["overrides"]
+    assert (kept["name"], kept["factor"], kept["reason"], kept["author"]) == (PRODUCT, 1.5, "市集", "Ana")
+    seen = do(tools, demo, path, ["send", "form[action='/override/1/remove'] button"])
+    assert seen["at"].endswith("done=removed")
+    assert demo.ask("/api/v1/overrides").json()["overrides"][0]["removed"] is not None
+
+
+def test_settings_are_kept_and_a_wrong_one_is_a_chinese_sentence(tools: Path, demo: Serving) -> None:
+    save = ["send", "form[action='/settings'] .actions button"]
+    before = (demo.folder / "shop.toml").read_text()
+    seen = do(tools, demo, "/settings", ["write", "input[name='shop.name']", "Teehaus am Markt"], save)
+    assert seen["at"].endswith("/settings?done=settings")
+    assert "Teehaus am Markt" in seen["text"]
+    assert 'name = "Teehaus am Markt"' in (demo.folder / "shop.toml").read_text()
+    assert (demo.folder / "shop.toml.old").read_text() == before
+    seen = do(tools, demo, "/settings", ["write", "input[name='shop.currency']", "Taler"], save)
+    assert not seen["at"].endswith("done=settings")
+    assert 'currency = "EUR"' in (demo.folder / "shop.toml").read_text()
+
+
 def test_a_shop_of_thousands_is_as_light(tools: Path, tmp_path: Path) -> None:
     sold = draw_sales(days=120, products=LARGE_PRODUCTS, mean=0.02)
     with serving(make_shop(tmp_path / "shop", sold)) as large:
