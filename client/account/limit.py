@@ -13,7 +13,7 @@ from common.plan.schema import Unit
 from common.privacy.accounting import delta_for
 
 SIZE_CLASSES = tuple(2**power for power in range(5, 17))  # that a plan knows where it says nothing else
-STARTER_DELTA = 1e-5
+STARTER_DELTA = "1e-5"
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def write_limited(limits: Limits) -> str:
     ConfigError
         They contradict each other, or one is not legal.
     """
-    text = write_starter()
+    text, most = write_starter(), delta_for(limits.size_class)
     for section, key, value in (
         ("", "unit", f'"{limits.unit}"'),
         ("", "size_class", f"{limits.size_class}"),
         ("budget", "epsilon", f"{limits.epsilon:g}"),
         ("budget", "period_epsilon", f"{max(limits.epsilon / 2, min(limits.plan_epsilon, limits.epsilon)):g}"),
-        ("budget", "delta", f"{min(STARTER_DELTA, delta_for(limits.size_class)):g}"),
+        ("budget", "delta", STARTER_DELTA if most >= float(STARTER_DELTA) else repr(most)),
         ("plan", "epsilon", f"{limits.plan_epsilon:g}"),
         ("plan", "smallest_cohort", f"{limits.smallest_cohort}"),
     ):

@@ -10,7 +10,7 @@ import pytest
 from client.cli import main
 from fleet.typed import TypedFederation, type_here
 from network.federation import SIZE_CLASS, await_launch, launch
-from network.shop_plan import LAST, READABLE, make_smaller
+from network.shop_plan import LAST, make_smaller, say_readable
 from simulation.localhost.processes import free_port
 
 NAMES = ("shop-0", "shop-1", "shop-2")
@@ -37,7 +37,8 @@ def test_a_shop_joins_and_its_own_forecast_hears_the_released_model(tmp_path: Pa
             home = network.home(name)
             (home / "plan.toml").write_text(text)
             network.client(name, "adapt", str(home / "plan.toml"), "--data-root", str(home))
-            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=READABLE, without_noise=True)
+            data = say_readable("promotion", "views", "carts")
+            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=data, without_noise=True)
         network.start_coordinator()
         for name in NAMES:
             network.start_merchant(name)

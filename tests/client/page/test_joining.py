@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,9 @@ import pytest
 
 from browser import driver
 from browser.driver import SERIOUS, install_tools
-from client.cli import main
-from fleet.typed import TypedFederation, type_here
+from fleet.typed import TypedFederation
 from network.federation import SIZE_CLASS, await_launch, await_true, launch, report
-from network.shop_plan import LAST, READABLE, make_smaller
+from network.shop_plan import make_small_shop, make_smaller, say_readable
 from served_shop import Serving, serving
 from simulation.localhost.processes import free_port
 
@@ -82,7 +80,8 @@ def let_others_in(network: TypedFederation, text: str) -> None:
         home = network.home(name)
         (home / "plan.toml").write_text(text)
         network.client(name, "adapt", str(home / "plan.toml"), "--data-root", str(home))
-        network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=READABLE, without_noise=True)
+        data = say_readable()
+        network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=data, without_noise=True)
         network.start_merchant(name)
 
 
@@ -91,16 +90,13 @@ def test_an_owner_joins_on_the_page_and_sees_what_became_of_the_model(
 ) -> None:
     folder, tools = tmp_path_factory.mktemp("join"), install_tools(tmp_path_factory.mktemp("tools"))
     with TypedFederation(folder / "federation", free_port()) as network:
-        home = network.home(NAME)
-        done = type_here(main, "demo", str(home), "--until", LAST)
-        assert done.returncode == 0, done.stderr
-        for name in OTHERS:
-            shutil.copytree(home, network.home(name))
+        for seed, name in enumerate((NAME, *OTHERS)):
+            make_small_shop(network.home(name), seed=seed)
         plan = folder / "plan.toml"
         text = write_plan(network, plan)
         network.start_coordinator()
         let_others_in(network, text)
-        with serving(home) as served:
+        with serving(network.home(NAME)) as served:
             join_and_see(network, served, Owner(tools, served), plan)
 
 
@@ -134,7 +130,7 @@ def join_and_see(network: TypedFederation, served: Serving, owner: Owner, plan: 
     assert "the file that it reads is made of your history" in seen["text"]
     assert "One record, which is what epsilon protects" not in seen["text"]  # what was said of it is not kept
     seen = owner.do(("send", button("Take part now")), ("await", "connected"))
-    print(f"joined after {time.monotonic() - began:.0f} s, forecasts of the demo shop included")  # noqa: T201
+    print(f"joined after {time.monotonic() - began:.0f} s, its first forecasts included")  # noqa: T201
 
     number = launch(network, plan.read_text(), "--quorum", "3")
     rounds = [
