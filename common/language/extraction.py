@@ -81,7 +81,7 @@ def main() -> None:
     patterns = find_patterns(Path())
     for language in NAMES:
         before = read_words(ERRORS_IN, language, name=CATALOGUE)
-        words = {pattern: before.get(pattern, "") for pattern in patterns}
+        words: dict[Message, str] = {pattern: before.get(pattern, "") for pattern in patterns}
         write_words(ERRORS_IN, language, words, name=CATALOGUE)
     for root in map(Path, sys.argv[1:]):
         found = list_messages(root)

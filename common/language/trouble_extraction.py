@@ -107,8 +107,7 @@ def _write(node: ast.expr, named: Mapping[str, list[ast.expr]]) -> Iterator[str]
         for each in named.get(node.id, []):
             yield from _write(each, {})
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        for each in _write(node.func.value, named):
-            yield _renumber(each)
+        yield from map(_renumber, _write(node.func.value, named))
 
 
 def _number(node: ast.JoinedStr) -> str:

@@ -13,11 +13,11 @@ from client.language.speech import speaking, t
 from client.page.approval import add_approval
 from client.page.route.page import make_router
 from client.page.route.plan import show_with
-from client.page.view.federation import UNITS
 from client.page.visit import Fields, Visit, field, visit
 from client.serving.process.refusal import Refusal
 from common.disk.file import write_whole
 from common.errors import ConfigError
+from common.plan.schema import Unit
 
 if TYPE_CHECKING:
     from client.account.limit import Limits
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 router = make_router()
 REQUEST = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.request\.json")
 LARGEST_TEXT = 60_000
+PROTECTED: dict[str, Unit] = {"product": "product", "customer": "customer"}
 
 
 @router.get("/federation")
@@ -55,18 +56,15 @@ def _write_policy(home: MerchantFolder, fields: Fields) -> None:
 def _read_limits(fields: Fields) -> Limits:
     from client.account.limit import Limits
 
-    unit = next((unit for unit in UNITS if unit == field(fields, "unit")), None)
     try:
-        if unit is None:
-            raise ValueError(unit)
         return Limits(
-            unit=unit,
+            unit=PROTECTED[field(fields, "unit")],
             size_class=int(field(fields, "size_class")),
             epsilon=float(field(fields, "epsilon")),
             plan_epsilon=float(field(fields, "plan_epsilon")),
             smallest_cohort=int(field(fields, "cohort")),
         )
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise ConfigError(t("Choose whom the promise protects, and give numbers for the rest.")) from error
 
 

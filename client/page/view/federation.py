@@ -147,8 +147,14 @@ def _show_line(home: MerchantFolder, zone: ZoneInfo) -> dict[str, Any] | None:
         "plan": latest.get("plan", ""),
         "round": latest.get("round_number"),
         "rounds": latest.get("num_rounds"),
-        "error": said.get("latest_error") or "",
+        "error": _tell_error(said, is_well=state == "connected"),
     }
+
+
+def _tell_error(said: dict[str, Any], *, is_well: bool) -> str:
+    """Give the latest error, unless messages were answered since and all is well again."""
+    answered, failed = said.get("latest_message_at") or "", said.get("latest_error_at") or ""
+    return "" if is_well and answered > failed else said.get("latest_error") or ""
 
 
 def _list_departures(home: MerchantFolder, zone: ZoneInfo) -> dict[str, Any]:

@@ -77,6 +77,11 @@ def test_the_line_is_said_as_the_daemon_wrote_it(tmp_path: Path) -> None:
     home.health.write_text(json.dumps(said))
     line = show_federation(tmp_path, "another", UTC_ZONE)["line"]
     assert (line["is_well"], line["plan"], line["round"]) == (True, "p", 3)
+    assert line["error"] == ""
+    troubled = {**said, "latest_error": "There is no policy.", "latest_error_at": "2026-11-30T10:05:00+00:00"}
+    for answered, error in (("2026-11-30T10:05:00+00:00", "There is no policy."), ("2026-11-30T10:05:01+00:00", "")):
+        home.health.write_text(json.dumps({**troubled, "latest_message_at": answered}))
+        assert show_federation(tmp_path, "another", UTC_ZONE)["line"]["error"] == error
     home.health.write_text("{half")
     assert show_federation(tmp_path, "another", UTC_ZONE)["line"] is None
 

@@ -17,6 +17,7 @@ from browser.driver import SERIOUS, install_tools
 from fleet.typed import TypedFederation
 from network.federation import SIZE_CLASS, await_launch, await_true, launch, report
 from network.shop_plan import make_small_shop, make_smaller, say_readable
+from released_shop import grow, make_joined_shop, release_to
 from served_shop import Serving, serving
 from simulation.localhost.processes import free_port
 
@@ -165,3 +166,23 @@ def weekly(served: Serving) -> dict[str, Any]:
     name = served.status()["edition"]["name"]
     document: dict[str, Any] = json.loads((served.folder / "served" / name / "week.json").read_text())
     return document
+
+
+def test_a_model_that_helps_changes_the_forecast_and_the_page_says_by_how_much(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder, tools = tmp_path_factory.mktemp("helped") / "shop", install_tools(tmp_path_factory.mktemp("tools"))
+    make_joined_shop(folder, grow(days=66), learned_days=45)  # it has learned nothing of the last three weeks
+    with serving(folder) as served:
+        owner, alone = Owner(tools, served), served.await_edition(seconds=900.0)
+        before = served.ask("/api/v1/forecasts").json()
+        assert "None has come yet" in owner.look_at_all("8-none")["en"]
+        release_to(folder, 1.4)  # signed by the coordinator; the shop grows faster than its own methods see
+        served.await_edition(but=alone, seconds=900.0)
+        after, texts = served.ask("/api/v1/forecasts").json(), owner.look_at_all("9-helped")
+    share = after["methods"]["federated"]
+    assert share > 0.005
+    assert f"has {share:.0%} of the forecasts" in texts["en"]
+    assert f"在预测中占 {share:.0%}" in texts["zh"]
+    assert "federated" not in before["methods"]
+    assert after["products"][0]["periods"][-1]["mean"] > before["products"][0]["periods"][-1]["mean"]
