@@ -155,7 +155,12 @@ def test_a_form_of_many_fields_is_read_and_one_of_too_many_is_refused(browser: h
     assert many.status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/orders", "/override", "/settings", "/language", "/data/read", "/federation/policy"])
+FORMS = ["/orders", "/override", "/settings", "/language", "/data/read"]
+STEPS = ("policy", "ask", "welcome", "coordinator", "plan", "approve", "begin", "end")
+JOINING = [f"/federation/{step}" for step in STEPS]
+
+
+@pytest.mark.parametrize("path", [*FORMS, *JOINING])
 def test_a_form_of_another_site_changes_nothing(browser: httpx.Client, served: Serving, path: str) -> None:
     before = (served.folder / "shop.toml").read_bytes()
     token = token_of(browser.get("/").text)
