@@ -289,7 +289,7 @@ def test_no_view_says_anything_that_is_not_in_the_catalogue(served: Serving) -> 
         document = {**order, "rows": rows, "said": [], "assumed": []}
         views = {
             "today": show_today(day=day, order=document, customer=None, changed=[], problems=[], warnings=[]),
-            "demand": show_demand(edition.by_week, categories={}, today=day),
+            "demand": {**show_demand(edition.by_week, categories={}, today=day), "made": []},
             "order": show_orders(document, {row["product"]: 3.0 for row in rows}),
             "setting": show_settings(shop, ["Tea Ltd"]),
         }
