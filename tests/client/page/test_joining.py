@@ -172,7 +172,8 @@ def test_a_model_that_helps_changes_the_forecast_and_the_page_says_by_how_much(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder, tools = tmp_path_factory.mktemp("helped") / "shop", install_tools(tmp_path_factory.mktemp("tools"))
-    make_joined_shop(folder, grow(days=66), learned_days=45)  # it has learned nothing of the last three weeks
+    sold = grow(days=100, products=6, a_day=0.01)
+    make_joined_shop(folder, sold, learned_days=60, horizon_days=35)  # it has learned nothing of the last five weeks
     with serving(folder) as served:
         owner, alone = Owner(tools, served), served.await_edition(seconds=900.0)
         before = served.ask("/api/v1/forecasts").json()
