@@ -65,7 +65,8 @@ def find_in(source: str) -> Iterator[str]:
         return  # most files raise nothing, and need not be parsed
     tree = ast.parse(source)
     named = _list_named(tree)
-    for node in ast.walk(tree):
+    saying = [node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.Assign)]
+    for node in saying:
         for sentence in _sentences_of(node):
             for pattern in _write(sentence, named):
                 if sum(letter.isalpha() for letter in pattern) >= LEAST_LETTERS:
