@@ -98,6 +98,8 @@ class Participation:
                 self.trouble = await self._run()
             except HansaError as error:
                 self.trouble = str(error)
+            except OSError as error:  # no more processes, or no memory for one
+                self.trouble = f"hansa-client run cannot be started: {error.strerror}; it is tried again."
             lasted = asyncio.get_running_loop().time() - began
             pause = FIRST_PAUSE_SECONDS if lasted > LAST_PAUSE_SECONDS else min(2 * pause, LAST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
