@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from client.account.policy import Policy
 from client.account.starter import write_starter
+from client.language.speech import t
 from common.errors import ConfigError
 from common.plan.reading import parse_toml
 from common.plan.schema import Unit
@@ -63,7 +64,7 @@ def write_limited(limits: Limits) -> str:
         ("plan", "smallest_cohort", f"{limits.smallest_cohort}"),
     ):
         text = _put(text, section, key, value)
-    parse_toml(text, Policy, origin="What you chose")
+    parse_toml(text, Policy, origin=t("What you chose"))
     return text
 
 

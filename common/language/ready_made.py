@@ -17,6 +17,7 @@ READY_MADE = (  # as patterns, each place a number
     "input should be a valid date",
     "input should be a finite number",
     "input should be {0}",
+    "string should match pattern {0}",
     "string should have at least {0} character",
     "string should have at least {0} characters",
     "string should have at most {0} characters",

@@ -43,6 +43,8 @@ COMMANDS_ALONE = (
     "client/serving/inference",
 )
 """What is raised there is seen in a terminal or by a program, never on the page."""
+SAYING = ("client/shop/setup/change.py", "client/shop/export/unfit.py")
+"""Files whose functions give sentences of errors back, which others raise."""
 LEAST_LETTERS = 8  # of a pattern, beside its values: less could be anything
 
 
@@ -54,29 +56,40 @@ def find_patterns(root: Path) -> dict[str, str]:
         path = root / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if not any(file.is_relative_to(each) for each in alone):
-                for pattern in find_in(file.read_text(encoding="utf-8")):
+                is_saying = file.relative_to(root).as_posix() in SAYING
+                for pattern in find_in(file.read_text(encoding="utf-8"), is_saying=is_saying):
                     found.setdefault(pattern, str(file.relative_to(root)))
     return found
 
 
-def find_in(source: str) -> Iterator[str]:
-    """Give the patterns of one file."""
-    if ".trouble" not in source and not any(f"{name}(" in source for name in SENTENCE_AT):
+def find_in(source: str, *, is_saying: bool = False) -> Iterator[str]:
+    """Give the patterns of one file; where it is a saying one, of all that its functions give back too."""
+    if (
+        not is_saying
+        and ".trouble" not in source
+        and "taken=" not in source
+        and not any(f"{name}(" in source for name in SENTENCE_AT)
+    ):
         return  # most files raise nothing, and need not be parsed
     tree = ast.parse(source)
     named = _list_named(tree)
     saying = [node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.Assign)]
-    for node in saying:
-        for sentence in _sentences_of(node):
-            for pattern in _write(sentence, named):
-                if sum(letter.isalpha() for letter in pattern) >= LEAST_LETTERS:
-                    yield pattern
+    sentences = [sentence for node in saying for sentence in _sentences_of(node)]
+    if is_saying:
+        sentences += [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    for sentence in sentences:
+        for pattern in _write(sentence, named):
+            if sum(letter.isalpha() for letter in pattern) >= LEAST_LETTERS:
+                yield pattern
 
 
 def _list_named(tree: ast.AST) -> dict[str, list[ast.expr]]:
-    """List what each name of a file is ever set to."""
+    """List what each name of a file is ever set to, and of each function what it gives back."""
     named = dict[str, list[ast.expr]]()
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            given = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value is not None]
+            named.setdefault(f"{node.name}()", []).extend(given)
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             named.setdefault(node.targets[0].id, []).append(node.value)
     return named
@@ -88,6 +101,7 @@ def _sentences_of(node: ast.AST) -> Iterator[ast.expr]:
         place = SENTENCE_AT.get(node.func.id)
         if place is not None and len(node.args) > place:
             yield node.args[place]
+        yield from (word.value for word in node.keywords if word.arg == "taken" and node.func.id == "hold")
     elif isinstance(node, ast.Assign):
         for target in node.targets:
             names = target.elts if isinstance(target, ast.Tuple) else [target]
@@ -109,6 +123,12 @@ def _write(node: ast.expr, named: Mapping[str, list[ast.expr]]) -> Iterator[str]
     elif isinstance(node, ast.Name):
         for each in named.get(node.id, []):
             yield from _write(each, {})
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        for each in named.get(f"{node.func.id}()", []):
+            yield from _write(each, {})
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        for one in _write(node.left, named):
+            yield from (_count(one + other) for other in _write(node.right, named))
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         yield from map(_renumber, _write(node.func.value, named))
 
@@ -124,15 +144,20 @@ def _number(node: ast.JoinedStr) -> str:
     return "".join(parts)
 
 
-def _renumber(quoted: str) -> str:
-    """Give a template for `format` with numbered places; it was quoted as if its braces stood for themselves."""
+def _count(pattern: str) -> str:
+    """Give a pattern with its places numbered anew, from 0 on."""
     parts, number = list[str](), 0
-    for text, name, _, _ in string.Formatter().parse(quoted.replace("{{", "{").replace("}}", "}")):
+    for text, name, _, _ in string.Formatter().parse(pattern):
         parts.append(_quote(text))
         if name is not None:
             parts.append(f"{{{number}}}")
             number += 1
     return "".join(parts)
+
+
+def _renumber(quoted: str) -> str:
+    """Give a template for `format` with numbered places; it was quoted as if its braces stood for themselves."""
+    return _count(quoted.replace("{{", "{").replace("}}", "}"))
 
 
 def _quote(text: str) -> str:

@@ -57,6 +57,11 @@ def fail(path, error, number):
     self.trouble = told or CRASHED.format(code=1)
     raise DataError(t("This is said by t already."))
     raise KeyError(f"This is no error of {path}.")
+    raise ConfigError(f"No product of {path} was sold; " + (f"there are {number}." if path else "it has none."))
+    raise DataError(explain(path))
+    hold(path, taken=f"Another import into {path} is under way.")
+def explain(path):
+    return f"Nothing can be seen in {path}."
 """
 
 
@@ -66,6 +71,10 @@ def test_a_pattern_is_found_however_its_sentence_is_written() -> None:
         "Cannot write {0}: {1}; make {{room}}.",
         "There is no path.",
         "It ended ({0}); another one tries again.",
+        "No product of {0} was sold; there are {1}.",
+        "No product of {0} was sold; it has none.",
+        "Nothing can be seen in {0}.",
+        "Another import into {0} is under way.",
     }
 
 
