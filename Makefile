@@ -115,8 +115,8 @@ test-network: setup  ## a federation of processes under kill -9, thirty merchant
 test-serving: setup  ## 100,000 answers while editions swap, and the server's memory over an hour
 	$(BIN)/pytest -m slow -s tests/client/serving/test_swap.py
 
-test-page: setup  ## every view of both pages in a real browser, in both languages, wide and narrow (fetches axe-core by npm)
-	$(BIN)/pytest -m slow -s tests/client/page/test_browser.py tests/server/page/test_dashboard.py
+test-page: setup  ## every view of both pages in a real browser, and joining a federation there (fetches axe-core by npm)
+	$(BIN)/pytest -m slow -s tests/client/page/test_browser.py tests/client/page/test_joining.py tests/server/page/test_dashboard.py
 
 test-gpu: setup  ## the tests that need a CUDA device
 	$(BIN)/pytest -m gpu

@@ -27,6 +27,7 @@ PLAIN = (
     *SENT,
 )
 REQUEST = re.compile(r"[^./][^/]*\.request\.json")
+PLAN = re.compile(r"plan-[0-9a-f]{8}\.toml")  # that the page took up: shop.toml names it
 BELOW = {"plans": re.compile(r"[^./][^/]*\.json"), "models": re.compile(r"[^./][^/]*\.(safetensors|json)")}
 REMADE = re.compile(
     r"\..*|.*\.lock|ledger\.sqlite-(wal|shm)|ledger\.head\.json|feedback\.sqlite-(wal|shm)|health\.json"
@@ -37,6 +38,7 @@ KEPT = re.compile(
         [
             *map(re.escape, (LEDGER, FEEDBACK, *HISTORY, *PLAIN)),
             REQUEST.pattern,
+            PLAN.pattern,
             *(f"{folder}/{names.pattern}" for folder, names in BELOW.items()),
         ]
     )
@@ -47,6 +49,7 @@ def list_plain(folder: Path) -> Iterator[str]:
     """Name the files that are whole at any moment, hence copied as they are."""
     yield from (name for name in PLAIN if (folder / name).is_file())
     yield from sorted(path.name for path in folder.glob("*.request.json") if REQUEST.fullmatch(path.name))
+    yield from sorted(path.name for path in folder.glob("plan-*.toml") if PLAN.fullmatch(path.name))
     for place, names in BELOW.items():
         yield from sorted(f"{place}/{path.name}" for path in (folder / place).glob("*") if names.fullmatch(path.name))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import webbrowser
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +44,7 @@ def serve(
     # What the server starts are programs of their own, so gRPC need not follow a fork, nor say that it does not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from client.serving.folder import ServedFolder  # heavy, as is what follows
+    from client.serving.process.opening import open_in_browser
     from client.serving.process.place import find_place
     from client.serving.process.server import serve as run_server
     from client.shop.settings import read_shop
@@ -83,9 +83,10 @@ def serve(
                 typer.echo(f"Programs send the token that is in {home.token}.")
             sys.stdout.flush()
             if shows:
-                webbrowser.open(page)
+                open_in_browser(page, home.opening)
 
         run_server(home, place, keys, sockets, on_start=announce)
     finally:
         home.address.unlink(missing_ok=True)
+        home.opening.unlink(missing_ok=True)
         lock.release()

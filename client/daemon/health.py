@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from common.errors import ConfigError
 from common.schema import SCHEMA
 
 LOGGER = logging.getLogger(__name__)
+LONGEST_SILENCE_SECONDS = 120.0  # it is written at every heartbeat
 State = Literal["connecting", "connected", "unreachable", "refused", "stopped"]
 
 
@@ -104,6 +105,25 @@ def read_node_id(path: Path) -> int | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return node_id if isinstance(node_id, int) else None
+
+
+def is_alive(path: Path) -> bool:
+    """Whether a daemon that writes this file works now, as far as the file and the system tell; nothing is locked."""
+    try:
+        said = read_file_json(path)
+        written, process = datetime.fromisoformat(said["written_at"]), int(said["process"])
+        is_ended = said["state"] == "stopped"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if is_ended or datetime.now(UTC) - written > timedelta(seconds=LONGEST_SILENCE_SECONDS):
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def now_text() -> str:

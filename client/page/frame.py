@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from client.language import number
 from client.language.speech import LANGUAGES, language, speaking, t, tn
+from client.language.trouble import say_trouble
 from client.page import asset
 from client.page.menu import MENU, Entry
 
@@ -77,7 +78,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(
-        t=t, tn=tn, language=language, languages=LANGUAGES, path_of=asset.path_of,
+        t=t, tn=tn, say_trouble=say_trouble, language=language, languages=LANGUAGES, path_of=asset.path_of,
         say_count=number.say_count, say_day=number.say_day, say_weekday=number.say_weekday,
         say_money=number.say_money, say_share=number.say_share,
     )  # fmt: skip

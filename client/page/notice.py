@@ -17,7 +17,9 @@ NOTICES = {
     "asked": mark("The request is made."),
     "joined": mark("You have joined. Now compare the coordinator's key."),
     "coordinator": mark("The coordinator's plans are listened to from now on."),
-    "approved": mark("The plan is approved."),
+    "approved": mark("The plan is approved, and the file that it reads is made of your history."),
+    "begun": mark("Your shop takes part from now on, for as long as it is served."),
+    "ended": mark("Your shop takes part no longer. What came stays, and so does what was spent."),
 }
 
 

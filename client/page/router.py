@@ -14,6 +14,8 @@ from client.page.route import (
     market,
     offer,
     order,
+    participation,
+    plan,
     privacy,
     setting,
     today,
@@ -22,6 +24,7 @@ from client.page.route import (
 
 router = APIRouter()
 for _module in (
-    asset, language, today, order, customer, offer, demand, whatif, market, data, federation, privacy, setting,
+    asset, language, today, order, customer, offer, demand, whatif, market, data, federation, plan,
+    participation, privacy, setting,
 ):  # fmt: skip
     router.include_router(_module.router)

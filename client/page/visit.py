@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
+from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
@@ -46,8 +47,7 @@ class Visit:
     @cached_property
     def spoken(self) -> str:
         """The language of whoever looks."""
-        headers = self.request.headers
-        return choose_language(self.request.cookies.get(COOKIE, ""), headers.get("accept-language", ""), LANGUAGES)
+        return spoken_to(self.request)
 
     @cached_property
     def home(self) -> ServedFolder:
@@ -64,6 +64,11 @@ class Visit:
     def shop(self) -> Shop:
         """The shop's settings as they are now."""
         return read_shop(self.folder)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's clock: days on the page are its days, wherever the machine stands."""
+        return ZoneInfo(self.shop.time_zone)
 
     @cached_property
     def terms(self) -> Shop:
@@ -197,6 +202,12 @@ def _last_day(edition: Edition | None) -> date | None:
     if edition is None or "week" not in edition.parts:
         return None
     return date.fromisoformat(str(edition.part("week").document["from"])[:10]) - timedelta(days=1)
+
+
+def spoken_to(request: Request) -> str:
+    """Give the language of whoever asks."""
+    asked = request.headers.get("accept-language", "")
+    return choose_language(request.cookies.get(COOKIE, ""), asked, LANGUAGES)
 
 
 def visit(request: Request) -> Visit:

@@ -4,6 +4,8 @@ served/                 for its owner's eyes
     token               what opens the API
     serving.lock        held by the one process that serves this folder
     at.json             where that process is asked
+    open.html           leads the browser that is opened by `serve` to the page, once
+    taking-part         there while the owner wants the shop to answer a federation's rounds from here
     NAME/               an edition, whole or not at all; the last few are kept
         edition.json    what it is, and why parts of it are missing
         PART.json, PART.parquet
@@ -59,6 +61,16 @@ class ServedFolder:
     def address(self) -> Path:
         """Where that process is asked."""
         return self.folder / "at.json"
+
+    @property
+    def opening(self) -> Path:
+        """What leads the browser to the page, once."""
+        return self.folder / "open.html"
+
+    @property
+    def taking_part(self) -> Path:
+        """There while the owner wants the shop to answer a federation's rounds from here."""
+        return self.folder / "taking-part"
 
     @property
     def making(self) -> Path:

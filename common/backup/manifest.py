@@ -1,4 +1,4 @@
-"""What a backup says of itself, in `manifest.json`, the last file in it."""
+"""What a backup says of itself, in `manifest.json`, the last file in it (docs/protocol.md §10)."""
 
 from __future__ import annotations
 

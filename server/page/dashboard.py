@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.command.page import HEADERS, REFUSED, is_own_host
 from common.errors import HansaError
+from common.http.connection import Connection
 from common.page.asset import FOR_EVER
 from server.folder import CoordinatorFolder
 from server.language.speech import LANGUAGES
@@ -27,6 +28,7 @@ from server.page.status import gather_status
 from server.registry.registry import Registry
 
 CONFLICT = 409
+IDLE_SECONDS, MOST_CONNECTIONS = 30, 128
 
 
 class _Guard:
@@ -130,6 +132,9 @@ def make_server(home: CoordinatorFolder, port: int, office: Office | None = None
         make_dashboard(home, office),
         host="127.0.0.1",
         port=port,
+        http=Connection,  # whose heads come to their end: nobody holds the page by sending one slowly
+        timeout_keep_alive=IDLE_SECONDS,
+        limit_concurrency=MOST_CONNECTIONS,
         ws="none",
         access_log=False,
         log_level="warning",

@@ -3,6 +3,31 @@
 const fs = require("fs");
 const puppeteer = require("puppeteer-core");
 
+// What a person does with a mouse: a step is [what, where, with what].
+const SECONDS = 240;
+async function take(page, [what, at, value]) {
+  const found = at && what !== "await" && what !== "picture" ? await page.waitForSelector(at, { timeout: 1000 * SECONDS }) : null;
+  if (what === "await") await page.waitForFunction((text) => document.body.innerText.includes(text), { timeout: 1000 * (value ?? SECONDS) }, at);
+  else if (what === "picture") await page.screenshot({ path: at, fullPage: true });
+  else if (what === "click") await found.click();
+  else if (what === "send") await Promise.all([page.waitForNavigation({ timeout: 1000 * SECONDS }), found.click()]);
+  else if (what === "select") await page.select(at, value);
+  else if (what === "file") await found.uploadFile(value);
+  else if (what === "write") {
+    await found.evaluate((field, text) => {
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }, value);
+  } else if (what === "drop") {
+    await found.evaluate((zone, [name, text]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([text], name, { type: "text/csv" }));
+      for (const kind of ["dragenter", "dragover", "drop"]) zone.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));
+    }, value);
+  } else throw new Error(`no step is called ${what}`);
+}
+
 (async () => {
   const order = JSON.parse(fs.readFileSync(0, "utf8"));
   const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -14,7 +39,10 @@ const puppeteer = require("puppeteer-core");
   page.on("request", (request) => {
     if (!request.url().startsWith(order.address) && !request.url().startsWith("data:")) told.push(`asked ${request.url()}`);
   });
-  await page.goto(order.address + order.open);
+  if (order.open.startsWith("file:")) {
+    await page.goto(order.open);
+    await page.waitForFunction((address) => location.href === `${address}/`, { timeout: 60000 }, order.address);
+  } else await page.goto(order.address + order.open);
   for (const view of order.views) {
     told.length = 0;
     await page.setExtraHTTPHeaders({ "accept-language": view.language });
@@ -45,6 +73,7 @@ const puppeteer = require("puppeteer-core");
       } else if (key === "send") await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
       else await page.keyboard.press(key);
     }
+    for (const step of view.steps ?? []) await take(page, step);
     const text = await page.evaluate(() => document.body.innerText);
     const line = { path: view.path, language: view.language, width: view.width, status: answer.status(), told: [...told], bytes, timing, wide, axe: faults, keys, at: page.url(), text };
     process.stdout.write(JSON.stringify(line) + "\n");

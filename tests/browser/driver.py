@@ -29,7 +29,7 @@ def install_tools(folder: Path) -> Path:
 
 
 def browse(tools: Path, *, address: str, opened: str, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Look at views, one after another, in one session."""
+    """Look at views, one after another, in one session; and do in each what its `steps` say."""
     order = {"browser": BROWSER, "address": address, "open": opened, "views": views}
     script = tools / "browse.js"
     script.write_text((Path(__file__).parent / "browse.js").read_text())

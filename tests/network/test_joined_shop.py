@@ -10,35 +10,17 @@ import pytest
 from client.cli import main
 from fleet.typed import TypedFederation, type_here
 from network.federation import SIZE_CLASS, await_launch, launch
+from network.shop_plan import LAST, make_smaller, say_readable
 from simulation.localhost.processes import free_port
 
 NAMES = ("shop-0", "shop-1", "shop-2")
-LAST = "2026-09-30"
-SMALLER = {
-    "num_rounds = 100": "num_rounds = 12",
-    "num_rounds = 60": "num_rounds = 12",
-    "hidden_size = 24": "hidden_size = 8",
-    "decoder_size = 24": "decoder_size = 8",
-    "window_steps = 60": "window_steps = 40",
-}
-READABLE = """
-[data]
-entity = "product"
-
-[data.files]
-"demand.parquet" = ["product", "day", "units", "promotion", "views", "carts"]
-"""
 QUESTION = ("forecast", "--no-keep")
 
 
 def write_smaller_plan(network: TypedFederation, path: Path) -> str:
     """Have the first shop write a plan for all, and make its training short enough for a test."""
     network.client(NAMES[0], "adapt", "--new-plan", str(path))
-    text = path.read_text()
-    for long, short in SMALLER.items():
-        assert long in text
-        text = text.replace(long, short)
-    return text
+    return make_smaller(path.read_text())
 
 
 @pytest.mark.slow
@@ -55,7 +37,8 @@ def test_a_shop_joins_and_its_own_forecast_hears_the_released_model(tmp_path: Pa
             home = network.home(name)
             (home / "plan.toml").write_text(text)
             network.client(name, "adapt", str(home / "plan.toml"), "--data-root", str(home))
-            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=READABLE, without_noise=True)
+            data = say_readable("promotion", "views", "carts")
+            network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=data, without_noise=True)
         network.start_coordinator()
         for name in NAMES:
             network.start_merchant(name)

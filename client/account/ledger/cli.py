@@ -30,20 +30,14 @@ def open_accounts(folder: PlaceOption = Path(), as_json: JsonOption = False) -> 
 
     Once, before the first release of a data set.
     """
-    from client.account.ledger.ledger import Ledger, create_ledger, now_utc
+    from client.account.ledger.opening import open_accounts as open_missing
     from client.account.policy import read_policy
 
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
-    if not home.ledger.exists():
-        create_ledger(home.ledger)
-    opened = []
-    with closing(Ledger(home.ledger)) as ledger:
-        known = {(account.dataset, account.unit) for account in ledger.accounts}
-        for unit, budget in policy.budgets.items():
-            if (policy.dataset, unit) not in known:
-                ledger.open_account(policy.dataset, unit, delta=budget.delta, at=now_utc())
-                opened.append({"dataset": policy.dataset, "unit": unit, "delta": budget.delta})
+    opened = [
+        {"dataset": policy.dataset, "unit": unit, "delta": delta} for unit, delta in open_missing(home, policy).items()
+    ]
     words = [
         f"Opened the account of {account['dataset']} per {account['unit']}, at delta {account['delta']} for good."
         for account in opened

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from client.account.ledger.balance import Account
 from client.account.policy import Budget
+from client.language.speech import t
 from common.privacy.accounting import epsilon_of
 
 BAR_WIDTH = 40
@@ -59,7 +60,7 @@ def draw_curve(account: Account, budget: Budget | None) -> str:
     every = curve_of(account)
     points = [point for point in every if math.isfinite(point.epsilon)]
     axes = _Axes.around(points, budget)
-    title = f"epsilon per {account.unit}, everything added up, at delta {account.delta:g}"
+    title = t("epsilon per {unit}, everything added up, at delta {delta:g}", unit=t(account.unit), delta=account.delta)
     marks = [
         f'<path d="M{MARGIN} {MARGIN} V{HEIGHT - MARGIN} H{WIDTH - MARGIN}" fill="none" stroke="#888"/>',
         f'<path d="{_steps(points, axes)}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
@@ -76,7 +77,8 @@ def draw_curve(account: Account, budget: Budget | None) -> str:
         marks.append(_text(WIDTH - MARGIN + 6, axes.y(points[-1].epsilon) + 4, f"{points[-1].epsilon:.2f}"))
     if len(points) < len(every):
         since = f"{every[len(points)].at:%Y-%m-%d}"
-        marks.append(_text(MARGIN, MARGIN - 6, f"no guarantee since {since}: what was released then has no bound"))
+        said = t("no guarantee since {since}: what was released then has no bound", since=since)
+        marks.append(_text(MARGIN, MARGIN - 6, said))
     body = "\n".join(marks)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '

@@ -17,7 +17,7 @@ from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
-from client.language.speech import OTHERS, say_in
+from client.language.speech import OTHERS, say_in, t
 from client.shop.calendar.day_kind import find_ended
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.path import draw_learnt_paths
@@ -111,7 +111,13 @@ def order_shop(
     first, ended = span[1] + timedelta(days=1), list[str]()
     day = max(today, first)
     if (day - first).days > LONG_AGO:
-        ended = [f"The history ends on {span[1]}: this is what to order on {first}. Import what has been sold since."]
+        ended = [
+            t(
+                "The history ends on {last}: this is what to order on {first}. Import what has been sold since.",
+                last=span[1],
+                first=first,
+            )
+        ]
         day = first
     names = tuple(sorted(products)) or tuple(
         row["product"] for row in history.products().to_pylist() if row["last_day"] is not None

@@ -19,8 +19,17 @@ from common.errors import ConfigError
 COLUMNS = ("Line", "Product", "Name", "Quantity", "Unit cost", "Amount")
 
 
-def write_purchase_orders(table: pa.Table, shop: Shop, folder: Path, *, kind: str = ".xlsx") -> list[Path]:
+def write_purchase_orders(
+    table: pa.Table, shop: Shop, folder: Path, *, kind: str = ".xlsx", only: tuple[str, date] | None = None
+) -> list[Path]:
     """Write a file for each supplier and day of order; one of the same number is replaced.
+
+    Parameters
+    ----------
+    table
+        All proposals: a supplier's number depends on who else there is, not on who is ordered from.
+    only
+        This supplier and day alone, under the number that it has among all.
 
     Raises
     ------
@@ -33,12 +42,11 @@ def write_purchase_orders(table: pa.Table, shop: Shop, folder: Path, *, kind: st
         raise ConfigError(
             f"--purchase-orders {folder} cannot be made: {error.strerror}; name another folder."
         ) from error
-    written, taken = list[Path](), Counter[str]()
+    written, called = list[Path](), _call(table)
     for (supplier, day), rows in _by_supplier(table):
-        number = f"PO-{day:%Y%m%d}-{_plain(supplier)}"
-        taken[number.casefold()] += 1
-        if taken[number.casefold()] > 1:  # two suppliers whose names are one as a file's: two orders all the same
-            number += f"~{taken[number.casefold()]}"
+        if only is not None and (supplier, day) != only:
+            continue
+        number = f"PO-{day:%Y%m%d}-{called[supplier]}"
         path = folder / f"{number}{kind}"
         write_whole(path, _write_book(number, supplier, day, rows, shop))
         written.append(path)
@@ -49,8 +57,19 @@ def _by_supplier(table: pa.Table) -> Iterator[tuple[tuple[str, date], list[dict[
     found: dict[tuple[str, date], list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         if row["quantity"]:
-            found.setdefault((row["supplier"], row["order_day"]), []).append(row)
+            found.setdefault((row["supplier"] or "", row["order_day"]), []).append(row)
     yield from sorted(found.items())
+
+
+def _call(table: pa.Table) -> dict[str, str]:
+    """Call each supplier so that it can be in a file's name; two whose names are one then are told apart."""
+    called, taken = dict[str, str](), Counter[str]()
+    for supplier in sorted({name or "" for name in table["supplier"].to_pylist()}):
+        plain = _plain(supplier)
+        taken[plain.casefold()] += 1
+        number = taken[plain.casefold()]
+        called[supplier] = plain if number == 1 else f"{plain}~{number}"
+    return called
 
 
 def _plain(name: str) -> str:

@@ -42,7 +42,8 @@ async def get_demand(request: Request, q: str = "", category: str = "", page: st
             category=category[:200],
             page=number,
         )
-    return here.show("demand", values, here="demand")
+    made = here.says("week").get("sentences", []) if here.has("week") else []
+    return here.show("demand", {**values, "made": made}, here="demand")
 
 
 def read_categories(here: Visit) -> dict[str, str]:

@@ -1,48 +1,71 @@
-"""GET /federation: join, approve a plan in plain words, see the line, and what ever left."""
+"""GET /federation: the steps of joining, the line, the model that came, and what ever left."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
 from client.folder import MerchantFolder, write_new
 from client.language.speech import speaking, t
+from client.page.approval import add_approval
 from client.page.route.page import make_router
-from client.page.view.federation import approve, show_federation
-from client.page.visit import Visit, field, visit
+from client.page.route.plan import show_with
+from client.page.visit import Fields, Visit, field, visit
 from client.serving.process.refusal import Refusal
 from common.disk.file import write_whole
-from common.errors import ConfigError, PrivacyError
+from common.errors import ConfigError
+from common.plan.schema import Unit
+
+if TYPE_CHECKING:
+    from client.account.limit import Limits
 
 router = make_router()
 REQUEST = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\.request\.json")
 LARGEST_TEXT = 60_000
+PROTECTED: dict[str, Unit] = {"product": "product", "customer": "customer"}
 
 
 @router.get("/federation")
 async def get_federation(request: Request) -> Response:
     """Show how far joining is, and what there is to see."""
-    return await _show(visit(request), None)
-
-
-async def _show(here: Visit, plan: dict[str, Any] | None) -> Response:
-    with speaking(here.spoken):
-        values = await asyncio.to_thread(show_federation, here.folder)
-    return here.show("federation", {**values, "plan": plan}, here="federation")
+    return await show_with(visit(request), None)
 
 
 @router.post("/federation/policy")
 async def post_policy(request: Request) -> Response:
-    """Write a cautious policy where there is none."""
+    """Write a cautious policy with the owner's limits where there is none, and open its account."""
     here = visit(request)
-    from client.account.starter import write_starter
-
-    await asyncio.to_thread(write_new, MerchantFolder(here.folder).policy, write_starter())
+    fields = await here.read_form()
+    with speaking(here.spoken):
+        await asyncio.to_thread(_write_policy, MerchantFolder(here.folder), fields)
     return here.go("/federation", done="policy")
+
+
+def _write_policy(home: MerchantFolder, fields: Fields) -> None:
+    from client.account.ledger.opening import open_accounts
+    from client.account.limit import write_limited
+    from client.account.policy import read_policy
+
+    write_new(home.policy, write_limited(_read_limits(fields)))
+    open_accounts(home, read_policy(home.policy))
+
+
+def _read_limits(fields: Fields) -> Limits:
+    from client.account.limit import Limits
+
+    try:
+        return Limits(
+            unit=PROTECTED[field(fields, "unit")],
+            size_class=int(field(fields, "size_class")),
+            epsilon=float(field(fields, "epsilon")),
+            plan_epsilon=float(field(fields, "plan_epsilon")),
+            smallest_cohort=int(field(fields, "cohort")),
+        )
+    except (KeyError, ValueError) as error:
+        raise ConfigError(t("Choose whom the promise protects, and give numbers for the rest.")) from error
 
 
 @router.post("/federation/ask")
@@ -98,104 +121,13 @@ async def post_coordinator(request: Request) -> Response:
     here = visit(request)
     key = field(await here.read_form(), "coordinator")
     with speaking(here.spoken):
-        await asyncio.to_thread(_approve, here, "coordinators", key)
+        await asyncio.to_thread(_listen_to, MerchantFolder(here.folder), key)
     return here.go("/federation", done="coordinator")
 
 
-@router.post("/federation/approve")
-async def post_approve(request: Request) -> Response:
-    """Approve a plan by its hash."""
-    here = visit(request)
-    digest = field(await here.read_form(), "plan")
-    with speaking(here.spoken):
-        await asyncio.to_thread(_approve, here, "plans", digest)
-    return here.go("/federation", done="approved")
-
-
-def _approve(here: Visit, key: str, digest: str) -> None:
-    """Add a hash to the policy's approval, and nothing else.
-
-    Raises
-    ------
-    ConfigError
-        It is no hash, or the policy is written in a way that only its owner can change.
-    """
-    from client.account.policy import Policy, read_policy
-    from common.plan.reading import parse_toml
-
-    path = MerchantFolder(here.folder).policy
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise ConfigError(t("This is no hash of a plan or key."))
-    before = read_policy(path)
-    if digest in getattr(before.approval, key):
-        return
-    try:
-        text = approve(path.read_text(encoding="utf-8"), key, digest)
-    except ValueError as error:
-        said = t(
-            "Write {digest} into approval.{key} of policy.toml yourself: it is written otherwise than expected.",
-            digest=digest,
-            key=key,
-        )
-        raise ConfigError(said) from error
-    wanted = before.approval.model_copy(update={key: (*getattr(before.approval, key), digest)})
-    if parse_toml(text, Policy, origin=str(path)) != before.model_copy(update={"approval": wanted}):
-        raise ConfigError(
-            t(
-                "Write {digest} into approval.{key} of policy.toml yourself: it is written otherwise than expected.",
-                digest=digest,
-                key=key,
-            )
-        )
-    write_whole(path, text.encode())
-
-
-@router.post("/federation/plan")
-async def post_plan(request: Request) -> Response:
-    """Say in plain words what a plan would read and cost; nothing is sent, spent or kept."""
-    here = visit(request)
-    fields = await here.read_form()
-    text, cohort = field(fields, "plan")[:LARGEST_TEXT], field(fields, "cohort", "5")
-    number = int(cohort) if cohort.isdecimal() and 0 < len(cohort) < 7 else 1
-    with speaking(here.spoken):
-        plan = await asyncio.to_thread(_consider, MerchantFolder(here.folder), text, number)
-    return await _show(here, plan)
-
-
-def _consider(home: MerchantFolder, text: str, cohort: int) -> dict[str, Any]:
-    from client.account.agreement import Offer, agree
-    from client.account.explanation import explain_reading
-    from client.account.ledger.ledger import Ledger
+def _listen_to(home: MerchantFolder, key: str) -> None:
+    from client.account.ledger.opening import open_accounts
     from client.account.policy import read_policy
-    from client.daemon.handlers import count_parameters
-    from client.daemon.membership import read_federation
-    from common.plan.reading import parse_toml
-    from common.plan.schema import Plan
 
-    own, plan, federation = read_policy(home.policy), parse_toml(text, Plan, origin="plan"), read_federation(home)
-    offer = Offer(plan, True, federation.coordinator_name, cohort, federation.vouched_by)
-    said: dict[str, Any] = {
-        "text": text,
-        "cohort": cohort,
-        "name": plan.name if plan.name.isprintable() else repr(plan.name),
-        "hash": plan.hash,
-        "sentences": explain_reading(plan.data, own),
-        "is_approved": plan.hash in own.approval.plans,
-        "reason": "",
-        "terms": "",
-    }
-    try:
-        with closing(Ledger(home.ledger)) as ledger:
-            size = count_parameters(plan, private=True)
-            mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
-    except PrivacyError as error:
-        return {**said, "reason": str(error)}
-    terms = t(
-        "It would run {rounds} rounds, each with noise {noise:.1f} times the most that one {unit} can move it, and "
-        "cost epsilon {epsilon:g} of your budget.",
-        rounds=offer.training.num_rounds,
-        noise=mechanism.noise_multiplier,
-        unit=t(own.unit),
-        epsilon=own.plan.epsilon,
-    )
-    return {**said, "terms": terms}
+    add_approval(home, "coordinators", key)
+    open_accounts(home, read_policy(home.policy))

@@ -188,20 +188,15 @@ async def get_purchase_order(request: Request, day: date, name: str = "") -> Res
     here = visit(request)
     if here.edition is None:
         return show_waiting(here)
-    table = ordered(here)
-    chosen = [
-        (row_name or "") == name and row_day == day
-        for row_name, row_day in zip(table["supplier"].to_pylist(), table["order_day"].to_pylist(), strict=True)
-    ]
-    found = await asyncio.to_thread(_write_orders, table.filter(pa.array(chosen)), here)
+    found = await asyncio.to_thread(_write_order, ordered(here), (name, day), here)
     if found is None:
         raise Refusal(404, "not_found", f"Nothing is to be ordered from {name[:80]!r} on {day}.", "see /orders")
     return send_file(found[1], found[0])
 
 
-def _write_orders(table: pa.Table, here: Visit) -> tuple[str, bytes] | None:
+def _write_order(table: pa.Table, wanted: tuple[str, date], here: Visit) -> tuple[str, bytes] | None:
     from client.decision.order.purchase import write_purchase_orders
 
     with tempfile.TemporaryDirectory(prefix="hansa-") as folder:
-        files = write_purchase_orders(table, here.terms, Path(folder))
+        files = write_purchase_orders(table, here.terms, Path(folder), only=wanted)
         return (files[0].name, files[0].read_bytes()) if files else None

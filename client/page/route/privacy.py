@@ -19,5 +19,5 @@ async def get_privacy(request: Request) -> Response:
     """Show what is spent and what is left."""
     here = visit(request)
     with speaking(here.spoken):
-        values = await asyncio.to_thread(show_privacy, here.folder)
+        values = await asyncio.to_thread(show_privacy, here.folder, here.zone)
     return here.show("privacy", values, here="privacy")

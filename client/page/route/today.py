@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from client.language.speech import speaking, t
+from client.language.trouble import say_trouble
 from client.page.route.page import make_router, show_waiting
 from client.page.view.market import list_changes
 from client.page.view.today import show_today
@@ -40,9 +41,9 @@ async def get_today(request: Request) -> Response:
 def list_troubles(here: Visit) -> list[str]:
     """List what could not be made, and what is doubtful."""
     troubles: dict[Any, str] = here.taken.imprint.troubles
-    said = list(troubles.values())
+    said = [say_trouble(each) for each in troubles.values()]
     for name in WITH_WARNINGS:
-        said += here.says(name)["warnings"] if here.has(name) else []
+        said += map(say_trouble, here.says(name)["warnings"] if here.has(name) else [])
     if here.served.trouble:
-        said.append(t("Nothing newer could be made: {trouble}", trouble=here.served.trouble))
+        said.append(t("Nothing newer could be made: {trouble}", trouble=say_trouble(here.served.trouble)))
     return said

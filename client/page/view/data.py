@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from client.language.number import say_day
-from client.language.speech import mark, t
+from client.language.speech import join, mark, t
+from client.language.trouble import say_trouble
 from client.page.view.cell import read_day
 from client.serving.process.importing import ImportJob
 from client.shop.history.entry import Entry
@@ -15,6 +16,22 @@ from client.shop.settings import Shop
 
 SEVERITIES = {"fault": mark("wrong"), "warning": mark("doubtful"), "note": mark("to know")}
 STATES = {"partial": mark("not ended"), "undone": mark("taken back"), "done": ""}
+KINDS = {
+    "sales": mark("sales"),
+    "returns": mark("returns"),
+    "products": mark("products"),
+    "stock": mark("stock levels"),
+    "prices": mark("prices"),
+    "promotions": mark("promotions"),
+    "views": mark("page views"),
+    "carts": mark("carts"),
+    "searches": mark("searches"),
+    "reviews": mark("reviews"),
+    "events": mark("events"),
+    "closures": mark("closures"),
+    "terms": mark("suppliers and terms"),
+    "on_order": mark("what is on order"),
+}
 FACTS = (
     mark("first day"),
     mark("last day"),
@@ -54,10 +71,16 @@ def show_data(
 
 def _say_job(job: ImportJob) -> tuple[str, str]:
     if job.state == "failed":
-        return "fault", t("{name}: {trouble}", name=job.name or t("Everything"), trouble=job.trouble)
+        return "fault", t("{name}: {trouble}", name=job.name or t("Everything"), trouble=say_trouble(job.trouble))
     counts = [count for each in (job.said or {}).get("imports", []) for count in each["counts"].values()]
     new, changed = (sum(count[key] for count in counts) for key in ("new", "changed"))
     name = job.name or t("Everything")
+    if job.is_new:
+        kinds = sorted({kind for each in (job.said or {}).get("imports", []) for kind in each["counts"]})
+        told = {"name": name, "kinds": join((t(KINDS.get(kind, kind)) for kind in kinds), t(", ")), "new": new}
+        if not kinds:
+            return "", t("{name} tells nothing that another source does not tell already.", name=name)
+        return "", t("{name} is a source from now on; it tells of {kinds}: {new:,} new.", **told)
     if not new and not changed:
         return "", t("{name}: nothing new in it.", name=name)
     return "", t("{name}: {new:,} new, {changed:,} changed.", name=name, new=new, changed=changed)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from client.folder import MerchantFolder
 from client.language.speech import mark, t
@@ -32,7 +33,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Departure:
-    """One message that left: when, what, of which plan and round, and how many bytes."""
+    """One message that left: when by the shop's clock, what, of which plan and round, and how many bytes."""
 
     at: datetime
     words: str
@@ -41,16 +42,25 @@ class Departure:
     num_bytes: int
 
 
-def show_federation(folder: Path) -> dict[str, Any]:
-    """Say how far joining is, and what there is to see."""
+def show_federation(folder: Path, who: str, zone: ZoneInfo) -> dict[str, Any]:
+    """Say how far joining is, and what there is to see.
+
+    Parameters
+    ----------
+    who
+        Answers rounds now: us, another, nobody.
+    zone
+        The shop's, whose days are meant.
+    """
     home = MerchantFolder(folder)
     return {
         "step": tell_step(home),
         "policy": _show_policy(home),
         "requests": [path.name for path in sorted(folder.glob("*.request.json"))],
         "joined": _show_joined(home),
-        "line": _show_line(home),
-        "left": _list_departures(home),
+        "who": who,
+        "line": _show_line(home, zone) if who != "nobody" else None,
+        "left": _list_departures(home, zone),
     }
 
 
@@ -122,7 +132,7 @@ def _show_joined(home: MerchantFolder) -> dict[str, Any] | None:
     }
 
 
-def _show_line(home: MerchantFolder) -> dict[str, Any] | None:
+def _show_line(home: MerchantFolder, zone: ZoneInfo) -> dict[str, Any] | None:
     try:
         said = json.loads(home.health.read_bytes())
         state = str(said["state"])
@@ -133,22 +143,29 @@ def _show_line(home: MerchantFolder) -> dict[str, Any] | None:
     return {
         "state": t(STATES[state]) if state in STATES else state,
         "is_well": state == "connected",
-        "since": since.date(),
+        "since": since.astimezone(zone),
         "plan": latest.get("plan", ""),
         "round": latest.get("round_number"),
         "rounds": latest.get("num_rounds"),
-        "error": said.get("latest_error") or "",
+        "error": _tell_error(said, is_well=state == "connected"),
     }
 
 
-def _list_departures(home: MerchantFolder) -> dict[str, Any]:
+def _tell_error(said: dict[str, Any], *, is_well: bool) -> str:
+    """Give the latest error, unless messages were answered since and all is well again."""
+    answered, failed = said.get("latest_message_at") or "", said.get("latest_error_at") or ""
+    return "" if is_well and answered > failed else said.get("latest_error") or ""
+
+
+def _list_departures(home: MerchantFolder, zone: ZoneInfo) -> dict[str, Any]:
     """List what left, the newest first; sums by the ledger, the rest by its own log."""
     found, trouble = list[Departure](), ""
     try:
         found = [*_list_sums(home), *_list_others(home)]
     except HansaError as error:
         trouble = str(error)
-    return {"messages": sorted(found, key=lambda each: each.at, reverse=True), "trouble": trouble}
+    here = [replace(each, at=each.at.astimezone(zone)) for each in found]
+    return {"messages": sorted(here, key=lambda each: each.at, reverse=True), "trouble": trouble}
 
 
 def _list_sums(home: MerchantFolder) -> list[Departure]:

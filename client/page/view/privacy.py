@@ -6,33 +6,34 @@ import math
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from client.folder import MerchantFolder
 from client.language.speech import t
 from common.errors import HansaError
 
 
-def show_privacy(folder: Path) -> dict[str, Any]:
-    """Show every account of the ledger; none where nothing was ever spent."""
+def show_privacy(folder: Path, zone: ZoneInfo) -> dict[str, Any]:
+    """Show every account of the ledger, days by the shop's clock; none where nothing was ever spent."""
     home = MerchantFolder(folder)
     if not home.ledger.exists():
         return {"accounts": [], "trouble": ""}
     try:
-        return {"accounts": _read_accounts(home), "trouble": ""}
+        return {"accounts": _read_accounts(home, zone), "trouble": ""}
     except HansaError as error:
         return {"accounts": [], "trouble": str(error)}
 
 
-def _read_accounts(home: MerchantFolder) -> list[dict[str, Any]]:
+def _read_accounts(home: MerchantFolder, zone: ZoneInfo) -> list[dict[str, Any]]:
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
 
     budgets = read_policy(home.policy).budgets if home.policy.exists() else {}
     with closing(Ledger(home.ledger)) as ledger:
-        return [_show_account(account, budgets.get(account.unit)) for account in ledger.accounts]
+        return [_show_account(account, budgets.get(account.unit), zone) for account in ledger.accounts]
 
 
-def _show_account(account: Any, budget: Any) -> dict[str, Any]:
+def _show_account(account: Any, budget: Any, zone: ZoneInfo) -> dict[str, Any]:
     from client.account.ledger.picture import curve_of, draw_curve
 
     points = curve_of(account)
@@ -47,7 +48,7 @@ def _show_account(account: Any, budget: Any) -> dict[str, Any]:
         "share": share,
         "rounds": len(account.spends),
         "picture": draw_curve(account, budget) if points else "",
-        "points": [{"day": point.at.astimezone().date(), "epsilon": point.epsilon} for point in points],
+        "points": [{"day": point.at.astimezone(zone).date(), "epsilon": point.epsilon} for point in points],
         "meaning": _say_meaning(spent, account.unit),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from client.language.speech import mark, t
+from client.language.trouble import say_trouble
 from client.shop.settings import Shop
 from common.errors import ConfigError
 from common.plan.reading import explain_faults
@@ -166,7 +167,7 @@ def read_settings(shop: Shop, fields: Fields) -> Shop:
     try:
         return Shop.model_validate_json(_as_json(said))
     except ValidationError as error:
-        raise ConfigError(t("This cannot be: {faults}.", faults=explain_faults(error, Shop))) from error
+        raise ConfigError(t("This cannot be: {faults}.", faults=say_trouble(explain_faults(error, Shop)))) from error
 
 
 def _read_suppliers(shop: Shop, fields: Fields) -> list[dict[str, Any]]:

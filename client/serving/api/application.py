@@ -12,8 +12,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from client.language.speech import speaking
+from client.language.trouble import say_trouble
 from client.page import router as page
 from client.page.shown import Shown
+from client.page.visit import spoken_to
 from client.serving.api import (
     asking,
     customer,
@@ -63,22 +66,25 @@ def make_application(served: Served, lifespan: Lifespan) -> FastAPI:
     return app
 
 
-def _send(refusal: Refusal) -> Response:
+def _send(refusal: Refusal, request: Request) -> Response:
+    """Send a refusal: to a program in English, and to the page's script, which shows it, as the reader speaks."""
+    if getattr(request.state, "session", ""):
+        with speaking(spoken_to(request)):
+            refusal.message = say_trouble(refusal.message)
     return Response(refusal.body, refusal.status, refusal.headers, media_type="application/json")
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101  for mypy: registered for it
-    return _send(error)
+    return _send(error, request)
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
     """Answer what the shop's own functions refuse: asked wrongly, or impossible with this shop."""
     if isinstance(error, NotThere):
-        return _send(refuse_with(409, "not_available", str(error)))
-    return _send(
-        refuse_with(*((400, "bad_question") if isinstance(error, ConfigError) else (409, "bad_data")), str(error))
-    )
+        return _send(refuse_with(409, "not_available", str(error)), request)
+    code = (400, "bad_question") if isinstance(error, ConfigError) else (409, "bad_data")
+    return _send(refuse_with(*code, str(error)), request)
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
@@ -86,7 +92,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     first: dict[str, Any] = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("query", "path", "body"))
     sentence = f"{where or 'The body'}: {first['msg']}."
-    return _send(Refusal(422, "invalid", sentence, "see /openapi.json"))
+    return _send(Refusal(422, "invalid", sentence, "see /openapi.json"), request)
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
@@ -99,7 +105,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:
         headers["allow"] = _list_methods(request)
-    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=headers))
+    return _send(Refusal(error.status_code, code, sentence, "see /openapi.json", headers=headers), request)
 
 
 def _list_methods(request: Request) -> str:
@@ -116,4 +122,4 @@ def _list_methods(request: Request) -> str:
 async def _answer_surprise(request: Request, error: Exception) -> Response:
     LOGGER.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
     said = f"This could not be answered, by a fault of hansa's ({type(error).__name__})."
-    return _send(Refusal(500, "fault", said, "tell its makers"))
+    return _send(Refusal(500, "fault", said, "tell its makers"), request)

@@ -30,6 +30,7 @@ class ImportAnswer(BaseModel):
     number: int
     source: str
     name: str
+    is_new: bool = Field(description="whether it is a source of another kind, which shop.toml did not know")
     began: datetime
     state: Literal["waiting", "running", "done", "failed"]
     said: dict[str, Any] | None = Field(description="what came of it: `imports`, `troubles`, `plans`")
@@ -81,11 +82,15 @@ async def post_import(
     source: Annotated[
         str, Query(max_length=64, description="in shop.toml; may be left out where there is one alone")
     ] = "",
+    add: Annotated[
+        bool,
+        Query(description="take it for a source of another kind, recognised by its columns, instead of a newer export"),
+    ] = False,
 ) -> Response:
-    """Import a new export of a source; whatever was imported before stays as it is."""
+    """Import a new export of a source, or a first one of another kind; whatever was imported before stays as it is."""
     imports: Imports = request.app.state.imports
     shop = await asyncio.to_thread(read_shop, request.app.state.home.shop)
-    chosen = _choose(shop, source)
+    chosen = "" if add else _choose(shop, source)
     with imports.receiving():
         folder = await asyncio.to_thread(imports.make_folder, imports.next_number())
         file = folder / _name_safely(name)
@@ -95,7 +100,7 @@ async def post_import(
             raise Refusal(
                 422, "invalid", "The body is empty.", "send the file itself, as curl --data-binary @FILE does"
             )
-    job = imports.begin(chosen, file)
+    job = imports.begin_new(file) if add else imports.begin(chosen, file)
     return Response(encode(asdict(job)), status_code=202, media_type=JSON)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from client.serving.api.reply import FAULTS
 from client.serving.encoding import encode
 from client.serving.process.guard import Door
+from client.serving.process.opening import LED_ON
 from client.serving.process.refusal import Refusal
 from common.http.token import SESSION_SECONDS
 
@@ -33,6 +34,8 @@ async def open_session(request: Request, word: Annotated[str, Path(max_length=10
         return answer
     if not door.keys.use_word(word):
         raise Refusal(401, "used", USED, "start hansa-client serve again, or ask POST /api/v1/sessions for another")
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        answer = Response(LED_ON, media_type="text/html")
     answer.set_cookie(
         door.cookie,
         door.keys.make_session(),

@@ -1,4 +1,4 @@
-"""An edition on disk: one folder, there whole or not at all."""
+"""An edition on disk: one folder, there whole or not at all (docs/protocol.md §7.8)."""
 
 from __future__ import annotations
 

@@ -68,13 +68,13 @@ class Child:
         await asyncio.wait({self._hearing}, timeout=PATIENCE_SECONDS)
         return code
 
-    async def stop(self) -> None:
+    async def stop(self, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """End it: politely, then not."""
         if self.is_alive:
             with suppress(ProcessLookupError):
                 self._process.terminate()
             try:
-                await asyncio.wait_for(self._process.wait(), PATIENCE_SECONDS)
+                await asyncio.wait_for(self._process.wait(), patience_seconds)
             except TimeoutError:
                 with suppress(ProcessLookupError):
                     self._process.kill()

@@ -18,9 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from client.serving.encoding import encode
-from client.serving.process.connection import LONGEST_HEAD
 from client.serving.process.refusal import Refusal
 from common.command.page import HEADERS
+from common.http.connection import LONGEST_HEAD
 from common.http.pace import Pace
 from common.http.token import Keys
 

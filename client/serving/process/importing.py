@@ -7,7 +7,7 @@ import json
 import shutil
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Any, Literal
 from client.serving.folder import ServedFolder
 from client.serving.process.child import Child
 from client.serving.process.refusal import Refusal
+from client.shop.settings import read_shop
+from common.errors import HansaError
 
 MOST_WAITING, KEPT_JOBS = 4, 100
+EXPORTS = "exports"  # in the shop's folder: files of sources that were handed in here
 State = Literal["waiting", "running", "done", "failed"]
 
 
@@ -28,11 +31,13 @@ class ImportJob:
     Attributes
     ----------
     source
-        Name of the source in shop.toml that it is a new export of.
+        Name of the source in shop.toml that it is a new export of; "" where it is a source of its own, or all are read.
     said
         What `hansa-client import --json` said.
     trouble
         What went wrong, in a sentence; "" where nothing did.
+    is_new
+        Whether it is a source of another kind, which shop.toml does not know yet.
     """
 
     number: int
@@ -42,6 +47,31 @@ class ImportJob:
     state: State = "waiting"
     said: dict[str, Any] | None = None
     trouble: str = ""
+    is_new: bool = False
+
+
+def _number_of(file: Path) -> int:
+    """Give the number of the import that a file was received for, by its folder's name."""
+    return int(file.parent.name.rpartition("-")[2])
+
+
+def _settle(file: Path, folder: Path) -> Path:
+    """Put a file where shop.toml can name it for good, under a name that no other one there has."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    place, number = folder / file.name, 1
+    while place.exists():
+        number += 1
+        place = folder / f"{file.stem}-{number}{file.suffix}"
+    shutil.move(file, place)
+    return place
+
+
+def _withdraw(place: Path, folder: Path) -> None:
+    """Remove a file that could not be taken for a source, unless shop.toml names it by now."""
+    with suppress(HansaError):
+        if any((folder / source.location).resolve() == place for source in read_shop(folder).sources):
+            return
+    place.unlink(missing_ok=True)
 
 
 class Imports:
@@ -83,6 +113,10 @@ class Imports:
         self._number += 1
         return self._number
 
+    def begin_new(self, file: Path) -> ImportJob:
+        """Take a file for a source of its own, recognised as `hansa-client init --add` does; it is kept in the shop."""
+        return self._begin(ImportJob(_number_of(file), "", file.name, is_new=True), file)
+
     def make_folder(self, number: int) -> Path:
         """Make the folder that a file is written into, for its owner's eyes."""
         folder = self._home.folder / f"upload-{number}"
@@ -92,7 +126,7 @@ class Imports:
 
     def begin(self, source: str, file: Path) -> ImportJob:
         """Import a file in its turn; it is removed afterwards."""
-        return self._begin(ImportJob(int(file.parent.name.rpartition("-")[2]), source, file.name), file)
+        return self._begin(ImportJob(_number_of(file), source, file.name), file)
 
     def begin_all(self) -> ImportJob:
         """Import every source in its turn, from where shop.toml says that it lies."""
@@ -125,9 +159,20 @@ class Imports:
                 job.state, job.trouble = "failed", "The server was stopped before it was done; send the file again."
 
     async def _run(self, job: ImportJob, file: Path | None) -> None:
+        place: Path | None = None
         words = ["client", "import", "--folder", str(self._home.shop)]
-        if file is not None:
+        if job.is_new and file is not None:
+            place = await asyncio.to_thread(_settle, file, self._home.shop.resolve() / EXPORTS)
+            words = ["client", "init", str(place), "--add", "--yes", "--folder", str(self._home.shop.resolve())]
+        elif file is not None:
             words += [job.source, "--file", str(file.resolve())]
+        try:
+            await self._run_child(job, words)
+        finally:
+            if place is not None and job.state != "done":
+                await asyncio.to_thread(_withdraw, place, self._home.shop)
+
+    async def _run_child(self, job: ImportJob, words: list[str]) -> None:
         child = await Child.start([*words, "--json"])
         try:
             said = await child.read()

@@ -15,13 +15,14 @@ from client.serving.api.application import make_application
 from client.serving.folder import ServedFolder
 from client.serving.inference.serving import Beside, serving_inference
 from client.serving.process.bench import Bench
-from client.serving.process.connection import Connection
 from client.serving.process.guard import Door, Guard
 from client.serving.process.importing import Imports
 from client.serving.process.keeper import Keeper
 from client.serving.process.metric import Counted, Metrics
+from client.serving.process.participation import Participation
 from client.serving.process.place import Place
 from client.serving.process.served import Served
+from common.http.connection import Connection
 from common.http.token import Keys
 
 IDLE_SECONDS = 30
@@ -61,8 +62,10 @@ def serve(
         bench, imports = Bench(home), Imports(home)
         keeper = Keeper(home, served, on_swap=bench.prepare)
         app.state.keeper, app.state.bench, app.state.imports = keeper, bench, imports
+        participation = app.state.participation = Participation(home)
         await keeper.load_last()
         task = asyncio.create_task(keeper.run())
+        participation.resume()
         try:
             async with serving_inference(beside, home, served, place, keys) as app.state.grpc_port:
                 yield
@@ -72,6 +75,7 @@ def serve(
                 await task
             await imports.stop()
             await bench.stop()
+            await participation.stop()
 
     app, metrics = make_application(served, lifespan), Metrics(served)
     beside = Beside(app)

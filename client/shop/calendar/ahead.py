@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 
 from client.data.check.report import Finding
 from client.language.speech import t
+from client.language.trouble import say_trouble
 from client.shop.calendar.day_kind import DayKinds, guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.price import Prices, prices_between
@@ -205,7 +206,7 @@ def _missing_holidays(shop: Shop, first: date, last: date, told_by: date) -> Ite
         return
     fault = fault_of_place(shop.country, shop.subdivision)
     if fault:
-        yield Finding("warning", "holidays_place", t("No public holiday is known: {fault}.", fault=fault))
+        yield Finding("warning", "holidays_place", t("No public holiday is known: {fault}.", fault=say_trouble(fault)))
         return
     calendar = holidays_between(shop.country, shop.subdivision, max(first, told_by), last)
     for year in calendar.unknown_years:
@@ -230,7 +231,7 @@ def _missing_holidays(shop: Shop, first: date, last: date, told_by: date) -> Ite
                 year=year,
             ),
         )
-    yield from (Finding("note", "holidays_doubt", sentence) for sentence in calendar.doubts)
+    yield from (Finding("note", "holidays_doubt", say_trouble(sentence)) for sentence in calendar.doubts)
 
 
 def _missing_offers(promotions: Sequence[Mapping[str, Any]], last: date, told_by: date) -> Iterator[Finding]:

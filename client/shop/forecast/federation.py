@@ -20,6 +20,7 @@ from client.data.rows import read
 from client.folder import MerchantFolder
 from client.forecast.prediction import extend, learned_until, restore
 from client.language.speech import t
+from client.language.trouble import say_trouble
 from client.shop.forecast.released import Learner, Released
 from client.shop.plan.ingredient import choose_ingredients
 from client.shop.settings import PlanSettings, Shop
@@ -78,7 +79,7 @@ def find_released(folder: Path, shop: Shop, panel: Panel, origin: date, products
     try:
         return _find(folder, shop, panel, origin, products)
     except HansaError as error:
-        return Found(obstacle=t("cannot be used ({error})", error=str(error).rstrip(".")))
+        return Found(obstacle=t("cannot be used ({error})", error=say_trouble(str(error).rstrip("."))))
 
 
 def has_model(folder: Path) -> bool:
@@ -182,7 +183,7 @@ def _read(
                 plan=match.settings.path,
             )
         )
-    return Found(released, remarks=tuple(gap.sentence for gap in gaps))
+    return Found(released, remarks=tuple(say_trouble(gap.sentence) for gap in gaps))
 
 
 def _learner(model: Model) -> Learner:

@@ -100,7 +100,8 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const file = field.files[0], request = new XMLHttpRequest(), url = new URL(form.action);
-      url.search = new URLSearchParams({ name: file.name, source: form.elements.source.value });
+      const source = form.elements.source.value;
+      url.search = new URLSearchParams(source === "+" ? { name: file.name, add: true } : { name: file.name, source });
       bar.hidden = false;
       request.upload.addEventListener("progress", (e) => { if (e.lengthComputable) bar.value = e.loaded / e.total; });
       request.addEventListener("load", () => {
@@ -119,7 +120,15 @@
     });
   }
 
+  // A file that is chosen becomes the text of a field, which is what the form sends.
+  function prepareText(field) {
+    const text = document.getElementById(field.dataset.text);
+    field.closest(".field").hidden = false;
+    field.addEventListener("change", async () => { if (field.files[0]) text.value = await field.files[0].text(); });
+  }
+
   function prepare(root) {
+    for (const field of root.querySelectorAll("input[data-text]")) prepareText(field);
     for (const part of [root, ...root.querySelectorAll("[data-again]")]) if (part.dataset?.again) wait(part);
     for (const form of root.querySelectorAll("form[data-upload]")) prepareUpload(form);
     for (const button of root.querySelectorAll("[data-print]")) {

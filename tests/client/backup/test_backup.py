@@ -20,7 +20,7 @@ from client.account.ledger.recovery import recover_ledger
 from client.account.policy import Budget
 from client.backup.backup import make_backup, restore_backup
 from client.backup.history_copy import open_history
-from client.backup.kept import KEPT, REMADE, list_left
+from client.backup.kept import KEPT, REMADE, list_left, list_plain
 from client.folder import MerchantFolder
 from client.shop.history.store import Store
 from common.backup.manifest import LedgerState
@@ -259,3 +259,11 @@ def test_the_manifest_says_what_is_inside(merchant: Path, tmp_path: Path) -> Non
     assert said["schema"] == 1
     assert said["kind"] == "merchant"
     assert {file["name"] for file in said["files"]} | {"manifest.json"} == set(names_in(tmp_path / "b.tar"))
+
+
+def test_a_plan_that_the_page_took_up_is_kept_and_another_file_of_the_owner_s_is_left(tmp_path: Path) -> None:
+    for name in ("plan-0123abcd.toml", "plan-mine.toml", "shop.toml"):
+        (tmp_path / name).write_text("")
+    assert list(list_plain(tmp_path)) == ["shop.toml", "plan-0123abcd.toml"]
+    assert KEPT.fullmatch("plan-0123abcd.toml")
+    assert list_left(tmp_path) == ["plan-mine.toml"]

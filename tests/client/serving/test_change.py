@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client.shop.history.history import History
+from client.shop.settings import read_shop
 from common.http.token import Keys
 from served_shop import DAYS, PATIENCE_SECONDS, Serving, next_rows, serving
 from small_shop import START
@@ -89,3 +91,28 @@ def test_a_file_that_is_none_is_a_sentence(changing: Serving) -> None:
     assert "Traceback" not in said["trouble"]
     assert (empty.status_code, unknown.status_code) == (422, 404)
     assert len(History.open(changing.folder).journal()) == entries
+
+
+def await_import(changing: Serving, number: int) -> dict[str, Any]:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (said := changing.ask(f"/api/v1/imports/{number}").json())["state"] in ("waiting", "running"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    return dict(said)
+
+
+def test_a_file_of_another_kind_is_a_source_from_then_on_and_one_of_no_kind_is_not(changing: Serving) -> None:
+    stock = "sku,day,stock level\n" + "".join(f"P1,{START + timedelta(days=day)},{9 + day}\n" for day in range(3))
+    before = (changing.folder / "shop.toml").read_text()
+    with changing.client as client:
+        odd = client.post("/api/v1/imports", params={"name": "odd.csv", "add": True}, content=b"a,b\nx,y\nz,w\n").json()
+        assert await_import(changing, odd["number"])["state"] == "failed"
+        assert (changing.folder / "shop.toml").read_text() == before
+        assert not (changing.folder / "exports" / "odd.csv").exists()
+        job = client.post("/api/v1/imports", params={"name": "stock.csv", "add": True}, content=stock.encode()).json()
+    said = await_import(changing, job["number"])
+    assert (said["state"], said["trouble"], said["is_new"]) == ("done", "", True), said
+    assert said["said"]["imports"][0]["counts"] == {"stock": {"new": 3, "changed": 0, "already_there": 0, "older": 0}}
+    (_, added) = read_shop(changing.folder).sources
+    assert (added.kind, added.location) == ("stock", "exports/stock.csv")
+    assert (changing.folder / "shop.toml").read_text().startswith(before.rstrip())

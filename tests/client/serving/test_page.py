@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from browser.english import find_english
 from client.language.speech import PSEUDO, speaking
 from client.page.frame import Around, render
 from client.page.menu import MENU
@@ -34,6 +35,21 @@ def browser(served: Serving) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.address, timeout=60, trust_env=False, headers=asked) as made:
         assert made.get(page, follow_redirects=True).status_code == 200
         yield made
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = list[str]()
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def text_of(page: str) -> str:
+    reader = _Text()
+    reader.feed(page)
+    return "\n".join(reader.parts)
 
 
 def token_of(page: str) -> str:
@@ -63,6 +79,33 @@ def test_every_view_speaks_chinese(browser: httpx.Client, path: str) -> None:
     text = browser.get(path, headers={"accept-language": "zh-CN,zh;q=0.9"}).text
     assert '<html lang="zh">' in text
     assert len(CHINESE_SIGN.findall(text)) > 60
+    assert find_english(text_of(text)) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/customers/abcdef", "/demand/nothing", "/orders/supplier?name=nobody&day=2026-01-01", "/federation/request/a"],
+)
+def test_a_refusal_speaks_chinese(browser: httpx.Client, path: str) -> None:
+    answer = browser.get(path, headers={"accept-language": "zh"})
+    assert answer.status_code >= 400
+    assert len(CHINESE_SIGN.findall(answer.text)) > 60
+    assert find_english(text_of(answer.text)) == []
+
+
+def test_the_page_s_script_is_told_in_chinese_and_a_program_in_english(browser: httpx.Client, served: Serving) -> None:
+    token = token_of(browser.get("/data").text)
+    asked = {"accept-language": "zh", "x-hansa-csrf": token, "content-type": "application/octet-stream"}
+    path = "/api/v1/imports?name=a.csv&source=till"
+    assert browser.post(path, headers=asked, content=b"").json()["error"]["message"] == "内容是空的。"
+    with served.client as program:
+        told = program.post(path, headers={"accept-language": "zh"}, content=b"").json()
+    assert told["error"]["message"] == "The body is empty."
+
+
+def test_english_would_be_found() -> None:
+    assert find_english("预测 There is no customer abc in this shop. 完") == ["There is no customer abc in this shop"]
+    assert find_english("Earl Grey Blue Flower Supreme 茶，hansa-client init SOURCE --add") == []
 
 
 def test_a_script_in_a_products_name_is_text(browser: httpx.Client) -> None:
@@ -112,7 +155,12 @@ def test_a_form_of_many_fields_is_read_and_one_of_too_many_is_refused(browser: h
     assert many.status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/orders", "/override", "/settings", "/language", "/data/read", "/federation/policy"])
+FORMS = ["/orders", "/override", "/settings", "/language", "/data/read"]
+STEPS = ("policy", "ask", "welcome", "coordinator", "plan", "approve", "begin", "end")
+JOINING = [f"/federation/{step}" for step in STEPS]
+
+
+@pytest.mark.parametrize("path", [*FORMS, *JOINING])
 def test_a_form_of_another_site_changes_nothing(browser: httpx.Client, served: Serving, path: str) -> None:
     before = (served.folder / "shop.toml").read_bytes()
     token = token_of(browser.get("/").text)
@@ -241,7 +289,7 @@ def test_no_view_says_anything_that_is_not_in_the_catalogue(served: Serving) -> 
         document = {**order, "rows": rows, "said": [], "assumed": []}
         views = {
             "today": show_today(day=day, order=document, customer=None, changed=[], problems=[], warnings=[]),
-            "demand": show_demand(edition.by_week, categories={}, today=day),
+            "demand": {**show_demand(edition.by_week, categories={}, today=day), "made": []},
             "order": show_orders(document, {row["product"]: 3.0 for row in rows}),
             "setting": show_settings(shop, ["Tea Ltd"]),
         }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from browser.driver import BROWSER, SERIOUS, browse, install_tools
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_request, read_document, write_document
+from common.http import connection
 from common.message.proposal import PURPOSE, Proposal
 from common.message.signature import sign
 from common.plan.reading import read_plan
@@ -117,6 +120,18 @@ def csrf_of(client: httpx.Client) -> str:
 def is_welcome(home: CoordinatorFolder, name: str) -> bool:
     with closing(Registry(home.registry)) as registry:
         return any(member.name == name and member.is_welcome for member in registry.members())
+
+
+def test_who_sends_a_head_slowly_is_let_go_of_and_others_are_answered(
+    home: CoordinatorFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    with serving(home) as address:
+        at = urlsplit(address)
+        with socket.create_connection((str(at.hostname), int(at.port or 0)), timeout=20) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nx-")  # and never comes to its end
+            assert httpx.get(f"{address}/status.json", trust_env=False).status_code == 200
+            assert slow.recv(1) == b""
 
 
 def test_the_page_asks_for_nothing_from_outside(address: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from client.serving.process import connection
+from common.http import connection
 from common.http.listening import listen
 
 
