@@ -4,7 +4,7 @@
 |----------------|------------|--------------|-------------------------------------------------------------------------|
 | place          | see `common.message.sum_place`; the round is the first one            |||
 | `num_rounds`   | about, int | absent       | for how many rounds                                                     |
-| `keys`         | absent     | about, bytes | of each round in turn: mask key, seal key, signature (32 + 32 + 64)     |
+| `keys`         | absent     | about, bytes | of each round in turn: its keys and their signature (96 + 64)            |
 
 See docs/protocol.md §5.10.
 """
@@ -20,14 +20,13 @@ from common.message.named import read_named, write_named
 from common.message.record import pack, read_bytes, read_whole, unpack_about
 from common.message.signature import SIGNATURE_BYTES
 from common.message.sum_place import PLACE_FIELDS, Place, read_place, write_place
-from common.secure_sum.keys import RoundKeys, SignedKeys
+from common.secure_sum.keys import ROUND_BYTES, RoundKeys, SignedKeys
 
 KEYS = "query.keys"  # Flower's message type
 QUESTION_FIELDS = PLACE_FIELDS | {"num_rounds"}
 KEYS_FIELDS = PLACE_FIELDS | {"keys"}
 MOST_ROUNDS = 256  # in one answer
-KEY_BYTES = 32
-SIGNED_BYTES = 2 * KEY_BYTES + SIGNATURE_BYTES
+SIGNED_BYTES = ROUND_BYTES + SIGNATURE_BYTES
 
 
 def encode_question(place: Place, *, num_rounds: int) -> RecordDict:
@@ -74,13 +73,12 @@ def decode_keys(record: RecordDict, *, num_rounds: int) -> tuple[Place, tuple[Si
 def write_keys(signed: SignedKeys) -> bytes:
     """Write the keys of one round."""
     (keys,) = signed.keys
-    return keys.mask + keys.seal + signed.signature
+    return keys.to_bytes() + signed.signature
 
 
 def read_keys(round_number: int, content: bytes) -> SignedKeys:
     """Read what `write_keys` wrote for a round."""
-    mask, seal = content[:KEY_BYTES], content[KEY_BYTES : 2 * KEY_BYTES]
-    return SignedKeys(round_number, (RoundKeys(mask, seal),), content[2 * KEY_BYTES :])
+    return SignedKeys(round_number, (RoundKeys.from_bytes(content[:ROUND_BYTES]),), content[ROUND_BYTES:])
 
 
 def write_all_keys(keys: Mapping[str, SignedKeys]) -> bytes:
