@@ -1,10 +1,10 @@
 """One-time keys of a member for several rounds ahead, each round's signed by its peer key.
 
-| field          | question   | answer       | what it is                                                              |
-|----------------|------------|--------------|-------------------------------------------------------------------------|
+| field          | question   | answer       | what it is |
+|----------------|------------|--------------|------|
 | place          | see `common.message.sum_place`; the round is the first one            |||
-| `num_rounds`   | about, int | absent       | for how many rounds                                                     |
-| `keys`         | absent     | about, bytes | of each round in turn: its keys and their signature (96 + 64)            |
+| `num_rounds`   | about, int | absent       | for how many rounds |
+| `keys`         | absent     | about, bytes | of each round in turn: its keys and their signature (96 + 64) |
 
 See docs/protocol.md §5.10.
 """

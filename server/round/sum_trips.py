@@ -29,11 +29,11 @@ from common.secure_sum.sealing import SEALED_BYTES
 from server.round.collection import Cause, Refusal
 from server.round.sum_book import Step, SumBook
 from server.round.trip import Pauses, Trip, wait_for
-from server.secure_sum.round import SumRound
+from server.secure_sum.round import Phase, SumRound
 
 Answer = TypeVar("Answer")
 KEYS_AHEAD = 32  # rounds of which a member sends its keys at once
-BRIEF_SECONDS = 4.0  # for which the rest is waited for before a round, once it can be held: daemons look every 3 seconds
+BRIEF_SECONDS = 4.0  # what the rest is waited for before a round that can be held; daemons look every 3 seconds
 
 
 class SumTrips:
@@ -103,7 +103,7 @@ class SumTrips:
         def read(name: str, content: RecordDict) -> None:
             place, shares = sum_shares.decode_shares(content)
             self._require(place, self._place)
-            require_shares(shares, recipients=keys.keys())
+            require_shares(shares, recipients=keys.keys() - {name})
             book.note_shares(number, name, shares)
 
         question = sum_shares.encode_question(self._place, keys)
@@ -116,23 +116,29 @@ class SumTrips:
         asked: RoundRequest,
         book: SumBook,
         *,
-        participants: Collection[str],
+        have: set[str],
         next_keys: Mapping[str, SignedKeys],
     ) -> None:
-        """Send the model to every participant, and take masked sums in."""
-        have = set(sums.survivors())
+        """Send the model to every participant, and take masked sums in.
+
+        Parameters
+        ----------
+        have
+            Whose masked sum is there, from an earlier attempt; grows.
+        """
 
         def read(name: str, content: RecordDict) -> None:
             reply = decode_sum_reply(content, size=len(asked.parameters))
             self._require(reply.place, self._place)
             sums.add_masked(name, reply.total.numpy().view(np.uint64))
+            have.add(name)
             if reply.next_shares:
-                require_shares(reply.next_shares, recipients=next_keys.keys())
+                require_shares(reply.next_shares, recipients=next_keys.keys() - {name})
                 book.note_shares(self._place.round_number + 1, name, reply.next_shares)
 
         contents = {
             name: encode_sum_request(SumRequest(self._place, asked, sums.shares_for(name), next_keys))
-            for name in participants
+            for name in sums.participants()
             if name in self._nodes and name not in have
         }
         trip = self._trip(MessageType.TRAIN, contents, read)
@@ -140,23 +146,26 @@ class SumTrips:
         enough = self._session.threshold
         wait_for(
             trip,
-            is_enough=lambda: len(sums.survivors()) >= enough,
+            is_enough=lambda: len(have) >= enough,
             not_awaited=self._not_awaited,
             withdrawn=self._withdrawn,
         )
         self._note("masked", trip, began)
 
-    def agree(self, sums: SumRound, survivors: Collection[str], *, model_hash: str) -> bool:
-        """Have the survivors sign their set and reveal its shares; whether enough did both."""
+    def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:
+        """Have the survivors sign their set and reveal its shares; whether enough did both.
+
+        Whoever signs after there are signatures enough is asked for its shares too.
+        """
         began, threshold = time.monotonic(), self._session.threshold
-        signatures: dict[str, bytes] = {}
-        revealed: set[str] = set()
+        signed, revealed, asked = set[str](), set[str](), set[str]()
 
         def read_signature(name: str, content: RecordDict) -> None:
             place, signature = sum_agree.decode_signature(content)
             self._require(place, self._place)
-            sums.add_signature(name, signature)
-            signatures[name] = signature
+            if sums.phase == Phase.SIGNATURES:
+                sums.add_signature(name, signature)
+            signed.add(name)
 
         def read_shares(name: str, content: RecordDict) -> None:
             place, shares = sum_reveal.decode_revealed(content)
@@ -164,26 +173,25 @@ class SumTrips:
             sums.add_reveal(name, Reveal(shares.self_shares, shares.key_shares))
             revealed.add(name)
 
-        question = sum_agree.encode_question(self._place, model_hash=model_hash, survivors=survivors)
-        agreeing = self._trip(sum_agree.AGREE, {name: question for name in survivors if name in self._nodes}, read_signature)
+        question = sum_agree.encode_question(self._place, model_hash=sums.model_hash, survivors=survivors)
+        contents = {name: question for name in survivors if name in self._nodes}
+        agreeing = self._trip(sum_agree.AGREE, contents, read_signature)
         revealing = self._trip(sum_reveal.REVEAL, {}, read_shares)
-        asked: set[str] = set()
         pauses = Pauses()
         while len(revealed) < threshold:
             came = agreeing.sweep()
-            if len(signatures) >= threshold and (new := signatures.keys() - asked):
-                signed = sum_reveal.encode_question(self._place, signatures)
-                revealing.ask({self._nodes[name]: signed for name in sorted(new)})
-                asked |= new
+            if len(signed) >= threshold and (new := sorted(signed - asked)):
+                shown = sum_reveal.encode_question(self._place, sums.signatures())
+                revealing.ask({self._nodes[name]: shown for name in new})
+                asked.update(new)
                 self.seconds.setdefault("agree", round(time.monotonic() - began, 3))
             came = revealing.sweep() or came
             for trip in (agreeing, revealing):
                 trip.leave_out(self._withdrawn())
             if agreeing.is_over and revealing.is_over:
                 break
-            if len(revealed) < threshold:
-                pauses.wait(came=came)
-        self._note("agree", agreeing, began, is_late=len(signatures) < threshold)
+            pauses.wait(came=came)
+        self._note("agree", agreeing, began, is_late=len(signed) < threshold)
         self._note("reveal", revealing, began, is_late=len(revealed) < threshold)
         return len(revealed) >= threshold
 
