@@ -67,6 +67,8 @@ class Proposal(Document):
             raise ValueError('a plan with privacy.trust = "sum" needs a roster, another takes none')
         if self.roster is None:
             return self
+        if self.private and self.plan.privacy.sum is not None and self.plan.privacy.sum.noise_multiplier is None:
+            raise ValueError("the plan needs privacy.sum.noise_multiplier: merchants share one noise")
         names = [peer.name for peer in self.roster]
         if names != sorted(set(names)) or len({peer.key for peer in self.roster}) < len(names):
             raise ValueError("names of a roster are in order, and no name or key is in it twice")

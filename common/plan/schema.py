@@ -428,6 +428,8 @@ class SumPlan(Section):
     """What the secure sum stands on: how many must stay, and how many may conspire with the coordinator.
 
     Neither has a default: the noise that each merchant adds follows from both, see `common.privacy.shared_noise`.
+    One noise holds for all, and the plan's hash binds it: what hides one merchant's entities is what the others add, so
+    none may be told that the others add less. A simulation has the noise of its method instead.
     What a cohort must have beyond this is checked where the roster is known (`common.secure_sum.roster.Session`).
     """
 
@@ -435,6 +437,10 @@ class SumPlan(Section):
         description="fewest merchants that make a round; with fewer nothing is summed"
     )
     colluders: Count = Field(description="most merchants that may conspire with the coordinator")
+    noise_multiplier: Annotated[float, Field(gt=0, le=1e4)] | None = Field(
+        None,
+        description="noise of the whole sum in units of clipping_norm; needed wherever real merchants train with noise",
+    )
 
     @model_validator(mode="after")
     def _leaves_somebody(self) -> SumPlan:

@@ -22,7 +22,7 @@ ROSTER = tuple(Peer(name=f"shop{number}", key=f"{number:064x}", size_class=32) f
 def plan(vectors: Path) -> Plan:
     local = read_plan(vectors / "plans" / "vector.toml")
     values = local.model_dump(mode="json")
-    values["privacy"] |= {"trust": "sum", "sum": {"threshold": 4, "colluders": 1}}
+    values["privacy"] |= {"trust": "sum", "sum": {"threshold": 4, "colluders": 1, "noise_multiplier": 14.0}}
 
     return Plan.model_validate_json(json.dumps(values))
 
@@ -76,3 +76,11 @@ def test_a_roster_that_could_mean_two_things_is_refused(plan: Plan, roster: tupl
 def test_a_plan_that_trusts_nobody_takes_no_roster(vectors: Path) -> None:
     with pytest.raises(ValidationError, match="another takes none"):
         proposal(read_plan(vectors / "plans" / "vector.toml"))
+
+
+def test_a_proposal_under_noise_says_how_much_noise_merchants_share(plan: Plan) -> None:
+    terms = plan.privacy.sum.model_copy(update={"noise_multiplier": None})
+    silent = plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"sum": terms})})
+    with pytest.raises(ValidationError, match=r"needs privacy.sum.noise_multiplier"):
+        proposal(silent)
+    Proposal(plan=silent, private=False, cohort_size=5, roster=ROSTER)

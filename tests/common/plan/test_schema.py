@@ -264,9 +264,9 @@ def test_trust_in_the_sum_says_who_shares_the_noise_and_changes_the_hash() -> No
     assert (local.privacy.trust, local.privacy.noise_share) == ("nobody", 1)
     assert (shared.privacy.trust, shared.privacy.noise_share) == ("sum", 8)
     assert parse_plan(changed("clipping_norm = 1.0", 'clipping_norm = 1.0\ntrust = "nobody"')).hash == local.hash
-    others = [SUM.replace("14", "15"), SUM.replace("6 }", "5 }")]
+    others = [SUM.replace("14", "15"), SUM.replace("6 }", "5 }"), SUM.replace("6 }", "6, noise_multiplier = 14.0 }")]
     hashes = [local.hash, shared.hash, *(parse_plan(changed("clipping_norm = 1.0", text)).hash for text in others)]
-    assert len(set(hashes)) == 4
+    assert len(set(hashes)) == 5
 
 
 @pytest.mark.parametrize(
@@ -278,6 +278,7 @@ def test_trust_in_the_sum_says_who_shares_the_noise_and_changes_the_hash() -> No
         ('trust = "sum"\nsum = { colluders = 6 }', "key privacy.sum.threshold is missing"),
         ('trust = "sum"\nsum = { threshold = 6, colluders = 6 }', "colluders 6 must be below threshold 6"),
         ('trust = "sum"\nsum = { threshold = 14, colluders = 0 }', "privacy.sum.colluders = 0"),
+        ('trust = "sum"\nsum = { threshold = 3, colluders = 1, noise_multiplier = 0.0 }', "sum.noise_multiplier = 0.0"),
         ('trust = "sum"\nsum = { threshold = 301, colluders = 6 }', "privacy.sum.threshold = 301"),
         ('trust = "everybody"', "privacy.trust = 'everybody'"),
     ],
