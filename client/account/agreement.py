@@ -303,6 +303,17 @@ class LedgerAnswerLog:
         self._renew(self._agreement)
         return from_wire(sealed)
 
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model, by its hash, that a round was charged for; None where it was not."""
+        dataset, run_hash = self._agreement.policy.dataset, self._agreement.offer.run_hash
+        charged = (
+            entry.model_hash
+            for entry in self._ledger.entries
+            if isinstance(entry, Spend)
+            and (entry.dataset, entry.plan_hash, entry.round_number) == (dataset, run_hash, round_number)
+        )
+        return next(charged, None)
+
     def _charge(self, request: RoundRequest) -> int:
         """Return the number of the round's spend, which is written now if it was not before."""
         policy, offer = self._agreement.policy, self._agreement.offer
