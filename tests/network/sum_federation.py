@@ -24,6 +24,13 @@ from server.round.sum_federation import mean_of, skip
 from simulation.localhost.processes import Processes
 
 WITHOUT_NOISE = Mechanism(None, 0.0)
+LIMITS = """
+[sum]
+smallest_cohort = 2
+verified_peers = 0
+colluders = 1
+epsilon_if_all_collude = 36.0
+"""
 
 
 def sum_plan_text(name: str, *, rounds: int, threshold: int, colluders: int) -> str:
@@ -31,7 +38,7 @@ def sum_plan_text(name: str, *, rounds: int, threshold: int, colluders: int) -> 
     return plan_text(name, rounds=rounds).replace('unit = "product"\n', f'unit = "product"\n{trust}', 1)
 
 
-def let_members_in(network: Processes, merchants: int, *, data: str = READABLE) -> list[str]:
+def let_members_in(network: Processes, merchants: int, *, data: str = READABLE + LIMITS) -> list[str]:
     names = [f"{name_of(merchant)}" for merchant in range(merchants)]
     for merchant, name in enumerate(names):
         write_sales(network.folder / name, merchant)
