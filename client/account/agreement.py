@@ -290,6 +290,14 @@ def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordina
     return Mechanism(privacy.clipping_norm, noise_multiplier, rule=clipping_rule(privacy.clipping_rule))
 
 
+def charged_model(ledger: Ledger, agreement: Agreement, round_number: int) -> str | None:
+    """Name the model, by its hash, that a round was charged for; None where it was not."""
+    charged = agreement.policy.dataset, agreement.offer.run_hash, round_number
+    spends = (entry for entry in ledger.entries if isinstance(entry, Spend))
+    found = (spend for spend in spends if (spend.dataset, spend.plan_hash, spend.round_number) == charged)
+    return next((spend.model_hash for spend in found), None)
+
+
 class LedgerAnswerLog:
     """Charge every round to the merchant's ledger, and seal every answer in it.
 
@@ -368,14 +376,7 @@ class LedgerAnswerLog:
 
     def model_of(self, round_number: int) -> str | None:
         """Name the model, by its hash, that a round was charged for; None where it was not."""
-        dataset, run_hash = self._agreement.policy.dataset, self._agreement.offer.run_hash
-        charged = (
-            entry.model_hash
-            for entry in self._ledger.entries
-            if isinstance(entry, Spend)
-            and (entry.dataset, entry.plan_hash, entry.round_number) == (dataset, run_hash, round_number)
-        )
-        return next(charged, None)
+        return charged_model(self._ledger, self._agreement, round_number)
 
     def _charge(self, request: RoundRequest) -> int:
         """Return the number of the round's spend, which is written now if it was not before."""

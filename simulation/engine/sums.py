@@ -1,4 +1,4 @@
-"""The slow engine where trust is in the sum: every merchant masks, signs and reveals, by the very messages of a network.
+"""The slow engine where trust is in the sum: merchants mask, sign and reveal, by the very messages of a network.
 
 The sibling of `simulation.engine.in_process`. Keys of the merchants are made for the run and forgotten with it.
 """
@@ -25,7 +25,6 @@ from client.secure_sum.member import SumMember
 from client.secure_sum.store import SumStore
 from common.errors import HansaError
 from common.message.signature import public_bytes
-from common.message.sum_agree import decode_question
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
 from common.model.features import Series
 from common.plan.schema import Plan, TrainingPlan
@@ -130,8 +129,7 @@ def make_sum_app(merchant: Merchant, member: SumMember) -> ClientApp:
     sums = SumAnswers(member, run_hash=merchant.run_hash, num_rounds=merchant.num_rounds)
 
     def agree(content: RecordDict) -> RecordDict:
-        number = decode_question(content).place.round_number
-        return sums.agree(content, charged=answers.model_of(number))
+        return sums.agree(content, charged=answers.model_of)
 
     queries = {"keys": sums.keys, "shares": sums.shares, "agree": agree, "reveal": sums.reveal}
     return make_client_app(lambda content: sums.answer(content, answers), queries=queries)
