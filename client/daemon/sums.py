@@ -9,14 +9,11 @@ merchant signs is a line of its ledger before the signature leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-
 from flwr.app import RecordDict
 
 from certs.key import read_or_make_signing_key
 from client.account.agreement import Agreement, charged_model
-from client.account.ledger.entry import Agreed, digest_survivors
+from client.account.ledger.agreements import LedgerAgreements
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import is_within_hours
 from client.folder import MerchantFolder
@@ -29,27 +26,6 @@ from common.message.peer import encode_peer
 from common.message.proposal import Proposal
 
 SUM_MESSAGES = ("keys", "shares", "agree", "reveal")
-
-
-class LedgerAgreements:
-    """Note each agreed set in the merchant's ledger (`client.secure_sum.agreed.Agreements`)."""
-
-    def __init__(self, ledger: Ledger, *, clock: Callable[[], datetime] = now_utc) -> None:
-        self._ledger, self._clock = ledger, clock
-
-    def note(self, session_hash: str, round_number: int, model_hash: str, survivors: Sequence[str]) -> None:
-        """Note the one set of a round."""
-        self._ledger.agree(
-            Agreed(
-                kind="agreed",
-                at=self._clock(),
-                session=session_hash,
-                round_number=round_number,
-                model_hash=model_hash,
-                num_survivors=len(survivors),
-                survivors=digest_survivors(survivors),
-            )
-        )
 
 
 class Sums:
