@@ -26,6 +26,7 @@ from flwr.clientapp import ClientApp
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
 from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
+from client.account.peer_book import note_roster
 from client.account.policy import read_policy
 from client.account.standing import Standing, require_same_noise
 from client.daemon.health import LatestRound
@@ -174,6 +175,7 @@ class Handlers:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
         signed = decode_signed(content)
         proposed = parse_proposal(verify_any(signed, self.federation.signers, purpose=proposal.PURPOSE))
+        note_roster(self._home.peers, proposed, at=datetime.now(UTC))
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
