@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,19 @@ from common.secure_sum.roster import Peer, Session, usual_terms
 from server.secure_sum.round import SumRound
 
 RUN, MODEL, OTHER_MODEL = "ab" * 32, "cd" * 32, "ef" * 32
+OPEN: list[SumStore] = []  # closed with their folder
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """Give a folder in which nothing waits for a disk; every store that is opened in it is closed in the end."""
+    memory = Path("/dev/shm")  # noqa: S108
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        try:
+            yield Path(folder)
+        finally:
+            while OPEN:
+                OPEN.pop().close()
 
 
 def identity(place: int) -> Ed25519PrivateKey:
@@ -35,6 +50,11 @@ def make_session(num_members: int, *, run_hash: str = RUN, terms: tuple[int, int
     return Session(run_hash, roster, *(terms or usual_terms(num_members)))
 
 
+def open_store(path: Path) -> SumStore:
+    OPEN.append(SumStore(path))
+    return OPEN[-1]
+
+
 def make_members(
     session: Session, folder: Path, *, agreements: Mapping[str, Agreements] | None = None
 ) -> dict[str, SumMember]:
@@ -43,7 +63,7 @@ def make_members(
             session,
             name,
             identity(int(name[-3:])),
-            SumStore(folder / f"{name}.sqlite"),
+            open_store(folder / f"{name}.sqlite"),
             agreements=(agreements or {}).get(name) or MemoryAgreements(),
         )
         for name in session.names

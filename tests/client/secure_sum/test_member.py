@@ -11,7 +11,6 @@ import pytest
 from client.secure_sum import entropy
 from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
-from client.secure_sum.store import SumStore
 from common.errors import HansaError, MessageError, PrivacyError
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from server.secure_sum.round import SumRound
@@ -21,6 +20,7 @@ from sum_world import (
     identity,
     make_members,
     make_session,
+    open_store,
     to_agreed,
     to_masked,
     to_total,
@@ -33,8 +33,8 @@ FIRST, LAST = SESSION.names[0], SESSION.names[-1]
 
 
 @pytest.fixture
-def members(tmp_path: Path) -> dict[str, SumMember]:
-    return make_members(SESSION, tmp_path)
+def members(folder: Path) -> dict[str, SumMember]:
+    return make_members(SESSION, folder)
 
 
 def collect(members: dict[str, SumMember]) -> SumRound:
@@ -54,13 +54,13 @@ def test_of_each_owner_one_share_is_revealed_whatever_is_asked_and_how_often(mem
 
 # Check 2, also in a process that knows nothing but the file or the ledger.
 @pytest.mark.parametrize("forgets", ["nothing", "its file of sums"])
-def test_a_second_set_or_model_is_never_signed(tmp_path: Path, forgets: str) -> None:
+def test_a_second_set_or_model_is_never_signed(folder: Path, forgets: str) -> None:
     notes = {name: MemoryAgreements() for name in SESSION.names}
-    members = make_members(SESSION, tmp_path, agreements=notes)
+    members = make_members(SESSION, folder, agreements=notes)
     asked = to_masked(members, TOTALS)
     member = members[FIRST]
     signature = member.agree(1, MODEL, SESSION.names)
-    again = make_members(SESSION, tmp_path, agreements=notes if forgets == "nothing" else None)[FIRST]
+    again = make_members(SESSION, folder, agreements=notes if forgets == "nothing" else None)[FIRST]
     for one in (member, again):
         assert one.agree(1, MODEL, asked.survivors()[::-1]) == signature
         for model, survivors in ((MODEL, SESSION.names[:4]), (OTHER_MODEL, SESSION.names)):
@@ -68,10 +68,10 @@ def test_a_second_set_or_model_is_never_signed(tmp_path: Path, forgets: str) -> 
                 one.agree(1, model, survivors)
 
 
-def test_a_set_that_the_ledger_noted_is_the_one_though_the_file_of_sums_was_put_back(tmp_path: Path) -> None:
+def test_a_set_that_the_ledger_noted_is_the_one_though_the_file_of_sums_was_put_back(folder: Path) -> None:
     notes = {FIRST: MemoryAgreements()}
     notes[FIRST].note(SESSION.hash, 1, MODEL, SESSION.names)
-    members = make_members(SESSION, tmp_path, agreements=notes)
+    members = make_members(SESSION, folder, agreements=notes)
     to_masked(members, TOTALS)
     with pytest.raises(PrivacyError, match="second sum"):
         members[FIRST].agree(1, MODEL, SESSION.names[:4])
@@ -133,9 +133,9 @@ def test_who_was_shown_another_model_gets_no_reveal(members) -> None:
 
 
 # Check 5.
-def test_shares_are_made_for_keys_of_the_roster_s_identities_alone(members, tmp_path: Path) -> None:
+def test_shares_are_made_for_keys_of_the_roster_s_identities_alone(members, folder: Path) -> None:
     keys = {name: member.keys(1, 1) for name, member in members.items()}
-    other_run = make_members(make_session(5, run_hash="ac" * 32), tmp_path)[LAST].keys(1, 1)
+    other_run = make_members(make_session(5, run_hash="ac" * 32), folder)[LAST].keys(1, 1)
     bad = [
         {**keys, LAST: keys[SESSION.names[1]]},
         {**keys, LAST: other_run},
@@ -151,17 +151,17 @@ def test_shares_are_made_for_keys_of_the_roster_s_identities_alone(members, tmp_
     assert set(members[FIRST].shares(1, keys)) == set(SESSION.names[1:])
 
 
-def test_a_member_takes_part_under_its_own_key_alone(tmp_path: Path) -> None:
+def test_a_member_takes_part_under_its_own_key_alone(folder: Path) -> None:
     with pytest.raises(PrivacyError, match="not this merchant's"):
-        SumMember(SESSION, FIRST, identity(1), SumStore(tmp_path / "a.sqlite"), agreements=MemoryAgreements())
+        SumMember(SESSION, FIRST, identity(1), open_store(folder / "a.sqlite"), agreements=MemoryAgreements())
     with pytest.raises(MessageError, match="stranger"):
-        SumMember(SESSION, "stranger", identity(1), SumStore(tmp_path / "b.sqlite"), agreements=MemoryAgreements())
+        SumMember(SESSION, "stranger", identity(1), open_store(folder / "b.sqlite"), agreements=MemoryAgreements())
 
 
 # Check 7.
-def test_no_secret_serves_two_rounds_or_two_sessions(tmp_path: Path) -> None:
-    members = make_members(SESSION, tmp_path)
-    other = make_members(make_session(5, run_hash="ac" * 32), tmp_path)
+def test_no_secret_serves_two_rounds_or_two_sessions(folder: Path) -> None:
+    members = make_members(SESSION, folder)
+    other = make_members(make_session(5, run_hash="ac" * 32), folder)
     blocks = [member.keys(1, 3) for member in (*members.values(), *other.values())]
     published = [part for block in blocks for keys in block.keys for part in (keys.mask, keys.seal, keys.commitment)]
     assert len(set(published)) == 10 * 3 * 3
@@ -185,11 +185,11 @@ def test_a_round_is_masked_for_one_set_of_participants(members) -> None:
 
 
 # Check 9.
-def test_every_step_again_gives_the_same_bytes_also_after_a_kill_and_with_other_noise(tmp_path: Path) -> None:
+def test_every_step_again_gives_the_same_bytes_also_after_a_kill_and_with_other_noise(folder: Path) -> None:
     notes = {name: MemoryAgreements() for name in SESSION.names}
     first, asked, signatures = [], None, None
     for attempt in range(2):
-        members = make_members(SESSION, tmp_path, agreements=notes)
+        members = make_members(SESSION, folder, agreements=notes)
         asked = to_masked(members, {name: total + attempt for name, total in TOTALS.items()}, lost=[LAST])
         signatures = to_agreed(members, asked)
         member = members[FIRST]

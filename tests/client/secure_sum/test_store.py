@@ -170,10 +170,10 @@ def test_two_processes_at_once_end_up_with_the_same_secrets(path: Path) -> None:
     assert first == second
 
 
-def test_a_member_whose_file_is_damaged_says_nothing(tmp_path: Path) -> None:
+def test_a_member_whose_file_is_damaged_says_nothing(folder: Path) -> None:
     session = make_session(4)
-    members = make_members(session, tmp_path)
+    members = make_members(session, folder)
     to_total(members, to_masked(members, totals_of(session)))
-    spoil_pages(tmp_path / "shop-000.sqlite")
+    spoil_pages(folder / "shop-000.sqlite")
     with pytest.raises(HansaError):
-        make_members(session, tmp_path)["shop-000"].keys(1, 1)
+        make_members(session, folder)["shop-000"].keys(1, 1)

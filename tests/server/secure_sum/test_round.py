@@ -19,17 +19,17 @@ FIRST, LAST = SESSION.names[0], SESSION.names[-1]
 
 
 @pytest.fixture
-def members(tmp_path: Path) -> dict[str, SumMember]:
-    return make_members(SESSION, tmp_path)
+def members(folder: Path) -> dict[str, SumMember]:
+    return make_members(SESSION, folder)
 
 
 @pytest.mark.parametrize(
     ("num_members", "lost"), [(2, ()), (3, ()), (5, ()), (5, (0,)), (5, (4,)), (8, (1, 5)), (20, (0, 3, 7, 11, 18, 19))]
 )
-def test_the_sum_is_that_of_the_survivors(tmp_path: Path, num_members: int, lost: tuple[int, ...]) -> None:
+def test_the_sum_is_that_of_the_survivors(folder: Path, num_members: int, lost: tuple[int, ...]) -> None:
     session = make_session(num_members)
     totals = totals_of(session, size=101)
-    members = make_members(session, tmp_path)
+    members = make_members(session, folder)
     gone = [session.names[place] for place in lost]
     asked = to_masked(members, totals, lost=gone)
     assert asked.survivors() == tuple(name for name in session.names if name not in gone)
@@ -37,9 +37,9 @@ def test_the_sum_is_that_of_the_survivors(tmp_path: Path, num_members: int, lost
     assert to_total(members, asked).tolist() == expected.tolist()
 
 
-def test_members_may_drop_out_in_every_phase_as_long_as_t_are_left(tmp_path: Path) -> None:
+def test_members_may_drop_out_in_every_phase_as_long_as_t_are_left(folder: Path) -> None:
     session = make_session(11)  # t = 8, so 3 may be lost
-    members, totals = make_members(session, tmp_path), totals_of(session)
+    members, totals = make_members(session, folder), totals_of(session)
     asked = SumRound(session, 1, MODEL)
     for name in session.names[:-1]:
         asked.add_keys(name, members[name].keys(1, 1))
@@ -50,9 +50,9 @@ def test_members_may_drop_out_in_every_phase_as_long_as_t_are_left(tmp_path: Pat
     assert to_total(members, asked).tolist() == sum(totals[name] for name in session.names[:-3]).tolist()
 
 
-def test_survivors_who_go_after_their_vector_stay_in_the_sum(tmp_path: Path) -> None:
+def test_survivors_who_go_after_their_vector_stay_in_the_sum(folder: Path) -> None:
     session = make_session(8)  # t = 6
-    members, totals = make_members(session, tmp_path), totals_of(session)
+    members, totals = make_members(session, folder), totals_of(session)
     asked = to_masked(members, totals)
     for name in session.names[1:7]:
         asked.survivors()
@@ -68,23 +68,23 @@ def test_survivors_who_go_after_their_vector_stay_in_the_sum(tmp_path: Path) -> 
     assert asked.total().tolist() == sum(totals.values()).tolist()
 
 
-def test_totals_at_the_edge_of_the_modulus_are_summed_exactly(tmp_path: Path) -> None:
+def test_totals_at_the_edge_of_the_modulus_are_summed_exactly(folder: Path) -> None:
     session = make_session(5)
-    members = make_members(session, tmp_path)
+    members = make_members(session, folder)
     most = (2**63 - 1) // 5
     asked = to_masked(members, {name: np.array([most, -most, 0]) for name in session.names})
     assert to_total(members, asked).tolist() == [5 * most, -5 * most, 0]
 
 
-def test_an_empty_vector_is_summed_to_nothing(tmp_path: Path) -> None:
-    members = make_members(SESSION, tmp_path)
+def test_an_empty_vector_is_summed_to_nothing(folder: Path) -> None:
+    members = make_members(SESSION, folder)
     asked = to_masked(members, {name: np.zeros(0, dtype=np.int64) for name in SESSION.names})
     assert to_total(members, asked).tolist() == []
 
 
 # False alarm 1e-9 by the threshold on each p-value.
-def test_a_masked_vector_of_zeros_is_uniform_and_no_two_are_alike(tmp_path: Path) -> None:
-    members = make_members(SESSION, tmp_path)
+def test_a_masked_vector_of_zeros_is_uniform_and_no_two_are_alike(folder: Path) -> None:
+    members = make_members(SESSION, folder)
     asked = to_masked(members, {name: np.zeros(20_000, dtype=np.int64) for name in SESSION.names})
     vectors = list(asked._masked.values())
     for vector in (*vectors, vectors[0] + vectors[1], vectors[0] - vectors[1]):
