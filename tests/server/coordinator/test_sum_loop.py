@@ -238,8 +238,14 @@ def replay(town: Town, plan: Plan, number: int) -> torch.Tensor:
     ("before", "after", "left_out"),
     [
         ({("alice", 1, SHARES), ("bob", 2, TRAIN), ("carol", 3, AGREE)}, set(), ["alice", "bob", ""]),
-        ({("dave", 1, KEYS), ("erin", 2, REVEAL)}, {("bob", 3, TRAIN)}, ["dave", "", "bob"]),
-        (set(), {("alice", 1, SHARES), ("bob", 2, AGREE), ("carol", 3, REVEAL)}, ["alice", "", ""]),
+        # Whose keys were not there when those of the next round went out with this one, is back a round later.
+        ({("dave", 1, KEYS)}, {("bob", 3, TRAIN)}, ["dave", "dave", "bob"]),
+        pytest.param(
+            set(),
+            {("alice", 1, SHARES), ("bob", 2, AGREE), ("carol", 3, REVEAL)},
+            ["alice", "", ""],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_whoever_dies_before_a_step_or_after_it_is_back_in_the_next_round(
@@ -284,7 +290,7 @@ def test_a_round_whose_set_was_put_and_failed_is_spent_and_the_next_one_goes_on(
     torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("killed_at", [*range(2, 8), *(pytest.param(k, marks=pytest.mark.slow) for k in range(8, 30))])
+@pytest.mark.parametrize("killed_at", [5, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 30) if k != 5)])
 def test_a_coordinator_that_is_killed_anywhere_sums_no_round_twice(town: Town, plan: Plan, killed_at: int) -> None:
     number = town.launch(plan)
     town.grid.pushes, town.grid.killed_at = 0, killed_at
@@ -306,7 +312,8 @@ def test_a_coordinator_that_is_killed_anywhere_sums_no_round_twice(town: Town, p
 def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town, plan: Plan) -> None:
     number = town.launch(plan, private=True)
     town.finish(number)
-    assert {terms.noise_multiplier for terms in town.registry.terms(number)} == {pytest.approx(2.0 / 3**0.5)}
+    (noise_multiplier,) = {terms.noise_multiplier for terms in town.registry.terms(number)}
+    assert noise_multiplier == pytest.approx(2.0 / 3**0.5)
     assert [line["event"] for line in town.lines(number)] == ["round"] * 3
 
 
