@@ -53,7 +53,7 @@ def explain_sum(agreement: Agreement) -> list[str]:
     return [
         t(
             "The coordinator would see the sum of {members} merchants' answers and none by itself; your answer carries "
-            "a share of the noise, since {share} others that are honest at least add theirs.",
+            "a share of the noise, and at least {share} honest others add theirs.",
             members=agreement.num_members,
             share=terms.noise_share - 1,
         ),
