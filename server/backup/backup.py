@@ -3,8 +3,8 @@
 What must fit together lies in several files: the registry says which round a launch is in, and the checkpoint is of
 that round. So nothing may have changed between the first file and the last; where something has, all is copied again.
 
-Flower's own state (`superlink.sqlite`, `flwr/`) is left out: it is made anew, and no round is lost. So are the logs, and
-what is said in the rounds of a secure sum (`sum.sqlite`): a round under way when the backup was made is lost.
+Flower's own state (`superlink.sqlite`, `flwr/`) is left out: it is made anew, and no round is lost. So are the logs,
+and what is said in rounds of a secure sum (`sum.sqlite`): a round under way when the backup was made is lost.
 """
 
 from __future__ import annotations

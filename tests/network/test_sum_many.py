@@ -28,7 +28,8 @@ from server.folder import CoordinatorFolder
 from simulation.localhost.processes import free_port
 
 MERCHANTS = int(os.environ.get("SUM_MERCHANTS", "20"))
-ROUNDS, DEATHS, PLAIN_ROUNDS = 30, 6, 10
+DEATHS = MERCHANTS - usual_terms(MERCHANTS)[0]  # in each phase, over all rounds: 6 of 20
+ROUNDS, PLAIN_ROUNDS = 30, 10
 pytestmark = pytest.mark.slow
 
 
