@@ -18,6 +18,7 @@ from client.decision.order.proposal import Ordered, Terms, propose
 from client.decision.order.reason import give_reason
 from client.decision.order.shelf_class import classify
 from client.language.speech import OTHERS, say_in
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import find_ended
 from client.shop.forecast.learnt import Learnt, learn_shop
 from client.shop.forecast.path import draw_learnt_paths
@@ -108,7 +109,7 @@ def order_shop(
     span = history.span()
     if span is None:
         raise DataError("No product was ever sold in this shop; import its sales: hansa-client import")
-    first, ended = span[1] + timedelta(days=1), list[str]()
+    first, ended = day_after(span[1]), list[str]()
     day = max(today, first)
     if (day - first).days > LONG_AGO:
         ended = [f"The history ends on {span[1]}: this is what to order on {first}. Import what has been sold since."]

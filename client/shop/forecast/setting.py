@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from jaxtyping import Int
 
 from client.language.speech import t
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
@@ -20,7 +21,7 @@ from client.shop.forecast.federation import NOTHING, Found, find_released, has_m
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
-from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_periods, read_horizon
+from client.shop.forecast.period import LONGEST_DAYS, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.question import Question
 from client.shop.forecast.remembered import Remembered
@@ -93,11 +94,12 @@ def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_ste
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
-    asked = question.origin or span[1] + ONE_DAY
+    after = day_after(span[1])
+    asked = question.origin or after
     if asked <= span[0]:
         raise ConfigError(f"--from {asked} lies on or before the first sale, on {span[0]}; choose a later day.")
     last = read_horizon(question.horizon, question.by, asked)
-    origin = min(asked, span[1] + ONE_DAY)
+    origin = min(asked, after)
     horizon = -(-((last - origin).days + 1) // STEP_DAYS) * STEP_DAYS
     if horizon > LONGEST_DAYS + STEP_DAYS:
         raise ConfigError(
