@@ -18,7 +18,7 @@ def give_reason(
     Parameters
     ----------
     row
-        Of `client.decision.order.ordering.SCHEMA`.
+        Of `client.decision.order.table.SCHEMA`.
     level
         Service level that is asked.
     ended
