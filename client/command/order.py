@@ -44,7 +44,9 @@ def order(
     From what is there, what is on its way, what will be asked for and the terms in shop.toml; each line says why.
     Nothing leaves, and nothing is ordered: that you do yourself.
     """
-    from client.decision.order.ordering import order_shop  # heavy, as is what follows
+    import torch  # heavy, as is what follows
+
+    from client.decision.order.ordering import order_shop
     from client.decision.order.purchase import write_purchase_orders
     from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
     from client.shop.forecast.table import require_table_file, write_rows
@@ -58,6 +60,7 @@ def order(
         require_folder_place(purchase_orders)
     day = read_day_or_none("--on", on)
     shop = read_shop(folder)
+    torch.set_num_threads(1)  # paths are drawn on another core; torch's threads would spin for it
     with History.open(folder) as history:
         today = day or datetime.now(ZoneInfo(shop.time_zone)).date()
         orders = order_shop(

@@ -31,12 +31,8 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     sold = [(name, START + timedelta(days=day), 10.0) for name in ("tea", "bread") for day in days]
     sold += [("gift", START + timedelta(days=day), 10.0 * season(day)) for day in days]
     named = [{"product": name, "category": kind} for name, kind in (("tea", "food"), ("gift", "gifts"))]
-    folder = make_shop(
-        tmp_path_factory.mktemp("shop"),
-        sold,
-        'closed_weekdays = ["sunday"]\n',
-        products=make_records("products", *named),
-    )
+    products = make_records("products", *named)
+    folder = make_shop(tmp_path_factory.mktemp("shop"), sold, 'closed_weekdays = ["sunday"]\n', products=products)
     question = Question(by="day", horizon=f"{HORIZON}d")
     with History.open(folder) as history:
         return set_up(history, read_shop(folder), question, today=LAST, on_step=lambda what, share: None)[0]
