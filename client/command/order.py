@@ -49,6 +49,7 @@ def order(
     from client.decision.order.ordering import order_shop
     from client.decision.order.purchase import write_purchase_orders
     from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
+    from client.language.count import count_rows
     from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
@@ -81,9 +82,10 @@ def order(
     for sentence in (*say_shown(orders, SHOWN), *say_orders(orders, shop)):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {orders.table.num_rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(orders.table.num_rows)} to {out}; they are yours alone.")
     if purchase_orders is not None:
-        typer.echo(f"Wrote {len(files)} purchase orders into {purchase_orders}; look them over before you send them.")
+        wrote = "Wrote 1 purchase order" if len(files) == 1 else f"Wrote {len(files)} purchase orders"
+        typer.echo(f"{wrote} into {purchase_orders}; look them over before you send them.")
 
 
 def _keep(folder: Path, table: pa.Table, today: date) -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.interpolate import BSpline
 
 from client.decision.response.price import Prices, choose_prices
+from client.language.count import count_days
 from client.shop.calendar.ahead import BY_PRODUCT, ahead_of
 from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import guess_kinds
@@ -132,7 +133,7 @@ def read_market(history: Kept, shop: Shop) -> Market:
     num_days = (span[1] - first).days + 1
     if num_days < SHORTEST_DAYS:
         raise DataError(
-            f"The history has {num_days} days, from {first} to {span[1]}; what a price does can be told from "
+            f"The history has {count_days(num_days)}, from {first} to {span[1]}; what a price does can be told from "
             f"{SHORTEST_DAYS} days on. Import older exports, or come back later."
         )
     table = history.products()

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 from jaxtyping import Int
 
+from client.language.count import count_days
 from client.language.speech import t
 from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import guess_kinds
@@ -159,9 +160,9 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
     if gap > 0:
         return [
             t(
-                "Nothing is known of the {gap} days between the last sale on {span} and {origin}, so the "
+                "Nothing is known of the {gap} between the last sale on {span} and {origin}, so the "
                 "forecast looks over them; bring newer exports, or leave --from out.",
-                gap=gap,
+                gap=count_days(gap),
                 span=span[1],
                 origin=origin,
             )
