@@ -114,3 +114,12 @@ def test_totals_vary_as_was_seen_where_past_sums_lay_beside_their_means(shift: f
     np.testing.assert_allclose(totals.mean(axis=0), mean, rtol=1e-9)
     np.testing.assert_allclose(totals.var(axis=0), plain.variance(mean), rtol=0.1)
     assert (np.diff(totals, axis=0) >= 0).all()
+
+
+def test_one_order_of_a_million_pieces_is_shared_by_nobody() -> None:
+    past, history = _history(np.random.default_rng(0), 0.0, 0.0)
+    sold, target = past.sold.copy(), history.target.copy()
+    sold[1, 0, 3], target[0, -81] = 1e6, 1e6
+    joint = measure_joint(Past(past.said, sold, past.group), Open(target, history.is_open))
+    assert joint.over(28) < 0.004
+    assert joint.category < 0.004
