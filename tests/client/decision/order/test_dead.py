@@ -49,13 +49,22 @@ def test_after_the_forecast_goods_go_on_by_open_days_and_their_category_by_its_s
     assert bread == pytest.approx(tea, rel=0.1)
 
 
+def test_what_a_product_sold_a_year_before_counts_for_as_much_as_how_it_goes_on(setting: Setting) -> None:
+    """A new tea of the same category is known by the forecast alone."""
+    mean = np.full((2, HORIZON), 20.0 * 24 / HORIZON)
+    new, old = look_beyond(setting, 112).expect(["new tea", "tea"], mean)
+    goes_on, again = 2 * (240 + 72 * 10), 240 + 72 * 10
+    assert new == pytest.approx(goes_on, rel=0.1)
+    assert old == pytest.approx((goes_on + again) / 2, rel=0.1)
+
+
 def test_within_the_forecast_its_days_are_summed(setting: Setting) -> None:
     mean = np.arange(2 * HORIZON, dtype=float).reshape(2, HORIZON)
     np.testing.assert_allclose(look_beyond(setting, 7).expect(["tea", "gift"], mean), mean[:, :7].sum(axis=1))
 
 
 def test_nothing_is_called_dead_where_the_shop_is_closed_on_every_day_that_is_forecast() -> None:
-    closed = Outlasting(182, 0, 130, Categories({}, ()), np.ones(1))
+    closed = Outlasting(182, 0, 130, Categories({}, ()), np.ones(1), {})
     assert np.isinf(closed.expect(["tea"], np.zeros((1, HORIZON)))).all()
 
 
