@@ -6,7 +6,7 @@ much. What a product sells in months is the mean of two views, which err differe
 1. **it goes on** after the days that are forecast as in them, by open days, times its category's season: how much more
    or less that sold on an open day a year before, held near what the whole shop did;
 2. **it comes again**: what the product itself sold on the same days a year before, times how the shop has grown since.
-   A product that was not there yet has the first alone.
+   A product that was not there yet, or is sold no longer, has the first alone.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Outlasting:
             return np.full(len(ahead), np.inf)
         goes_on = ahead * (1.0 + self.open_later / self.open_ahead * self.season[self.categories.groups(products)])
         again = np.array([self.again.get(name, np.nan) for name in products])
-        return np.where(np.isnan(again), goes_on, (goes_on + again) / 2)
+        return np.where(np.isnan(again) | (ahead <= 0), goes_on, (goes_on + again) / 2)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,10 @@ def test_what_a_product_sold_a_year_before_counts_for_as_much_as_how_it_goes_on(
     assert old == pytest.approx((goes_on + again) / 2, rel=0.1)
 
 
+def test_of_what_is_sold_no_longer_nothing_comes_again(setting: Setting) -> None:
+    assert look_beyond(setting, 112).expect(["tea", "gift"], np.zeros((2, HORIZON))).tolist() == [0.0, 0.0]
+
+
 def test_within_the_forecast_its_days_are_summed(setting: Setting) -> None:
     mean = np.arange(2 * HORIZON, dtype=float).reshape(2, HORIZON)
     np.testing.assert_allclose(look_beyond(setting, 7).expect(["tea", "gift"], mean), mean[:, :7].sum(axis=1))
