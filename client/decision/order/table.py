@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -60,12 +61,12 @@ def lay_out(known: Gathered, part: Part, quantity: Float[np.ndarray, " product"]
     return table
 
 
-def _column(name: str, values: list[object] | np.ndarray) -> pa.Array:
+def _column(name: str, values: Sequence[object] | np.ndarray) -> pa.Array:
     """Make a column; what is no number is null."""
     return pa.array(values, SCHEMA.field(name).type, from_pandas=isinstance(values, np.ndarray))
 
 
-def _describe_goods(known: Gathered, part: Part, first: date) -> dict[str, list[object] | np.ndarray]:
+def _describe_goods(known: Gathered, part: Part, first: date) -> dict[str, Sequence[object] | np.ndarray]:
     """Give what is the same however many are ordered: which product, from whom, when."""
     terms, blank = part.terms, [""] * len(part.places)
     arrives, following = (
@@ -85,7 +86,7 @@ def _describe_goods(known: Gathered, part: Part, first: date) -> dict[str, list[
 
 def _count(
     known: Gathered, part: Part, quantity: Float[np.ndarray, " product"]
-) -> dict[str, list[object] | np.ndarray]:
+) -> dict[str, Sequence[object] | np.ndarray]:
     """Give pieces, risks and money; unknown where nothing tells how many there are."""
     ordered, need, hand = part.ordered, part.ordered.need, known.on_hand[part.places]
     cost, coming = known.unit_cost[part.places], known.orders
