@@ -127,4 +127,4 @@ def _find_again(products: Sequence[str], sold: _Sold, days: int) -> dict[str, fl
     before = sold.between(-GROWTH_DAYS, 0).sum()
     growth = (lately + PRIOR_PIECES) / (before + PRIOR_PIECES) if sold.day.min() <= -GROWTH_DAYS else 1.0
     pieces, there = sold.between(0, days) * growth, sold.between(-YEAR_DAYS, 0) > 0
-    return {products[place]: float(pieces[place]) for place in np.flatnonzero(there)}
+    return {products[place]: float(pieces[place]) for place in np.flatnonzero(there).tolist()}
