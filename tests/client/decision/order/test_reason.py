@@ -1,5 +1,6 @@
 """Why so many, in words that a shop owner would use."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -55,4 +56,6 @@ def test_what_keeps_for_one_day_keeps_for_1_day() -> None:
 
 def test_chinese_says_the_same() -> None:
     with speaking("zh"):
-        assert say() == "2 件，够用：到 6月30日 几乎没有需求。"
+        said = say()
+        assert "6月30日 几乎没有需求" in said
+        assert not re.search("[a-z]", said)
