@@ -31,6 +31,7 @@ class Launched:
     run_hash: str
     quorum: int
     members: int
+    without_key: tuple[str, ...] = ()
 
 
 def launch_plan(
@@ -57,7 +58,7 @@ def launch_plan(
     """
     from common.message.proposal import PURPOSE, Proposal  # brings torch
     from common.model.warm.start import hash_warm
-    from server.roster import choose_quorum, make_roster
+    from server.roster import choose_quorum, make_roster, require_noise, without_key
     from server.round.start import require_runnable
 
     with closing(open_registry(home)) as registry:
@@ -65,6 +66,7 @@ def launch_plan(
         if not welcome:
             raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
         roster = make_roster(plan, welcome, registry.peer_keys()) if plan.privacy.trust == "sum" else None
+        require_noise(plan, private=private)
         size_classes = [member.size_class for member in roster or welcome]
         members, chosen = len(size_classes), choose_quorum(plan, len(size_classes), quorum)
         warm_hash = hash_warm(plan, private=private)
@@ -80,4 +82,4 @@ def launch_plan(
             quorum=chosen,
             round_seconds=round_seconds,
         )
-    return Launched(number, proposal.run_hash, chosen, members)
+    return Launched(number, proposal.run_hash, chosen, members, without_key(welcome, roster))

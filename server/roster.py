@@ -73,3 +73,18 @@ def choose_quorum(plan: Plan, members: int, quorum: int | None) -> int:
     if chosen > members:
         raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
     return chosen
+
+
+def require_noise(plan: Plan, *, private: bool) -> None:
+    """Refuse to share a noise that the plan does not say.
+
+    Raises
+    ------
+    ConfigError
+        It trusts in the sum, trains with noise, and does not say how much.
+    """
+    if private and plan.privacy.sum is not None and plan.privacy.sum.noise_multiplier is None:
+        raise ConfigError(
+            f"The plan {plan.name!r} has no privacy.sum.noise_multiplier, and merchants of a secure sum share one "
+            "noise; write it into the plan, or launch the training --without-noise."
+        )

@@ -106,6 +106,10 @@ class Spend(Section):
             return math.inf
         return customer_mu(math.sqrt(own), self.units_per_customer) ** 2
 
+    def is_of(self, agreed: Agreed) -> bool:
+        """Whether this paid for the round of a sum that a set is agreed on for."""
+        return (self.session, self.round_number, self.model_hash) == (*agreed.place, agreed.model_hash)
+
     @property
     def num_roundings(self) -> int:
         """Rounded Gaussians in what the coordinator sees, which finite precision is charged for."""

@@ -180,10 +180,16 @@ class Ledger(LedgerFile):
         Raises
         ------
         PrivacyError
-            Another set, or one at another model, is noted.
+            Another set, or one at another model, is noted, or the round was never charged here: a ledger that lost
+            lines charges a lost round once more before it agrees to anything of it.
         """
         with self._writing(AGREEING):
             self._require_durable()
+            if not any(isinstance(entry, Spend) and entry.is_of(agreed) for entry in self._entries):
+                raise PrivacyError(
+                    f"Round {agreed.round_number} of this sum is not charged in the ledger with this model; nothing is "
+                    "agreed on."
+                )
             for known in self._entries:
                 if isinstance(known, Agreed) and known.place == agreed.place:
                     if known.said != agreed.said:
