@@ -169,9 +169,7 @@ def test_a_plan_that_is_only_considered_is_held_against_everything_but_the_roste
 def test_a_plan_over_the_ceiling_is_refused_though_its_promise_would_fit(
     trusting: Callable[..., Policy], summed: Callable[..., Offer], ledger: Ledger
 ) -> None:
-    with pytest.raises(
-        BudgetExhausted, match=r"epsilon 6.0 per customer for life .* if everybody else put"
-    ):
+    with pytest.raises(BudgetExhausted, match=r"epsilon 6.0 per customer for life .* if everybody else put"):
         agree(trusting(sum={"epsilon_if_all_collude": 6.0}), summed(), ledger, num_coordinates=SIZE, own=OWN)
 
 
