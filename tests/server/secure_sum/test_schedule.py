@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from sum_schedule import Attacker, Honest
+from sum_attack import Attacker
+from sum_schedule import Honest
 from sum_world import folder_in_memory
 
 
