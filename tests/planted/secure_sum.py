@@ -1,4 +1,4 @@
-"""Faults of the secure sum: each switches off one of the fifteen checks, or spoils a mask, a share, a noise or a charge."""
+"""Faults of the secure sum: each switches off one of the fifteen checks, or spoils a mask, share, noise or charge."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence

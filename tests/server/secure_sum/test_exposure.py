@@ -1,12 +1,14 @@
-"""With every check nobody's sum is bare, whatever the coordinator tries; without one of them it is (positive controls)."""
+"""With every check nobody's sum is bare, whatever the coordinator tries; without one it is (positive controls)."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from planted import secure_sum as planted
-from planted.secure_sum import CHECKS, all_of, any_model, off
+from planted.secure_sum import CHECKS, FAULTS, MASKS, all_of, off
 from sum_exposure import (
     ATTACKS,
     Attack,
@@ -29,14 +31,58 @@ from sum_exposure import (
     try_out_every_secret,
     use_the_colluder_s_shares,
 )
+from sum_probe import (
+    PROBES,
+    Probe,
+    noise_shows_by_repeats,
+    seeds_are_short,
+    sum_is_wrong_at_the_edge,
+    sum_is_wrong_by_a_liar,
+    vectors_are_not_uniform,
+)
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-SEVEN = {"num_members": 7, "terms": (5, 2)}
-TOO_FEW = {"num_members": 5, "terms": (2, 1)}
+DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
+SEVEN = partial(Coordinator, num_members=7, terms=(5, 2))
+TOO_FEW = partial(Coordinator, num_members=5, terms=(2, 1))
+
+
+def by(attack: Attack, who: Callable[[Path], Coordinator] = Coordinator) -> Probe:
+    def probe(folder: Path) -> bool:
+        return succeeds(attack, who(folder))
+
+    probe.__name__ = attack.__name__
+    return probe
+
+
+CAUGHT_BY: dict[str, Probe] = {
+    "both-shares": by(keep_both_shares),
+    "second-set": by(ask_for_two_sets),
+    "set-of-anybody": by(mask_with_the_colluder_alone),
+    "signatures-of-nobody": by(tell_each_of_other_survivors, SEVEN),
+    "masks-of-any-model": by(show_the_others_another_model),
+    "keys-of-anybody": by(pose_as_everybody_else),
+    "any-terms": by(take_two_for_enough, TOO_FEW),
+    "one-mask-key": by(lose_one_in_the_next_round),
+    "any-participants": by(mask_again_for_others),
+    "masked-anew": noise_shows_by_repeats,
+    "secrets-of-10-bits": by(try_out_every_secret),
+    "fewer-than-t": by(mask_with_the_colluder_alone),
+    "no-room": sum_is_wrong_at_the_edge,
+    "any-key-put-together": sum_is_wrong_by_a_liar,
+    "own-share": by(drop_all_but_one),
+    "set-in-memory": by(ask_for_two_sets_after_a_kill),
+    "no-self-mask": by(call_a_vector_late),
+    "no-pair-masks": by(take_the_self_mask_for_all),
+    "half-masked": vectors_are_not_uniform,
+    "seeds-of-32-bits": seeds_are_short,
+    "share-is-the-secret": by(use_the_colluder_s_shares),
+    "open-bundles": by(read_the_bundles),
+}
 
 
 @pytest.fixture
-def patch() -> pytest.MonkeyPatch:
+def patch() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         yield patch
 
@@ -47,40 +93,27 @@ def test_with_every_check_nobody_s_sum_is_bare(attack: Attack, folder: Path) -> 
 
 
 def test_with_every_check_no_sum_has_the_noise_of_fewer_than_promised(folder: Path) -> None:
-    assert not succeeds(tell_each_of_other_survivors, Coordinator(folder, **SEVEN))
+    assert not succeeds(tell_each_of_other_survivors, SEVEN(folder))
 
 
-# By check, and by what it guards besides.
-@pytest.mark.parametrize(
-    ("plant", "attack", "who"),
-    [
-        pytest.param(CHECKS[1], keep_both_shares, {}, id="1"),
-        pytest.param(CHECKS[2], ask_for_two_sets, {}, id="2"),
-        pytest.param(CHECKS[3], mask_with_the_colluder_alone, {}, id="3"),
-        pytest.param(CHECKS[4], tell_each_of_other_survivors, SEVEN, id="4-signatures"),
-        pytest.param(any_model, show_the_others_another_model, {}, id="4-model"),
-        pytest.param(CHECKS[5], pose_as_everybody_else, {}, id="5"),
-        pytest.param(CHECKS[6], take_two_for_enough, TOO_FEW, id="6"),
-        pytest.param(CHECKS[7], lose_one_in_the_next_round, {}, id="7"),
-        pytest.param(all_of(CHECKS[8], CHECKS[9]), mask_again_for_others, {}, id="8-and-9"),
-        pytest.param(CHECKS[10], try_out_every_secret, {}, id="10"),
-        pytest.param(CHECKS[11], mask_with_the_colluder_alone, {}, id="11"),
-        pytest.param(all_of(CHECKS[11], CHECKS[14]), drop_all_but_one, {}, id="14-and-11"),
-        pytest.param(CHECKS[15], ask_for_two_sets_after_a_kill, {}, id="15"),
-        pytest.param(planted.no_self_mask, call_a_vector_late, {}, id="no-self-mask"),
-        pytest.param(planted.no_pair_masks, take_the_self_mask_for_all, {}, id="no-pair-masks"),
-        pytest.param(planted.shares_of_degree_none, use_the_colluder_s_shares, {}, id="share-is-the-secret"),
-        pytest.param(planted.open_bundles, read_the_bundles, {}, id="open-bundles"),
-    ],
-)
-def test_without_a_check_the_sum_is_bare(
-    plant: Plant, attack: Attack, who: dict, patch: pytest.MonkeyPatch, folder: Path
-) -> None:
-    plant(patch)
-    assert succeeds(attack, Coordinator(folder, **who))
+# False alarm 1e-4: only bytes of masks are drawn.
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.__name__)
+def test_with_every_check_nothing_else_shows(probe: Probe, folder: Path) -> None:
+    assert not probe(folder)
 
 
-# Guards that stand behind one another: each alone still holds.
+def test_terms_that_nobody_may_launch_make_no_session(folder: Path) -> None:
+    with pytest.raises(Exception, match="threshold must lie between"):
+        TOO_FEW(folder)
+
+
+@pytest.mark.parametrize("fault", MASKS, ids=lambda fault: fault.name)
+def test_a_planted_fault_of_the_masks_is_caught(fault: planted.Fault, patch: pytest.MonkeyPatch, folder: Path) -> None:
+    fault.plant(patch)
+    assert CAUGHT_BY[fault.name](folder)
+
+
+# Guards that stand behind one another: each alone still holds, and the two together are planted above.
 @pytest.mark.parametrize(
     ("plant", "attack"),
     [
@@ -98,3 +131,14 @@ def test_another_guard_holds_where_one_is_gone(
 ) -> None:
     plant(patch)
     assert not succeeds(attack, Coordinator(folder))
+
+
+def test_every_check_has_a_planted_fault_and_the_documentation_says_what_catches_each() -> None:
+    text = DOCUMENT.read_text().split("<!-- faults of the sum -->")[1].split("<!-- end of faults of the sum -->")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| ([\d, –]*) \| (\w+) \| ([^|]*) \| `(\w+)` \|$", text, re.MULTILINE)
+    said = {name: (severity, sentence, caught) for name, _, severity, sentence, caught in rows}
+    assert list(said) == [fault.name for fault in FAULTS]
+    assert {name: said[name][:2] for name in said} == {fault.name: (fault.severity, fault.sentence) for fault in FAULTS}
+    assert {name: said[name][2] for name in CAUGHT_BY} == {name: probe.__name__ for name, probe in CAUGHT_BY.items()}
+    assert {said[name][2] for name in said.keys() - CAUGHT_BY.keys()} == {"sum"}
+    assert {number for _, numbers, *_ in rows for number in re.findall(r"\d+", numbers)} == set(map(str, CHECKS))
