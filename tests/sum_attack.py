@@ -2,7 +2,7 @@
 
 It holds every masked vector, every share that a colluder was sent or an honest member revealed, and the colluders'
 keys. From these follow seeds and keys, t shares each; what is then known of the honest members' inputs are the
-combinations of their vectors in which every unknown mask cancels. The promise: at most one, of at least h honest inputs.
+combinations of their vectors in which every unknown mask cancels. The promise: at most one, of h honest inputs or more.
 """
 
 from __future__ import annotations
