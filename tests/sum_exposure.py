@@ -19,7 +19,7 @@ from common.message.signature import sign
 from common.secure_sum.agreement import PURPOSE
 from common.secure_sum.keys import RoundKeys, SignedKeys, commit, load_secret, public_of, sign_keys
 from common.secure_sum.label import write_name, write_round
-from common.secure_sum.mask import add_mask, as_integers, pair_seed, pair_sign, self_seed
+from common.secure_sum.mask import add_mask, pair_seed, pair_sign, self_seed
 from common.secure_sum.sealing import ShareBundle, Way, open_share, seal_share
 from common.secure_sum.shamir import SHARE_BYTES, combine, weigh
 from sum_world import MODEL, OTHER_MODEL, identity, make_members, make_session, totals_of
@@ -157,7 +157,7 @@ class Coordinator:
             if pair is None:
                 return None
             add_mask(vector, pair, sign=-pair_sign(name, mate))
-        return as_integers(vector)
+        return numbers_of(vector)
 
     def _pair(self, number: int, name: str, mate: str, key: bytes | None) -> bytes | None:
         where = {"round_number": number, "model_hash": MODEL, "names": (name, mate)}
@@ -167,16 +167,21 @@ class Coordinator:
             return None
         return pair_seed(load_secret(secret), self.keys[number, other].mask, self.session, **where)
 
-    def sum_of(self, names: Iterable[str]) -> Total | None:
-        """Add vectors up and take their self masks off; pair masks cancel where they do."""
-        total = np.zeros(SIZE, dtype=np.uint64)
+    def sum_of(self, names: Iterable[str]) -> np.ndarray | None:
+        """Add vectors up and take their self masks off; pair masks cancel where they do. Words, the last one too."""
+        total = np.zeros(SIZE + 1, dtype=np.uint64)
         for name in names:
             seed = self.seed(name)
             if seed is None:
                 return None
             total += self.vectors[1, name]
             add_mask(total, self_seed(seed, self.session, round_number=1, name=name), sign=-1)
-        return as_integers(total)
+        return total
+
+
+def numbers_of(words: np.ndarray) -> Total:
+    """Read words as numbers, without the last one, which counts members."""
+    return words[:-1].view(np.int64)
 
 
 def succeeds(attack: Attack, coordinator: Coordinator) -> bool:
@@ -242,14 +247,14 @@ def tell_each_of_other_survivors(c: Coordinator) -> Total | None:
     total = c.sum_of((first, last))
     if total is None:
         return None
-    left_over = total.view(np.uint64).copy()
+    left_over = total.copy()
     for name in (first, last):
         for mate in c.but(first, last):
             pair = c._pair(1, name, mate, None)
             if pair is None:
                 return None
             add_mask(left_over, pair, sign=-pair_sign(name, mate))
-    return as_integers(left_over) - c.totals[last]
+    return numbers_of(left_over) - c.totals[last]
 
 
 def show_the_others_another_model(c: Coordinator) -> Total | None:
@@ -260,7 +265,8 @@ def show_the_others_another_model(c: Coordinator) -> Total | None:
         c.mask(name, model=OTHER_MODEL)
     c.mask(c.victim, model=MODEL)
     c.settle(c.but(c.victim), c.session.names, model=OTHER_MODEL)
-    return c.sum_of(c.session.names)
+    total = c.sum_of(c.session.names)
+    return None if total is None else numbers_of(total)
 
 
 def pose_as_everybody_else(c: Coordinator) -> Total | None:
@@ -325,7 +331,7 @@ def mask_again_for_others(c: Coordinator) -> Total | None:
     add_mask(vector, self_seed(seed, c.session, round_number=1, name=c.victim), sign=-1)
     for colluder in c.colluders:
         add_mask(vector, c._pair(1, c.victim, colluder, None), sign=-pair_sign(c.victim, colluder))
-    return as_integers(vector)
+    return numbers_of(vector)
 
 
 def try_out_every_secret(c: Coordinator) -> Total | None:
@@ -382,7 +388,8 @@ def take_the_self_mask_for_all(c: Coordinator) -> Total | None:
     c.open()
     c.mask_all()
     c.settle(c.session.names, c.session.names)
-    return c.sum_of([c.victim])
+    total = c.sum_of([c.victim])
+    return None if total is None else numbers_of(total)
 
 
 ATTACKS: tuple[Attack, ...] = (

@@ -15,7 +15,7 @@ from client.audit.sum.noise import check_bytes, check_seeds
 from common.errors import HansaError, MessageError, PrivacyError
 from common.plan.schema import Plan
 from common.secure_sum.roster import Peer
-from sum_exposure import Coordinator
+from sum_exposure import SIZE, Coordinator, numbers_of
 from sum_world import MODEL, make_members, make_session, to_agreed, to_masked, to_total, totals_of
 
 REPEATS = 64
@@ -28,10 +28,10 @@ def noise_shows_by_repeats(folder: Path) -> bool:
     c.open()
     noises, vectors = [], []
     for _ in range(REPEATS):
-        noises.append((STD * draw.standard_normal(4)).astype(np.int64))
-        c.totals = totals_of(c.session, size=4) | {c.victim: noises[-1]}
+        noises.append((STD * draw.standard_normal(SIZE)).astype(np.int64))
+        c.totals = totals_of(c.session, size=SIZE) | {c.victim: noises[-1]}
         vectors.append(c.mask(c.victim).copy())
-    told = -np.mean([(vector - vectors[0]).view(np.int64) for vector in vectors], axis=0)
+    told = -np.mean([numbers_of(vector - vectors[0]) for vector in vectors], axis=0)
     return bool(np.abs(told - noises[0]).max() < STD)  # the mean of 64 is off by an eighth
 
 

@@ -70,7 +70,7 @@ class Masked:
     """The masked vector that may leave, and the hash of the model that it is of."""
 
     model_hash: str
-    vector: UInt64[np.ndarray, " parameter"]
+    vector: UInt64[np.ndarray, " word"]
 
     def to_bytes(self) -> bytes:
         """Write it: 32 bytes of the hash, then little-endian words."""

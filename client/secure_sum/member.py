@@ -113,8 +113,10 @@ class SumMember:
         incoming: Mapping[str, bytes],
         *,
         model_hash: str,
-    ) -> UInt64[np.ndarray, " parameter"]:
+    ) -> UInt64[np.ndarray, " word"]:
         """Hide this member's total behind its masks; asked again, the first masked vector is returned.
+
+        It has one number more than the total: the last one counts the members in the sum.
 
         Parameters
         ----------
@@ -242,7 +244,7 @@ class SumMember:
         secrets: RoundSecrets,
         *,
         model_hash: str,
-    ) -> UInt64[np.ndarray, " parameter"]:
+    ) -> UInt64[np.ndarray, " word"]:
         vector, key = as_words(total), load_secret(secrets.mask)
         own = self_seed(secrets.seed, self.session, round_number=round_number, name=self.name)
         add_mask(vector, own, sign=1)

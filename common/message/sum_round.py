@@ -148,5 +148,5 @@ def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
         If anything is missing, additional, or of another type or size.
     """
     about, array = unpack(record, fields=REPLY_FIELDS)
-    total = read_vector(array, dtype=TOTAL_DTYPE, size=size)
+    total = read_vector(array, dtype=TOTAL_DTYPE, size=size + 1)  # and the word that counts members
     return SumReply(read_place(about), total, read_named(about, "next_shares", longest=LONGEST_VALUE))

@@ -60,7 +60,7 @@ def recover_total(
     Raises
     ------
     MessageError
-        If fewer than t reveal, or a secret that is put together is not the one its owner committed to.
+        If a secret that is put together is not the one its owner committed to, or the masks do not cancel.
     """
     lost = sorted(set(keys) - set(masked))
     holders = sorted(reveals, key=session.point)[: session.threshold]
@@ -83,7 +83,7 @@ def recover_total(
                 loaded, keys[left].mask, session, round_number=round_number, model_hash=model_hash, names=(left, name)
             )
             add_mask(total, seed, sign=pair_sign(name, left))
-    return as_integers(total)
+    return as_integers(total, num_members=len(masked))
 
 
 def add_vectors(masked: Mapping[str, Vector]) -> Vector:

@@ -165,6 +165,11 @@ def seeds_folded_to_32_bits(patch: Patch) -> None:
     patch.setattr(mask, "expand", faulty)
 
 
+def uncounted(patch: Patch) -> None:
+    """Read a sum whatever its last word says."""
+    patch.setattr(recovery, "as_integers", lambda words, *, num_members: words[:-1].view(np.int64))
+
+
 def own_share_too(patch: Patch) -> None:
     off("require_self")(patch)
     patch.setattr(module, "without_self", lambda bundles, *, name: dict(bundles))
@@ -308,7 +313,12 @@ MASKS = (
     Fault("secrets-of-10-bits", "critical", "secrets have ten bits", CHECKS[10]),
     Fault("fewer-than-t", "critical", "nobody counts how many are in a round", CHECKS[11]),
     Fault("no-room", "low", "a total may be larger than the modulus holds", CHECKS[12]),
-    Fault("any-key-put-together", "low", "what shares give is not held against what was published", CHECKS[13]),
+    Fault(
+        "any-key-put-together",
+        "low",
+        "what shares give is not held against what was published, nor counted who is in the sum",
+        all_of(CHECKS[13], uncounted),
+    ),
     Fault("own-share", "high", "nobody counts, and a member tells its own share too", all_of(CHECKS[11], CHECKS[14])),
     Fault("set-in-memory", "critical", "a signature leaves before its set is on the disk", CHECKS[15]),
     Fault("no-self-mask", "critical", "the self mask is forgotten", no_self_mask),

@@ -133,6 +133,14 @@ def test_another_guard_holds_where_one_is_gone(
     assert not succeeds(attack, Coordinator(folder))
 
 
+@pytest.mark.parametrize("plant", [CHECKS[13], planted.uncounted], ids=["13-alone", "uncounted-alone"])
+def test_a_liar_s_sum_does_not_come_out_where_one_of_two_guards_is_gone(
+    plant: Plant, patch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    plant(patch)
+    assert not sum_is_wrong_by_a_liar(folder)
+
+
 def test_every_check_has_a_planted_fault_and_the_documentation_says_what_catches_each() -> None:
     text = DOCUMENT.read_text().split("<!-- faults of the sum -->")[1].split("<!-- end of faults of the sum -->")[0]
     rows = re.findall(r"^\| `([\w-]+)` \| ([\d, –]*) \| (\w+) \| ([^|]*) \| `(\w+)` \|$", text, re.MULTILINE)
