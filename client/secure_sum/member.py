@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jaxtyping import Int64, UInt64
 
 from client.secure_sum.agreed import Agreements
-from client.secure_sum.entropy import draw_coefficients, draw_secret
+from client.secure_sum.entropy import derive_coefficients, draw_secret
 from client.secure_sum.guard import (
     require_same_model,
     require_same_participants,
@@ -36,6 +36,7 @@ from common.secure_sum.agreement import (
     write_agreement,
 )
 from common.secure_sum.keys import RoundKeys, SignedKeys, commit, load_secret, public_of, sign_keys, verify_keys
+from common.secure_sum.label import label
 from common.secure_sum.mask import add_mask, as_words, pair_seed, pair_sign, require_room, self_seed
 from common.secure_sum.recovery import Reveal
 from common.secure_sum.roster import Session
@@ -221,7 +222,7 @@ class SumMember:
         return public
 
     def _share_out(self, round_number: int, public: Mapping[str, RoundKeys], secrets: RoundSecrets) -> SharedOut:
-        bundles = self._split(sorted(public), secrets)
+        bundles = self._split(round_number, sorted(public), secrets)
         seal = load_secret(secrets.seal)
         sealed = {
             name: seal_share(bundle, self._way(round_number, to=name), secret=seal, public=public[name].seal)
@@ -229,11 +230,15 @@ class SumMember:
         }
         return SharedOut(public, bundles[self.name], sealed)
 
-    def _split(self, names: Sequence[str], secrets: RoundSecrets) -> dict[str, ShareBundle]:
+    def _split(self, round_number: int, names: Sequence[str], secrets: RoundSecrets) -> dict[str, ShareBundle]:
+        """Split both secrets; the coefficients follow from the seal key, which nobody else ever sees."""
         points, degree = [self.session.point(name) for name in names], self.session.threshold - 1
-        self_shares, key_shares = (
-            split(secret, points, coefficients=draw_coefficients(degree)) for secret in (secrets.seed, secrets.mask)
-        )
+        shares = []
+        for kind, secret in (("self", secrets.seed), ("key", secrets.mask)):
+            info = label(f"split {kind}", self.session, round_number=round_number, names=(self.name,))
+            coefficients = derive_coefficients(secrets.seal, degree, info=info)
+            shares.append(split(secret, points, coefficients=coefficients))
+        self_shares, key_shares = shares
         return {name: ShareBundle(*shares) for name, *shares in zip(names, self_shares, key_shares, strict=True)}
 
     def _hide(

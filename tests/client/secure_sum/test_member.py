@@ -11,6 +11,7 @@ import pytest
 from client.secure_sum import entropy
 from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
+from client.secure_sum.store import Kind
 from common.errors import HansaError, MessageError, PrivacyError
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from server.secure_sum.round import SumRound
@@ -219,6 +220,24 @@ def test_every_step_again_gives_the_same_bytes_also_after_a_kill_and_with_other_
         assert said == first
 
 
+# Check 9. Else other shares would be sealed under the same key and nonce, and two polynomials have one secret.
+def test_shares_are_the_same_though_an_older_file_of_sums_was_put_back(folder: Path) -> None:
+    members = make_members(SESSION, folder)
+    keys = {name: member.keys(1, 1) for name, member in members.items()}
+    (folder / "older").mkdir()
+    older = make_members(SESSION, folder / "older")[FIRST]
+    drawn = members[FIRST]._secrets(1).to_bytes()
+    older._store.keep(SESSION.hash, 1, Kind.SECRETS, drawn)  # as it was before shares were made
+    bundles = members[FIRST].shares(1, keys)
+    assert older.shares(1, keys) == bundles
+    assert len(set(bundles.values())) == len(bundles)
+    fewer = {name: signed for name, signed in keys.items() if name != LAST}
+    (folder / "third").mkdir()
+    third = make_members(SESSION, folder / "third")[FIRST]
+    third._store.keep(SESSION.hash, 1, Kind.SECRETS, drawn)
+    assert third.shares(1, fewer).items() < bundles.items()
+
+
 # Check 10.
 def test_secrets_have_256_bits_of_the_operating_system_each(members, monkeypatch) -> None:
     drawn: list[int] = []
@@ -226,9 +245,10 @@ def test_secrets_have_256_bits_of_the_operating_system_each(members, monkeypatch
     monkeypatch.setattr(entropy.os, "urandom", lambda count: (drawn.append(count), real(count))[1])
     members[FIRST].keys(1, 2)
     assert drawn == [32] * 6
+    keys = {name: member.keys(1, 1) for name, member in members.items()}
     drawn.clear()
-    entropy.draw_coefficients(3)
-    assert drawn == [3 * 64]
+    members[FIRST].shares(1, keys)
+    assert drawn == []  # what shares are made with follows from the secrets
 
 
 # Check 11.
