@@ -90,7 +90,7 @@ def _hold(street: Street, subject: AuditSubject) -> tuple[list[str], dict[str, f
 
 def _mask_all(
     street: Street, subject: AuditSubject, own: Series, asked: RoundRequest, noise: NoiseSource
-) -> dict[str, Int64[Tensor, " parameter"]]:
+) -> dict[str, Int64[Tensor, " word"]]:
     """Ask everybody for its masked vector: the merchant with its data, the others without."""
     masked, nobody = {}, own.select(torch.arange(0))
     for name in street.session.names:
@@ -104,12 +104,12 @@ def _mask_all(
 def compare_neighbours(street: Street, subject: AuditSubject, own: Series, asked: RoundRequest) -> Iterator[str]:
     """Ask for one round on the merchant's data and on neighbours of it, behind the same masks and without noise."""
 
-    def leave(series: Series, copied: str) -> tuple[Int64[Tensor, " parameter"], tuple[object, ...]]:
+    def leave(series: Series, copied: str) -> tuple[Int64[Tensor, " word"], tuple[object, ...]]:
         with street.copy(copied).member(street.own) as member:
             reply = ask_masked(
                 street, member, subject, asked, series=series, mechanism=subject.mechanism, noise=Silence()
             )
-        return read_vector(reply, asked), without_values(reply, num_bytes=WORD * len(asked.parameters))
+        return read_vector(reply, asked), without_values(reply, num_bytes=WORD * (len(asked.parameters) + 1))
 
     mine, rest = leave(own, "own")
     every = list(make_neighbours(subject.source, subject.plan.data, subject.origin))
@@ -122,9 +122,10 @@ def compare_neighbours(street: Street, subject: AuditSubject, own: Series, asked
         clear = [
             replay_rounds(subject, (data, None), (asked,), subject.mechanism).replies[0].total for data in (own, series)
         ]
-        if not torch.equal(theirs - mine, clear[1] - clear[0]):
+        moved, last = (theirs - mine)[:-1], int((theirs - mine)[-1])  # the last number counts members
+        if last or not torch.equal(moved, clear[1] - clear[0]):
             yield "the vector that leaves moves otherwise than the sum under its masks"
-        if squared_norm(theirs - mine) > BOUND**2:
+        if squared_norm(moved) > BOUND**2:
             yield "one entity moves the vector that leaves, and so the sum, by more than C"
         if others != rest:
             yield "other bytes of what leaves for a sum change with an entity"

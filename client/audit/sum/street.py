@@ -125,13 +125,13 @@ def ask_masked(
     return sums.answer(street.request(member.name, asked), Answers(merchant))
 
 
-def read_vector(reply: RecordDict, asked: RoundRequest) -> Int64[Tensor, " parameter"]:
-    """Take the masked vector out of what left."""
+def read_vector(reply: RecordDict, asked: RoundRequest) -> Int64[Tensor, " word"]:
+    """Take the masked vector out of what left; its last number counts members."""
     return decode_sum_reply(reply, size=len(asked.parameters)).total
 
 
 def release(
-    street: Street, asked: RoundRequest, masked: Mapping[str, Int64[Tensor, " parameter"]], *, lost: Collection[str]
+    street: Street, asked: RoundRequest, masked: Mapping[str, Int64[Tensor, " word"]], *, lost: Collection[str]
 ) -> Int64[Tensor, " parameter"]:
     """Have who is left agree and reveal, and take the masks off, as a coordinator does; the members are copies."""
     number, model = asked.round_number, asked.model_hash
