@@ -109,6 +109,9 @@ class SumTrips:
         question = sum_shares.encode_question(self._place, keys)
         contents = dict.fromkeys(sorted(missing), question)
         self._ask_before("shares", sum_shares.SHARES, contents, read, known=lambda: book.shares(number))
+        for name in missing - book.shares(number).keys():
+            if self.refused.get(name, Refusal(Cause.LATE)).cause is Cause.DECLINED:
+                book.forget_keys(name, after=number)  # it may have lost what they belong to
 
     def gather_masked(
         self,
