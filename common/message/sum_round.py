@@ -8,7 +8,7 @@
 | `call`, `call_signature` | about, bytes    | absent        | who is asked, signed |
 | `shares`                 | about, bytes    | absent        | the bundles that the others of the round sealed for it |
 | `next_keys`              | about, bytes    | absent        | everybody's signed keys of the next round, or empty |
-| `total`                  | absent          | vector, int64 | the member's noised lattice sum under its masks |
+| `total`                  | absent          | vector, int64 | the member's noised lattice sum and a 1, under its masks |
 | `next_shares`            | absent          | about, bytes  | its sealed bundles for the next round, or empty |
 
 The call is absent in one process, where there is nobody who could sign. What stands in `next_keys` is no part of what
@@ -142,11 +142,16 @@ def encode_sum_reply(reply: SumReply) -> RecordDict:
 def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
     """Read a reply, trusting nothing in it; whether it answers the right round is for the caller to check.
 
+    Parameters
+    ----------
+    size
+        The number of parameters of the plan's model; the vector has one number more, which counts members.
+
     Raises
     ------
     MessageError
         If anything is missing, additional, or of another type or size.
     """
     about, array = unpack(record, fields=REPLY_FIELDS)
-    total = read_vector(array, dtype=TOTAL_DTYPE, size=size + 1)  # and the word that counts members
+    total = read_vector(array, dtype=TOTAL_DTYPE, size=size + 1)
     return SumReply(read_place(about), total, read_named(about, "next_shares", longest=LONGEST_VALUE))

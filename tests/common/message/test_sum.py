@@ -32,7 +32,7 @@ PARAMETERS = torch.arange(5, dtype=torch.float32)
 REQUEST = SumRequest(
     PLACE, RoundRequest("a" * 64, 7, hash_vector(PARAMETERS), PARAMETERS), {"south": bytes(82)}, SIGNED
 )
-REPLY = SumReply(PLACE, torch.tensor([1, -(2**63), 2**63 - 1, 0, 5]), {"south": bytes(82)})
+REPLY = SumReply(PLACE, torch.tensor([1, -(2**63), 2**63 - 1, 0, 5, 7]), {"south": bytes(82)})
 Read = Callable[[RecordDict], object]
 EVERY: dict[str, tuple[RecordDict, Read]] = {
     "peer question": (peer.encode_question("north"), peer.decode_question),
