@@ -65,10 +65,16 @@ class SumRequest:
 
 @dataclass(frozen=True, eq=False)
 class SumReply:
-    """Carry a masked sum back, and shares for the next round."""
+    """Carry a masked sum back, and shares for the next round.
+
+    Attributes
+    ----------
+    total
+        One number more than there are parameters: the last one is 1 under its masks (docs/protocol.md §10.5).
+    """
 
     place: Place
-    total: Int64[Tensor, " parameter"]
+    total: Int64[Tensor, " word"]
     next_shares: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -145,7 +151,7 @@ def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
     Parameters
     ----------
     size
-        The number of parameters of the plan's model; the vector has one number more, which counts members.
+        The number of parameters that the request sent; `total` has one number more, which counts the member.
 
     Raises
     ------
