@@ -121,7 +121,7 @@ class Actor:
         """Charge the round, then mask a total with fresh noise, as a daemon does."""
         self.notes.charged.add(number)
         self.notes.offered = np.array([self._draw.randrange(-(2**40), 2**40) for _ in range(SIZE)])
-        vector = self.ask(lambda member: member.mask(number, self.notes.offered, incoming), kill=kill)
+        vector = self.ask(lambda member: member.mask(number, self.notes.offered, incoming, model_hash=MODEL), kill=kill)
         if vector is not None:
             self.notes.left["masked", number].add(vector.tobytes())
         return vector

@@ -87,7 +87,7 @@ def to_masked(
         asked.add_shares(name, member.shares(number, asked.keys()))
     for name, member in members.items():
         if name not in lost:
-            asked.add_masked(name, member.mask(number, totals[name], asked.shares_for(name)))
+            asked.add_masked(name, member.mask(number, totals[name], asked.shares_for(name), model_hash=MODEL))
     return asked
 
 

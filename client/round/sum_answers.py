@@ -61,7 +61,12 @@ class SumAnswers:
         self._require(place)
 
         def mask(total: Int64[Tensor, " parameter"]) -> RecordDict:
-            vector = self._member.mask(place.round_number, total.numpy(force=True), request.shares)
+            vector = self._member.mask(
+                place.round_number,
+                total.numpy(force=True),
+                request.shares,
+                model_hash=request.asked.model_hash,
+            )
             masked = torch.from_numpy(vector.view(np.int64).copy())
             return encode_sum_reply(SumReply(place, masked, self._next_shares(request)))
 

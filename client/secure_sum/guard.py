@@ -61,6 +61,18 @@ def require_same_participants(kept: bytes, asked: bytes, *, round_number: int) -
         raise MessageError(f"Round {round_number} was masked for other participants; there is no second sum of it.")
 
 
+def require_same_model(masked: str, asked: str, *, round_number: int) -> None:
+    """Refuse to say anything of a round about another model than the one that it was masked under (check 4).
+
+    Raises
+    ------
+    PrivacyError
+        It is another.
+    """
+    if masked != asked:
+        raise other_set(round_number)
+
+
 def require_self(survivors: Sequence[str], *, name: str) -> None:
     """Refuse a set without this member: a share of its own mask key would leave (check 14).
 

@@ -1,6 +1,7 @@
 """What a member keeps of each step of a round, and the bytes in which it keeps it.
 
-JSON with sorted names and hex, except for secrets, which are 96 bytes. See docs/protocol.md §10.8.
+JSON with sorted names and hex, except for secrets and the masked vector, which are bytes. See
+docs/protocol.md §10.8.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt64
+
 from common.secure_sum.keys import RoundKeys
+from common.secure_sum.label import write_model
 from common.secure_sum.sealing import ShareBundle
 from common.secure_sum.shamir import SHARE_BYTES
 
@@ -58,6 +63,23 @@ class SharedOut:
         public = {name: RoundKeys.from_bytes(keys) for name, keys in _unhex(said["public"]).items()}
         own = bytes.fromhex(said["own"])
         return SharedOut(public, ShareBundle(own[:SHARE_BYTES], own[SHARE_BYTES:]), _unhex(said["sealed"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """The masked vector that may leave, and the hash of the model that it is of."""
+
+    model_hash: str
+    vector: UInt64[np.ndarray, " word"]
+
+    def to_bytes(self) -> bytes:
+        """Write it: 32 bytes of the hash, then little-endian words."""
+        return write_model(self.model_hash) + self.vector.astype("<u8").tobytes()
+
+    @staticmethod
+    def from_bytes(written: bytes) -> Masked:
+        """Read what `to_bytes` wrote."""
+        return Masked(written[:32].hex(), np.frombuffer(written, dtype="<u8", offset=32))
 
 
 @dataclass(frozen=True)

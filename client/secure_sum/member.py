@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jaxtyping import Int64, UInt64
 
 from client.secure_sum.agreed import Agreements
-from client.secure_sum.entropy import draw_coefficients, draw_secret
+from client.secure_sum.entropy import derive_coefficients, draw_secret
 from client.secure_sum.guard import (
+    require_same_model,
     require_same_participants,
     require_same_set,
     require_same_shares,
@@ -23,7 +24,7 @@ from client.secure_sum.guard import (
     reveal_one_each,
     without_self,
 )
-from client.secure_sum.kept import Agreed, RoundSecrets, SharedOut, read_bundles, write_bundles
+from client.secure_sum.kept import Agreed, Masked, RoundSecrets, SharedOut, read_bundles, write_bundles
 from client.secure_sum.store import Kind, SumStore
 from common.errors import MessageError, PrivacyError
 from common.message.signature import public_bytes
@@ -35,6 +36,7 @@ from common.secure_sum.agreement import (
     write_agreement,
 )
 from common.secure_sum.keys import RoundKeys, SignedKeys, commit, load_secret, public_of, sign_keys, verify_keys
+from common.secure_sum.label import label
 from common.secure_sum.mask import add_mask, as_words, pair_seed, pair_sign, require_room, self_seed
 from common.secure_sum.recovery import Reveal
 from common.secure_sum.roster import Session
@@ -106,7 +108,12 @@ class SumMember:
         return dict(kept.sealed)
 
     def mask(
-        self, round_number: int, total: Int64[np.ndarray, " parameter"], incoming: Mapping[str, bytes]
+        self,
+        round_number: int,
+        total: Int64[np.ndarray, " parameter"],
+        incoming: Mapping[str, bytes],
+        *,
+        model_hash: str,
     ) -> UInt64[np.ndarray, " word"]:
         """Hide this member's total behind its masks; asked again, the first masked vector is returned.
 
@@ -118,25 +125,30 @@ class SumMember:
             In lattice steps, with this member's part of the noise.
         incoming
             The sealed bundles for this member, by sender: with it, they are the round's participants.
+        model_hash
+            Of the model that the total was computed at; whoever masks under another is in no sum with this member.
 
         Raises
         ------
         MessageError
             A bundle does not open, they are too few, or others than before.
         PrivacyError
-            The total has no room in the modulus, or the round's secrets are not here.
+            The total has no room in the modulus, the round was masked under another model, or its secrets are not here.
         """
         secrets, shared = self._secrets(round_number), self._shared_out(round_number)
         require_survivors(self.session, [self.name, *incoming], among=list(shared.public))
         self._open_all(round_number, incoming)
         asked = write_bundles(incoming)
         require_same_participants(self._keep(round_number, Kind.INCOMING, asked), asked, round_number=round_number)
-        sealed = self._find(round_number, Kind.MASKED)
-        if sealed is None:
+        kept = self._find(round_number, Kind.MASKED)
+        if kept is None:
             require_room(total, num_members=len(self.session.roster))
-            vector = self._hide(round_number, total, {name: shared.public[name] for name in incoming}, secrets)
-            sealed = self._keep(round_number, Kind.MASKED, vector.astype("<u8").tobytes())
-        return np.frombuffer(sealed, dtype="<u8")
+            others = {name: shared.public[name] for name in incoming}
+            vector = self._hide(round_number, total, others, secrets, model_hash=model_hash)
+            kept = self._keep(round_number, Kind.MASKED, Masked(model_hash, vector).to_bytes())
+        masked = Masked.from_bytes(kept)
+        require_same_model(masked.model_hash, model_hash, round_number=round_number)
+        return masked.vector
 
     def agree(self, round_number: int, model_hash: str, survivors: Sequence[str]) -> bytes:
         """Sign the one set of survivors of a round, this member among them.
@@ -151,10 +163,11 @@ class SumMember:
         MessageError
             The set is none that may be summed, or this member is not in it.
         PrivacyError
-            Another set is agreed on, or this member has sent nothing in this round.
+            Another set is agreed on, or this member has sent nothing in this round, or under another model.
         """
         participants = [self.name, *self._incoming(round_number)]
-        self._need(round_number, Kind.MASKED)
+        masked = Masked.from_bytes(self._need(round_number, Kind.MASKED))
+        require_same_model(masked.model_hash, model_hash, round_number=round_number)
         require_survivors(self.session, survivors, among=participants)
         require_self(survivors, name=self.name)
         agreed = sorted(survivors)
@@ -209,7 +222,7 @@ class SumMember:
         return public
 
     def _share_out(self, round_number: int, public: Mapping[str, RoundKeys], secrets: RoundSecrets) -> SharedOut:
-        bundles = self._split(sorted(public), secrets)
+        bundles = self._split(round_number, sorted(public), secrets)
         seal = load_secret(secrets.seal)
         sealed = {
             name: seal_share(bundle, self._way(round_number, to=name), secret=seal, public=public[name].seal)
@@ -217,11 +230,15 @@ class SumMember:
         }
         return SharedOut(public, bundles[self.name], sealed)
 
-    def _split(self, names: Sequence[str], secrets: RoundSecrets) -> dict[str, ShareBundle]:
+    def _split(self, round_number: int, names: Sequence[str], secrets: RoundSecrets) -> dict[str, ShareBundle]:
+        """Split both secrets; the coefficients follow from the seal key, which nobody else ever sees."""
         points, degree = [self.session.point(name) for name in names], self.session.threshold - 1
-        self_shares, key_shares = (
-            split(secret, points, coefficients=draw_coefficients(degree)) for secret in (secrets.seed, secrets.mask)
-        )
+        shares = []
+        for kind, secret in (("self", secrets.seed), ("key", secrets.mask)):
+            info = label(f"split {kind}", self.session, round_number=round_number, names=(self.name,))
+            coefficients = derive_coefficients(secrets.seal, degree, info=info)
+            shares.append(split(secret, points, coefficients=coefficients))
+        self_shares, key_shares = shares
         return {name: ShareBundle(*shares) for name, *shares in zip(names, self_shares, key_shares, strict=True)}
 
     def _hide(
@@ -230,12 +247,21 @@ class SumMember:
         total: Int64[np.ndarray, " parameter"],
         others: Mapping[str, RoundKeys],
         secrets: RoundSecrets,
+        *,
+        model_hash: str,
     ) -> UInt64[np.ndarray, " word"]:
         vector, key = as_words(total), load_secret(secrets.mask)
         own = self_seed(secrets.seed, self.session, round_number=round_number, name=self.name)
         add_mask(vector, own, sign=1)
         for name, keys in others.items():
-            pair = pair_seed(key, keys.mask, self.session, round_number=round_number, names=(self.name, name))
+            pair = pair_seed(
+                key,
+                keys.mask,
+                self.session,
+                round_number=round_number,
+                model_hash=model_hash,
+                names=(self.name, name),
+            )
             add_mask(vector, pair, sign=pair_sign(self.name, name))
         return vector
 

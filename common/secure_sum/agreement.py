@@ -1,13 +1,14 @@
 """One set of survivors per round: what each of them signs before anybody reveals anything.
 
 The signature covers session, round, model and set. The model's hash is in it so that a coordinator that shows merchants
-different models, to read one of them out of the sum, gets no t signatures over the same bytes. See docs/protocol.md
-§10.6.
+different models, to read one of them out of the sum, is told early. It need not ask the one that it reads, since t of
+the others are enough; what stops it is that pair masks are of one model each (`common.secure_sum.mask`). See
+docs/protocol.md §10.6.
 
 References
 ----------
 Bonawitz et al. (2017), "Practical secure aggregation", figure 4, round 3.
-Pasquini, Francati & Ateniese (2022), arXiv 2111.07380: why the model's hash is signed too.
+Pasquini, Francati & Ateniese (2022), arXiv 2111.07380: why the model's hash is signed, and in the masks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.errors import MessageError
 from common.message.signature import Signed, is_signed, sign
-from common.secure_sum.label import write_name, write_round
+from common.secure_sum.label import write_model, write_name, write_round
 from common.secure_sum.roster import Session
 
 PURPOSE = "sum agreement"
@@ -36,7 +37,7 @@ def write_agreement(session: Session, survivors: Sequence[str], *, round_number:
     return (
         bytes.fromhex(session.hash)
         + write_round(round_number)
-        + _read_hash(model_hash)
+        + write_model(model_hash)
         + len(survivors).to_bytes(2)
         + b"".join(write_name(name) for name in sorted(survivors))
     )
@@ -111,13 +112,3 @@ def require_enough(session: Session, members: Sequence[str] | Mapping[str, objec
         raise MessageError(
             f"Only {len(members)} members are left in this sum, and {session.threshold} are needed: it gives nothing."
         )
-
-
-def _read_hash(text: str) -> bytes:
-    try:
-        content = bytes.fromhex(text)
-    except ValueError:
-        content = b""
-    if len(content) != 32 or content.hex() != text:
-        raise MessageError("The hash of a model must be 64 hex digits.")
-    return content

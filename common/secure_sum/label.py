@@ -36,6 +36,23 @@ def write_round(round_number: int) -> bytes:
     return round_number.to_bytes(8)
 
 
+def write_model(model_hash: str) -> bytes:
+    """Write a model's hash in 32 bytes.
+
+    Raises
+    ------
+    MessageError
+        It is none.
+    """
+    try:
+        content = bytes.fromhex(model_hash)
+    except ValueError:
+        content = b""
+    if len(content) != 32 or content.hex() != model_hash:
+        raise MessageError("The hash of a model must be 64 hex digits.")
+    return content
+
+
 def write_name(name: str) -> bytes:
     """Write a name behind its length in bytes."""
     written = name.encode()

@@ -1,7 +1,8 @@
 """Masks: vectors of 64-bit words that look random to everybody but their holders, and cancel in the sum.
 
 A masked vector is y = x + self mask + Σ ± pair masks, modulo 2^64, where x is the total and a last word of 1. Of two
-members the one whose name sorts first adds their pair mask and the other subtracts it. See docs/protocol.md §10.5.
+members the one whose name sorts first adds their pair mask and the other subtracts it; it is of one model, so that only
+sums of one model come out. See docs/protocol.md §10.5.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from jaxtyping import Int64, UInt64
 
 from common.errors import MessageError, PrivacyError
 from common.secure_sum.keys import agree_key, derive, require_secret
-from common.secure_sum.label import label
+from common.secure_sum.label import label, write_model
 from common.secure_sum.roster import Session
 
 NONCE = bytes(16)
@@ -30,11 +31,26 @@ def self_seed(seed: bytes, session: Session, *, round_number: int, name: str) ->
 
 
 def pair_seed(
-    secret: X25519PrivateKey, public: bytes, session: Session, *, round_number: int, names: tuple[str, str]
+    secret: X25519PrivateKey,
+    public: bytes,
+    session: Session,
+    *,
+    round_number: int,
+    model_hash: str,
+    names: tuple[str, str],
 ) -> bytes:
-    """Derive the seed of the mask that two members share, 32 bytes, from one's secret and the other's public key."""
+    """Derive the seed of the mask that two members share, 32 bytes, from one's secret and the other's public key.
+
+    Guarantee: the masks of two members who were shown different models do not cancel, so nothing comes out of a sum of
+    different models (check 4). Signatures alone would not do: t of the others sign without the one that is attacked.
+
+    References
+    ----------
+    Pasquini, Francati & Ateniese (2022), arXiv 2111.07380, section 6.
+    """
     low, high = sorted(names)
-    return agree_key(secret, public, info=label("mask", session, round_number=round_number, names=(low, high)))
+    where = label("mask", session, round_number=round_number, names=(low, high))
+    return agree_key(secret, public, info=where + write_model(model_hash))
 
 
 def pair_sign(name: str, other: str) -> Sign:

@@ -40,6 +40,7 @@ def recover_total(
     masked: Mapping[str, Vector],
     *,
     round_number: int,
+    model_hash: str,
     keys: Mapping[str, RoundKeys],
     reveals: Mapping[str, Reveal],
 ) -> Int64[np.ndarray, " parameter"]:
@@ -49,6 +50,8 @@ def recover_total(
     ----------
     masked
         By survivor.
+    model_hash
+        Of the model that everybody masked under; under different ones no sum comes out.
     keys
         By participant: the round's public keys of everybody who sent shares.
     reveals
@@ -74,7 +77,12 @@ def recover_total(
     for name, seed in seeds.items():
         add_mask(total, self_seed(seed, session, round_number=round_number, name=name), sign=-1)
     for name, secret in secrets.items():
-        _remove_lost(total, session, round_number=round_number, lost=name, secret=secret, keys=keys, left=masked)
+        loaded = load_secret(secret)
+        for left in masked:  # the masks that the survivors share with one who was lost
+            seed = pair_seed(
+                loaded, keys[left].mask, session, round_number=round_number, model_hash=model_hash, names=(left, name)
+            )
+            add_mask(total, seed, sign=pair_sign(name, left))
     return as_integers(total, num_members=len(masked))
 
 
@@ -109,20 +117,3 @@ def require_committed(session: Session, keys: RoundKeys, *, round_number: int, n
     """
     if commit(session, name, round_number=round_number, seed=seed) != keys.commitment:
         raise MessageError(f"The shares of {name!r}'s self mask do not give the seed that it committed to.")
-
-
-def _remove_lost(
-    total: Vector,
-    session: Session,
-    *,
-    round_number: int,
-    lost: str,
-    secret: bytes,
-    keys: Mapping[str, RoundKeys],
-    left: Mapping[str, Vector],
-) -> None:
-    """Take away the masks that the survivors share with one who was lost."""
-    loaded = load_secret(secret)
-    for name in left:
-        seed = pair_seed(loaded, keys[name].mask, session, round_number=round_number, names=(name, lost))
-        add_mask(total, seed, sign=pair_sign(lost, name))

@@ -143,7 +143,12 @@ class SumRound:
         require_enough(self.session, self._reveals)
         keys = {name: self._keys[name].of(self.round_number) for name in self._shares}
         return recover_total(
-            self.session, self._masked, round_number=self.round_number, keys=keys, reveals=self._reveals
+            self.session,
+            self._masked,
+            round_number=self.round_number,
+            model_hash=self.model_hash,
+            keys=keys,
+            reveals=self._reveals,
         )
 
     def _require_whole(self, name: str, reveal: Reveal) -> None:

@@ -93,19 +93,19 @@ def test_the_session_has_the_hash_that_it_had() -> None:
 
 # Written from docs/protocol.md §10.2 and §10.5 alone, with HMAC in the place of a library's HKDF.
 def test_seeds_follow_from_the_page() -> None:
-    def derive(shared: bytes, purpose: str, *names: str) -> str:
+    def derive(shared: bytes, purpose: str, *names: str, model: str = "") -> str:
         info = f"hansa sum {purpose}\0".encode() + bytes.fromhex(SESSION.hash) + NUMBER.to_bytes(8, "big")
         for name in names:
             info += len(name.encode()).to_bytes(2, "big") + name.encode()
+        info += bytes.fromhex(model)
         extracted = hmac.digest(bytes(32), shared, "sha256")
         return hmac.digest(extracted, info + b"\1", "sha256").hex()
 
     for pair, seed in GOOD["pair_seeds"].items():
         low, high = pair.split()
         public = X25519PublicKey.from_public_bytes(KEYS[high].of(NUMBER).mask)
-        assert (
-            derive(X25519PrivateKey.from_private_bytes(secret(low, "mask")).exchange(public), "mask", low, high) == seed
-        )
+        shared = X25519PrivateKey.from_private_bytes(secret(low, "mask")).exchange(public)
+        assert derive(shared, "mask", low, high, model=MODEL) == seed
     for name, seed in GOOD["self_seeds"].items():
         assert derive(secret(name, "seed"), "self", name) == seed
         committed = b"hansa sum seed\0" + bytes.fromhex(SESSION.hash) + NUMBER.to_bytes(8, "big")
@@ -118,7 +118,8 @@ def test_seeds_and_a_mask_are_what_they_were() -> None:
         low, high = pair.split()
         for name, other in ((low, high), (high, low)):
             key, public = load_secret(secret(name, "mask")), KEYS[other].of(NUMBER).mask
-            assert pair_seed(key, public, SESSION, round_number=NUMBER, names=(name, other)).hex() == seed
+            where = {"round_number": NUMBER, "model_hash": MODEL, "names": (name, other)}
+            assert pair_seed(key, public, SESSION, **where).hex() == seed
     for name, seed in GOOD["self_seeds"].items():
         assert self_seed(secret(name, "seed"), SESSION, round_number=NUMBER, name=name).hex() == seed
     assert expand(bytes.fromhex(GOOD["mask"]["seed"]), 9).tolist() == GOOD["mask"]["words"]
@@ -169,7 +170,8 @@ def test_a_file_of_that_version_says_again_what_it_said(member: SumMember) -> No
     incoming = {name: bytes.fromhex(GOOD["shares"][name]["north"]) for name in SESSION.names if name != "north"}
     assert member.keys(NUMBER, 1) == KEYS["north"]
     assert member.shares(NUMBER, KEYS) == unhex(GOOD["shares"]["north"])
-    assert member.mask(NUMBER, np.zeros(3, dtype=np.int64), incoming).tobytes().hex() == GOOD["masked"]["north"]
+    again = member.mask(NUMBER, np.zeros(3, dtype=np.int64), incoming, model_hash=MODEL)
+    assert again.tobytes().hex() == GOOD["masked"]["north"]
     assert member.agree(NUMBER, MODEL, SURVIVORS).hex() == GOOD["signatures"]["north"]
     assert member.reveal(NUMBER, unhex(GOOD["signatures"])) == reveal_of(GOOD["reveals"]["north"])
 

@@ -11,6 +11,7 @@ import pytest
 from client.secure_sum import entropy
 from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
+from client.secure_sum.store import Kind
 from common.errors import HansaError, MessageError, PrivacyError
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from server.secure_sum.round import SumRound
@@ -97,7 +98,7 @@ def test_who_sent_no_shares_is_in_no_set(members) -> None:
         asked.add_keys(name, member.keys(1, 1))
     for name in SESSION.names[:4]:
         asked.add_shares(name, members[name].shares(1, asked.keys()))
-    members[FIRST].mask(1, TOTALS[FIRST], asked.shares_for(FIRST))
+    members[FIRST].mask(1, TOTALS[FIRST], asked.shares_for(FIRST), model_hash=MODEL)
     with pytest.raises(MessageError, match="sent no shares"):
         members[FIRST].agree(1, MODEL, SESSION.names)
 
@@ -121,12 +122,27 @@ def test_nothing_is_revealed_before_t_survivors_signed_the_same_set_and_model(me
     assert members[FIRST].reveal(1, signatures)
 
 
-def test_who_was_shown_another_model_gets_no_reveal(members) -> None:
+def test_who_masked_under_a_model_signs_and_masks_under_no_other(members) -> None:
     asked = to_masked(members, TOTALS)
+    with pytest.raises(PrivacyError, match="another model"):
+        members[FIRST].agree(1, OTHER_MODEL, SESSION.names)
+    with pytest.raises(PrivacyError, match="another model"):
+        members[FIRST].mask(1, TOTALS[FIRST], asked.shares_for(FIRST), model_hash=OTHER_MODEL)
+    assert members[FIRST].agree(1, MODEL, SESSION.names)
+
+
+def test_who_was_shown_another_model_gets_no_reveal(members) -> None:
+    asked = SumRound(SESSION, 1, MODEL)
     for name, member in members.items():
-        signature = member.agree(1, OTHER_MODEL if name == FIRST else MODEL, SESSION.names)
+        asked.add_keys(name, member.keys(1, 1))
+    for name, member in members.items():
+        asked.add_shares(name, member.shares(1, asked.keys()))
+    for name, member in members.items():
+        model = OTHER_MODEL if name == FIRST else MODEL
+        asked.add_masked(name, member.mask(1, TOTALS[name], asked.shares_for(name), model_hash=model))
+    for name, member in members.items():
+        signature = member.agree(1, OTHER_MODEL if name == FIRST else MODEL, asked.survivors())
         if name != FIRST:
-            asked.survivors()
             asked.add_signature(name, signature)
     with pytest.raises(MessageError):
         members[FIRST].reveal(1, asked.signatures())
@@ -181,7 +197,7 @@ def test_a_round_is_masked_for_one_set_of_participants(members) -> None:
     incoming = asked.shares_for(FIRST)
     fewer = {name: incoming[name] for name in SESSION.names[1:4]}
     with pytest.raises(MessageError, match="second sum"):
-        members[FIRST].mask(1, TOTALS[FIRST], fewer)
+        members[FIRST].mask(1, TOTALS[FIRST], fewer, model_hash=MODEL)
 
 
 # Check 9.
@@ -196,12 +212,30 @@ def test_every_step_again_gives_the_same_bytes_also_after_a_kill_and_with_other_
         said = (
             member.keys(1, 1).to_bytes(),
             asked._shares,
-            member.mask(1, TOTALS[FIRST] + 9, asked.shares_for(FIRST)).tobytes(),
+            member.mask(1, TOTALS[FIRST] + 9, asked.shares_for(FIRST), model_hash=MODEL).tobytes(),
             signatures,
             member.reveal(1, signatures),
         )
         first = first or said
         assert said == first
+
+
+# Check 9. Else other shares would be sealed under the same key and nonce, and two polynomials have one secret.
+def test_shares_are_the_same_though_an_older_file_of_sums_was_put_back(folder: Path) -> None:
+    members = make_members(SESSION, folder)
+    keys = {name: member.keys(1, 1) for name, member in members.items()}
+    (folder / "older").mkdir()
+    older = make_members(SESSION, folder / "older")[FIRST]
+    drawn = members[FIRST]._secrets(1).to_bytes()
+    older._store.keep(SESSION.hash, 1, Kind.SECRETS, drawn)  # as it was before shares were made
+    bundles = members[FIRST].shares(1, keys)
+    assert older.shares(1, keys) == bundles
+    assert len(set(bundles.values())) == len(bundles)
+    fewer = {name: signed for name, signed in keys.items() if name != LAST}
+    (folder / "third").mkdir()
+    third = make_members(SESSION, folder / "third")[FIRST]
+    third._store.keep(SESSION.hash, 1, Kind.SECRETS, drawn)
+    assert third.shares(1, fewer).items() < bundles.items()
 
 
 # Check 10.
@@ -211,9 +245,10 @@ def test_secrets_have_256_bits_of_the_operating_system_each(members, monkeypatch
     monkeypatch.setattr(entropy.os, "urandom", lambda count: (drawn.append(count), real(count))[1])
     members[FIRST].keys(1, 2)
     assert drawn == [32] * 6
+    keys = {name: member.keys(1, 1) for name, member in members.items()}
     drawn.clear()
-    entropy.draw_coefficients(3)
-    assert drawn == [3 * 64]
+    members[FIRST].shares(1, keys)
+    assert drawn == []  # what shares are made with follows from the secrets
 
 
 # Check 11.
@@ -223,8 +258,13 @@ def test_fewer_than_t_participants_are_masked_for_nothing(members) -> None:
     incoming = {name: shares[name][FIRST] for name in SESSION.names[1:]}
     for given in ({}, {name: incoming[name] for name in SESSION.names[1:3]}):
         with pytest.raises(MessageError, match="needed"):
-            members[FIRST].mask(1, TOTALS[FIRST], given)
-    assert members[FIRST].mask(1, TOTALS[FIRST], {name: incoming[name] for name in SESSION.names[1:4]}).size == 5 + 1
+            members[FIRST].mask(1, TOTALS[FIRST], given, model_hash=MODEL)
+    assert (
+        members[FIRST]
+        .mask(1, TOTALS[FIRST], {name: incoming[name] for name in SESSION.names[1:4]}, model_hash=MODEL)
+        .size
+        == 5 + 1
+    )
 
 
 # Check 12.
@@ -233,8 +273,8 @@ def test_a_total_without_room_is_refused_and_another_may_follow(members) -> None
     shares = {name: member.shares(1, keys) for name, member in members.items()}
     incoming = {name: shares[name][FIRST] for name in SESSION.names[1:]}
     with pytest.raises(PrivacyError, match="no room"):
-        members[FIRST].mask(1, np.array([2**61]), incoming)
-    assert members[FIRST].mask(1, np.array([2**60]), incoming).size == 1 + 1
+        members[FIRST].mask(1, np.array([2**61]), incoming, model_hash=MODEL)
+    assert members[FIRST].mask(1, np.array([2**60]), incoming, model_hash=MODEL).size == 1 + 1
 
 
 # Check 14.
@@ -245,7 +285,7 @@ def test_no_bundle_is_for_the_member_itself_and_none_comes_from_it(members) -> N
     shares = {name: member.shares(2, keys) for name, member in members.items()}
     incoming = {name: shares[name][FIRST] for name in SESSION.names[1:]}
     with pytest.raises(MessageError, match="twice"):
-        members[FIRST].mask(2, TOTALS[FIRST], {**incoming, FIRST: incoming[LAST]})
+        members[FIRST].mask(2, TOTALS[FIRST], {**incoming, FIRST: incoming[LAST]}, model_hash=MODEL)
 
 
 @pytest.mark.parametrize("spoil", ["changed", "cut", "for another", "from another", "of another round", "stranger"])
@@ -265,15 +305,17 @@ def test_a_bundle_that_does_not_open_is_refused_and_the_right_one_may_follow(mem
         "stranger": right,
     }[spoil]
     with pytest.raises(MessageError):
-        members[FIRST].mask(1, TOTALS[FIRST], {**incoming, "stranger" if spoil == "stranger" else LAST: wrong})
-    assert members[FIRST].mask(1, TOTALS[FIRST], incoming).size == 5 + 1
+        members[FIRST].mask(
+            1, TOTALS[FIRST], {**incoming, "stranger" if spoil == "stranger" else LAST: wrong}, model_hash=MODEL
+        )
+    assert members[FIRST].mask(1, TOTALS[FIRST], incoming, model_hash=MODEL).size == 5 + 1
 
 
 def test_a_step_whose_forerunner_is_missing_is_refused(members) -> None:
     member = members[FIRST]
     steps = [
         lambda: member.shares(1, {}),
-        lambda: member.mask(1, TOTALS[FIRST], {}),
+        lambda: member.mask(1, TOTALS[FIRST], {}, model_hash=MODEL),
         lambda: member.agree(1, MODEL, SESSION.names),
         lambda: member.reveal(1, {}),
     ]
@@ -296,7 +338,7 @@ def test_nothing_is_said_of_a_closed_round(members) -> None:
         lambda: member.keys(1, 1),
         lambda: member.keys(1, 3),
         lambda: member.shares(1, asked.keys()),
-        lambda: member.mask(1, TOTALS[FIRST], asked.shares_for(FIRST)),
+        lambda: member.mask(1, TOTALS[FIRST], asked.shares_for(FIRST), model_hash=MODEL),
         lambda: member.agree(1, MODEL, SESSION.names),
         lambda: member.reveal(1, asked.signatures()),
     ):
@@ -310,4 +352,4 @@ def test_floats_are_no_total(members) -> None:
     shares = {name: member.shares(1, keys) for name, member in members.items()}
     incoming = {name: shares[name][FIRST] for name in SESSION.names[1:]}
     with pytest.raises(Exception, match=r"did not match|Type-check|Cannot cast"):
-        members[FIRST].mask(1, np.array([0.5]), incoming)
+        members[FIRST].mask(1, np.array([0.5]), incoming, model_hash=MODEL)

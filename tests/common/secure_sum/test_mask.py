@@ -20,15 +20,17 @@ from common.secure_sum.mask import (
     require_room,
     self_seed,
 )
-from sum_world import make_session
+from sum_world import MODEL, OTHER_MODEL, make_session
 
 SESSION = make_session(5)
 SECRETS = {name: bytes([place + 40]) * 32 for place, name in enumerate(SESSION.names)}
 
 
-def seed_of(name: str, other: str, *, round_number: int = 1, session=SESSION) -> bytes:
+def seed_of(name: str, other: str, *, round_number: int = 1, model_hash: str = MODEL, session=SESSION) -> bytes:
     key: X25519PrivateKey = load_secret(SECRETS[name])
-    return pair_seed(key, public_of(SECRETS[other]), session, round_number=round_number, names=(name, other))
+    return pair_seed(
+        key, public_of(SECRETS[other]), session, round_number=round_number, model_hash=model_hash, names=(name, other)
+    )
 
 
 def test_two_members_derive_one_seed_and_the_masks_of_all_cancel() -> None:
@@ -40,11 +42,12 @@ def test_two_members_derive_one_seed_and_the_masks_of_all_cancel() -> None:
 
 
 # Check 7.
-def test_no_two_rounds_sessions_pairs_or_purposes_share_a_seed() -> None:
+def test_no_two_rounds_models_sessions_pairs_or_purposes_share_a_seed() -> None:
     one, two, *_ = SESSION.names
     seeds = [
         seed_of(*pair, round_number=number) for pair in itertools.combinations(SESSION.names, 2) for number in (1, 2)
     ]
+    seeds.append(seed_of(one, two, model_hash=OTHER_MODEL))
     seeds.append(seed_of(one, two, session=make_session(5, run_hash="ac" * 32)))
     seeds += [self_seed(bytes(32), SESSION, round_number=number, name=name) for number in (1, 2) for name in (one, two)]
     assert len(set(seeds)) == len(seeds)
@@ -108,4 +111,4 @@ def test_a_total_of_which_not_all_fit_is_refused(sign: int) -> None:
 
 def test_a_key_of_small_order_is_refused() -> None:
     with pytest.raises(MessageError):
-        pair_seed(load_secret(bytes(32)), bytes(32), SESSION, round_number=1, names=("a", "b"))
+        pair_seed(load_secret(bytes(32)), bytes(32), SESSION, round_number=1, model_hash=MODEL, names=("a", "b"))

@@ -11,7 +11,7 @@ from client.secure_sum.member import SumMember
 from common.errors import MessageError
 from common.secure_sum.recovery import Reveal
 from server.secure_sum.round import SumRound
-from sum_world import MODEL, make_members, make_session, to_agreed, to_masked, to_total, totals_of
+from sum_world import MODEL, OTHER_MODEL, make_members, make_session, to_agreed, to_masked, to_total, totals_of
 
 SESSION = make_session(5)
 TOTALS = totals_of(SESSION)
@@ -46,7 +46,7 @@ def test_members_may_drop_out_in_every_phase_as_long_as_t_are_left(folder: Path)
     for name in session.names[:-2]:
         asked.add_shares(name, members[name].shares(1, asked.keys()))
     for name in session.names[:-3]:
-        asked.add_masked(name, members[name].mask(1, totals[name], asked.shares_for(name)))
+        asked.add_masked(name, members[name].mask(1, totals[name], asked.shares_for(name), model_hash=MODEL))
     assert to_total(members, asked).tolist() == sum(totals[name] for name in session.names[:-3]).tolist()
 
 
@@ -109,10 +109,10 @@ def test_with_fewer_than_t_a_round_goes_nowhere(members) -> None:
         asked.participants()
     asked.add_shares(LAST, members[LAST].shares(1, asked.keys()))
     for name in names[1:]:
-        asked.add_masked(name, members[name].mask(1, TOTALS[name], asked.shares_for(name)))
+        asked.add_masked(name, members[name].mask(1, TOTALS[name], asked.shares_for(name), model_hash=MODEL))
     with pytest.raises(MessageError, match="needed"):
         asked.survivors()
-    asked.add_masked(FIRST, members[FIRST].mask(1, TOTALS[FIRST], asked.shares_for(FIRST)))
+    asked.add_masked(FIRST, members[FIRST].mask(1, TOTALS[FIRST], asked.shares_for(FIRST), model_hash=MODEL))
     assert asked.survivors() == tuple(sorted(names))
 
 
@@ -152,7 +152,7 @@ def test_what_comes_late_or_early_is_refused_and_the_set_stays(members) -> None:
     with pytest.raises(MessageError, match="early"):
         early.add_shares(FIRST, members[FIRST].shares(1, early._keys))
     asked = to_masked(members, TOTALS, lost=[LAST])
-    late = members[LAST].mask(1, TOTALS[LAST], asked.shares_for(LAST))
+    late = members[LAST].mask(1, TOTALS[LAST], asked.shares_for(LAST), model_hash=MODEL)
     assert LAST not in asked.survivors()
     with pytest.raises(MessageError, match="late"):
         asked.add_masked(LAST, late)
@@ -225,9 +225,9 @@ def test_vectors_that_were_masked_for_different_participants_give_no_sum(folder:
         asked.keys()
         for name in senders:
             asked.add_shares(name, members[name].shares(1, keys))
-    late = members[FIRST].mask(1, totals[FIRST], first.shares_for(FIRST))
+    late = members[FIRST].mask(1, totals[FIRST], first.shares_for(FIRST), model_hash=MODEL)
     for name in session.names[1:7]:
-        second.add_masked(name, members[name].mask(1, totals[name], second.shares_for(name)))
+        second.add_masked(name, members[name].mask(1, totals[name], second.shares_for(name), model_hash=MODEL))
     second.add_masked(FIRST, late)
     signatures = to_agreed(members, second)
     with pytest.raises(MessageError, match="one share of each"):
@@ -278,3 +278,23 @@ def test_a_reveal_that_is_not_one_share_of_each_is_refused(members, spoil: str) 
     with pytest.raises(MessageError):
         asked.add_reveal(FIRST, wrong)
     asked.add_reveal(FIRST, right)
+
+
+# Check 4. The one that is read need not sign: t of the others do, over the model at which their own sums are known.
+def test_a_sum_of_two_models_never_comes_out_whoever_signs_it(members) -> None:
+    asked = SumRound(SESSION, 1, MODEL)
+    for name, member in members.items():
+        asked.add_keys(name, member.keys(1, 1))
+    for name, member in members.items():
+        asked.add_shares(name, member.shares(1, asked.keys()))
+    for name, member in members.items():
+        model = OTHER_MODEL if name == FIRST else MODEL
+        asked.add_masked(name, member.mask(1, TOTALS[name], asked.shares_for(name), model_hash=model))
+    others = [name for name in asked.survivors() if name != FIRST]
+    assert len(others) >= SESSION.threshold
+    for name in others:
+        asked.add_signature(name, members[name].agree(1, MODEL, asked.survivors()))
+    for name in others:
+        asked.add_reveal(name, members[name].reveal(1, asked.signatures()))
+    with pytest.raises(MessageError, match="do not cancel"):
+        asked.total()

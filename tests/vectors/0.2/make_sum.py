@@ -93,7 +93,7 @@ def run(session: Session, members: dict[str, SumMember]) -> SumRound:
         asked.add_shares(name, member.shares(ROUND, asked.keys()))
     for name, member in members.items():
         if name != LOST:
-            asked.add_masked(name, member.mask(ROUND, np.array(TOTALS[name]), asked.shares_for(name)))
+            asked.add_masked(name, member.mask(ROUND, np.array(TOTALS[name]), asked.shares_for(name), model_hash=MODEL))
     for name in asked.survivors():
         asked.add_signature(name, members[name].agree(ROUND, MODEL, asked.survivors()))
     for name in asked.survivors():
@@ -145,7 +145,12 @@ def describe(session: Session, members: dict[str, SumMember], asked: SumRound) -
         },
         "pair_seeds": {
             f"{one} {other}": pair_seed(
-                load_secret(secret("mask", one)), keys[other].mask, session, round_number=ROUND, names=(one, other)
+                load_secret(secret("mask", one)),
+                keys[other].mask,
+                session,
+                round_number=ROUND,
+                model_hash=MODEL,
+                names=(one, other),
             ).hex()
             for one, other in pairs
         },
