@@ -41,8 +41,11 @@ from common.forecast.method import POOLED, Method
 from common.forecast.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan.schema import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
+from common.secure_sum.cohort import cohort_sizes
+from common.secure_sum.roster import usual_terms
+from simulation.engine.shared_noise import noise_share
 from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of
-from simulation.method.routing import share_of_choices
+from simulation.method.routing import federation_of, share_of_choices
 from simulation.origin.origin import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
@@ -96,8 +99,10 @@ def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
 
 def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
     """State the guarantee of a private method; None for every other."""
-    if epsilon_of_method(method, plan) is None:
+    federation = federation_of(method, plan)
+    if federation is None or federation.epsilon is None:
         return None
+    size_classes = tuple(size_classes)
     largest = max(size_classes)
     delta, mechanism = delta_of_plan(plan, largest), mechanism_of(method, plan, largest)
     num_rounds, num_origins = plan.privacy.training.num_rounds, len(plan.evaluation.origins)
@@ -120,7 +125,20 @@ def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) ->
         statement["epsilon_of_a_customer_by_units_touched"] = {
             str(k): epsilon_of(customer_mu(mu, k), delta) for k in (1, 5)
         }
+    if federation.trusts_sum:
+        statement |= _describe_trust(len(size_classes), mu, delta)
     return statement
+
+
+def _describe_trust(num_members: int, mu: float, delta: float) -> dict[str, Any]:
+    """State what a promise that rests on the secure sum supposes, and what is left of it where that is wrong."""
+    cohorts = cohort_sizes(num_members)
+    colluders = min(usual_terms(size)[1] for size in cohorts)
+    return {
+        "trust": "the secure sum: nobody sees one merchant's, and each adds a share of the noise",
+        "colluders": colluders,
+        "epsilon_if_all_others_collude": epsilon_of(mu * math.sqrt(max(map(noise_share, cohorts))), delta),
+    }
 
 
 def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +243,9 @@ def name_in_table(method: str, summary: dict[str, Any]) -> str:
 def say_privacy(method: str, summary: dict[str, Any]) -> str:
     """Say a method's epsilon and unit, or where the data is without one."""
     stated = summary["privacy"].get(method)
-    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(Method.parse(method))
+    if not stated:
+        return _place_of(Method.parse(method))
+    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" + (", trusting the sum" if stated.get("trust") else "")
 
 
 def _place_of(method: Method) -> str:

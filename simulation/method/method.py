@@ -99,7 +99,7 @@ def _check_method(method: Method, plan: Plan) -> None:
     if not method.is_known:
         raise ConfigError(
             f"There is no method {method.name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
-            "and each federated one with _personalised behind it."
+            "the same with _sum behind it, and each federated one with _personalised behind it."
         )
     obstacle = find_obstacle(method, plan)
     if obstacle:
@@ -211,6 +211,8 @@ def _federate(
     cluster: Cluster | None,
 ) -> None:
     mechanism = mechanism_of(method, trial.plan, max(trial.cohort.size_classes))
+    if cluster is not None and method.trusts_sum:
+        raise ConfigError(f"{method.name} runs on --engine fast alone; leave --engine out, or it out with --only.")
     if cluster is not None:
         federate_on_cluster(
             model,
@@ -236,6 +238,7 @@ def _federate(
         noise=SeededNoise(np.random.default_rng([seed, trial.day])),
         device=device,
         num_threads=os.cpu_count() or 1,
+        trusts_sum=method.trusts_sum,
         state=progress.state,
         on_round=progress.on_round,
     )

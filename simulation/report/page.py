@@ -122,11 +122,13 @@ def _global_models(results: Results) -> dict[str, Any]:
 def _epsilons(results: Results) -> Picture | None:
     """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
     headline, scores = results.metrics[0], results.summary["methods"]
-    points = [
-        (stated["epsilon"], scores[name][headline], results.summary["spread"].get(name, {}).get(headline) or 0.0)
-        for name, stated in _global_models(results).items()
-        if scores[name][headline] is not None
-    ]
+    points: dict[str, list[tuple[float, float, float]]] = {}
+    for name, stated in _global_models(results).items():
+        if scores[name][headline] is not None:
+            spread = results.summary["spread"].get(name, {}).get(headline) or 0.0
+            points.setdefault(wording.TRUST[Method.parse(name).trusts_sum], []).append(
+                (stated["epsilon"], scores[name][headline], spread)
+            )
     known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
     own = {name: value for name, value in known.items() if Method.parse(name).is_own}
     best = min(own, key=lambda name: own[name], default=None)

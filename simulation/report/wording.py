@@ -38,6 +38,7 @@ METRICS = {
     "recall": MetricWords("recall", "of those who bought, the share said to"),
 }
 PERCENT = "\N{NO-BREAK SPACE}%"
+TRUST = {False: "noise of one's own", True: "trusting the sum"}  # whose noise a private federation rests on
 IN_PERCENT = ("coverage80", "coverage80_mid", "accuracy", "precision", "recall")
 
 
@@ -78,7 +79,8 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     if not named.is_federated:
         return method
     privacy = "without noise" if named.epsilon is None else f"at epsilon {named.epsilon:g} per {plan.privacy.unit}"
-    return f"the federation {privacy}" + (", personalised," if named.personalised else "")
+    trust = ", trusting the sum," if named.trusts_sum else ""
+    return f"the federation {privacy}{trust or ',' * named.personalised}{' personalised,' * named.personalised}"
 
 
 def _against(found: Mapping[str, Any]) -> str:

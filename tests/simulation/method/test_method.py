@@ -112,6 +112,16 @@ def test_a_method_without_epsilon_is_neither_clipped_nor_noised(make_plan):
     assert (mechanism.clipping_norm, mechanism.noise_std) == (None, 0.0)
 
 
+def test_noise_is_as_much_for_either_trust_and_who_trusts_the_sum_shares_it(make_plan):
+    own, shared = (Method("federated", 2.0, trusts_sum=trusts) for trusts in (False, True))
+    assert mechanism_of(own, make_plan(), 32) == mechanism_of(shared, make_plan(), 32)
+
+
+def test_a_secure_sum_of_three_is_refused_with_a_sentence(trial):
+    with pytest.raises(ConfigError, match="needs at least 4 merchants, here are 3"):
+        forecast_of("federated_eps8_sum", trial)
+
+
 def test_private_methods_train_as_the_privacy_section_says(make_plan):
     plan = make_plan(privacy={"training": {"num_rounds": 7}}, federation={"training": {"num_rounds": 9}})
     assert training_of(Method("federated", 2.0), plan).num_rounds == 7

@@ -1,0 +1,1 @@
+"""A sum over merchants that nobody can take apart."""
