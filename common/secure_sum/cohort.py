@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-LARGEST_COHORT, USUAL_COHORT = 300, 100
+from common.secure_sum.roster import MOST_MEMBERS
+
+USUAL_COHORT = 100
 
 
 def cohort_sizes(num_members: int) -> tuple[int, ...]:
     """Cut a roster into cohorts as equal as can be, each with a secure sum of its own; a short one stays whole."""
-    if num_members <= LARGEST_COHORT:
+    if num_members <= MOST_MEMBERS:
         return (num_members,)
     number = round(num_members / USUAL_COHORT)
     return tuple(num_members // number + (place < num_members % number) for place in range(number))

@@ -90,7 +90,7 @@ def federate(
     ------
     ConfigError
         Under clipping, a network whose entities have no gradient of their own; see `simulation.engine.probe`.
-        A secure sum of fewer than four merchants.
+        A secure sum of one merchant.
     PrivacyError
         A network larger than clipping is proven for.
     """

@@ -18,8 +18,6 @@ from common.privacy.mechanism import Mechanism
 from common.secure_sum.cohort import cohort_sizes
 from common.secure_sum.roster import usual_terms
 
-SMALLEST_ROSTER = 4  # the fewest of which one may collude while the others still share the noise
-
 
 def sum_weights(size_classes: Sequence[int]) -> Float[Tensor, " merchant"]:
     """Weigh one entity's clipped gradient at each merchant: every entity counts the same, and no merchant is capped."""
@@ -40,7 +38,7 @@ def noise_surplus(num_members: int) -> float:
     Raises
     ------
     ConfigError
-        For fewer than four members: there a colluding one would leave a single other, whose sum is then no secret.
+        For one member: its sum is no secret.
     """
     return sum(size / noise_share(size) for size in cohort_sizes(num_members))
 
@@ -51,12 +49,9 @@ def noise_share(num_members: int) -> int:
     Raises
     ------
     ConfigError
-        For fewer than four members.
+        For one member.
     """
-    if num_members < SMALLEST_ROSTER:
-        raise ConfigError(
-            f"A secure sum needs at least {SMALLEST_ROSTER} merchants, here are {num_members}: with fewer nobody may "
-            "collude. Take a federation without _sum in its name."
-        )
+    if num_members < 2:
+        raise ConfigError("A secure sum hides a merchant among others, and here is one: take a method without _sum.")
     threshold, colluders = usual_terms(num_members)
     return threshold - colluders

@@ -100,10 +100,13 @@ def test_the_noise_of_a_sum_hardly_grows_with_its_members(members: int, std: flo
     assert math.sqrt(noise_surplus(members)) == pytest.approx(std, abs=0.05)
 
 
-@pytest.mark.parametrize("members", [1, 2, 3])
-def test_too_few_to_tolerate_a_colluder_are_refused(members: int) -> None:
-    with pytest.raises(ConfigError, match="at least 4 merchants"):
-        shared_noise_std((8,) * members, PRIVATE)
+def test_a_merchant_among_two_adds_all_its_noise_for_the_other_may_collude() -> None:
+    assert (noise_share(2), noise_share(3)) == (1, 2)
+
+
+def test_one_merchant_alone_is_refused() -> None:
+    with pytest.raises(ConfigError, match="hides a merchant among others, and here is one"):
+        shared_noise_std((8,), PRIVATE)
 
 
 def test_every_entity_counts_the_same_wherever_it_is() -> None:
