@@ -196,6 +196,10 @@ class SumMember:
         )
         return reveal_one_each(self._bundles(round_number), survivors)
 
+    def close_before(self, round_number: int) -> None:
+        """Close every round before one that were ever begun."""
+        self._store.forget_before(self.session.hash, round_number)
+
     def forget(self, round_number: int) -> None:
         """Close a round: its secrets are removed, and nothing more is said about it."""
         self._store.forget(self.session.hash, round_number)

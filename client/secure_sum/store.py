@@ -121,6 +121,16 @@ class SumStore:
                 "DELETE FROM kept WHERE session = ? AND round = ? AND kind <> ?", (session, round_number, Kind.CLOSED)
             )
 
+    def forget_before(self, session: str, round_number: int) -> None:
+        """Close every round before one of which anything is kept."""
+        with self._lock, self._translated():
+            rows = self._connection.execute(
+                "SELECT DISTINCT round FROM kept WHERE session = ? AND round < ? AND kind <> ?",
+                (session, round_number, Kind.CLOSED),
+            ).fetchall()
+        for (number,) in rows:
+            self.forget(session, number)
+
     def _set_up(self) -> None:
         self._require_table()  # before anything is written: what is something else stays as it is
         with self._translated():

@@ -399,7 +399,7 @@ def test_a_gateway_that_speaks_no_protocol_of_ours_is_one_sentence(
     gateway.headers, gateway.status = {HEADER: spoken}, 426
     caller = make_caller(tmp_path / "other", gateway.authority)
     for ask in (calling.pull, calling.connect, lambda: read_clock(gateway.address, caller.context)):
-        with pytest.raises(Refused, match=f"speaks protocols {spoken}, this version of hansa 1-2; {word}"):
+        with pytest.raises(Refused, match=f"speaks protocols {spoken}, this version of hansa 1-3; {word}"):
             ask()
 
 
