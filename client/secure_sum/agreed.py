@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from common.errors import PrivacyError
 
 
+@runtime_checkable  # beartype looks at arguments under pytest
 class Agreements(Protocol):
     """Notes each agreed set durably before it is signed: the ledger for real merchants, memory in a simulation."""
 
