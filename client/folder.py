@@ -50,6 +50,16 @@ class MerchantFolder:
         return self.folder / "node.key"
 
     @property
+    def peer_key(self) -> Path:
+        """What the other merchants of a secure sum know this one by."""
+        return self.folder / "peer.key"
+
+    @property
+    def sums(self) -> Path:
+        """One-time secrets of secure sums, and what was sent with them."""
+        return self.folder / "sums.sqlite"
+
+    @property
     def federation(self) -> Path:
         """Which federation was joined, and as whom."""
         return self.folder / "federation.json"

@@ -1,9 +1,10 @@
-"""What may be asked of a merchant over the network, and what it answers: four kinds of message, and no other.
+"""What may be asked of a merchant over the network, and what it answers: these kinds of message, and no other.
 
     train            a round of an accepted plan     → its noised sum       `client.round.answers.Answers`
     query.proposal   a signed plan                   → public terms
     query.release    a signed model                  → receipt
     query.welcome    a signed new welcome            → receipt               `client.daemon.renewal`
+    query.peer, query.keys, query.shares, query.agree, query.reveal          `client.daemon.sums`
 
 Everything else, and everything that the policy does not allow, is answered with the one word "declined". Terms,
 receipts and refusals depend on message, policy and ledger, never on what the data says of any entity.
@@ -38,10 +39,12 @@ from client.daemon.membership import (
 from client.daemon.reading import BackgroundReading
 from client.daemon.renewal import take_welcome
 from client.daemon.store import Accepted, Store
+from client.daemon.sums import SUM_MESSAGES, Sums
 from client.data.root import DataRoot
 from client.folder import MerchantFolder
 from client.round.answers import Answer, Answers, Merchant, make_client_app
 from client.round.leg import read_legs
+from client.round.sum_answers import SumAnswers
 from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -56,6 +59,8 @@ from common.message.release import (
 )
 from common.message.round import read_signed_call, unpack_request
 from common.message.signature import verify_any
+from common.message.sum_place import read_run
+from common.message.sum_round import is_sum, unpack_sum_request
 from common.message.welcome import decode_welcome, encode_welcome_receipt, hash_welcome
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
@@ -110,6 +115,8 @@ class Handlers:
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._standing = Standing(home.policy, ledger)
+        self._sums = Sums(home, ledger)
+        self._opened_sums: dict[str, SumAnswers] = {}
         self._agreements: dict[str, Agreement] = {}
         self._logs: dict[str, LedgerAnswerLog] = {}
         self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
@@ -136,9 +143,11 @@ class Handlers:
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""
-        about, _ = unpack_request(content)
+        is_summed = is_sum(content)
+        about, _ = unpack_sum_request(content) if is_summed else unpack_request(content)
         run_hash, round_number = read_text(about, "plan_hash"), read_whole(about, "round_number")
         agreement = self._standing.renew(self._find_agreement(run_hash))  # and again once the data is there
+        require_trust(agreement.offer.plan, is_summed=is_summed)
         company = self._calls.read(
             read_signed_call(about),
             run_hash=run_hash,
@@ -146,9 +155,34 @@ class Handlers:
             model_hash=read_text(about, "model_hash"),
         )
         require_company(agreement.policy, agreement.offer.plan, company)  # before data is waited for
-        sealed = self._answers(run_hash, agreement).answer(content)
+        answers = self._answers(run_hash, agreement)
+        sealed = self._open_sum(run_hash).answer(content, answers) if is_summed else answers.answer(content)
         self._note_round(agreement, round_number, company)
         return sealed
+
+    def show_peer(self, content: RecordDict) -> RecordDict:
+        """Show the key that the other merchants of a secure sum know this one by."""
+        return self._sums.show_peer(content, name=self.federation.welcome.name)
+
+    def answer_sum(self, kind: str) -> Answer:
+        """Answer one kind of a secure sum's other messages, or refuse it with a HansaError."""
+
+        def answer(content: RecordDict) -> RecordDict:
+            run_hash = read_run(content)
+            agreement = self._standing.renew(self._find_agreement(run_hash))
+            return self._sums.answer(kind, content, self._open_sum(run_hash), agreement)
+
+        return answer
+
+    def _open_sum(self, run_hash: str) -> SumAnswers:
+        if run_hash in self._opened_sums:
+            return self._opened_sums[run_hash]
+        for path in self._archive.proposals:  # a stranger's word never becomes a path
+            if path.stem == run_hash:
+                proposed = self._archive.read_proposal(path).proposal
+                self._opened_sums[run_hash] = self._sums.open(proposed, name=self.federation.welcome.name)
+                return self._opened_sums[run_hash]
+        raise MessageError("A sum is of a plan that was not accepted here; propose it first.")
 
     def consider(self, content: RecordDict) -> RecordDict:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
@@ -157,6 +191,8 @@ class Handlers:
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
+        if proposed.roster is not None:
+            self._opened_sums[proposed.run_hash] = self._sums.open(proposed, name=self.federation.welcome.name)
         self._look_at_data(proposed, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
         self._agreements[proposed.run_hash] = agreement
@@ -325,9 +361,24 @@ def make_handler_app(handlers: Handlers) -> ClientApp:
     """Make the app that answers every kind of message."""
     remembering = handlers.remembering
     queries = {"proposal": handlers.consider, "release": handlers.keep, "welcome": handlers.renew}
+    queries |= {"peer": handlers.show_peer} | {kind: handlers.answer_sum(kind) for kind in SUM_MESSAGES}
     return make_client_app(
         remembering(handlers.answer), queries={name: remembering(answer) for name, answer in queries.items()}
     )
+
+
+def require_trust(plan: Plan, *, is_summed: bool) -> None:
+    """Refuse a round in which more, or less, would be seen than the plan says.
+
+    Raises
+    ------
+    PrivacyError
+        A sum under a share of the noise is asked for without masks, or a plan that adds all of it is to be masked.
+    """
+    if is_summed != (plan.privacy.trust == "sum"):
+        raise PrivacyError(
+            f"A round of plan {plan.name!r} is asked for in a way that its privacy.trust does not allow."
+        )
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

@@ -197,6 +197,10 @@ class Answers:
                 sealed = self._answer_log.seal(request, write(self._train(request)))
         return sealed
 
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model at which a round's sum was computed; None where none was."""
+        return self._answer_log.model_of(round_number)
+
     def _train(self, request: RoundRequest) -> Int64[Tensor, " parameter"]:
         merchant = self._merchant
         series, place = merchant.find_series(request.round_number)

@@ -8,7 +8,7 @@ reserve, compute, mask, seal, send (`client.round.answers`). The sum without its
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -69,17 +69,17 @@ class SumAnswers:
         self._member.close_before(place.round_number)  # the coordinator has gone on
         return sealed
 
-    def agree(self, content: RecordDict, *, charged: str | None) -> RecordDict:
+    def agree(self, content: RecordDict, *, charged: Callable[[int], str | None]) -> RecordDict:
         """Sign who survived a round.
 
         Parameters
         ----------
         charged
-            The model at which this merchant has computed its sum of the round; None where it has not.
+            Names the model at which this merchant has computed its sum of a round; None where it has not.
         """
         asked = sum_agree.decode_question(content)
         self._require(asked.place)
-        if asked.model_hash != charged:
+        if asked.model_hash != charged(asked.place.round_number):
             raise PrivacyError(
                 f"A set of merchants of round {asked.place.round_number} is asked for at another model than this "
                 "merchant's sum was computed at; it is not signed."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from common.errors import PrivacyError
+from client.secure_sum.guard import other_set
 
 
 @runtime_checkable  # beartype looks at arguments under pytest
@@ -35,11 +35,3 @@ class MemoryAgreements:
         agreed = model_hash, tuple(survivors)
         if self._noted.setdefault((session_hash, round_number), agreed) != agreed:
             raise other_set(round_number)
-
-
-def other_set(round_number: int) -> PrivacyError:
-    """Say that a second set is asked for."""
-    return PrivacyError(
-        f"Round {round_number} of this sum is agreed on with another set of merchants or another model; a second sum "
-        "of it would tell one merchant's part."
-    )

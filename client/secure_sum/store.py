@@ -23,10 +23,11 @@ from common.disk.reading import require_file
 from common.errors import PrivacyError
 
 BUSY_SECONDS = 30.0
+COLUMNS = ("session", "round", "kind", "content", "digest")
 STEPS: tuple[Step, ...] = (
     (
         "CREATE TABLE kept (session TEXT NOT NULL, round INTEGER NOT NULL, kind TEXT NOT NULL, content BLOB NOT NULL, "
-        "digest BLOB NOT NULL, PRIMARY KEY (session, round, kind)) STRICT, WITHOUT ROWID",
+        "digest BLOB NOT NULL, PRIMARY KEY (session, round, kind)) STRICT",
         "CREATE TRIGGER never_changed BEFORE UPDATE ON kept BEGIN SELECT RAISE(ABORT, 'kept for good'); END",
         "CREATE TRIGGER kept_until_closed BEFORE DELETE ON kept WHEN old.kind = 'closed' OR NOT EXISTS (SELECT 1 FROM "
         "kept WHERE session = old.session AND round = old.round AND kind = 'closed') "
@@ -78,7 +79,7 @@ class SumStore:
         self._connection.close()
 
     def keep(self, session: str, round_number: int, kind: Kind, content: bytes) -> bytes:
-        """Keep something of a round; return what is kept, which is the first ever given."""
+        """Keep something of a round; return what is kept, which is the first ever given (check 9)."""
         return self.keep_all(session, kind, {round_number: content})[round_number]
 
     def keep_all(self, session: str, kind: Kind, contents: Mapping[int, bytes]) -> dict[int, bytes]:
@@ -97,7 +98,7 @@ class SumStore:
             for number in contents:
                 self._require_open(session, number)
             self._connection.executemany("INSERT INTO kept VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
-            return {number: self._get(session, number, kind) or b"" for number in contents}
+            return {number: self._require(session, number, kind) for number in contents}
 
     def find(self, session: str, round_number: int, kind: Kind) -> bytes | None:
         """Give what is kept; None where there is nothing.
@@ -120,6 +121,8 @@ class SumStore:
             self._connection.execute(
                 "DELETE FROM kept WHERE session = ? AND round = ? AND kind <> ?", (session, round_number, Kind.CLOSED)
             )
+        with self._lock, self._translated():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the log would remember them
 
     def forget_before(self, session: str, round_number: int) -> None:
         """Close every round before one of which anything is kept."""
@@ -141,13 +144,19 @@ class SumStore:
 
     def _require_table(self) -> None:
         with self._translated():
-            found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'kept'")
-            if found.fetchone() is None:
-                raise PrivacyError(f"{self.path} holds no sums; bring a copy back, or move it away.")
+            found = self._connection.execute("SELECT name FROM pragma_table_info('kept') ORDER BY cid").fetchall()
+        if tuple(name for (name,) in found) != COLUMNS:
+            raise PrivacyError(f"{self.path} holds no sums; bring a copy back, or move it away.")
 
     def _require_open(self, session: str, round_number: int) -> None:
         if self._get(session, round_number, Kind.CLOSED) is not None:
             raise PrivacyError(f"Round {round_number} of this sum is closed; nothing more is said about it.")
+
+    def _require(self, session: str, round_number: int, kind: Kind) -> bytes:
+        content = self._get(session, round_number, kind)
+        if content is None:
+            raise PrivacyError(f"{self.path} is damaged: it does not keep what is written to it.")
+        return content
 
     def _get(self, session: str, round_number: int, kind: Kind) -> bytes | None:
         row = self._connection.execute(

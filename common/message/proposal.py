@@ -25,7 +25,7 @@ from common.message.record import check_hash, pack, read_bytes, read_number, rea
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
 from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
-from common.secure_sum.roster import Peer
+from common.secure_sum.roster import Peer, Session
 
 PROPOSAL = "query.proposal"  # Flower's message type
 PURPOSE = "proposal"
@@ -85,6 +85,20 @@ class Proposal(Document):
     def run_hash(self) -> str:
         """Names the run on every message."""
         return self.plan.run_hash(private=self.private)
+
+    @property
+    def session(self) -> Session:
+        """The session of secure sums that this proposes.
+
+        Raises
+        ------
+        ConfigError, MessageError
+            It proposes none, or the roster and the plan's terms do not fit together.
+        """
+        terms = self.plan.privacy.sum
+        if self.roster is None or terms is None:
+            raise MessageError(f"The plan {self.plan.name!r} is no secure sum.")
+        return Session(self.run_hash, self.roster, terms.threshold, terms.colluders)
 
     def to_bytes(self) -> bytes:
         """Write the document that is signed."""

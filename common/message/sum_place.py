@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flwr.app import ConfigRecord
+from flwr.app import ConfigRecord, RecordDict
 
 from common.errors import MessageError
-from common.message.record import check_hash, read_text, read_whole
+from common.message.record import ABOUT, check_hash, read_text, read_whole
 
 PLACE_FIELDS = frozenset({"plan_hash", "session_hash", "round_number"})
 MOST_ROUNDS = 1 << 20
@@ -62,3 +62,17 @@ def read_place(about: ConfigRecord) -> Place:
         It does not say.
     """
     return Place(read_text(about, "plan_hash"), read_text(about, "session_hash"), read_whole(about, "round_number"))
+
+
+def read_run(record: RecordDict) -> str:
+    """Read which run a message is about, before anything else of it is looked at.
+
+    Raises
+    ------
+    MessageError
+        It does not say.
+    """
+    about = record.get(ABOUT)
+    if not isinstance(about, ConfigRecord) or "plan_hash" not in about:
+        raise MessageError("A message does not say which plan it is about.")
+    return read_text(about, "plan_hash")

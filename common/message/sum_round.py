@@ -7,9 +7,9 @@
 | `parameters`             | vector, float32 | absent        | the global model, flat |
 | `call`, `call_signature` | about, bytes    | absent        | who is asked, signed |
 | `shares`                 | about, bytes    | absent        | the bundles that the others of the round sealed for it |
-| `next_keys`              | about, bytes    | absent        | everybody's signed keys of the round after; may be empty |
+| `next_keys`              | about, bytes    | absent        | everybody's signed keys of the next round, or empty |
 | `total`                  | absent          | vector, int64 | the member's noised lattice sum under its masks |
-| `next_shares`            | absent          | about, bytes  | its sealed bundles for the round after; may be empty |
+| `next_shares`            | absent          | about, bytes  | its sealed bundles for the next round, or empty |
 
 The call is absent in one process, where there is nobody who could sign. What stands in `next_keys` is no part of what
 makes two requests the same. See docs/protocol.md §5.12.

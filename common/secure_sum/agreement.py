@@ -42,11 +42,8 @@ def write_agreement(session: Session, survivors: Sequence[str], *, round_number:
     )
 
 
-def sign_agreement(
-    session: Session, survivors: Sequence[str], *, round_number: int, model_hash: str, identity: Ed25519PrivateKey
-) -> bytes:
-    """Sign a set of survivors, 64 bytes; who calls it has noted the set for ever."""
-    content = write_agreement(session, survivors, round_number=round_number, model_hash=model_hash)
+def sign_agreement(content: bytes, identity: Ed25519PrivateKey) -> bytes:
+    """Sign what `write_agreement` wrote, 64 bytes; who calls it has noted the set for ever."""
     return sign(content, identity, purpose=PURPOSE).signature
 
 

@@ -55,7 +55,7 @@ def add_mask(vector: Vector, seed: bytes, *, sign: Sign) -> None:
 
 def as_words(total: Int64[np.ndarray, " parameter"]) -> Vector:
     """Copy signed integers as words modulo 2^64."""
-    return np.ascontiguousarray(total).view(np.uint64).copy()
+    return total.astype(np.int64, order="C", casting="safe").view(np.uint64)
 
 
 def as_integers(words: Vector) -> Int64[np.ndarray, " parameter"]:

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from common.errors import DataError
 from common.message.sum_keys import read_keys, write_keys
@@ -122,7 +123,7 @@ class SumBook:
             for table in ("key", "share"):
                 self._connection.execute(f"DELETE FROM {table} WHERE round < ?", (before,))  # noqa: S608  our own names
 
-    def _rows(self, statement: str, *values: object) -> list[tuple[str, bytes]]:
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._translated():
             return self._connection.execute(statement, values).fetchall()
 

@@ -56,7 +56,8 @@ class SumRound:
     def add_keys(self, name: str, signed: SignedKeys) -> None:
         """Take a member's signed keys, which reach this round."""
         self.session.point(name)
-        if self._is_new(Phase.KEYS, name, signed.of(self.round_number), self._round_keys()):
+        taken = {name: self._keys[name].of(self.round_number)} if name in self._keys else {}
+        if self._is_new(Phase.KEYS, name, signed.of(self.round_number), taken):
             verify_keys(self.session, name, signed)
             self._keys[name] = signed
 
@@ -90,9 +91,8 @@ class SumRound:
     def add_masked(self, name: str, vector: UInt64[np.ndarray, " parameter"]) -> None:
         """Take a participant's masked vector."""
         self._require_among(name, self._shares)
-        vector = np.ascontiguousarray(vector)
-        kept = {other: array.tobytes() for other, array in self._masked.items() if other == name}
-        if self._is_new(Phase.MASKED, name, vector.tobytes(), kept):
+        taken = {name: self._masked[name].tobytes()} if name in self._masked else {}
+        if self._is_new(Phase.MASKED, name, vector.tobytes(), taken):
             if self._size is None:
                 self._size = vector.size
             if vector.size != self._size:
@@ -145,9 +145,6 @@ class SumRound:
         return recover_total(
             self.session, self._masked, round_number=self.round_number, keys=keys, reveals=self._reveals
         )
-
-    def _round_keys(self) -> dict[str, object]:
-        return {name: signed.of(self.round_number) for name, signed in self._keys.items()}
 
     def _require_whole(self, name: str, reveal: Reveal) -> None:
         """Require one share of each owner, of the kind that the set asks for."""

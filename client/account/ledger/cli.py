@@ -214,8 +214,12 @@ def recover(
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
     budgets = {(policy.dataset, unit): budget for unit, budget in policy.budgets.items()}
+    ceilings = {(policy.dataset, unit): ceiling for unit, ceiling in policy.ceilings.items()}
     with holding(home):
-        loss = recover_ledger(home.ledger, budgets, at=now_utc()) if accept else assess_loss(home.ledger, budgets)
+        if accept:
+            loss = recover_ledger(home.ledger, budgets, ceilings, at=now_utc())
+        else:
+            loss = assess_loss(home.ledger, budgets, ceilings)
     is_done = accept or loss.reason is None
     said = {
         "lost": loss.reason is not None,
