@@ -65,6 +65,7 @@ def federate(
     device: torch.device,
     num_threads: int = 1,
     trusts_sum: bool = False,
+    noise_share: int | None = None,
     state: ServerState | None = None,
     optimizer: Optimizer | None = None,
     on_round: Callable[[ServerState, float], None] = lambda state, loss: None,
@@ -80,6 +81,8 @@ def federate(
     trusts_sum
         Whether merchants add up in a secure sum and share its noise, instead of each adding all of it; there is no
         `cap` then.
+    noise_share
+        How many merchants share the noise of a secure sum, by the plan; as is usual if left out.
     optimizer
         The plan's if left out.
     on_round
@@ -97,7 +100,7 @@ def federate(
     model.to(device)
     require_model_size(len(get_vector(model)))
     state = state or start_state(get_vector(model).cpu())
-    per_entity, std = _weigh(cohort, mechanism, cap=cap, trusts_sum=trusts_sum)
+    per_entity, std = _weigh(cohort, mechanism, cap=cap, trusts_sum=trusts_sum, noise_share=noise_share)
     size = CHUNK_ENTITIES if device.type == "cpu" else DEVICE_CHUNK_ENTITIES
     chunks = [series.select(rows) for rows in torch.arange(series.num_entities).split(size)]
     weight_of = per_entity[cohort.merchant_of].split(size)
@@ -118,11 +121,11 @@ def federate(
 
 
 def _weigh(
-    cohort: Cohort, mechanism: Mechanism, *, cap: float, trusts_sum: bool
+    cohort: Cohort, mechanism: Mechanism, *, cap: float, trusts_sum: bool, noise_share: int | None
 ) -> tuple[Float[Tensor, " merchant"], float]:
     """Give the weight of one entity at each merchant, and the standard deviation of everyone's noise together."""
     if trusts_sum:
-        return sum_weights(cohort.size_classes), shared_noise_std(cohort.size_classes, mechanism)
+        return sum_weights(cohort.size_classes), shared_noise_std(cohort.size_classes, mechanism, noise_share)
     per_entity = round_weights(cohort, mechanism, cap=cap)
     return per_entity, mechanism.noise_std * float(per_entity.square().sum().sqrt())
 

@@ -24,26 +24,31 @@ def sum_weights(size_classes: Sequence[int]) -> Float[Tensor, " merchant"]:
     return torch.full((len(size_classes),), 1.0 / sum(size_classes), dtype=torch.float64)
 
 
-def shared_noise_std(size_classes: Sequence[int], mechanism: Mechanism) -> float:
+def shared_noise_std(size_classes: Sequence[int], mechanism: Mechanism, noise_share: int | None = None) -> float:
     """Return the noise's standard deviation on each coordinate of the mean gradient, everyone answering.
 
     A roster of more than 300 has several sums, each with noise of its own.
     """
-    return mechanism.noise_std * math.sqrt(noise_surplus(len(size_classes))) / sum(size_classes)
+    return mechanism.noise_std * math.sqrt(noise_surplus(len(size_classes), noise_share)) / sum(size_classes)
 
 
-def noise_surplus(num_members: int) -> float:
-    """Return the variance of the noise of everyone's sum, in units of (σ·C)²; above 1 for each cohort.
+def noise_surplus(num_members: int, noise_share: int | None = None) -> float:
+    """Return the variance of the noise of everyone's sum, in units of (σ·C)²; at least 1 for each cohort.
+
+    Parameters
+    ----------
+    noise_share
+        Among how many members of each cohort the noise is shared; as is usual if left out.
 
     Raises
     ------
     ConfigError
         For one member: its sum is no secret.
     """
-    return sum(size / noise_share(size) for size in cohort_sizes(num_members))
+    return sum(size / (noise_share or usual_share(size)) for size in cohort_sizes(num_members))
 
 
-def noise_share(num_members: int) -> int:
+def usual_share(num_members: int) -> int:
     """Return among how many members of a cohort, on the usual terms, the noise is shared.
 
     Raises

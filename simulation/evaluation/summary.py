@@ -43,8 +43,8 @@ from common.plan.schema import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
 from common.secure_sum.cohort import cohort_sizes
 from common.secure_sum.roster import usual_terms
-from simulation.engine.shared_noise import noise_share
-from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of
+from simulation.engine.shared_noise import usual_share
+from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of, plan_of
 from simulation.method.routing import federation_of, share_of_choices
 from simulation.origin.origin import Trial
 
@@ -105,7 +105,7 @@ def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) ->
     size_classes = tuple(size_classes)
     largest = max(size_classes)
     delta, mechanism = delta_of_plan(plan, largest), mechanism_of(method, plan, largest)
-    num_rounds, num_origins = plan.privacy.training.num_rounds, len(plan.evaluation.origins)
+    num_rounds, num_origins = plan_of(method, plan).privacy.training.num_rounds, len(plan.evaluation.origins)
     mu = math.sqrt(num_rounds * mechanism.mu_squared)
     statement: dict[str, Any] = {
         "unit": plan.privacy.unit,
@@ -126,18 +126,19 @@ def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) ->
             str(k): epsilon_of(customer_mu(mu, k), delta) for k in (1, 5)
         }
     if federation.trusts_sum:
-        statement |= _describe_trust(len(size_classes), mu, delta)
+        statement |= _describe_trust(plan, len(size_classes), mu, delta)
     return statement
 
 
-def _describe_trust(num_members: int, mu: float, delta: float) -> dict[str, Any]:
+def _describe_trust(plan: Plan, num_members: int, mu: float, delta: float) -> dict[str, Any]:
     """State what a promise that rests on the secure sum supposes, and what is left of it where that is wrong."""
+    terms = plan.privacy.sum
     cohorts = cohort_sizes(num_members)
-    colluders = min(usual_terms(size)[1] for size in cohorts)
+    share = terms.noise_share if terms else max(map(usual_share, cohorts))
     return {
         "trust": "the secure sum: nobody sees one merchant's, and each adds a share of the noise",
-        "colluders": colluders,
-        "epsilon_if_all_others_collude": epsilon_of(mu * math.sqrt(max(map(noise_share, cohorts))), delta),
+        "colluders": terms.colluders if terms else min(usual_terms(size)[1] for size in cohorts),
+        "epsilon_if_all_others_collude": epsilon_of(mu * math.sqrt(share), delta),
     }
 
 

@@ -115,7 +115,13 @@ def epsilon_of_method(method: Method, plan: Plan) -> float | None:
 
 def training_of(method: Method, plan: Plan) -> TrainingPlan:
     """Give rounds and learning rate of a federated method."""
-    return plan.privacy.training if method.is_private else plan.federation.training
+    return plan_of(method, plan).training(private=method.is_private)
+
+
+def plan_of(method: Method, plan: Plan) -> Plan:
+    """Give the plan as a method reads it: with the training of the trust that its federation has."""
+    federation = federation_of(method, plan)
+    return plan.trusting_sum() if federation is not None and federation.trusts_sum else plan
 
 
 def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
@@ -131,7 +137,7 @@ def mechanism_of(method: Method, plan: Plan, largest_size_class: int) -> Mechani
     noise_multiplier = noise_multiplier_for(
         epsilon=epsilon,
         delta=delta_of_plan(plan, largest_size_class),
-        num_rounds=plan.privacy.training.num_rounds,
+        num_rounds=plan_of(method, plan).privacy.training.num_rounds,
     )
     if noise_multiplier > LARGEST_NOISE_MULTIPLIER:
         raise ConfigError(
@@ -197,7 +203,7 @@ def count_parameters(method: Method, trial: Trial) -> int:
 
 
 def _start_federation(method: Method, trial: Trial, seed: int) -> DemandGRU:
-    return start_training(trial.plan, trial.series, seed=seed, private=method.is_private)
+    return start_training(plan_of(method, trial.plan), trial.series, seed=seed, private=method.is_private)
 
 
 def _federate(
@@ -239,6 +245,7 @@ def _federate(
         device=device,
         num_threads=os.cpu_count() or 1,
         trusts_sum=method.trusts_sum,
+        noise_share=trial.plan.privacy.sum.noise_share if trial.plan.privacy.sum else None,
         state=progress.state,
         on_round=progress.on_round,
     )

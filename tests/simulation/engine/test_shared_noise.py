@@ -17,7 +17,7 @@ from common.privacy.mechanism import Mechanism
 from server.round.optimizer import BETA_1
 from simulation.engine.batch import Cohort, federate
 from simulation.engine.seeded_noise import SeededNoise
-from simulation.engine.shared_noise import noise_share, noise_surplus, shared_noise_std, sum_weights
+from simulation.engine.shared_noise import noise_surplus, shared_noise_std, sum_weights, usual_share
 
 SIZE_CLASSES = (1, 2, 4, 8, 400, 1)  # one is nearly everything: a cap would show
 COHORT = Cohort(torch.tensor([0, 1, 2, 3, 4]), SIZE_CLASSES)
@@ -80,12 +80,17 @@ def test_the_noise_of_a_round_has_the_variance_that_is_claimed(model: DemandGRU,
 # What members really add: integers on the lattice, each with the noise multiplier sigma / sqrt(h).
 def test_the_claim_is_what_members_add_up_to_on_the_lattice() -> None:
     members, size = 20, 40_000
-    share = Mechanism(0.05, 3.0 / math.sqrt(noise_share(members)))
+    share = Mechanism(0.05, 3.0 / math.sqrt(usual_share(members)))
     noise = SeededNoise(np.random.default_rng(3))
     total = sum((share.release(torch.zeros(size, dtype=torch.int64), noise) for _ in range(members)), start=0)
     drawn = total.double().numpy() * STEP * 0.05 / (members * 10) / shared_noise_std((10,) * members, PRIVATE)
     low, high = stats.chi2.ppf([5e-7, 1 - 5e-7], size)
     assert low < (drawn**2).sum() < high
+
+
+def test_a_plan_that_says_among_how_many_noise_is_shared_is_followed() -> None:
+    assert noise_surplus(20, 5) == pytest.approx(4.0)
+    assert shared_noise_std((10,) * 20, PRIVATE, 5) == pytest.approx(0.15 * 2 / 200)
 
 
 def test_every_cohort_of_a_long_roster_has_noise_of_its_own() -> None:
@@ -101,7 +106,7 @@ def test_the_noise_of_a_sum_hardly_grows_with_its_members(members: int, std: flo
 
 
 def test_a_merchant_among_two_adds_all_its_noise_for_the_other_may_collude() -> None:
-    assert (noise_share(2), noise_share(3)) == (1, 2)
+    assert (usual_share(2), usual_share(3)) == (1, 2)
 
 
 def test_one_merchant_alone_is_refused() -> None:
