@@ -32,6 +32,7 @@ from simulation.engine.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.method.logistic import forecast_logistic_local
 from simulation.method.routing import candidates_of, federation_of
+from simulation.method.summed import federate_summed
 from simulation.method.trees import forecast_boosted_local, forecast_boosted_pooled
 from simulation.origin.origin import Trial
 
@@ -218,7 +219,18 @@ def _federate(
 ) -> None:
     mechanism = mechanism_of(method, trial.plan, max(trial.cohort.size_classes))
     if cluster is not None and method.trusts_sum:
-        raise ConfigError(f"{method.name} runs on --engine fast alone; leave --engine out, or it out with --only.")
+        noise = SeededNoise(np.random.default_rng([seed, trial.day]))
+        federate_summed(
+            model,
+            trial,
+            mechanism,
+            training=training,
+            noise=noise,
+            device=device,
+            state=progress.state,
+            on_round=progress.on_round,
+        )
+        return
     if cluster is not None:
         federate_on_cluster(
             model,
