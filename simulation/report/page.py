@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.forecast.method import Method
+from simulation.evaluation.kept import kept_of_gain
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
 from simulation.evaluation.verdict import choose_federated
@@ -56,6 +57,7 @@ def make_page(results: Results) -> str:
         columns=HEADLINE[results.plan.evaluation.task],
         privacy=summary["privacy"],
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
+        kept=wording.kept_words(kept_of_gain(summary, headline), headline).replace("`", ""),
         pictures=_pictures(results, compared),
     )
 

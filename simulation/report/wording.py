@@ -9,6 +9,7 @@ from typing import Any
 
 from common.forecast.method import Method
 from common.plan.schema import Plan
+from simulation.evaluation.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,17 @@ def gain_words(gain: Mapping[str, Any], metric: str) -> str:
     if gain["low"] is None:
         return words
     return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+
+
+def kept_words(kept: Mapping[str, Kept], metric: str) -> str:
+    """Say what each private federation keeps of the gain without noise; empty where that is not known."""
+    said = [
+        f"`{name}` {found.share:.0%}{f' ± {found.spread:.0%}' if found.spread else ''}".replace("%", PERCENT)
+        for name, found in kept.items()
+    ]
+    return (
+        f"Of what `federated` gains over `anchor` in {METRICS[metric].name} remain: {', '.join(said)}" if said else ""
+    )
 
 
 def _ground(found: Mapping[str, Any]) -> str:
