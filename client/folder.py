@@ -55,6 +55,11 @@ class MerchantFolder:
         return self.folder / "peer.key"
 
     @property
+    def peers(self) -> Path:
+        """Who was in the sums that were proposed lately."""
+        return self.folder / "peers.json"
+
+    @property
     def sums(self) -> Path:
         """One-time secrets of secure sums, and what was sent with them."""
         return self.folder / "sums.sqlite"

@@ -109,6 +109,7 @@ class Agreement:
 
     def spend(self, *, round_number: int, model_hash: str, at: datetime, company: Company | None = None) -> Spend:
         """Write down what one round costs, who called it, and in whose company."""
+        terms = self.offer.plan.privacy.sum
         return Spend(
             at=at,
             dataset=self.policy.dataset,
@@ -125,9 +126,16 @@ class Agreement:
             asked=None if company is None else company.asked,
             quorum=None if company is None else company.quorum,
             call=None if company is None else company.digest,
-            noise_share=self.offer.plan.privacy.noise_share if self.is_shared else None,
-            session=self._session_hash if self.is_shared else None,
+            noise_share=None if terms is None else terms.noise_share,
+            session=None if terms is None else self._session_hash,
+            colluders=None if terms is None else terms.colluders,
+            num_members=None if terms is None else self.num_members,
         )
+
+    @property
+    def num_members(self) -> int:
+        """Merchants in the roster; as the coordinator says where there is none."""
+        return self.offer.cohort_size if self.session is None else len(self.session.roster)
 
     @property
     def _session_hash(self) -> str:

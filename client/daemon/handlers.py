@@ -26,6 +26,7 @@ from flwr.clientapp import ClientApp
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
 from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
+from client.account.peer_book import note_roster
 from client.account.policy import read_policy
 from client.account.standing import Standing, require_same_noise
 from client.daemon.health import LatestRound
@@ -44,7 +45,6 @@ from client.data.root import DataRoot
 from client.folder import MerchantFolder
 from client.round.answers import Answer, Answers, Merchant, make_client_app
 from client.round.leg import read_legs
-from client.round.sum_answers import SumAnswers
 from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -116,7 +116,6 @@ class Handlers:
         self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._standing = Standing(home.policy, ledger)
         self._sums = Sums(home, ledger)
-        self._opened_sums: dict[str, SumAnswers] = {}
         self._agreements: dict[str, Agreement] = {}
         self._logs: dict[str, LedgerAnswerLog] = {}
         self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
@@ -156,7 +155,7 @@ class Handlers:
         )
         require_company(agreement.policy, agreement.offer.plan, company)  # before data is waited for
         answers = self._answers(run_hash, agreement)
-        sealed = self._open_sum(run_hash).answer(content, answers) if is_summed else answers.answer(content)
+        sealed = self._sums.open(agreement).answer(content, answers) if is_summed else answers.answer(content)
         self._note_round(agreement, round_number, company)
         return sealed
 
@@ -168,31 +167,18 @@ class Handlers:
         """Answer one kind of a secure sum's other messages, or refuse it with a HansaError."""
 
         def answer(content: RecordDict) -> RecordDict:
-            run_hash = read_run(content)
-            agreement = self._standing.renew(self._find_agreement(run_hash))
-            return self._sums.answer(kind, content, self._open_sum(run_hash), agreement)
+            return self._sums.answer(kind, content, self._standing.renew(self._find_agreement(read_run(content))))
 
         return answer
-
-    def _open_sum(self, run_hash: str) -> SumAnswers:
-        if run_hash in self._opened_sums:
-            return self._opened_sums[run_hash]
-        for path in self._archive.proposals:  # a stranger's word never becomes a path
-            if path.stem == run_hash:
-                proposed = self._archive.read_proposal(path).proposal
-                self._opened_sums[run_hash] = self._sums.open(proposed, name=self.federation.welcome.name)
-                return self._opened_sums[run_hash]
-        raise MessageError("A sum is of a plan that was not accepted here; propose it first.")
 
     def consider(self, content: RecordDict) -> RecordDict:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
         signed = decode_signed(content)
         proposed = parse_proposal(verify_any(signed, self.federation.signers, purpose=proposal.PURPOSE))
+        note_roster(self._home.peers, proposed, at=datetime.now(UTC))
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
-        if proposed.roster is not None:
-            self._opened_sums[proposed.run_hash] = self._sums.open(proposed, name=self.federation.welcome.name)
         self._look_at_data(proposed, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
         self._agreements[proposed.run_hash] = agreement
@@ -272,10 +258,12 @@ class Handlers:
         require_size_class(policy, self.federation)
         require_same_warm(proposed.plan, private=proposed.private, warm_hash=proposed.warm_hash)
         name, vouched_by = self.federation.coordinator_name, self.federation.vouched_by
-        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by)
-        return agree(
-            policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
-        )
+        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by, proposed.roster)
+        own = None
+        if proposed.roster is not None:
+            own = self._sums.own_peer(name=self.federation.welcome.name, size_class=policy.size_class)
+        num_coordinates = count_parameters(proposed.plan, private=offer.private)
+        return agree(policy, offer, self._ledger, num_coordinates=num_coordinates, own=own)
 
     def _agree_again(self, accepted: Accepted) -> Agreement:
         agreement = self._agree(accepted.proposal)

@@ -9,14 +9,11 @@ merchant signs is a line of its ledger before the signature leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-
 from flwr.app import RecordDict
 
 from certs.key import read_or_make_signing_key
 from client.account.agreement import Agreement, charged_model
-from client.account.ledger.entry import Agreed, digest_survivors
+from client.account.ledger.agreements import LedgerAgreements
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import is_within_hours
 from client.folder import MerchantFolder
@@ -26,30 +23,10 @@ from client.secure_sum.store import SumStore
 from common.errors import MessageError, PrivacyError
 from common.message import peer
 from common.message.peer import encode_peer
-from common.message.proposal import Proposal
+from common.message.signature import public_bytes
+from common.secure_sum.roster import Peer
 
 SUM_MESSAGES = ("keys", "shares", "agree", "reveal")
-
-
-class LedgerAgreements:
-    """Note each agreed set in the merchant's ledger (`client.secure_sum.agreed.Agreements`)."""
-
-    def __init__(self, ledger: Ledger, *, clock: Callable[[], datetime] = now_utc) -> None:
-        self._ledger, self._clock = ledger, clock
-
-    def note(self, session_hash: str, round_number: int, model_hash: str, survivors: Sequence[str]) -> None:
-        """Note the one set of a round."""
-        self._ledger.agree(
-            Agreed(
-                kind="agreed",
-                at=self._clock(),
-                session=session_hash,
-                round_number=round_number,
-                model_hash=model_hash,
-                num_survivors=len(survivors),
-                survivors=digest_survivors(survivors),
-            )
-        )
 
 
 class Sums:
@@ -75,27 +52,32 @@ class Sums:
             raise MessageError("The peer key of another member is asked for.")
         return encode_peer(name, read_or_make_signing_key(self._home.peer_key))
 
-    def open(self, proposed: Proposal, *, name: str) -> SumAnswers:
-        """Open this merchant's member of a proposal's session.
+    def own_peer(self, *, name: str, size_class: int) -> Peer:
+        """Give this merchant as a roster has to have it."""
+        key = public_bytes(read_or_make_signing_key(self._home.peer_key)).hex()
+        return Peer(name=name, key=key, size_class=size_class)
+
+    def open(self, agreement: Agreement) -> SumAnswers:
+        """Open this merchant's member of the session that it agreed to.
 
         Raises
         ------
         HansaError
-            The roster does not have this merchant, or with another key, or no session can be made of it.
+            It agreed to none, or its file of sums cannot be used.
         """
-        session = proposed.session
+        session, own = agreement.session, agreement.own
+        if session is None or own is None:
+            raise MessageError("A message is about a sum, and its plan is none; propose one.")
         if session.hash not in self._open:
-            if name not in session.names:
-                raise PrivacyError(f"The roster of the plan {proposed.plan.name!r} does not have this merchant.")
             if self._store is None:
                 self._store = SumStore(self._home.sums)
             identity = read_or_make_signing_key(self._home.peer_key)
-            member = SumMember(session, name, identity, self._store, agreements=LedgerAgreements(self._ledger))
-            num_rounds = proposed.plan.training(private=proposed.private).num_rounds
-            self._open[session.hash] = SumAnswers(member, run_hash=proposed.run_hash, num_rounds=num_rounds)
+            member = SumMember(session, own.name, identity, self._store, agreements=LedgerAgreements(self._ledger))
+            offer = agreement.offer
+            self._open[session.hash] = SumAnswers(member, run_hash=offer.run_hash, num_rounds=offer.training.num_rounds)
         return self._open[session.hash]
 
-    def answer(self, kind: str, content: RecordDict, sums: SumAnswers, agreement: Agreement) -> RecordDict:
+    def answer(self, kind: str, content: RecordDict, agreement: Agreement) -> RecordDict:
         """Answer a message that is not a round itself, within the policy's hours.
 
         Raises
@@ -104,6 +86,7 @@ class Sums:
             It may not be answered.
         """
         require_hours(agreement)
+        sums = self.open(agreement)
         match kind:
             case "keys":
                 return sums.keys(content)

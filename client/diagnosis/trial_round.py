@@ -22,7 +22,6 @@ from common.model.demand_gru import get_vector
 from common.model.features import count_trainable
 from common.model.warm.start import start_training
 from common.plan.schema import Plan
-from common.privacy.accounting import epsilon_of
 from common.privacy.noise import SecureNoise
 
 
@@ -44,12 +43,12 @@ def try_round(home: MerchantFolder, plan: Plan, ledger: Ledger, *, data_root: Pa
     agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan, private=offer.private))
     seconds, num_bytes = _compute(plan, agreement, data_root)
     training, sigma = agreement.offer.training, agreement.mechanism.noise_multiplier
-    mu = (training.num_rounds * agreement.mechanism.mu_squared) ** 0.5
     return {
         "plan": plan.name,
         "num_rounds": training.num_rounds,
         "noise_multiplier": sigma,
-        "epsilon": epsilon_of(mu, policy.budget.delta),
+        "epsilon": agreement.epsilon,
+        **({"epsilon_if_all_collude": agreement.epsilon_if_all_collude} if agreement.is_shared else {}),
         "unit": policy.unit,
         "seconds_per_round": round(seconds, 3),
         "bytes_per_round": num_bytes,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.serverapp import Grid
 
+from common.errors import DataError, MessageError
 from common.message.call import sign_call
 from common.message.protocol import SUMS
 from common.message.round import RoundRequest
@@ -50,6 +51,14 @@ def of_one_noise(session: Session, cohort: Mapping[str, Terms]) -> dict[str, Ter
     noises = Counter(terms.mechanism.noise_multiplier for terms in fitting.values())
     usual = max(noises, key=lambda noise: (noises[noise], noise), default=0.0)
     return {name: terms for name, terms in fitting.items() if terms.mechanism.noise_multiplier == usual}
+
+
+def _open_book(session: Session) -> SumBook:
+    """Open a launch's book; one that is damaged ends this launch, and no other."""
+    try:
+        return SumBook(session.folder / "sum.sqlite")
+    except DataError as error:
+        raise MessageError(str(error)) from error
 
 
 class SumRounds:
@@ -130,7 +139,7 @@ class SumRounds:
         )
         opened = self._open.get(launch.number)
         if opened is None:
-            book = SumBook(session.folder / "sum.sqlite")
+            book = _open_book(session)
             opened = self._open[launch.number] = SumFederation(federation, session.proposal.session, book, names)
         opened.federation, opened.names = federation, names
         return opened

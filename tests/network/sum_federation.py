@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Int64
 
+from client.account.ledger.ledger import Ledger
 from client.data.rows import read_series
 from client.round.training import train_round
+from client.transparency.sent_messages import departures_of
+from common.message.sum_round import SumReply
 from common.model.warm.start import start_without_data
 from common.plan.reading import parse_plan
 from common.plan.schema import Plan
@@ -24,6 +29,13 @@ from server.round.sum_federation import mean_of, skip
 from simulation.localhost.processes import Processes
 
 WITHOUT_NOISE = Mechanism(None, 0.0)
+LIMITS = """
+[sum]
+smallest_cohort = 2
+verified_peers = 0
+colluders = 1
+epsilon_if_all_collude = 36.0
+"""
 
 
 def sum_plan_text(name: str, *, rounds: int, threshold: int, colluders: int) -> str:
@@ -31,7 +43,7 @@ def sum_plan_text(name: str, *, rounds: int, threshold: int, colluders: int) -> 
     return plan_text(name, rounds=rounds).replace('unit = "product"\n', f'unit = "product"\n{trust}', 1)
 
 
-def let_members_in(network: Processes, merchants: int, *, data: str = READABLE) -> list[str]:
+def let_members_in(network: Processes, merchants: int, *, data: str = READABLE + LIMITS) -> list[str]:
     names = [f"{name_of(merchant)}" for merchant in range(merchants)]
     for merchant, name in enumerate(names):
         write_sales(network.folder / name, merchant)
@@ -75,3 +87,25 @@ def replay(folder: Path, text: str, rounds: list[dict[str, Any]]) -> ServerState
         gradient = mean_of(total, WITHOUT_NOISE, size_class=SIZE_CLASS * len(line["answered"]))
         state = take_step(state, gradient, federation)
     return state
+
+
+def first_total(folder: Path, text: str) -> Int64[torch.Tensor, " parameter"]:
+    """Compute what a merchant's sum of the first round is before its masks."""
+    plan = parse_plan(text)
+    return train_round(
+        start_without_data(plan, private=False),
+        read_series(plan, folder),
+        start_vector(plan, private=False).to(torch.float32),
+        round_number=1,
+        mechanism=WITHOUT_NOISE,
+        noise=SecureNoise(),
+        device=torch.device("cpu"),
+    )
+
+
+def sealed_total(folder: Path) -> Int64[torch.Tensor, " parameter"]:
+    """Read the first masked sum that a merchant's ledger has sealed."""
+    with closing(Ledger(folder / "ledger.sqlite")) as ledger:
+        reply = departures_of(ledger)[0].reply
+    assert isinstance(reply, SumReply)
+    return reply.total

@@ -50,6 +50,9 @@ class Spend(Section):
     noise_share, session
         How many honest merchants share the noise of the secure sum that this went into, and the hash of its session;
         both None where the merchant added all the noise itself.
+    colluders, num_members
+        The assumption under which that share is enough: at most so many of so many merchants conspire with the
+        coordinator. None where no noise was shared, and in what is charged for lost lines.
     """
 
     kind: Literal["spend"] = "spend"
@@ -70,11 +73,15 @@ class Spend(Section):
     call: Hash | None = None
     noise_share: Annotated[int, Field(ge=1, le=MOST_SHARES)] | None = None
     session: Hash | None = None
+    colluders: Count | None = None
+    num_members: Count | None = None
 
     @model_validator(mode="after")
     def _shared_whole(self) -> Spend:
         if (self.noise_share is None) != (self.session is None):
             raise ValueError("noise_share and session are told together")
+        if (self.colluders is None) != (self.num_members is None) or (self.colluders and not self.noise_share):
+            raise ValueError("colluders and num_members are told together, of noise that is shared")
         require_smooth(self.noise_multiplier, self.noise_share or 1)
         return self
 

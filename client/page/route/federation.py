@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from client.folder import MerchantFolder, write_new
 from client.language.speech import speaking, t
 from client.page.route.page import make_router
-from client.page.view.federation import approve, show_federation
+from client.page.view.federation import show_federation
 from client.page.visit import Visit, field, visit
 from client.serving.process.refusal import Refusal
 from common.disk.file import write_whole
@@ -121,6 +121,7 @@ def _approve(here: Visit, key: str, digest: str) -> None:
         It is no hash, or the policy is written in a way that only its owner can change.
     """
     from client.account.policy import Policy, read_policy
+    from client.account.policy_text import with_hash
     from common.plan.reading import parse_toml
 
     path = MerchantFolder(here.folder).policy
@@ -130,7 +131,7 @@ def _approve(here: Visit, key: str, digest: str) -> None:
     if digest in getattr(before.approval, key):
         return
     try:
-        text = approve(path.read_text(encoding="utf-8"), key, digest)
+        text = with_hash(path.read_text(encoding="utf-8"), "approval", key, digest)
     except ValueError as error:
         said = t(
             "Write {digest} into approval.{key} of policy.toml yourself: it is written otherwise than expected.",
@@ -164,6 +165,7 @@ async def post_plan(request: Request) -> Response:
 
 def _consider(home: MerchantFolder, text: str, cohort: int) -> dict[str, Any]:
     from client.account.agreement import Offer, agree
+    from client.account.assumption import explain_sum
     from client.account.explanation import explain_reading
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
@@ -187,15 +189,15 @@ def _consider(home: MerchantFolder, text: str, cohort: int) -> dict[str, Any]:
     try:
         with closing(Ledger(home.ledger)) as ledger:
             size = count_parameters(plan, private=True)
-            mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
+            agreement = agree(own, offer, ledger, num_coordinates=size)
     except PrivacyError as error:
         return {**said, "reason": str(error)}
     terms = t(
         "It would run {rounds} rounds, each with noise {noise:.1f} times the most that one {unit} can move it, and "
         "cost epsilon {epsilon:g} of your budget.",
         rounds=offer.training.num_rounds,
-        noise=mechanism.noise_multiplier,
+        noise=agreement.mechanism.noise_multiplier,
         unit=t(own.unit),
-        epsilon=own.plan.epsilon,
+        epsilon=agreement.epsilon if agreement.is_shared else own.plan.epsilon,
     )
-    return {**said, "terms": terms}
+    return {**said, "terms": terms, "sentences": [*said["sentences"], *explain_sum(agreement)]}

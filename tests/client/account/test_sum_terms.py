@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from client.account.sum_terms import count_verified, fingerprint
 from common.errors import BudgetExhausted, PrivacyError
 from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply
-from common.privacy.accounting import epsilon_of
+from common.privacy.accounting import epsilon_of, mu_of
 from common.privacy.mechanism import Mechanism
 from common.secure_sum.roster import Peer, Session, usual_terms
 
@@ -169,9 +170,7 @@ def test_a_plan_that_is_only_considered_is_held_against_everything_but_the_roste
 def test_a_plan_over_the_ceiling_is_refused_though_its_promise_would_fit(
     trusting: Callable[..., Policy], summed: Callable[..., Offer], ledger: Ledger
 ) -> None:
-    with pytest.raises(
-        BudgetExhausted, match=r"epsilon 6.0 per customer for life .* if everybody else put"
-    ):
+    with pytest.raises(BudgetExhausted, match=r"epsilon 6.0 per customer for life .* if everybody else put"):
         agree(trusting(sum={"epsilon_if_all_collude": 6.0}), summed(), ledger, num_coordinates=SIZE, own=OWN)
 
 
@@ -337,3 +336,13 @@ def _as_toml(policy: Policy) -> str:
     lines += ["[data]", f'entity = "{policy.data.entity}"', "[data.files]"]
     lines += [f'"{file}" = {list(columns)}'.replace("'", '"') for file, columns in policy.data.files.items()]
     return "\n".join(lines)
+
+
+# Origin: docs/how-to/peers.md and docs/privacy.md.
+@pytest.mark.parametrize(("number", "alone"), [(5, "3.7"), (20, "6.6"), (100, "16"), (300, "33")])
+def test_what_all_others_together_learn_is_what_the_pages_say(number: int, alone: str) -> None:
+    threshold, colluders = usual_terms(number)
+    epsilon = epsilon_of(mu_of(2.0, 1e-5) * math.sqrt(threshold - colluders), 1e-5)
+    assert f"{epsilon:.2g}" == alone
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "peers.md").read_text()
+    assert f"| {number} | {threshold} | {colluders} |" in page

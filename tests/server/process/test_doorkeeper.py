@@ -96,7 +96,7 @@ def test_a_certificate_that_was_handed_out_just_now_opens_at_once(
 def test_a_member_with_whom_nothing_is_spoken_is_refused_and_not_noted(
     door: Doorkeeper, registry: Registry, request_of_north: JoinRequest
 ) -> None:
-    assert knock(door, request_of_north, "3-4") == 426
+    assert knock(door, request_of_north, "4-5") == 426
     assert registry.members()[0].protocol == 1
 
 
