@@ -74,6 +74,8 @@ def make_offer(home: MerchantFolder, policy: Policy, plan: Plan) -> Offer:
         raise PrivacyError("The policy approves no coordinator; put the SHA-256 of its key into approval.coordinators.")
     automatic = policy.approval.automatic
     cohort = max(policy.plan.smallest_cohort, automatic.smallest_cohort if automatic else 1)
+    if plan.privacy.sum is not None:
+        cohort = max(cohort, plan.privacy.sum.threshold, policy.sum.smallest_cohort if policy.sum else 1)
     return Offer(plan, private=True, coordinator=coordinator, cohort_size=cohort, vouched_by=vouched_by)
 
 

@@ -107,8 +107,10 @@ class SumMember:
 
     def mask(
         self, round_number: int, total: Int64[np.ndarray, " parameter"], incoming: Mapping[str, bytes]
-    ) -> UInt64[np.ndarray, " parameter"]:
+    ) -> UInt64[np.ndarray, " word"]:
         """Hide this member's total behind its masks; asked again, the first masked vector is returned.
+
+        It has one number more than the total: the last one counts the members in the sum.
 
         Parameters
         ----------
@@ -228,7 +230,7 @@ class SumMember:
         total: Int64[np.ndarray, " parameter"],
         others: Mapping[str, RoundKeys],
         secrets: RoundSecrets,
-    ) -> UInt64[np.ndarray, " parameter"]:
+    ) -> UInt64[np.ndarray, " word"]:
         vector, key = as_words(total), load_secret(secrets.mask)
         own = self_seed(secrets.seed, self.session, round_number=round_number, name=self.name)
         add_mask(vector, own, sign=1)

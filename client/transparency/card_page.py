@@ -75,7 +75,7 @@ def _assume(summed: dict[str, Any], alone: dict[str, Any]) -> str:
     known = summed["colluders"] is not None and summed["num_members"] is not None
     assumption = Assumption(summed["colluders"], summed["num_members"]) if known else None
     with speaking(ENGLISH):
-        return str(explain_assumption(*(_epsilon(value) for value in (summed, alone)), assumption))
+        return str(explain_assumption(_epsilon(summed), _epsilon(alone), assumption))
 
 
 def _epsilon(guarantee: dict[str, Any]) -> float:

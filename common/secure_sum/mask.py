@@ -1,7 +1,7 @@
 """Masks: vectors of 64-bit words that look random to everybody but their holders, and cancel in the sum.
 
-A masked vector is y = x + self mask + Σ ± pair masks, modulo 2^64. Of two members the one whose name sorts first adds
-their pair mask and the other subtracts it. See docs/protocol.md §10.5.
+A masked vector is y = x + self mask + Σ ± pair masks, modulo 2^64, where x is the total and a last word of 1. Of two
+members the one whose name sorts first adds their pair mask and the other subtracts it. See docs/protocol.md §10.5.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from jaxtyping import Int64, UInt64
 
-from common.errors import PrivacyError
+from common.errors import MessageError, PrivacyError
 from common.secure_sum.keys import agree_key, derive, require_secret
 from common.secure_sum.label import label
 from common.secure_sum.roster import Session
 
 NONCE = bytes(16)
-Vector = UInt64[np.ndarray, " parameter"]
+Vector = UInt64[np.ndarray, " word"]
 Sign = Literal[1, -1]
 
 
@@ -54,13 +54,21 @@ def add_mask(vector: Vector, seed: bytes, *, sign: Sign) -> None:
 
 
 def as_words(total: Int64[np.ndarray, " parameter"]) -> Vector:
-    """Copy signed integers as words modulo 2^64."""
-    return total.astype(np.int64, order="C", casting="safe").view(np.uint64)
+    """Copy signed integers as words modulo 2^64, and a last word of 1, which counts the member in the sum."""
+    return np.append(total.astype(np.int64, casting="safe"), 1).view(np.uint64)
 
 
-def as_integers(words: Vector) -> Int64[np.ndarray, " parameter"]:
-    """Read words modulo 2^64 as signed integers."""
-    return words.view(np.int64)
+def as_integers(words: Vector, *, num_members: int) -> Int64[np.ndarray, " parameter"]:
+    """Read a sum of words modulo 2^64 as signed integers, once its last word counts the members that it is of.
+
+    Raises
+    ------
+    MessageError
+        It does not: a mask is left, as where members were masked for different participants (check 8).
+    """
+    if int(words[-1]) != num_members:
+        raise MessageError("The masks of this sum do not cancel: its members were masked for different participants.")
+    return words[:-1].view(np.int64)
 
 
 def require_room(total: Int64[np.ndarray, " parameter"], *, num_members: int) -> None:

@@ -57,7 +57,7 @@ def recover_total(
     Raises
     ------
     MessageError
-        If fewer than t reveal, or a secret that is put together is not the one its owner committed to.
+        If a secret that is put together is not the one its owner committed to, or the masks do not cancel.
     """
     lost = sorted(set(keys) - set(masked))
     holders = sorted(reveals, key=session.point)[: session.threshold]
@@ -75,7 +75,7 @@ def recover_total(
         add_mask(total, self_seed(seed, session, round_number=round_number, name=name), sign=-1)
     for name, secret in secrets.items():
         _remove_lost(total, session, round_number=round_number, lost=name, secret=secret, keys=keys, left=masked)
-    return as_integers(total)
+    return as_integers(total, num_members=len(masked))
 
 
 def add_vectors(masked: Mapping[str, Vector]) -> Vector:

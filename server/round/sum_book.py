@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -127,7 +127,7 @@ class SumBook:
         with self._translated():
             return self._connection.execute(statement, values).fetchall()
 
-    def _write_all(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+    def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -40,7 +40,7 @@ class SumRound:
     Parameters
     ----------
     size
-        Coordinates of each masked vector; None takes the first one's.
+        Coordinates of each total, one less than of a masked vector; None takes the first one's.
     """
 
     def __init__(self, session: Session, round_number: int, model_hash: str, *, size: int | None = None) -> None:
@@ -49,7 +49,7 @@ class SumRound:
         self._size = size
         self._keys: dict[str, SignedKeys] = {}
         self._shares: dict[str, dict[str, bytes]] = {}
-        self._masked: dict[str, UInt64[np.ndarray, " parameter"]] = {}
+        self._masked: dict[str, UInt64[np.ndarray, " word"]] = {}
         self._signatures: dict[str, bytes] = {}
         self._reveals: dict[str, Reveal] = {}
 
@@ -88,15 +88,15 @@ class SumRound:
         self._require_among(name, self.participants())
         return {sender: shares[name] for sender, shares in self._shares.items() if sender != name}
 
-    def add_masked(self, name: str, vector: UInt64[np.ndarray, " parameter"]) -> None:
+    def add_masked(self, name: str, vector: UInt64[np.ndarray, " word"]) -> None:
         """Take a participant's masked vector."""
         self._require_among(name, self._shares)
         taken = {name: self._masked[name].tobytes()} if name in self._masked else {}
         if self._is_new(Phase.MASKED, name, vector.tobytes(), taken):
             if self._size is None:
-                self._size = vector.size
-            if vector.size != self._size:
-                raise MessageError(f"The masked vector of {name!r} has {vector.size} numbers, not {self._size}.")
+                self._size = vector.size - 1
+            if vector.size != self._size + 1:
+                raise MessageError(f"The masked vector of {name!r} has {vector.size} numbers, not {self._size + 1}.")
             self._masked[name] = vector.copy()
 
     def survivors(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def sum_plan_text(name: str, *, rounds: int, threshold: int, colluders: int) -> 
 
 
 def let_members_in(network: Processes, merchants: int, *, data: str = READABLE + LIMITS) -> list[str]:
-    names = [f"{name_of(merchant)}" for merchant in range(merchants)]
+    names = [name_of(merchant + 1) for merchant in range(merchants)]  # whose commands are no processes of their own
     for merchant, name in enumerate(names):
         write_sales(network.folder / name, merchant)
         network.let_in(name, unit="product", size_class=SIZE_CLASS, epsilon=8.0, data=data, without_noise=True)

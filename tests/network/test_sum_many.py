@@ -48,7 +48,7 @@ def test_many_die_at_random_in_every_phase_and_the_model_is_that_of_the_same_rou
                 redirect(network, name, network.port + 3)
                 network.start_merchant(name)
             await_peers(network, names, seconds=900)
-            number = launch(network, text, "--without-noise", "--round-seconds", "20")
+            number = launch(network, text, "--without-noise", "--round-seconds", "40")
             back = 0
             while not is_over(network, number):
                 while back < len(reaper.died):

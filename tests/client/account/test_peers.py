@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.key import read_or_make_signing_key
 from client import cli
+from client.account.ledger.balance import room_alone
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.account.peer_book import MOST_ROSTERS, note_roster, read_rosters
@@ -22,6 +23,8 @@ from client.account.policy import read_policy
 from client.account.sum_terms import fingerprint
 from client.command.peers import group
 from client.folder import MerchantFolder
+from client.language.speech import CHINESE, ENGLISH, speaking
+from client.page.view.privacy import show_privacy
 from common.message.proposal import Proposal
 from common.message.signature import name_key, public_bytes
 from common.plan.schema import Plan
@@ -213,8 +216,6 @@ def test_what_the_budget_still_buys_is_what_both_ceilings_leave(shared: Path, ha
     tight = hansa_client("ledger", "forecast", "--json").json
     assert tight["rounds_for_life"] < loose["rounds_for_life"]
     with closing(Ledger(shared / "ledger.sqlite")) as ledger:
-        from client.account.ledger.balance import room_alone
-
         left = room_alone(ledger.account("shop", "customer"), 4.0)
     assert tight["rounds_for_life"] == int(left * 256)
 
@@ -230,3 +231,34 @@ def test_a_ledger_that_lost_lines_forgets_the_one_time_secrets_of_its_sums(share
     assert said.code == 0
     assert "If all others put their heads together: epsilon 0.6" in said.stdout
     assert not list(shared.glob("sums.sqlite*"))
+
+
+def test_the_page_says_both_numbers_in_both_languages(shared: Path) -> None:
+    said = {}
+    for spoken in (ENGLISH, CHINESE):
+        with speaking(spoken):
+            (account,) = show_privacy(shared)["accounts"]
+            said[spoken] = str(account["both"])
+    assert "as long as at most 6 of the 20 merchants and the coordinator put their heads together" in said[ENGLISH]
+    assert "只要 20 家商户中与协调方串通的不超过 6 家" in said[CHINESE]
+
+
+def test_a_plan_that_trusts_in_the_sum_is_considered_with_both_numbers(shop: Path, hansa_client) -> None:
+    vector = Path(__file__).parents[2] / "vectors" / "0.2" / "shared" / "plan.toml"
+    (shop / "plan.toml").write_text(vector.read_text())
+    assert hansa_client("ledger", "open").code == 0
+    policy = (shop / "policy.toml").read_text().replace("coordinators = []", f'coordinators = ["{"c" * 64}"]')
+    asked = ("consider", "plan.toml", "--coordinator", "c" * 64, "--cohort", 5, "--json")
+    digest = json.loads((vector.parent / "said.json").read_text())["plan_hash"]
+    policy = policy.replace("plans = []", f'plans = ["{digest}"]').replace("size_class = 512", "size_class = 32 ")
+    (shop / "policy.toml").write_text(policy)
+    said = hansa_client(*asked).json
+    assert said["allowed"] is True, said
+    assert said["epsilon"] == pytest.approx(epsilon_of(3**0.5 / 14, 1e-5))
+    assert said["epsilon_if_all_collude"] == pytest.approx(epsilon_of(3 / 14, 1e-5))
+    assert said["noise_multiplier"] == 14.0 / 3**0.5
+    assert any("as long as at most 1 of the 5 merchants" in sentence for sentence in said["reads"]["words"])
+    (shop / "policy.toml").write_text(policy.replace(SUM, ""))
+    refused = hansa_client(*asked)
+    assert refused.code == 1
+    assert "the policy has no section [sum]" in refused.json["reason"]

@@ -117,7 +117,7 @@ def test_a_customer_s_ceiling_holds_for_plans_about_products(ledger: Ledger, mak
         ledger.reserve(spend.model_copy(update={"round_number": 2}), BUDGETS, ceilings={"product": 30.0})
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asks=st.lists(st.tuples(st.floats(0.5, 50.0), st.none() | st.integers(1, 40)), min_size=1, max_size=25),
     ceiling=st.floats(4.0, 30.0),
@@ -278,7 +278,7 @@ def test_without_head_and_ceiling_nothing_bounds_what_others_know_together(
         assert both(again) == (math.inf, math.inf)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asks=st.lists(
         st.tuples(

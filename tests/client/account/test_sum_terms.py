@@ -275,7 +275,7 @@ def test_a_plan_is_not_answered_under_a_roster_that_was_not_charged(
         ledger.reserve(again, other.policy.budgets, ceilings=other.policy.ceilings)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     number=st.integers(2, 24),
     threshold=st.integers(2, 25),

@@ -224,7 +224,7 @@ def test_fewer_than_t_participants_are_masked_for_nothing(members) -> None:
     for given in ({}, {name: incoming[name] for name in SESSION.names[1:3]}):
         with pytest.raises(MessageError, match="needed"):
             members[FIRST].mask(1, TOTALS[FIRST], given)
-    assert members[FIRST].mask(1, TOTALS[FIRST], {name: incoming[name] for name in SESSION.names[1:4]}).size == 5
+    assert members[FIRST].mask(1, TOTALS[FIRST], {name: incoming[name] for name in SESSION.names[1:4]}).size == 5 + 1
 
 
 # Check 12.
@@ -234,7 +234,7 @@ def test_a_total_without_room_is_refused_and_another_may_follow(members) -> None
     incoming = {name: shares[name][FIRST] for name in SESSION.names[1:]}
     with pytest.raises(PrivacyError, match="no room"):
         members[FIRST].mask(1, np.array([2**61]), incoming)
-    assert members[FIRST].mask(1, np.array([2**60]), incoming).size == 1
+    assert members[FIRST].mask(1, np.array([2**60]), incoming).size == 1 + 1
 
 
 # Check 14.
@@ -266,7 +266,7 @@ def test_a_bundle_that_does_not_open_is_refused_and_the_right_one_may_follow(mem
     }[spoil]
     with pytest.raises(MessageError):
         members[FIRST].mask(1, TOTALS[FIRST], {**incoming, "stranger" if spoil == "stranger" else LAST: wrong})
-    assert members[FIRST].mask(1, TOTALS[FIRST], incoming).size == 5
+    assert members[FIRST].mask(1, TOTALS[FIRST], incoming).size == 5 + 1
 
 
 def test_a_step_whose_forerunner_is_missing_is_refused(members) -> None:

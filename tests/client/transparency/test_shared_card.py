@@ -116,3 +116,13 @@ def test_rounds_without_noise_in_a_sum_promise_nothing_to_anybody(
     assert card["guarantee_of_release"]["secure_sum"]["epsilon"] is None
     assert check_card(signed(card)).reason is None
     assert "without bound" in write_page(signed(card))
+
+
+def test_all_others_together_learn_no_less_than_the_coordinator_over_the_life_of_the_ledger(
+    card: dict[str, Any],
+) -> None:
+    life = card["guarantee_for_life"]
+    life |= {"mu": 1.0, "epsilon": epsilon_of(1.0, life["delta"] - life["numerical_delta"])}
+    verdict = check_card(signed(card))
+    assert verdict.outcome == "contradicts itself"
+    assert "would learn less than the coordinator" in (verdict.reason or "")

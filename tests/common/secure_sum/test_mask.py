@@ -80,10 +80,20 @@ def test_a_mask_is_uniform_in_each_of_its_bytes() -> None:
     assert stats.chisquare(counts).pvalue > 1e-9
 
 
-def test_words_and_integers_are_the_same_bits() -> None:
+def test_words_and_integers_are_the_same_bits_and_the_last_word_counts() -> None:
     total = np.array([0, -1, 2**62, -(2**62)])
-    assert as_words(total).tolist() == [0, 2**64 - 1, 2**62, 2**64 - 2**62]
-    assert as_integers(as_words(total)).tolist() == total.tolist()
+    assert as_words(total).tolist() == [0, 2**64 - 1, 2**62, 2**64 - 2**62, 1]
+    assert as_integers(as_words(total), num_members=1).tolist() == total.tolist()
+    assert as_integers(as_words(total) + as_words(total), num_members=2).tolist() == [0, -2, -(2**63), -(2**63)]
+
+
+# Check 8: what is left of one mask is in the last word too.
+def test_a_sum_in_which_a_mask_is_left_is_none() -> None:
+    words = as_words(np.array([5]))
+    add_mask(words, bytes(32), sign=1)
+    for spoilt, members in ((words, 1), (as_words(np.array([5])), 2)):
+        with pytest.raises(MessageError, match="do not cancel"):
+            as_integers(spoilt, num_members=members)
 
 
 # Check 12.

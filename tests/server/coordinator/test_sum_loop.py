@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flwr.app import Context, Message
+from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
@@ -22,20 +23,24 @@ from client.daemon.handlers import make_handler_app
 from client.data.rows import read_series
 from client.round.training import train_round
 from common.errors import ConfigError, MessageError
-from common.message import proposal
-from common.message.proposal import PROPOSAL, Proposal
+from common.message import proposal, sum_agree, sum_keys, sum_reveal
+from common.message.decline import DECLINED
+from common.message.proposal import PROPOSAL, Proposal, parse_proposal
+from common.message.record import hash_vector
+from common.message.round import RoundRequest, encode_request
 from common.message.signature import sign
 from common.message.sum_agree import AGREE
 from common.message.sum_keys import KEYS
+from common.message.sum_place import Place
 from common.message.sum_reveal import REVEAL
 from common.message.sum_shares import SHARES
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
+from common.secure_sum.roster import Session
 from fleet.known_nodes import KnownNodes
 from fleet.merchant import SIZE_CLASS, open_again, open_merchant
-from server.coordinator import session
 from server.coordinator.journal import Journal
 from server.coordinator.loop import Coordinator
 from server.folder import CoordinatorFolder
@@ -130,7 +135,7 @@ class Town:
         for _ in range(turns):
             if until():
                 return
-            self.coordinator.turn()
+            time.sleep(min(self.coordinator.turn(), 0.01))
         raise AssertionError(self.registry.launches())
 
     def finish(self, number: int) -> None:
@@ -239,7 +244,7 @@ def replay(town: Town, plan: Plan, number: int) -> torch.Tensor:
     [
         ({("alice", 1, SHARES), ("bob", 2, TRAIN), ("carol", 3, AGREE)}, set(), ["alice", "bob", ""]),
         # Whose keys were not there when those of the next round went out with this one, is back a round later.
-        ({("dave", 1, KEYS)}, {("bob", 3, TRAIN)}, ["dave", "dave", "bob"]),
+        pytest.param({("dave", 1, KEYS)}, {("bob", 3, TRAIN)}, ["dave", "dave", "bob"], marks=pytest.mark.slow),
         pytest.param(
             set(),
             {("alice", 1, SHARES), ("bob", 2, AGREE), ("carol", 3, REVEAL)},
@@ -264,9 +269,8 @@ def test_whoever_dies_before_a_step_or_after_it_is_back_in_the_next_round(
 
 
 def test_a_merchant_that_died_with_its_masked_sum_sealed_sends_the_same_when_the_round_is_asked_again(
-    town: Town, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    town: Town, plan: Plan
 ) -> None:
-    monkeypatch.setattr(session, "FIRST_PAUSE_SECONDS", 0.0)
     town.dies_after = {("alice", 1, TRAIN), ("bob", 1, TRAIN)}
     number = town.launch(plan)
     town.go(lambda: bool(town.lines(number, "missed")))
@@ -278,6 +282,7 @@ def test_a_merchant_that_died_with_its_masked_sum_sealed_sends_the_same_when_the
     torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_round_whose_set_was_put_and_failed_is_spent_and_the_next_one_goes_on(town: Town, plan: Plan) -> None:
     town.dies_before = {("alice", 2, AGREE), ("bob", 2, REVEAL)}
     number = town.launch(plan)
@@ -315,6 +320,38 @@ def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town
     (noise_multiplier,) = {terms.noise_multiplier for terms in town.registry.terms(number)}
     assert noise_multiplier == pytest.approx(2.0 / 3**0.5)
     assert [line["event"] for line in town.lines(number)] == ["round"] * 3
+
+
+def test_a_plan_of_sums_is_never_answered_without_masks(town: Town, plan: Plan) -> None:
+    """Nor is one of another session, or a set at another model; nothing of it is charged or noted."""
+    number = town.launch(plan)
+    town.go(lambda: town.registry.launch(number).round_number == 1)
+    run_hash = town.registry.launch(number).run_hash
+    parameters = start_vector(plan, private=False).to(torch.float32)
+    before = town.ledger("alice")
+    plain = encode_request(RoundRequest(run_hash, 2, hash_vector(parameters), parameters))
+    assert is_refused(town, plain, TRAIN)
+    other = Place(run_hash, "d" * 64, 2)
+    assert is_refused(town, sum_keys.encode_question(other, num_rounds=1), KEYS)
+    session = session_of(town, number)
+    here = Place(run_hash, session.hash, 1)
+    beyond = Place(run_hash, session.hash, ROUNDS)
+    assert is_refused(town, sum_keys.encode_question(beyond, num_rounds=2), KEYS)
+    assert is_refused(town, sum_agree.encode_question(here, model_hash="e" * 64, survivors=session.names), AGREE)
+    assert is_refused(town, sum_reveal.encode_question(here, {}), REVEAL)
+    assert town.ledger("alice") == before
+
+
+def is_refused(town: Town, content: RecordDict, message_type: str) -> bool:
+    message = Message(content, NODES["alice"], message_type, ttl=60.0, group_id="0")
+    try:
+        return not town.apps["alice"](message, make_context(NODES["alice"])).has_content()
+    except MessageError as error:
+        return str(error) == DECLINED
+
+
+def session_of(town: Town, number: int) -> Session:
+    return parse_proposal(town.registry.launch(number).signed.content).session
 
 
 def test_a_member_of_an_older_protocol_is_never_asked_and_a_roster_is_made_without_it(town: Town, plan: Plan) -> None:

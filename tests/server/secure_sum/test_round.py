@@ -210,9 +210,32 @@ def test_forged_keys_and_cut_shares_are_refused_and_the_right_ones_may_follow(me
 def test_a_masked_vector_of_another_length_is_refused(members) -> None:
     asked = to_masked(members, TOTALS, lost=[LAST])
     with pytest.raises(MessageError, match="numbers"):
-        asked.add_masked(LAST, np.zeros(4, dtype=np.uint64))
-    sized = SumRound(SESSION, 1, MODEL, size=9)
-    assert sized._size == 9
+        asked.add_masked(LAST, np.zeros(5, dtype=np.uint64))
+
+
+# Check 8: an earlier attempt's vector comes late, to a coordinator that was killed and asked others since.
+def test_vectors_that_were_masked_for_different_participants_give_no_sum(folder: Path) -> None:
+    session = make_session(8)  # t = 6
+    members, totals = make_members(session, folder), totals_of(session)
+    keys = {name: member.keys(1, 1) for name, member in members.items()}
+    first, second = SumRound(session, 1, MODEL), SumRound(session, 1, MODEL)
+    for asked, senders in ((first, session.names), (second, session.names[:7])):
+        for name in session.names:
+            asked.add_keys(name, keys[name])
+        asked.keys()
+        for name in senders:
+            asked.add_shares(name, members[name].shares(1, keys))
+    late = members[FIRST].mask(1, totals[FIRST], first.shares_for(FIRST))
+    for name in session.names[1:7]:
+        second.add_masked(name, members[name].mask(1, totals[name], second.shares_for(name)))
+    second.add_masked(FIRST, late)
+    signatures = to_agreed(members, second)
+    with pytest.raises(MessageError, match="one share of each"):
+        second.add_reveal(FIRST, members[FIRST].reveal(1, signatures))
+    for name in session.names[1:7]:
+        second.add_reveal(name, members[name].reveal(1, signatures))
+    with pytest.raises(MessageError, match="do not cancel"):
+        second.total()
 
 
 def test_a_signature_of_another_is_refused_and_the_right_one_may_follow(members) -> None:
