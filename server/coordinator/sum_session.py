@@ -102,14 +102,17 @@ class SumRounds:
             left = withdrawn()
             return {node for node, name in names.items() if name in left}
 
-        def sign(request: RoundRequest, asked: Collection[str]) -> Signed:
+        def sign(request: RoundRequest, asked: Collection[str]) -> Signed | None:
+            node_keys = [members[name].node_key for name in asked if name in members]
+            if len(node_keys) < launch.quorum:  # so many were revoked: nobody is told that it is in such company
+                return None
             return sign_call(
                 self._key,
                 run_hash=request.plan_hash,
                 round_number=request.round_number,
                 model_hash=request.model_hash,
                 quorum=launch.quorum,
-                node_keys=[members[name].node_key for name in asked if name in members],
+                node_keys=node_keys,
             )
 
         held = hold_sum_round(

@@ -82,9 +82,22 @@ class SumBook:
         rows = self._rows("SELECT member, content FROM key WHERE round = ? ORDER BY member", round_number)
         return {member: read_keys(round_number, content) for member, content in rows}
 
-    def note_shares(self, round_number: int, member: str, shares: Mapping[str, bytes]) -> None:
-        """Keep a member's sealed bundles for one round; those that are there stay."""
-        rows = [(round_number, member, recipient, content) for recipient, content in shares.items()]
+    def forget_keys(self, member: str, *, after: int) -> None:
+        """Let go of a member's keys of later rounds, as far as they have not gone out: it is asked for them anew."""
+        with self._translated():
+            self._connection.execute(
+                "DELETE FROM key WHERE member = ? AND round > ? "
+                "AND round NOT IN (SELECT round FROM fixed WHERE step = ?)",
+                (member, after, Step.KEYS.value),
+            )
+
+    def note_shares(self, round_number: int, shares: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Keep members' sealed bundles for one round, by who made them; those that are there stay."""
+        rows = [
+            (round_number, member, recipient, content)
+            for member, sealed in shares.items()
+            for recipient, content in sealed.items()
+        ]
         self._write_all("INSERT OR IGNORE INTO share VALUES (?, ?, ?, ?)", rows)
 
     def shares(self, round_number: int) -> dict[str, dict[str, bytes]]:
@@ -128,6 +141,8 @@ class SumBook:
             return self._connection.execute(statement, values).fetchall()
 
     def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows:
+            return
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

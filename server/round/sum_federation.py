@@ -28,6 +28,7 @@ from common.plan.leg import leg_of
 from common.privacy.lattice import to_real
 from common.privacy.mechanism import UNCLIPPED_NORM, Mechanism
 from common.secure_sum.keys import SignedKeys
+from common.secure_sum.mask import Vector
 from common.secure_sum.roster import Session
 from server.round.aggregation import NORM_SLACK
 from server.round.checkpoint import save_checkpoint
@@ -54,11 +55,11 @@ class OpenRound:
     Attributes
     ----------
     masked
-        Whose masked sum has come.
+        The masked sums that have come, by member.
     """
 
     sums: SumRound
-    masked: set[str] = field(default_factory=set)
+    masked: dict[str, Vector] = field(default_factory=dict)
     attempts: int = 0
 
 
@@ -167,6 +168,8 @@ def hold_sum_round(
     try:
         opened = _open(trips, sums, request, can_go_on=can_go_on)
         _gather_masked(trips, sums, opened, request, sign_call=sign_call, can_go_on=can_go_on)
+        for name, vector in opened.masked.items():
+            opened.sums.add_masked(name, vector)
         survivors = opened.sums.survivors()
         note_answers(request.round_number, survivors)
         total = _agree(trips, sums, opened, survivors)
@@ -223,8 +226,8 @@ def _open(trips: SumTrips, sums: SumFederation, request: RoundRequest, *, can_go
             raise Missed(f"round {number} has the keys of {len(known)} of the {threshold} members that it needs")
         keyed = book.fix(number, Step.KEYS, known)
     keys = {name: known[name] for name in keyed}
-    if not book.fixed(number, Step.SHARES):
-        trips.gather_shares(book, keys)
+    if not book.fixed(number, Step.SHARES) and trips.gather_shares(book, keys):
+        trips.gather_keys(book, num_rounds=sums.num_rounds)
     opened = OpenRound(SumRound(sums.session, number, request.model_hash, size=len(request.parameters)))
     for name, signed in keys.items():
         opened.sums.add_keys(name, signed)

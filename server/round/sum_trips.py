@@ -23,6 +23,7 @@ from common.message.round import RoundRequest
 from common.message.sum_place import Place
 from common.message.sum_round import SumRequest, decode_sum_reply, encode_sum_request
 from common.secure_sum.keys import SignedKeys, verify_keys
+from common.secure_sum.mask import Vector
 from common.secure_sum.recovery import Reveal
 from common.secure_sum.roster import Session
 from common.secure_sum.sealing import SEALED_BYTES
@@ -95,8 +96,14 @@ class SumTrips:
         }
         self._ask_before("keys", sum_keys.KEYS, contents, read, known=lambda: book.keys(self._place.round_number))
 
-    def gather_shares(self, book: SumBook, keys: Mapping[str, SignedKeys]) -> None:
-        """Ask everyone of this round whose shares are missing for them."""
+    def gather_shares(self, book: SumBook, keys: Mapping[str, SignedKeys]) -> set[str]:
+        """Ask everyone of this round whose shares are missing for them.
+
+        Returns
+        -------
+        set
+            Who declined: it may have lost what its keys belong to, so later ones are forgotten and asked for anew.
+        """
         number = self._place.round_number
         missing = (keys.keys() - book.shares(number).keys()) & self._nodes.keys()
 
@@ -104,11 +111,19 @@ class SumTrips:
             place, shares = sum_shares.decode_shares(content)
             self._require(place, self._place)
             require_shares(shares, recipients=keys.keys() - {name})
-            book.note_shares(number, name, shares)
+            book.note_shares(number, {name: shares})
 
         question = sum_shares.encode_question(self._place, keys)
         contents = dict.fromkeys(sorted(missing), question)
         self._ask_before("shares", sum_shares.SHARES, contents, read, known=lambda: book.shares(number))
+        declined = {
+            name
+            for name in missing - book.shares(number).keys()
+            if name in self.refused and self.refused[name].cause is Cause.DECLINED
+        }
+        for name in declined:
+            book.forget_keys(name, after=number)
+        return declined
 
     def gather_masked(
         self,
@@ -116,7 +131,7 @@ class SumTrips:
         asked: RoundRequest,
         book: SumBook,
         *,
-        have: set[str],
+        have: dict[str, Vector],
         next_keys: Mapping[str, SignedKeys],
     ) -> None:
         """Send the model to every participant, and take masked sums in.
@@ -124,17 +139,17 @@ class SumTrips:
         Parameters
         ----------
         have
-            Whose masked sum is there, from an earlier attempt; grows.
+            The masked sums that are there, from an earlier attempt; grows.
         """
+        next_shares: dict[str, Mapping[str, bytes]] = {}
 
         def read(name: str, content: RecordDict) -> None:
             reply = decode_sum_reply(content, size=len(asked.parameters))
             self._require(reply.place, self._place)
-            sums.add_masked(name, reply.total.numpy().view(np.uint64))
-            have.add(name)
+            have[name] = reply.total.numpy().view(np.uint64)
             if reply.next_shares:
                 require_shares(reply.next_shares, recipients=next_keys.keys() - {name})
-                book.note_shares(self._place.round_number + 1, name, reply.next_shares)
+                next_shares[name] = reply.next_shares
 
         contents = {
             name: encode_sum_request(SumRequest(self._place, asked, sums.shares_for(name), next_keys))
@@ -150,6 +165,9 @@ class SumTrips:
             not_awaited=self._not_awaited,
             withdrawn=self._withdrawn,
         )
+        book.note_shares(self._place.round_number + 1, next_shares)
+        for node in set(self._withdrawn()) & self._names.keys():
+            have.pop(self._names[node], None)
         self._note("masked", trip, began)
 
     def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:

@@ -126,7 +126,7 @@ class Town:
             sign(proposed.to_bytes(), KEY, purpose=proposal.PURPOSE),
             run_hash=proposed.run_hash,
             plan=plan.name,
-            num_rounds=ROUNDS,
+            num_rounds=plan.training(private=private).num_rounds,
             quorum=quorum,
             round_seconds=30.0,
         )
@@ -314,6 +314,25 @@ def test_a_coordinator_that_is_killed_anywhere_sums_no_round_twice(town: Town, p
     torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
+def test_a_merchant_that_lost_its_one_time_secrets_is_back_some_rounds_later(
+    town: Town, make_plan: Callable[..., Plan]
+) -> None:
+    training = {"num_rounds": 6}
+    terms = {"threshold": THRESHOLD, "colluders": COLLUDERS}
+    privacy = {"unit": "customer", "training": training, "trust": "sum", "sum": terms}
+    longer = make_plan(privacy=privacy, federation={"training": training})
+    number = town.launch(longer)
+    town.go(lambda: town.registry.launch(number).round_number == 1)
+    for file in (town.folder / "alice").glob("sums.sqlite*"):  # what is committed may stand in the -wal file alone
+        file.unlink()
+    town.open("alice")
+    town.finish(number)
+    answered = ["alice" in line["answered"] for line in town.lines(number)]
+    assert answered == [True, False, False, True, True, True]
+    torch.testing.assert_close(town.released(number), replay(town, longer, number), rtol=0, atol=1e-6)
+
+
 def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town, plan: Plan) -> None:
     number = town.launch(plan, private=True)
     town.finish(number)
@@ -368,3 +387,22 @@ def test_a_member_of_an_older_protocol_is_never_asked_and_a_roster_is_made_witho
 def _worse(plan: Plan) -> Any:
     assert plan.privacy.sum is not None
     return plan.privacy.sum.model_copy(update={"threshold": 2})
+
+
+@pytest.mark.slow
+def test_what_a_member_sent_before_it_was_revoked_is_in_no_sum(town: Town, plan: Plan) -> None:
+    number = town.launch(plan)
+    town.go(lambda: town.registry.launch(number).round_number == 1)
+    revoke = town.grid.pull_messages
+
+    def pull(message_ids: Iterable[str]) -> list[Message]:
+        replies = revoke(message_ids)
+        about = [(reply.metadata.src_node_id, reply.metadata.message_type) for reply in replies]
+        if (NODES["bob"], TRAIN) in about and town.registry.peer_keys().get("bob"):
+            town.registry.revoke("bob")
+        return replies
+
+    town.grid.pull_messages = pull  # type: ignore[method-assign]
+    town.finish(number)
+    assert ["bob" in line["answered"] for line in town.lines(number)] == [True, False, False]
+    torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
