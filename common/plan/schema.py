@@ -470,11 +470,16 @@ class PrivacyPlan(Section):
     training: TrainingPlan = TrainingPlan()
     trust: Trust = Field("nobody", description="sum: noise is shared, the coordinator sees the merchants' sum alone")
     sum: SumPlan | None = Field(None, description='needed by trust = "sum", and by nothing else')
+    sum_training: TrainingPlan | None = Field(
+        None, description="of a simulation's methods with _sum, beside those that trust nobody; default: training"
+    )
 
     @model_validator(mode="after")
     def _sum_where_trusted(self) -> PrivacyPlan:
         if (self.trust == "sum") != (self.sum is not None):
             raise ValueError('trust = "sum" needs a section privacy.sum, trust = "nobody" takes none')
+        if self.trust == "sum" and self.sum_training is not None:
+            raise ValueError('trust = "sum" takes no sum_training: its merchants train as training says')
         return self
 
     @property
@@ -541,10 +546,14 @@ class Plan(Document):
                     f"evaluation.origins {origin} leaves {future_days} days up to data.end, "
                     f"model.horizon_days is {horizon}"
                 )
-        for private, section in ((True, "privacy"), (False, "federation")):
-            trained = self.training(private=private).trained
-            if trained != "all" and self.start(private=private) != "warm":
-                raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        for private, section, training in (
+            (True, "privacy.training", self.privacy.training),
+            (True, "privacy.sum_training", self.privacy.sum_training),
+            (False, "federation.training", self.federation.training),
+        ):
+            if training and training.trained != "all" and self.start(private=private) != "warm":
+                start = f"{section.partition('.')[0]}.start"
+                raise ValueError(f'{section}.trained = "{training.trained}" needs {start} = "warm"')
         if self.data.out_of_stock and self.evaluation.task == "purchase":
             raise ValueError(
                 'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '
@@ -581,6 +590,11 @@ class Plan(Document):
     def training(self, *, private: bool) -> TrainingPlan:
         """Give rounds and rates with noise, or without."""
         return self.privacy.training if private else self.federation.training
+
+    def trusting_sum(self) -> Plan:
+        """Give the plan as a simulation runs it where merchants trust the sum: with that training, if it has one."""
+        training = self.privacy.sum_training or self.privacy.training
+        return self.model_copy(update={"privacy": self.privacy.model_copy(update={"training": training})})
 
     def start(self, *, private: bool) -> Start:
         """Tell whether training with noise, or without, starts from the public model."""

@@ -103,14 +103,15 @@ def audit_plan(
 
 
 def smallest_epsilon(plan: Plan) -> float:
-    """Give the strictest promise among the plan's methods.
+    """Give the strictest promise among the plan's methods that rests on a merchant's own noise.
 
     Raises
     ------
     ConfigError
         The plan has no private method.
     """
-    promised = [epsilon for name in plan.evaluation.methods if (epsilon := Method.parse(name).epsilon) is not None]
+    methods = [method for method in map(Method.parse, plan.evaluation.methods) if not method.trusts_sum]
+    promised = [method.epsilon for method in methods if method.epsilon is not None]
     if not promised:
         raise ConfigError("The plan has no method federated_eps…, so nothing is promised; say what with --epsilon.")
     return min(promised)

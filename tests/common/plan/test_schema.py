@@ -281,7 +281,21 @@ def test_trust_in_the_sum_says_who_shares_the_noise_and_changes_the_hash() -> No
         ('trust = "sum"\nsum = { threshold = 3, colluders = 1, noise_multiplier = 0.0 }', "sum.noise_multiplier = 0.0"),
         ('trust = "sum"\nsum = { threshold = 301, colluders = 6 }', "privacy.sum.threshold = 301"),
         ('trust = "everybody"', "privacy.trust = 'everybody'"),
+        (
+            'trust = "sum"\nsum = { threshold = 14, colluders = 6 }\nsum_training = { num_rounds = 9 }',
+            'trust = "sum" takes no sum_training',
+        ),
+        ('sum_training = { trained = "output" }', 'sum_training.trained = "output" needs privacy.start = "warm"'),
     ],
 )
 def test_trust_is_said_whole_or_refused(text: str, said: str) -> None:
     assert said in complaint(changed("clipping_norm = 1.0", f"clipping_norm = 1.0\n{text}"))
+
+
+def test_what_a_simulation_trains_with_where_the_sum_is_trusted_changes_nothing_else() -> None:
+    plain = parse_plan(TEXT)
+    tuned = parse_plan(changed("clipping_norm = 1.0", "clipping_norm = 1.0\nsum_training = { num_rounds = 9 }"))
+    assert tuned.hash != plain.hash
+    assert "sum_training" not in plain.model_dump(mode="json")["privacy"]
+    assert tuned.training(private=True) == plain.training(private=True) == plain.trusting_sum().training(private=True)
+    assert tuned.trusting_sum().training(private=True).num_rounds == 9
