@@ -65,10 +65,16 @@ class SumRequest:
 
 @dataclass(frozen=True, eq=False)
 class SumReply:
-    """Carry a masked sum back, and shares for the next round."""
+    """Carry a masked sum back, and shares for the next round.
+
+    Attributes
+    ----------
+    total
+        One number more than there are parameters: the last one is 1 under its masks (docs/protocol.md §10.5).
+    """
 
     place: Place
-    total: Int64[Tensor, " parameter"]
+    total: Int64[Tensor, " word"]
     next_shares: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -142,11 +148,16 @@ def encode_sum_reply(reply: SumReply) -> RecordDict:
 def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
     """Read a reply, trusting nothing in it; whether it answers the right round is for the caller to check.
 
+    Parameters
+    ----------
+    size
+        The number of parameters that the request sent; `total` has one number more, which counts the member.
+
     Raises
     ------
     MessageError
         If anything is missing, additional, or of another type or size.
     """
     about, array = unpack(record, fields=REPLY_FIELDS)
-    total = read_vector(array, dtype=TOTAL_DTYPE, size=size)
+    total = read_vector(array, dtype=TOTAL_DTYPE, size=size + 1)
     return SumReply(read_place(about), total, read_named(about, "next_shares", longest=LONGEST_VALUE))

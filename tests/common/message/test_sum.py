@@ -32,7 +32,7 @@ PARAMETERS = torch.arange(5, dtype=torch.float32)
 REQUEST = SumRequest(
     PLACE, RoundRequest("a" * 64, 7, hash_vector(PARAMETERS), PARAMETERS), {"south": bytes(82)}, SIGNED
 )
-REPLY = SumReply(PLACE, torch.tensor([1, -(2**63), 2**63 - 1, 0, 5]), {"south": bytes(82)})
+REPLY = SumReply(PLACE, torch.tensor([1, -(2**63), 2**63 - 1, 0, 5, 1]), {"south": bytes(82)})
 Read = Callable[[RecordDict], object]
 EVERY: dict[str, tuple[RecordDict, Read]] = {
     "peer question": (peer.encode_question("north"), peer.decode_question),
@@ -135,6 +135,6 @@ def test_values_that_are_not_in_their_one_form_are_refused(content: bytes) -> No
 
 def test_a_vector_of_another_type_is_no_masked_sum() -> None:
     about = EVERY["reply"][0].config_records[ABOUT]
-    vector = ArrayRecord({"values": Array(torch.zeros(5).numpy())})
+    vector = ArrayRecord({"values": Array(torch.zeros(6).numpy())})
     with pytest.raises(MessageError):
         sum_round.decode_sum_reply(RecordDict({ABOUT: about, VECTOR: vector}), size=5)
