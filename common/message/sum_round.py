@@ -8,11 +8,12 @@
 | `call`, `call_signature` | about, bytes    | absent        | who is asked, signed |
 | `shares`                 | about, bytes    | absent        | the bundles that the others of the round sealed for it |
 | `next_keys`              | about, bytes    | absent        | everybody's signed keys of the next round, or empty |
-| `total`                  | absent          | vector, int64 | its noised lattice sum and a 1, under its masks |
+| `total`                  | absent          | about, bytes  | its noised sum and a 1, masked: little-endian int64 |
 | `next_shares`            | absent          | about, bytes  | its sealed bundles for the next round, or empty |
 
-The call is absent in one process, where there is nobody who could sign. What stands in `next_keys` is no part of what
-makes two requests the same. See docs/protocol.md §5.12.
+The masked sum stands beside the rest as bytes: a message is carried in parts, and each part is asked for by itself. The
+call is absent in one process, where there is nobody who could sign. What stands in `next_keys` is no part of what makes
+two requests the same. See docs/protocol.md §5.12.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from common.message.record import (
     PARAMETER_DTYPE,
     TOTAL_DTYPE,
     pack,
+    read_numbers,
     read_text,
     read_vector,
     unpack,
+    unpack_about,
 )
 from common.message.round import CALL_FIELDS, RoundRequest, read_signed_call
 from common.message.sum_keys import read_all_keys, write_all_keys
@@ -40,7 +43,7 @@ from common.message.sum_place import PLACE_FIELDS, Place, read_place, write_plac
 from common.secure_sum.keys import SignedKeys
 
 REQUEST_FIELDS = PLACE_FIELDS | {"model_hash", "shares", "next_keys"}
-REPLY_FIELDS = PLACE_FIELDS | {"next_shares"}
+REPLY_FIELDS = PLACE_FIELDS | {"total", "next_shares"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,8 @@ def encode_sum_reply(reply: SumReply) -> RecordDict:
 
     Guarantee: its size depends on the round, the roster and the model's size, never on the merchant's data.
     """
-    return pack(write_place(reply.place, next_shares=write_named(reply.next_shares)), reply.total, dtype=TOTAL_DTYPE)
+    total = reply.total.numpy(force=True).astype(TOTAL_DTYPE).tobytes()
+    return pack(write_place(reply.place, total=total, next_shares=write_named(reply.next_shares)))
 
 
 def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
@@ -158,6 +162,9 @@ def decode_sum_reply(record: RecordDict, *, size: int) -> SumReply:
     MessageError
         If anything is missing, additional, or of another type or size.
     """
-    about, array = unpack(record, fields=REPLY_FIELDS)
-    total = read_vector(array, dtype=TOTAL_DTYPE, size=size + 1)
-    return SumReply(read_place(about), total, read_named(about, "next_shares", longest=LONGEST_VALUE))
+    about = unpack_about(record, fields=REPLY_FIELDS)
+    return SumReply(
+        read_place(about),
+        read_numbers(about, "total", dtype=TOTAL_DTYPE, size=size + 1),
+        read_named(about, "next_shares", longest=LONGEST_VALUE),
+    )

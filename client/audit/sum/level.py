@@ -23,10 +23,10 @@ from client.audit.canary import deviation
 from client.audit.neighbour import make_neighbours
 from client.audit.replay import BOUND, replay_rounds, squared_norm
 from client.audit.report import LevelReport
-from client.audit.subject import AuditSubject, Silence, few_entities, without_values
+from client.audit.subject import AuditSubject, Silence, few_entities
 from client.audit.sum.account import check_terms, tell_apart
-from client.audit.sum.noise import FALSE_ALARM, TEST_FALSE_ALARM, WORD, Noise, check_bytes, check_noise, check_seeds
-from client.audit.sum.street import ROUNDS, Street, ask_masked, open_street, read_vector, release
+from client.audit.sum.noise import FALSE_ALARM, TEST_FALSE_ALARM, Noise, check_bytes, check_noise, check_seeds
+from client.audit.sum.street import ROUNDS, Street, ask_masked, open_street, read_vector, release, without_vector
 from common.errors import DataError
 from common.message.round import RoundRequest
 from common.model.features import Series
@@ -109,7 +109,7 @@ def compare_neighbours(street: Street, subject: AuditSubject, own: Series, asked
             reply = ask_masked(
                 street, member, subject, asked, series=series, mechanism=subject.mechanism, noise=Silence()
             )
-        return read_vector(reply, asked), without_values(reply, num_bytes=WORD * (len(asked.parameters) + 1))
+        return read_vector(reply, asked), without_vector(reply)
 
     mine, rest = leave(own, "own")
     every = list(make_neighbours(subject.source, subject.plan.data, subject.origin))

@@ -22,6 +22,7 @@ from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
 from client.secure_sum.store import SumStore
 from common.errors import PrivacyError
+from common.message.record import ABOUT
 from common.message.round import RoundRequest
 from common.message.signature import public_bytes
 from common.message.sum_place import Place
@@ -128,6 +129,13 @@ def ask_masked(
 def read_vector(reply: RecordDict, asked: RoundRequest) -> Int64[Tensor, " word"]:
     """Take the masked vector out of what left; its last number counts members."""
     return decode_sum_reply(reply, size=len(asked.parameters)).total
+
+
+def without_vector(reply: RecordDict) -> tuple[object, ...]:
+    """Write down every field of what left except the numbers of the masked vector."""
+    about = dict(reply.config_records[ABOUT])
+    vector = about.pop("total", b"")
+    return tuple(reply), type(vector), len(vector) if isinstance(vector, bytes) else None, repr(about)
 
 
 def release(

@@ -197,7 +197,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
             registry.enroll(request, certificate=name)
             registry.note_protocol(name, 3)
             nodes[request.node_key] = node
-        made = Town(tmp_path, home, registry, KnownNodes("", b"", b"", Path(), nodes), stack)
+        made = Town(tmp_path, home, registry, KnownNodes("", b"", b"", nodes), stack)
         for name in NODES:
             made.open(name)
         made.connect()

@@ -69,7 +69,7 @@ def add_up(tmp_path: Path) -> Callable[[Sequence[Tensor]], Tensor]:
         for name, member in members.items():
             held.add_shares(name, member.shares(1, keys))
         for (name, member), total in zip(members.items(), totals, strict=True):
-            held.add_masked(name, member.mask(1, total.numpy(), held.shares_for(name)))
+            held.add_masked(name, member.mask(1, total.numpy(), held.shares_for(name), model_hash=HASH))
         survivors = held.survivors()
         for name, member in members.items():
             held.add_signature(name, member.agree(1, HASH, survivors))
