@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -237,7 +238,7 @@ def test_the_page_says_both_numbers_in_both_languages(shared: Path) -> None:
     said = {}
     for spoken in (ENGLISH, CHINESE):
         with speaking(spoken):
-            (account,) = show_privacy(shared)["accounts"]
+            (account,) = show_privacy(shared, ZoneInfo("UTC"))["accounts"]
             said[spoken] = str(account["both"])
     assert "as long as at most 6 of the 20 merchants and the coordinator put their heads together" in said[ENGLISH]
     assert "只要 20 家商户中与协调方串通的不超过 6 家" in said[CHINESE]
