@@ -26,6 +26,7 @@ from client.command.init import init
 from client.command.join import join
 from client.command.order import order
 from client.command.override import override_app
+from client.command.peers import peers
 from client.command.predict import predict
 from client.command.prove import prove
 from client.command.recommend import recommend
@@ -66,6 +67,7 @@ for command in (
     adapt,
     audit,
     join,
+    peers,
     run,
     check,
     doctor,
@@ -135,6 +137,7 @@ def consider(
     allowed.
     """
     from client.account.agreement import Offer, agree  # heavy, as is what follows
+    from client.account.assumption import explain_sum
     from client.account.explanation import explain_reading
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
@@ -142,7 +145,6 @@ def consider(
     from client.daemon.membership import read_vouchers
     from common.plan.reading import read_plan
     from common.plan.reads import columns_in
-    from common.privacy.accounting import epsilon_of
 
     if not re.fullmatch(r"[0-9a-f]{64}", coordinator):
         raise ConfigError(
@@ -153,22 +155,25 @@ def consider(
     own, plan = read_policy(home.policy), read_plan(plan_file)
     offer = Offer(plan, not without_noise, coordinator, cohort, read_vouchers(home, coordinator))
     said: dict[str, Any] = {"plan": plan.name, "hash": plan.hash, "run_hash": offer.run_hash}
+    summed: list[str] = []
     with closing(Ledger(home.ledger)) as ledger:
         try:
             size = count_parameters(plan, private=offer.private)
-            mechanism = agree(own, offer, ledger, num_coordinates=size).mechanism
+            agreement = agree(own, offer, ledger, num_coordinates=size)
         except PrivacyError as error:
             said |= {"allowed": False, "reason": str(error)}
         else:
-            mu = (offer.training.num_rounds * mechanism.mu_squared) ** 0.5
+            summed = explain_sum(agreement)
             said |= {
                 "allowed": True,
                 "num_rounds": offer.training.num_rounds,
-                "noise_multiplier": mechanism.noise_multiplier,
-                "epsilon": None if without_noise else epsilon_of(mu, own.budget.delta),
+                "noise_multiplier": agreement.mechanism.noise_multiplier,
+                "epsilon": None if without_noise else agreement.epsilon,
                 "unit": own.unit,
             }
-    sentences = explain_reading(plan.data, own)
+            if summed:
+                said["epsilon_if_all_collude"] = None if without_noise else agreement.epsilon_if_all_collude
+    sentences = [*explain_reading(plan.data, own), *summed]
     shown = said | {"plan": plan.name if plan.name.isprintable() else repr(plan.name)}  # a stranger chose it
     words = "\n".join([*(f"- {sentence}" for sentence in sentences), list_pairs(shown)])
     reads = {"entity": plan.data.entity, "files": columns_in(plan.data), "words": sentences}

@@ -50,6 +50,21 @@ class MerchantFolder:
         return self.folder / "node.key"
 
     @property
+    def peer_key(self) -> Path:
+        """What the other merchants of a secure sum know this one by."""
+        return self.folder / "peer.key"
+
+    @property
+    def peers(self) -> Path:
+        """Who was in the sums that were proposed lately."""
+        return self.folder / "peers.json"
+
+    @property
+    def sums(self) -> Path:
+        """One-time secrets of secure sums, and what was sent with them."""
+        return self.folder / "sums.sqlite"
+
+    @property
     def federation(self) -> Path:
         """Which federation was joined, and as whom."""
         return self.folder / "federation.json"

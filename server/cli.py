@@ -210,10 +210,12 @@ def launch(
     home.read_settings()
     plan = read_plan(plan_file)
     done = launch_plan(home, plan, private=not without_noise, quorum=quorum, round_seconds=round_seconds)
+    left_out = f"Not in its sums, without a peer key: {', '.join(done.without_key)}.\n" if done.without_key else ""
+    said = {"launch": done.number, "plan_hash": plan.hash, "run_hash": done.run_hash, "quorum": done.quorum}
     say(
-        {"launch": done.number, "plan_hash": plan.hash, "run_hash": done.run_hash, "quorum": done.quorum},
+        said | ({"without_key": list(done.without_key)} if done.without_key else {}),
         f"Launched {plan.name} as number {done.number}; quorum {done.quorum} of {done.members}. "
-        f"Who asks for a smallest_cohort above {done.quorum} declines.\n"
+        f"Who asks for a smallest_cohort above {done.quorum} declines.\n{left_out}"
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
         as_json=as_json,
     )

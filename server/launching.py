@@ -23,12 +23,15 @@ class Launched:
     ----------
     members
         Who are invited.
+    without_key
+        Members whose peer key is not known, so that a secure sum goes on without them.
     """
 
     number: int
     run_hash: str
     quorum: int
     members: int
+    without_key: tuple[str, ...] = ()
 
 
 def launch_plan(
@@ -55,18 +58,21 @@ def launch_plan(
     """
     from common.message.proposal import PURPOSE, Proposal  # brings torch
     from common.model.warm.start import hash_warm
+    from server.roster import choose_quorum, make_roster, require_noise, without_key
     from server.round.start import require_runnable
 
     with closing(open_registry(home)) as registry:
-        size_classes = [member.size_class for member in registry.members() if member.is_welcome]
-        members = len(size_classes)
-        if not members:
+        welcome = [member for member in registry.members() if member.is_welcome]
+        if not welcome:
             raise ConfigError("Nobody is enrolled; a launch needs merchants, see: hansa-server enroll")
-        chosen = -(-2 * members // 3) if quorum is None else quorum
-        if chosen > members:
-            raise ConfigError(f"A quorum of {chosen} cannot be met by {members} members; choose at most that many.")
+        roster = make_roster(plan, welcome, registry.peer_keys()) if plan.privacy.trust == "sum" else None
+        require_noise(plan, private=private)
+        size_classes = [member.size_class for member in roster or welcome]
+        members, chosen = len(size_classes), choose_quorum(plan, len(size_classes), quorum)
         warm_hash = hash_warm(plan, private=private)
-        proposal = Proposal(plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash)
+        proposal = Proposal(
+            plan=plan, private=private, cohort_size=members, quorum=chosen, warm_hash=warm_hash, roster=roster
+        )
         require_runnable(proposal, size_classes, quorum=chosen)
         number = registry.add_launch(
             sign(proposal.to_bytes(), read_or_make_signing_key(home.signing_key), purpose=PURPOSE),
@@ -76,4 +82,4 @@ def launch_plan(
             quorum=chosen,
             round_seconds=round_seconds,
         )
-    return Launched(number, proposal.run_hash, chosen, members)
+    return Launched(number, proposal.run_hash, chosen, members, without_key(welcome, roster))

@@ -8,11 +8,13 @@ from pathlib import Path
 
 NAMES = (
     "network/test_federation.py",
+    "network/test_sum.py",
     "client/audit/test_replay.py",
     "client/audit/test_further.py",
     "network/test_mischief.py",
     "simulation/synthetic/pretraining/test_train.py",
     "server/coordinator/test_loop.py",
+    "server/coordinator/test_sum_loop.py",
     "client/audit/test_planted.py",
     "network/test_gateway.py",
     "simulation/experiment/test_run.py",

@@ -18,15 +18,17 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Policy, is_within_hours
 from client.account.scope import require_named, require_within
-from common.errors import PrivacyError
-from common.message.round import RoundRequest
+from client.account.sum_terms import join_session, require_trust, share_of_noise
+from common.errors import MessageError, PrivacyError
+from common.message.round import RoundRequest, decode_reply
 from common.message.wire import from_wire, to_wire
 from common.plan.schema import Plan, TrainingPlan
-from common.privacy.accounting import noise_multiplier_for
+from common.privacy.accounting import epsilon_of, noise_multiplier_for
 from common.privacy.clipping import require_model_size
 from common.privacy.clipping_rule import clipping_rule
 from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+from common.secure_sum.roster import Peer, Session
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class Offer:
         How many merchants take part.
     vouched_by
         The same of every key that it followed: each was named by the one before (`common.message.succession`).
+    roster
+        Everyone in the secure sum; None where the plan trusts nobody, and where it is only considered.
     """
 
     plan: Plan
@@ -52,6 +56,7 @@ class Offer:
     coordinator: str
     cohort_size: int
     vouched_by: tuple[str, ...] = ()
+    roster: tuple[Peer, ...] | None = None
 
     @property
     def training(self) -> TrainingPlan:
@@ -66,12 +71,37 @@ class Offer:
 
 @dataclass(frozen=True)
 class Agreement:
-    """An offer that the policy allows, and the mechanism that the merchant chose for it."""
+    """An offer that the policy allows, and the mechanism that the merchant chose for it.
+
+    Attributes
+    ----------
+    own
+        This merchant in the roster, and `session` the secure sum that it agreed to take part in; both None where the
+        plan trusts nobody, and where a plan is only considered.
+    """
 
     policy: Policy
     offer: Offer
     mechanism: Mechanism
     num_coordinates: int
+    own: Peer | None = None
+    session: Session | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other merchants' noise stands before this one's entities."""
+        return self.offer.plan.privacy.trust == "sum"
+
+    @property
+    def epsilon(self) -> float:
+        """What all rounds cost at the policy's delta, while no more conspire than the plan says."""
+        mu_squared = self.mechanism.mu_squared / self.offer.plan.privacy.noise_share
+        return epsilon_of((self.offer.training.num_rounds * mu_squared) ** 0.5, self.policy.budget.delta)
+
+    @property
+    def epsilon_if_all_collude(self) -> float:
+        """The same if everybody else conspires."""
+        return epsilon_of((self.offer.training.num_rounds * self.mechanism.mu_squared) ** 0.5, self.policy.budget.delta)
 
     def said_by(self, coordinator: str, vouched_by: tuple[str, ...]) -> Agreement:
         """Give the same agreement with a coordinator whose key was followed by another."""
@@ -79,6 +109,7 @@ class Agreement:
 
     def spend(self, *, round_number: int, model_hash: str, at: datetime, company: Company | None = None) -> Spend:
         """Write down what one round costs, who called it, and in whose company."""
+        terms = self.offer.plan.privacy.sum
         return Spend(
             at=at,
             dataset=self.policy.dataset,
@@ -95,11 +126,31 @@ class Agreement:
             asked=None if company is None else company.asked,
             quorum=None if company is None else company.quorum,
             call=None if company is None else company.digest,
+            noise_share=None if terms is None else terms.noise_share,
+            session=None if terms is None else self._session_hash,
+            colluders=None if terms is None else terms.colluders,
+            num_members=None if terms is None else self.num_members,
         )
+
+    @property
+    def num_members(self) -> int:
+        """Merchants in the roster; as the coordinator says where there is none."""
+        return self.offer.cohort_size if self.session is None else len(self.session.roster)
+
+    @property
+    def _session_hash(self) -> str:
+        """Name the session; one that is only considered has the run's hash in its place, and no round is answered."""
+        return self.offer.run_hash if self.session is None else self.session.hash
 
 
 def agree(
-    policy: Policy, offer: Offer, ledger: Ledger, *, num_coordinates: int, rounds_to_fit: int | None = None
+    policy: Policy,
+    offer: Offer,
+    ledger: Ledger,
+    *,
+    num_coordinates: int,
+    rounds_to_fit: int | None = None,
+    own: Peer | None = None,
 ) -> Agreement:
     """Hold an offer against the policy and what the ledger has left for its remaining rounds.
 
@@ -111,11 +162,14 @@ def agree(
         Parameters of the plan's model.
     rounds_to_fit
         Rounds that the budget must have room for; all that are not charged yet if left out.
+    own
+        This merchant as it knows itself, for an offer with a roster.
 
     Returns
     -------
     Agreement
-        With noise that makes all rounds of the plan cost the policy's `plan.epsilon`.
+        With noise that makes all rounds of the plan cost the policy's `plan.epsilon`; where the plan trusts in the sum,
+        with this merchant's part of the plan's noise, and all rounds cost no more than that.
 
     Raises
     ------
@@ -129,17 +183,28 @@ def agree(
     require_model_size(num_coordinates)
     _check_terms(policy, offer)
     delta = ledger.account(policy.dataset, policy.unit).delta
+    session = _join_sum(policy, offer, own)
     mechanism = choose_mechanism(policy, offer, delta, num_coordinates=num_coordinates)
-    agreement = Agreement(policy, offer, mechanism, num_coordinates)
+    agreement = Agreement(policy, offer, mechanism, num_coordinates, own, session)
     remaining = _count_uncharged(agreement, ledger) if rounds_to_fit is None else rounds_to_fit
     if remaining > 0:
         ledger.require_allowed(
             agreement.spend(round_number=1, model_hash=offer.run_hash, at=now_utc()),
             policy.budgets,
+            ceilings=policy.ceilings,
             allow_without_noise=policy.plan.allow_training_without_noise,
             num_rounds=remaining,
         )
     return agreement
+
+
+def _join_sum(policy: Policy, offer: Offer, own: Peer | None) -> Session | None:
+    """Hold what a plan that trusts in the sum asks against the policy; give its session where there is a roster."""
+    plan, roster = offer.plan, offer.roster
+    if plan.privacy.trust == "nobody":
+        return None
+    require_trust(policy, plan, cohort_size=offer.cohort_size if roster is None else len(roster))
+    return None if roster is None else join_session(policy, plan, offer.run_hash, roster, own=own)
 
 
 def _count_uncharged(agreement: Agreement, ledger: Ledger) -> int:
@@ -203,7 +268,7 @@ def _check_cohort(offer: Offer, smallest: int, key: str) -> None:
 
 
 def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordinates: int) -> Mechanism:
-    """Choose the noise that spends the policy's epsilon on the whole plan.
+    """Choose the noise that spends the policy's epsilon on the whole plan, or take the part that the plan asks for.
 
     Raises
     ------
@@ -217,6 +282,10 @@ def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordina
                 "plan.allow_training_without_noise = true in the policy allows that."
             )
         return Mechanism(None, 0.0)
+    privacy = offer.plan.privacy
+    if privacy.trust == "sum":
+        noise_multiplier = share_of_noise(policy, offer.plan, delta, num_coordinates=num_coordinates)
+        return Mechanism(privacy.clipping_norm, noise_multiplier, rule=clipping_rule(privacy.clipping_rule))
     num_rounds, epsilon = offer.training.num_rounds, policy.plan.epsilon
     delta = gaussian_delta(epsilon, delta, num_coordinates=num_rounds * num_coordinates)
     noise_multiplier = noise_multiplier_for(epsilon=epsilon, delta=delta, num_rounds=num_rounds)
@@ -226,8 +295,15 @@ def choose_mechanism(policy: Policy, offer: Offer, delta: float, *, num_coordina
             f"{noise_multiplier:.3g}, the policy allows {policy.plan.smallest_noise_multiplier} to "
             f"{LARGEST_NOISE_MULTIPLIER:.0f}; change plan.epsilon, or stay away."
         )
-    privacy = offer.plan.privacy
     return Mechanism(privacy.clipping_norm, noise_multiplier, rule=clipping_rule(privacy.clipping_rule))
+
+
+def charged_model(ledger: Ledger, agreement: Agreement, round_number: int) -> str | None:
+    """Name the model, by its hash, that a round was charged for; None where it was not."""
+    charged = agreement.policy.dataset, agreement.offer.run_hash, round_number
+    spends = (entry for entry in ledger.entries if isinstance(entry, Spend))
+    found = (spend for spend in spends if (spend.dataset, spend.plan_hash, spend.round_number) == charged)
+    return next((spend.model_hash for spend in found), None)
 
 
 class LedgerAnswerLog:
@@ -244,6 +320,7 @@ class LedgerAnswerLog:
       second sends what was sealed first.
     - `renew` is asked before anything is charged and before anything is sent: what it refuses is neither.
     - A round in smaller company than the policy's smallest_cohort is not answered, and nothing is charged for it.
+    - Where noise is shared nothing is sealed that is a merchant's own sum without its masks.
 
     Parameters
     ----------
@@ -299,9 +376,15 @@ class LedgerAnswerLog:
         HansaError
             The policy was taken back meanwhile; the answer is sealed, and leaves once it is allowed again.
         """
+        if self._agreement.is_shared:
+            _require_masked(answer, size=self._agreement.num_coordinates)
         sealed = self._ledger.seal(self._charge(request), to_wire(answer), at=self._clock())
         self._renew(self._agreement)
         return from_wire(sealed)
+
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model, by its hash, that a round was charged for; None where it was not."""
+        return charged_model(self._ledger, self._agreement, round_number)
 
     def _charge(self, request: RoundRequest) -> int:
         """Return the number of the round's spend, which is written now if it was not before."""
@@ -315,6 +398,7 @@ class LedgerAnswerLog:
         return self._ledger.reserve(
             spend,
             policy.budgets,
+            ceilings=policy.ceilings,
             allow_without_noise=policy.plan.allow_training_without_noise,
             num_rounds=max(1, offer.training.num_rounds - request.round_number + 1),
         )
@@ -326,7 +410,24 @@ class LedgerAnswerLog:
         agreement = self._agreement
         if mechanism != agreement.mechanism or request.plan_hash != agreement.offer.run_hash:
             raise PrivacyError("A round would run with other noise or under another plan than agreed; agree anew.")
+        if agreement.is_shared and agreement.session is None:
+            raise PrivacyError("A round of a secure sum comes without a roster that was agreed on; propose it first.")
         if request.parameters.numel() != agreement.num_coordinates:
             raise PrivacyError("A round asks for another number of parameters than agreed; agree anew.")
         if not is_within_hours(agreement.policy.plan.hours, self._clock().astimezone()):
             raise PrivacyError("A round came outside the policy's plan.hours; it can be asked for again within them.")
+
+
+def _require_masked(answer: RecordDict, *, size: int) -> None:
+    """Refuse to seal what anybody could read: a merchant's own sum, behind no more than its part of the noise.
+
+    Raises
+    ------
+    PrivacyError
+        The answer has the form of a sum that trusts nobody.
+    """
+    try:
+        decode_reply(answer, size=size)
+    except MessageError:
+        return
+    raise PrivacyError("A round of a secure sum was answered without masks; nothing of it is kept or sent.")

@@ -34,6 +34,9 @@ class AnswerLog(Protocol):
     def seal(self, request: RoundRequest, answer: RecordDict) -> RecordDict:
         """Keep the answer to a charged request; return what may be sent: the first answer ever sealed for it."""
 
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model, by its hash, that a round was charged for; None where it was not."""
+
 
 class MemoryAnswerLog:
     """Remember the latest answer for as long as the process lives; there is nothing to pay with."""
@@ -56,6 +59,11 @@ class MemoryAnswerLog:
         """Keep the answer."""
         self._latest = request, answer
         return answer
+
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model of the latest round."""
+        asked = None if self._latest is None else self._latest[0]
+        return asked.model_hash if asked is not None and asked.round_number == round_number else None
 
 
 def round_is_over(round_number: int, latest: int) -> MessageError:

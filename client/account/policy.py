@@ -22,6 +22,7 @@ from common.privacy.accounting import delta_for
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 
 LARGEST_EPSILON = 32.0  # beyond it finite precision alone could take all of delta
+LARGEST_IF_ALL_COLLUDE = 36.0  # the same of 300 merchants who share the noise of epsilon 2
 
 
 def _check_hash(value: str) -> str:
@@ -46,6 +47,7 @@ def _check_place(value: str) -> str:
 Hash = Annotated[str, AfterValidator(_check_hash)]
 Hours = Annotated[str, AfterValidator(_check_span)]
 Epsilon = Annotated[float, Field(gt=0, le=LARGEST_EPSILON)]
+EpsilonIfAllCollude = Annotated[float, Field(gt=0, le=LARGEST_IF_ALL_COLLUDE)]
 Delta = Annotated[float, Field(gt=0, lt=0.01)]
 Column = Annotated[str, Field(min_length=1)]
 DataFile = Annotated[str, AfterValidator(_check_place)]  # below the data root, as a plan writes it
@@ -81,6 +83,35 @@ class PlanLimits(Section):
     smallest_cohort: Count
     hours: tuple[Hours, ...] = ()
     allow_training_without_noise: bool = False
+
+
+class SumLimits(Section):
+    """What the merchant asks of a secure sum; without this section no plan may trust in one.
+
+    No key has a default but the list of peers, which begins empty: it is filled as the merchant verifies them.
+
+    Attributes
+    ----------
+    smallest_cohort
+        Fewest merchants in the roster.
+    verified_peers
+        Fewest of them that this merchant verified itself: the coordinator makes the roster, and could invent the rest.
+    colluders
+        Most that may conspire with the coordinator, and the promise must still hold.
+    epsilon_if_all_collude
+        Most that may ever be spent on the account if all others do.
+    customer_epsilon_if_all_collude
+        The same of the customer's account, where there is one.
+    peers
+        Fingerprints (SHA-256 of their keys) of merchants that were verified without the coordinator's help.
+    """
+
+    smallest_cohort: Annotated[int, Field(ge=2)]
+    verified_peers: Annotated[int, Field(ge=0)]
+    colluders: Count
+    epsilon_if_all_collude: EpsilonIfAllCollude
+    customer_epsilon_if_all_collude: EpsilonIfAllCollude | None = None
+    peers: tuple[Hash, ...] = ()
 
 
 class AutomaticLimits(Section):
@@ -163,6 +194,7 @@ class Policy(Document):
     customer: CustomerBudget | None = None
     plan: PlanLimits
     approval: Approval
+    sum: SumLimits | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Policy:
@@ -174,12 +206,24 @@ class Policy(Document):
             )
         if self.plan.epsilon > self.budget.period_epsilon:
             raise ValueError("plan.epsilon exceeds budget.period_epsilon, so no plan could ever run")
+        if self.sum is not None:
+            _require_ceilings(self.sum, self.budget, self.customer)
         return self
 
     @property
     def budgets(self) -> dict[Unit, Budget]:
         """The budget of every unit that this policy promises something to."""
         return {self.unit: self.budget} | ({"customer": self.customer} if self.customer else {})
+
+    @property
+    def ceilings(self) -> dict[Unit, float]:
+        """Most epsilon that everybody else together may ever learn, by unit; empty where no sum is trusted."""
+        if self.sum is None:
+            return {}
+        ceilings: dict[Unit, float] = {self.unit: self.sum.epsilon_if_all_collude}
+        if self.sum.customer_epsilon_if_all_collude is not None:
+            ceilings["customer"] = self.sum.customer_epsilon_if_all_collude
+        return ceilings
 
     @property
     def readable(self) -> dict[str, tuple[str, ...]] | None:
@@ -192,6 +236,21 @@ class Policy(Document):
         if self.unit == "customer":
             return None
         return self.customer.units_per_customer if self.customer else None
+
+
+def _require_ceilings(limits: SumLimits, budget: Budget, customer: CustomerBudget | None) -> None:
+    """Refuse a ceiling that is missing, about nobody, or below what everybody may learn without conspiring."""
+    if (limits.customer_epsilon_if_all_collude is None) != (customer is None):
+        raise ValueError("sum.customer_epsilon_if_all_collude is needed with a section customer, and only then")
+    held = [("epsilon_if_all_collude", limits.epsilon_if_all_collude, "budget", budget.epsilon)]
+    if customer is not None and limits.customer_epsilon_if_all_collude is not None:
+        ceiling = limits.customer_epsilon_if_all_collude
+        held.append(("customer_epsilon_if_all_collude", ceiling, "customer", customer.epsilon))
+    for key, ceiling, section, epsilon in held:
+        if ceiling < epsilon:
+            raise ValueError(
+                f"sum.{key} {ceiling} is below {section}.epsilon {epsilon}: all others together never learn less"
+            )
 
 
 def read_policy(path: Path) -> Policy:

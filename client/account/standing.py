@@ -46,7 +46,12 @@ class Standing:
         """
         policy = read_policy(self.policy_file)
         renewed = agree(
-            policy, agreement.offer, self.ledger, num_coordinates=agreement.num_coordinates, rounds_to_fit=0
+            policy,
+            agreement.offer,
+            self.ledger,
+            num_coordinates=agreement.num_coordinates,
+            rounds_to_fit=0,
+            own=agreement.own,
         )
         name, before = f"The plan {agreement.offer.plan.name!r}", agreement.policy
         if policy.dataset != before.dataset:

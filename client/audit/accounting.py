@@ -25,7 +25,7 @@ FEW_ROUNDS = 3
 
 def check_accounting(subject: AuditSubject) -> LevelReport:
     """Check the claim of this plan, the formulas behind it, and that no round is answered unpaid."""
-    mu = math.sqrt(subject.num_rounds) / subject.mechanism.noise_multiplier
+    mu = math.sqrt(subject.num_rounds / subject.noise_share) / subject.mechanism.noise_multiplier
     true_delta = delta_by_definition(mu, subject.epsilon)
     found = []
     if true_delta > subject.delta * (1 + TOLERANCE):

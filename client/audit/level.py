@@ -17,10 +17,11 @@ from client.audit.replay import replay_neighbours
 from client.audit.report import AuditReport, LevelReport
 from client.audit.size.level import look_at_bulk, look_at_sizes
 from client.audit.subject import AuditSubject
+from client.audit.sum.level import look_at_sum
 from client.audit.way.level import walk_the_way
 from common.errors import ConfigError
 
-LEVELS = ("l0", "l1", "independence", "accounting", "restart", "ledger", "channels", "size", "bulk")
+LEVELS = ("l0", "l1", "independence", "accounting", "restart", "ledger", "channels", "size", "sum", "bulk")
 DEFAULT_LEVELS = tuple(level for level in LEVELS if level != "bulk")  # which takes 1.5 GB of memory
 THOROUGH_KEYS = KeyEffort(streams=150_000, processes=12)
 
@@ -105,6 +106,7 @@ def audit_merchant(
         "ledger": partial(walk_the_way, every_round=effort.thorough, processes=effort.processes, generator=generator),
         "channels": partial(look_at_channels, generator=generator),
         "size": partial(look_at_sizes, thorough=effort.thorough, generator=generator),
+        "sum": look_at_sum,
         "bulk": look_at_bulk,
     }
     reports = []

@@ -6,6 +6,7 @@ would find its own faults. What the coordinator would send (parameters, round nu
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from common.model.demand_gru import get_vector
 from common.model.features import Series
 from common.model.warm.start import start_training, start_without_data
 from common.plan.schema import DataPlan, Plan
+from common.privacy.accounting import epsilon_of
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 
@@ -87,9 +89,27 @@ class AuditSubject:
         return self.mechanism.clipping_norm
 
     @property
+    def noise_share(self) -> int:
+        """Honest merchants that add noise to every sum; 1 where each hides its own."""
+        return self.plan.privacy.noise_share
+
+    @property
     def origin(self) -> date:
         """First day that training may not see."""
         return self.plan.evaluation.origins[-1]
+
+    def trusting_nobody(self) -> AuditSubject:
+        """Give the same merchant and noise under a plan that trusts nobody, at the epsilon that this noise costs alone.
+
+        For the ways that have no sum in them; a plan that trusts nobody stays as it is.
+        """
+        privacy = self.plan.privacy
+        if privacy.trust == "nobody":
+            return self
+        alone = privacy.model_copy(update={"trust": "nobody", "sum": None})
+        mu = math.sqrt(self.num_rounds) / self.mechanism.noise_multiplier
+        epsilon = epsilon_of(mu, self.delta) * (1 + 1e-9)
+        return replace(self, plan=self.plan.model_copy(update={"privacy": alone}), epsilon=epsilon)
 
     def own_series(self) -> Series:
         """Read the merchant's own files, up to the last origin."""
@@ -171,10 +191,10 @@ def ask(answers: Answers, request: RoundRequest) -> Reply:
     """
     content = answers.answer(encode_request(request))
     reply = decode_reply(content, size=len(request.parameters))
-    return Reply(reply.total, _without_values(content, num_bytes=8 * len(reply.total)))
+    return Reply(reply.total, without_values(content, num_bytes=8 * len(reply.total)))
 
 
-def _without_values(content: RecordDict, *, num_bytes: int) -> tuple[object, ...]:
+def without_values(content: RecordDict, *, num_bytes: int) -> tuple[object, ...]:
     """Write down every field of a reply except the numbers of its one vector."""
     rest: list[object] = []
     for name, record in content.items():

@@ -2,7 +2,8 @@
 
 Left out is what can be, kept fits, what `recommend` learned, served editions; what belongs to a process, locks and
 health; and what is no file of hansa's. `ledger.head.json` is left out with intent: put back beside an older ledger, it
-would hide that the ledger has forgotten spends (`client.account.ledger.head_file`).
+would hide that the ledger has forgotten spends (`client.account.ledger.head_file`). So is `sums.sqlite`: put back, its
+one-time secrets would be used a second time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 LEDGER, FEEDBACK = "ledger.sqlite", "feedback.sqlite"
 HISTORY = ("history.duckdb", "history.duckdb.wal")
-KEYS = ("customer.key", "card.key", "tls.key", "node.key")
+KEYS = ("customer.key", "card.key", "tls.key", "node.key", "peer.key")
 SENT = ("sent.jsonl", "sent.jsonl.1", "sent.jsonl.2", "sent.jsonl.3")  # the newest first: it may be turned meanwhile
 PLAIN = (
     "shop.toml",
@@ -31,7 +32,7 @@ PLAN = re.compile(r"plan-[0-9a-f]{8}\.toml")  # that the page took up: shop.toml
 BELOW = {"plans": re.compile(r"[^./][^/]*\.json"), "models": re.compile(r"[^./][^/]*\.(safetensors|json)")}
 REMADE = re.compile(
     r"\..*|.*\.lock|ledger\.sqlite-(wal|shm)|ledger\.head\.json|feedback\.sqlite-(wal|shm)|health\.json"
-    r"|history\.spill-\d+|recommendation\.npz|served|learned|backups|plans|models"
+    r"|sums\.sqlite(-wal|-shm)?|peers\.json|history\.spill-\d+|recommendation\.npz|served|learned|backups|plans|models"
 )
 KEPT = re.compile(
     "|".join(

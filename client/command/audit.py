@@ -20,7 +20,7 @@ def audit(
         str,
         typer.Option(
             help="Levels, separated by commas, out of l0, l1, independence, accounting, restart, ledger, channels, "
-            "size, bulk; all but bulk if left out."
+            "size, sum, bulk; all but bulk if left out."
         ),
     ] = "",
     thorough: Annotated[

@@ -145,6 +145,7 @@ def _keep_segment(found: Outlook, segment: str) -> Outlook:
 
 def _say(found: Outlook, listed: Letters, currency: str, asked: _Asked) -> None:
     from client.decision.customer.wording import make_letter_table, make_segment_table, say_letters, say_outlook
+    from client.language.count import count_customers
 
     console = make_console()
     print_table(console, make_segment_table(found, currency))
@@ -155,9 +156,9 @@ def _say(found: Outlook, listed: Letters, currency: str, asked: _Asked) -> None:
     for sentence in say_letters(listed, currency):
         typer.echo(sentence)
     if asked.write is not None:
-        typer.echo(f"Wrote the list of {listed.table.num_rows} customers to {asked.write}.")
+        typer.echo(f"Wrote the list of {count_customers(listed.table.num_rows)} to {asked.write}.")
     if asked.out is not None:
-        typer.echo(f"Wrote {found.table.num_rows} customers to {asked.out}; they are yours alone.")
+        typer.echo(f"Wrote {count_customers(found.table.num_rows)} to {asked.out}; they are yours alone.")
     if asked.picture is not None:
         typer.echo(f"Drew {asked.picture}.")
 

@@ -127,12 +127,13 @@ def _read_of(of: str) -> Of:
 
 
 def _say(found: Outlook, time_zone: str, out: Path | None, picture: Path | None) -> None:
+    from client.language.count import count_rows
     from client.shop.forecast.wording import make_table, say_outlook
 
     print_table(make_console(), make_table(found, SHOWN))
     for sentence in say_outlook(found, time_zone=time_zone):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(found.table.num_rows)} to {out}; they are yours alone.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

@@ -44,9 +44,12 @@ def order(
     From what is there, what is on its way, what will be asked for and the terms in shop.toml; each line says why.
     Nothing leaves, and nothing is ordered: that you do yourself.
     """
-    from client.decision.order.ordering import order_shop  # heavy, as is what follows
+    import torch  # heavy, as is what follows
+
+    from client.decision.order.ordering import order_shop
     from client.decision.order.purchase import write_purchase_orders
     from client.decision.order.wording import describe_orders, make_table, say_orders, say_shown
+    from client.language.count import count_rows
     from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
@@ -58,6 +61,7 @@ def order(
         require_folder_place(purchase_orders)
     day = read_day_or_none("--on", on)
     shop = read_shop(folder)
+    torch.set_num_threads(1)  # paths are drawn on another core; torch's threads would spin for it
     with History.open(folder) as history:
         today = day or datetime.now(ZoneInfo(shop.time_zone)).date()
         orders = order_shop(
@@ -78,9 +82,10 @@ def order(
     for sentence in (*say_shown(orders, SHOWN), *say_orders(orders, shop)):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {orders.table.num_rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(orders.table.num_rows)} to {out}; they are yours alone.")
     if purchase_orders is not None:
-        typer.echo(f"Wrote {len(files)} purchase orders into {purchase_orders}; look them over before you send them.")
+        wrote = "Wrote 1 purchase order" if len(files) == 1 else f"Wrote {len(files)} purchase orders"
+        typer.echo(f"{wrote} into {purchase_orders}; look them over before you send them.")
 
 
 def _keep(folder: Path, table: pa.Table, today: date) -> None:

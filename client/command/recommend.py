@@ -104,6 +104,7 @@ def _answer(
 
 def _say(answers: list[Answer], ready: Recommender, out: Path | None, *, everyone: bool, silent: bool) -> None:
     from client.decision.recommendation.wording import make_overview, make_tables, say_shop
+    from client.language.count import count_rows
 
     console = make_console()
     for table in [] if silent or not answers else make_tables(answers[0]):
@@ -114,4 +115,4 @@ def _say(answers: list[Answer], ready: Recommender, out: Path | None, *, everyon
         typer.echo(sentence)
     if out is not None:
         rows = sum(len(answer.offers) for answer in answers)
-        typer.echo(f"Wrote {rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(rows)} to {out}; they are yours alone.")

@@ -25,6 +25,7 @@ def reviews(
     """
     from client.decision.review.report import report_reviews  # heavy, as is what follows
     from client.decision.review.wording import describe_report, make_table, say_report
+    from client.language.count import count_rows
     from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
@@ -43,4 +44,4 @@ def reviews(
     for sentence in say_report(found):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(found.table.num_rows)} to {out}; they are yours alone.")

@@ -44,6 +44,7 @@ def trends(
         say_surprises,
     )
     from client.feedback.forecast import read_forecasts
+    from client.language.count import count_rows
     from client.shop.forecast.picture import require_picture_file
     from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
@@ -84,6 +85,6 @@ def trends(
     for sentence in sentences or ["Nothing sells enough, over enough weeks, for a trend to be told."]:
         typer.echo(sentence)
     if out is not None and found.findings:
-        typer.echo(f"Wrote {sum(len(each.weeks) for each in found.findings):,} rows to {out}.")
+        typer.echo(f"Wrote {count_rows(sum(len(each.weeks) for each in found.findings))} to {out}.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

@@ -28,6 +28,7 @@ def watch(
     from client.feedback.forecast import read_forecasts
     from client.feedback.past import read_past
     from client.feedback.watch_wording import describe_watched, lay_out_weeks, say_watched
+    from client.language.count import count_rows
     from client.shop.forecast.table import require_table_file, write_rows
     from client.shop.history.history import History
     from client.shop.settings import read_shop
@@ -46,6 +47,6 @@ def watch(
         for sentence in say_watched(found, currency=shop.currency):
             typer.echo(sentence)
         if out is not None:
-            typer.echo(f"Wrote {len(found.weeks.mondays) * len(found.weeks.groups):,} rows to {out}.")
+            typer.echo(f"Wrote {count_rows(len(found.weeks.mondays) * len(found.weeks.groups))} to {out}.")
     if found.drifts:
         raise typer.Exit(EXIT_NO)

@@ -209,10 +209,13 @@ def _plan(
 
 
 def _say_plan(plan: Experiment, path: Path, out: Path | None) -> None:
+    from client.language.count import count_products, count_weeks
+
     changes = ", ".join("the usual price" if factor == 1 else f"{factor - 1:+.0%}" for factor in plan.factors)
     typer.echo(
-        f"Wrote {path}: {len(plan.products)} products over {plan.weeks} weeks, {plan.first} to {plan.last}. Each has "
-        f"each of these prices equally often, in an order drawn by chance (seed {plan.seed}): {changes}."
+        f"Wrote {path}: {count_products(len(plan.products))} over {count_weeks(plan.weeks)}, {plan.first} to "
+        f"{plan.last}. Each has each of these prices equally often, in an order drawn by chance (seed {plan.seed}): "
+        f"{changes}."
     )
     if out is not None:
         typer.echo(f"Wrote the schedule to {out}.")
@@ -241,6 +244,7 @@ def _print_json(found: Answer, out: Path | None, picture: Path | None) -> None:
 
 def _say(found: Answer, out: Path | None, picture: Path | None) -> None:
     from client.decision.response.wording import make_product_table, make_table, say_answer
+    from client.language.count import count_rows
 
     console = make_console()
     print_table(console, make_table(found))
@@ -249,6 +253,6 @@ def _say(found: Answer, out: Path | None, picture: Path | None) -> None:
     for sentence in say_answer(found):
         typer.echo(sentence)
     if out is not None:
-        typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}; they are yours alone.")
+        typer.echo(f"Wrote {count_rows(found.table.num_rows)} to {out}; they are yours alone.")
     if picture is not None:
         typer.echo(f"Drew {picture}.")

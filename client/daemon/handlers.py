@@ -1,9 +1,10 @@
-"""What may be asked of a merchant over the network, and what it answers: four kinds of message, and no other.
+"""What may be asked of a merchant over the network, and what it answers: these kinds of message, and no other.
 
     train            a round of an accepted plan     → its noised sum       `client.round.answers.Answers`
     query.proposal   a signed plan                   → public terms
     query.release    a signed model                  → receipt
     query.welcome    a signed new welcome            → receipt               `client.daemon.renewal`
+    query.peer, query.keys, query.shares, query.agree, query.reveal          `client.daemon.sums`
 
 Everything else, and everything that the policy does not allow, is answered with the one word "declined". Terms,
 receipts and refusals depend on message, policy and ledger, never on what the data says of any entity.
@@ -25,6 +26,7 @@ from flwr.clientapp import ClientApp
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
 from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
+from client.account.peer_book import note_roster
 from client.account.policy import read_policy
 from client.account.standing import Standing, require_same_noise
 from client.daemon.health import LatestRound
@@ -38,6 +40,7 @@ from client.daemon.membership import (
 from client.daemon.reading import BackgroundReading
 from client.daemon.renewal import take_welcome
 from client.daemon.store import Accepted, Store
+from client.daemon.sums import SUM_MESSAGES, Sums
 from client.data.root import DataRoot
 from client.folder import MerchantFolder
 from client.round.answers import Answer, Answers, Merchant, make_client_app
@@ -56,6 +59,8 @@ from common.message.release import (
 )
 from common.message.round import read_signed_call, unpack_request
 from common.message.signature import verify_any
+from common.message.sum_place import read_run
+from common.message.sum_round import is_sum, unpack_sum_request
 from common.message.welcome import decode_welcome, encode_welcome_receipt, hash_welcome
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
@@ -110,6 +115,7 @@ class Handlers:
         self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._standing = Standing(home.policy, ledger)
+        self._sums = Sums(home, ledger)
         self._agreements: dict[str, Agreement] = {}
         self._logs: dict[str, LedgerAnswerLog] = {}
         self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
@@ -136,9 +142,11 @@ class Handlers:
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer a round of an accepted plan, or refuse it with a HansaError."""
-        about, _ = unpack_request(content)
+        is_summed = is_sum(content)
+        about, _ = unpack_sum_request(content) if is_summed else unpack_request(content)
         run_hash, round_number = read_text(about, "plan_hash"), read_whole(about, "round_number")
         agreement = self._standing.renew(self._find_agreement(run_hash))  # and again once the data is there
+        require_trust(agreement.offer.plan, is_summed=is_summed)
         company = self._calls.read(
             read_signed_call(about),
             run_hash=run_hash,
@@ -146,14 +154,28 @@ class Handlers:
             model_hash=read_text(about, "model_hash"),
         )
         require_company(agreement.policy, agreement.offer.plan, company)  # before data is waited for
-        sealed = self._answers(run_hash, agreement).answer(content)
+        answers = self._answers(run_hash, agreement)
+        sealed = self._sums.open(agreement).answer(content, answers) if is_summed else answers.answer(content)
         self._note_round(agreement, round_number, company)
         return sealed
+
+    def show_peer(self, content: RecordDict) -> RecordDict:
+        """Show the key that the other merchants of a secure sum know this one by."""
+        return self._sums.show_peer(content, name=self.federation.welcome.name)
+
+    def answer_sum(self, kind: str) -> Answer:
+        """Answer one kind of a secure sum's other messages, or refuse it with a HansaError."""
+
+        def answer(content: RecordDict) -> RecordDict:
+            return self._sums.answer(kind, content, self._standing.renew(self._find_agreement(read_run(content))))
+
+        return answer
 
     def consider(self, content: RecordDict) -> RecordDict:
         """Accept a signed proposal with this merchant's terms, or refuse it with a HansaError."""
         signed = decode_signed(content)
         proposed = parse_proposal(verify_any(signed, self.federation.signers, purpose=proposal.PURPOSE))
+        note_roster(self._home.peers, proposed, at=datetime.now(UTC))
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
@@ -236,10 +258,12 @@ class Handlers:
         require_size_class(policy, self.federation)
         require_same_warm(proposed.plan, private=proposed.private, warm_hash=proposed.warm_hash)
         name, vouched_by = self.federation.coordinator_name, self.federation.vouched_by
-        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by)
-        return agree(
-            policy, offer, self._ledger, num_coordinates=count_parameters(proposed.plan, private=offer.private)
-        )
+        offer = Offer(proposed.plan, proposed.private, name, proposed.cohort_size, vouched_by, proposed.roster)
+        own = None
+        if proposed.roster is not None:
+            own = self._sums.own_peer(name=self.federation.welcome.name, size_class=policy.size_class)
+        num_coordinates = count_parameters(proposed.plan, private=offer.private)
+        return agree(policy, offer, self._ledger, num_coordinates=num_coordinates, own=own)
 
     def _agree_again(self, accepted: Accepted) -> Agreement:
         agreement = self._agree(accepted.proposal)
@@ -325,9 +349,24 @@ def make_handler_app(handlers: Handlers) -> ClientApp:
     """Make the app that answers every kind of message."""
     remembering = handlers.remembering
     queries = {"proposal": handlers.consider, "release": handlers.keep, "welcome": handlers.renew}
+    queries |= {"peer": handlers.show_peer} | {kind: handlers.answer_sum(kind) for kind in SUM_MESSAGES}
     return make_client_app(
         remembering(handlers.answer), queries={name: remembering(answer) for name, answer in queries.items()}
     )
+
+
+def require_trust(plan: Plan, *, is_summed: bool) -> None:
+    """Refuse a round in which more, or less, would be seen than the plan says.
+
+    Raises
+    ------
+    PrivacyError
+        A sum under a share of the noise is asked for without masks, or a plan that adds all of it is to be masked.
+    """
+    if is_summed != (plan.privacy.trust == "sum"):
+        raise PrivacyError(
+            f"A round of plan {plan.name!r} is asked for in a way that its privacy.trust does not allow."
+        )
 
 
 def count_parameters(plan: Plan, *, private: bool) -> int:

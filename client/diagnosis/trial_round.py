@@ -22,7 +22,6 @@ from common.model.demand_gru import get_vector
 from common.model.features import count_trainable
 from common.model.warm.start import start_training
 from common.plan.schema import Plan
-from common.privacy.accounting import epsilon_of
 from common.privacy.noise import SecureNoise
 
 
@@ -44,12 +43,12 @@ def try_round(home: MerchantFolder, plan: Plan, ledger: Ledger, *, data_root: Pa
     agreement = agree(policy, offer, ledger, num_coordinates=count_parameters(plan, private=offer.private))
     seconds, num_bytes = _compute(plan, agreement, data_root)
     training, sigma = agreement.offer.training, agreement.mechanism.noise_multiplier
-    mu = (training.num_rounds * agreement.mechanism.mu_squared) ** 0.5
     return {
         "plan": plan.name,
         "num_rounds": training.num_rounds,
         "noise_multiplier": sigma,
-        "epsilon": epsilon_of(mu, policy.budget.delta),
+        "epsilon": agreement.epsilon,
+        **({"epsilon_if_all_collude": agreement.epsilon_if_all_collude} if agreement.is_shared else {}),
         "unit": policy.unit,
         "seconds_per_round": round(seconds, 3),
         "bytes_per_round": num_bytes,
@@ -75,6 +74,8 @@ def make_offer(home: MerchantFolder, policy: Policy, plan: Plan) -> Offer:
         raise PrivacyError("The policy approves no coordinator; put the SHA-256 of its key into approval.coordinators.")
     automatic = policy.approval.automatic
     cohort = max(policy.plan.smallest_cohort, automatic.smallest_cohort if automatic else 1)
+    if plan.privacy.sum is not None:
+        cohort = max(cohort, plan.privacy.sum.threshold, policy.sum.smallest_cohort if policy.sum else 1)
     return Offer(plan, private=True, coordinator=coordinator, cohort_size=cohort, vouched_by=vouched_by)
 
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, By, Period, cut_periods, read_horizon
+from client.shop.calendar.day_after import day_after
+from client.shop.forecast.period import LONGEST_DAYS, By, Period, cut_periods, read_horizon
 from client.shop.forecast.question import Question
 from common.errors import ConfigError
 
@@ -32,7 +33,7 @@ def read_asked(period: str, origin: date | None, last_sale: date, *, method: str
     ConfigError
         It is none, or it does not lie ahead.
     """
-    asked = origin or last_sale + ONE_DAY
+    asked = origin or day_after(last_sale)
     by: By = "week"
     day: date | None = None
     if period:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 from jaxtyping import Bool, Float, Int
 
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import DayKinds, guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.sold import EPOCH, read_rows
@@ -69,11 +70,12 @@ def read_past(history: Kept, shop: Shop, *, kinds: DayKinds | None = None) -> Pa
     Raises
     ------
     DataError
-        Nothing was ever sold.
+        Nothing was ever sold, or no day is left after the last sale.
     """
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
+    day_after(span[1])  # refused where there is none
     kinds = kinds or guess_kinds(history, shop)
     first, last = span[0], _complete_until(span[1], kinds)
     table = history.products().filter(pc.is_valid(pc.field("first_day"))).sort_by("product")

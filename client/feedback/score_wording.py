@@ -16,6 +16,7 @@ from rich.text import Text
 from client.feedback.past import Past
 from client.feedback.proposal import Outcome
 from client.feedback.score import ALL, BAND, Cases, Score, days_between
+from client.language.count import count_lines, count_products
 from client.language.speech import mark, t
 
 CLEAR = 0.1  # of the sales, from which on a lean is said
@@ -74,13 +75,13 @@ def say_scores(past: Past, cases: Cases, scores: Sequence[Score], *, currency: s
     periods = t(SAY[cases.by] if number > 1 else cases.by)
     yield (
         t(
-            "Forecasts of {number} {periods}, from {first} to {last}, {products:,} products: {said:,.0f} "
+            "Forecasts of {number} {periods}, from {first} to {last}, {products}: {said:,.0f} "
             "pieces were forecast, {sold:,.0f} were sold.",
             number=number,
             periods=periods,
             first=first,
             last=last,
-            products=score.products,
+            products=count_products(score.products),
             said=score.said,
             sold=score.sold,
         )
@@ -213,9 +214,9 @@ def say_outcome(outcome: Outcome, *, currency: str) -> Iterator[str]:
     """Say what came of proposals."""
     if outcome.lines == 0:
         yield t(
-            "Kept of {kind}: {waiting} lines whose days have not come yet.",
+            "Kept of {kind}: {waiting} whose days have not come yet.",
             kind=t(outcome.kind),
-            waiting=outcome.waiting,
+            waiting=count_lines(outcome.waiting),
         )
         return
     short, left = (
@@ -224,10 +225,10 @@ def say_outcome(outcome: Outcome, *, currency: str) -> Iterator[str]:
     )
     yield (
         t(
-            "Of {kind}: {lines} lines whose days have come; {needed:,.0f} pieces were sold, "
+            "Of {kind}: {lines} whose days have come; {needed:,.0f} pieces were sold, "
             "{covered:,.0f} would have been there; {short} short, {left} left over.",
             kind=t(outcome.kind),
-            lines=outcome.lines,
+            lines=count_lines(outcome.lines),
             needed=outcome.needed,
             covered=outcome.covered,
             short=short,

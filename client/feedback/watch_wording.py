@@ -11,6 +11,7 @@ import pyarrow as pa
 from client.feedback.chart import FALSE_ALARM_WEEKS, FEWEST_WEEKS, SHIFT, WITHIN_WEEKS
 from client.feedback.drift import STANDS_WEEKS, Drift, Watched
 from client.feedback.week import SHOP
+from client.language.count import count_weeks
 from client.language.speech import join, t, tn
 
 OFTEN = 0.9  # from which on it is said that a shift would be noticed
@@ -72,10 +73,12 @@ def say_watched(found: Watched, *, currency: str) -> Iterator[str]:
     """Say it to the shop's owner: what drifted, what to do, and how far this can be trusted."""
     if found.judged_weeks == 0:
         yield (
-            t(
+            tn(
+                "There is 1 whole week to judge by, and {needed} are needed; go on importing "
+                "and forecasting, and ask again.",
                 "There are {number} whole weeks to judge by, and {needed} are needed; go on importing "
                 "and forecasting, and ask again.",
-                number=len(found.weeks.mondays),
+                len(found.weeks.mondays),
                 needed=FEWEST_WEEKS + 1,
             )
         )
@@ -128,9 +131,9 @@ def _say_trust(found: Watched) -> Iterator[str]:
         )
     yield (
         t(
-            "Judged: {judged_weeks} weeks up to {last}, of {groups}. A false alarm comes at most once "
+            "Judged: {judged} up to {last}, of {groups}. A false alarm comes at most once "
             "in {most:.0f} weeks on average; any alarm is told for {stands} weeks.",
-            judged_weeks=found.judged_weeks,
+            judged=count_weeks(found.judged_weeks),
             last=weeks.mondays[-1],
             groups=_count_groups(found),
             most=FALSE_ALARM_WEEKS,

@@ -6,9 +6,9 @@ import re
 from typing import Literal
 
 from client.account.policy import Policy, read_policy
+from client.account.policy_text import with_hash
 from client.folder import MerchantFolder
 from client.language.speech import t
-from client.page.view.federation import approve
 from common.disk.file import write_whole
 from common.errors import ConfigError
 from common.plan.reading import parse_toml
@@ -39,7 +39,7 @@ def add_approval(home: MerchantFolder, key: Key, digest: str) -> None:
     if wanted == before:
         return
     try:
-        text = approve(home.policy.read_text(encoding="utf-8"), key, digest)
+        text = with_hash(home.policy.read_text(encoding="utf-8"), "approval", key, digest)
     except ValueError as error:
         raise _written_otherwise(key, digest) from error
     if parse_toml(text, Policy, origin=str(home.policy)) != wanted:

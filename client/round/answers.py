@@ -15,6 +15,8 @@ from threading import Lock
 import torch
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from jaxtyping import Int64
+from torch import Tensor
 
 from client.account.answer_log import AnswerLog, MemoryAnswerLog
 from client.round.training import train_round
@@ -31,6 +33,7 @@ from common.privacy.noise import NoiseSource, SecureNoise
 
 LOGGER = logging.getLogger(__name__)
 Answer = Callable[[RecordDict], RecordDict]
+Write = Callable[[Int64[Tensor, " parameter"]], RecordDict]
 Handler = Callable[[Message, Context], Message]
 
 
@@ -158,6 +161,11 @@ class Answers:
 
     A log in memory ends with this object: another one would answer again. `LedgerAnswerLog` outlives restarts,
     kills and coordinators.
+
+    Attributes
+    ----------
+    size
+        Parameters of the plan's model.
     """
 
     def __init__(self, merchant: Merchant) -> None:
@@ -166,24 +174,37 @@ class Answers:
             count_trainable(series)  # else a round would fail where there is an entity, charged, and not where is none
         private = merchant.mechanism.noise_multiplier > 0
         self._model = start_training(merchant.plan, merchant.series, seed=0, private=private)
-        self._size = len(get_vector(self._model))
+        self.size = len(get_vector(self._model))
         self._answer_log = merchant.answer_log or MemoryAnswerLog()
         self._lock = Lock()  # two handlers at once must not draw noise for the same round
 
     def answer(self, content: RecordDict) -> RecordDict:
         """Answer one request, or refuse it with a HansaError."""
-        request = decode_request(content, size=self._size)
+        request = decode_request(content, size=self.size)
+        return self.answer_in(
+            request, lambda total: encode_reply(RoundReply(request.plan_hash, request.round_number, total))
+        )
+
+    def answer_in(self, request: RoundRequest, write: Write) -> RecordDict:
+        """Answer one request in the form that `write` gives to the noised sum: in a secure sum a masked one.
+
+        The noised sum itself goes nowhere else, and what `write` makes of it is what is sealed.
+        """
         _check_terms(request, self._merchant)
         with self._lock:
             sealed = self._answer_log.reserve(request, self._merchant.mechanism)
             if sealed is None:
-                sealed = self._answer_log.seal(request, encode_reply(self._train(request)))
+                sealed = self._answer_log.seal(request, write(self._train(request)))
         return sealed
 
-    def _train(self, request: RoundRequest) -> RoundReply:
+    def model_of(self, round_number: int) -> str | None:
+        """Name the model at which a round's sum was computed; None where none was."""
+        return self._answer_log.model_of(round_number)
+
+    def _train(self, request: RoundRequest) -> Int64[Tensor, " parameter"]:
         merchant = self._merchant
         series, place = merchant.find_series(request.round_number)
-        total = train_round(
+        return train_round(
             self._model,
             series,
             request.parameters,
@@ -192,7 +213,6 @@ class Answers:
             noise=merchant.noise,
             device=merchant.device,
         )
-        return RoundReply(request.plan_hash, request.round_number, total)
 
 
 def _check_terms(request: RoundRequest, merchant: Merchant) -> None:

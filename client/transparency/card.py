@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from client.account.assumption import assumption_of
 from client.account.ledger.balance import Account
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
@@ -43,6 +44,12 @@ FORMULAS = {
     "epsilon": "the ε at which Φ(mu/2 − ε/mu) − e^ε Φ(−mu/2 − ε/mu) = δ",
     "delta": "δ of the account and (1 + e^ε) · numbers released · 2⁻¹⁰⁰ for lattice and floating tail",
     "customer": "mu of a customer who touched k units = 2k · mu of one unit",
+}
+SHARED_FORMULAS = FORMULAS | {
+    "secure_sum": "mu² = Σ 1/(h·σ²) over rounds: at least h = noise_share honest merchants add as much noise",
+    "released_models_only": "follows from the secure sum",
+    "another_participant": "follows from the secure sum, whose colluders are participants",
+    "delta": "δ of the account and (1 + e^ε) · rounded numbers · 2⁻¹⁰⁰ for lattice and tail; h + 1 for each of a sum",
 }
 
 
@@ -102,14 +109,19 @@ def make_card(
         "size_class": policy.size_class,
         "release": _describe_release(spends),
         "guarantee_of_release": _three_numbers(account, spends, cohort),
-        "guarantee_for_life": _say(account.guarantee()) | {"budget_epsilon": policy.budget.epsilon},
+        "guarantee_for_life": _describe_life(account, policy),
         "customers": _describe_customers(ledger, policy, spends),
-        "formulas": FORMULAS,
+        "formulas": SHARED_FORMULAS if is_shared(spends) else FORMULAS,
         "ledger": {"head": heads[-1], "num_lines": len(entries)},
         "software": describe_software(),
         "audit": NOT_RUN if audit is None else _describe_audit(audit),
         "not_protected": _not_protected(policy, spends),
     }
+
+
+def is_shared(spends: Sequence[Spend]) -> bool:
+    """Whether a release stands on other merchants' noise; a plan shares it in all rounds or in none."""
+    return any(spend.noise_share is not None for spend in spends)
 
 
 def describe_software() -> dict[str, Any]:
@@ -164,14 +176,37 @@ def _describe_release(spends: Sequence[Spend]) -> dict[str, Any]:
     }
 
 
+def _describe_life(account: Account, policy: Policy) -> dict[str, Any]:
+    life = _say(account.guarantee()) | {"budget_epsilon": policy.budget.epsilon}
+    if not account.is_shared:
+        return life
+    ceiling = policy.ceilings.get(account.unit)
+    return life | {"if_all_collude": _say(account.guarantee_alone()) | {"budget_epsilon": ceiling}}
+
+
 def _three_numbers(account: Account, spends: Sequence[Spend], cohort: PublicCohort | None) -> dict[str, Any]:
-    own = math.fsum(spend.cost(account.unit) for spend in spends)
-    return {
+    own = math.fsum(spend.cost_alone(account.unit) for spend in spends)
+    seen = {
         "everyone_else_colludes": _state(account, spends, own),
         "secure_sum": "absent",
         "released_models_only": "unknown: the cohort's public terms were not given",
         "another_participant": "unknown: the cohort's public terms were not given",
-    } | (_seen_in_models(account, spends, cohort) if cohort and math.isfinite(own) else {})
+    }
+    if is_shared(spends):
+        models = dict.fromkeys(("released_models_only", "another_participant"), "no more than the secure sum tells")
+        return seen | {"secure_sum": _seen_in_sum(account, spends)} | models
+    return seen | (_seen_in_models(account, spends, cohort) if cohort and math.isfinite(own) else {})
+
+
+def _seen_in_sum(account: Account, spends: Sequence[Spend]) -> dict[str, Any]:
+    """State what the coordinator can learn, and what that rests on."""
+    cost, assumption = math.fsum(spend.cost(account.unit) for spend in spends), assumption_of(spends)
+    roundings = sum(spend.num_roundings for spend in spends)
+    return _say(state_guarantee(cost, account.delta, num_coordinates=roundings)) | {
+        "noise_share": spends[-1].noise_share,
+        "colluders": None if assumption is None else assumption.colluders,
+        "num_members": None if assumption is None else assumption.num_members,
+    }
 
 
 def _seen_in_models(account: Account, spends: Sequence[Spend], cohort: PublicCohort) -> dict[str, Any]:
@@ -222,6 +257,11 @@ def _not_protected(policy: Policy, spends: Sequence[Spend]) -> list[str]:
         said.append(f"customers, beyond what this card says of them: its unit is one {policy.unit}")
         said.append(
             f"one {policy.unit} against plans about customers on the same data: they are no part of this account"
+        )
+    if is_shared(spends):
+        said.append(
+            "against more merchants than colluders says who conspire with the coordinator: then the number holds that "
+            "says everyone else colludes"
         )
     if any(spend.noise_multiplier == 0 for spend in spends):
         said.insert(0, "ANYBODY: rounds of this release left without noise")

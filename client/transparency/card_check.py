@@ -16,6 +16,7 @@ from client.transparency.card_signature import verify_card
 from common.errors import PrivacyError
 from common.privacy.accounting import epsilon_of, round_mu_squared
 from common.privacy.guarantee import state_guarantee
+from common.privacy.shared_noise import count_roundings
 
 TOLERANCE = 1e-9  # of a sum of rounds
 SEARCHED = 1e-6  # of an epsilon, which is found by a search
@@ -85,7 +86,10 @@ def find_contradictions(card: Mapping[str, Any]) -> Iterator[str]:
         if not math.isclose(stated.numerical_delta, promise["numerical_delta"], rel_tol=10 * SEARCHED):
             yield f"delta {promise['delta']} is not that of {rounds} rounds of {release['num_parameters']} numbers"
     yield from _contradictions_of(life, "for life")
-    if (math.inf if life["mu"] is None else life["mu"] ** 2) < spent * (1 - TOLERANCE):
+    summed = seen["secure_sum"]
+    if isinstance(summed, dict):
+        yield from _contradictions_of_sum(summed, promise, life, rounds=rounds, size=release["num_parameters"])
+    elif _mu_squared(life) < spent * (1 - TOLERANCE):
         yield "all releases together cost less than this one"
     for name in ("released_models_only", "another_participant"):
         if isinstance(seen[name], dict):
@@ -100,6 +104,35 @@ def find_contradictions(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"a ledger of {card['ledger']['num_lines']} lines cannot have charged {rounds} rounds"
     if math.isinf(spent) and not card["not_protected"][0].startswith("ANYBODY"):
         yield "rounds left without noise, and it is not said that nothing is protected"
+
+
+def _contradictions_of_sum(
+    summed: Mapping[str, Any], alone: Mapping[str, Any], life: Mapping[str, Any], *, rounds: int, size: int
+) -> Iterator[str]:
+    """Hold what the coordinator learns against what everybody learns together, of which it is the h-th part."""
+    share, spent = summed["noise_share"], _mu_squared(summed)
+    yield from _contradictions_of(summed, "of the sum")
+    if not isinstance(share, int) or share < 1:
+        yield f"noise is not shared by {share} merchants"
+    elif not _is_within(spent, _mu_squared(alone) / share, _mu_squared(alone) / share):
+        yield f"mu {summed['mu']} of the sum is not that of noise that {share} merchants share"
+    elif math.isfinite(spent):
+        roundings = count_roundings(rounds * size, share)
+        stated = state_guarantee(spent, _own_delta(summed), num_coordinates=roundings)
+        if not math.isclose(stated.numerical_delta, summed["numerical_delta"], rel_tol=10 * SEARCHED):
+            yield f"delta {summed['delta']} is not that of {rounds} sums of {size} numbers"
+    together, colluders, members = life["if_all_collude"], summed["colluders"], summed["num_members"]
+    yield from _contradictions_of(together, "for life if all others collude")
+    if _mu_squared(life) < spent * (1 - TOLERANCE) or _mu_squared(together) < _mu_squared(alone) * (1 - TOLERANCE):
+        yield "all releases together cost less than this one"
+    if _mu_squared(together) < _mu_squared(life) * (1 - TOLERANCE):
+        yield "all others together would learn less than the coordinator"
+    if colluders is not None and not (colluders >= 1 and share + colluders <= members):
+        yield f"{share} of {members} merchants cannot be sure to be honest where {colluders} are not"
+
+
+def _mu_squared(guarantee: Mapping[str, Any]) -> float:
+    return math.inf if guarantee["mu"] is None else float(guarantee["mu"]) ** 2
 
 
 def _mu_squared_between(rounds: int, sigmas: list[float]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from flwr.app import Message, MessageType
 
+from client.transparency.sent_sums import SUM_ANSWERED, SUM_KINDS, SUM_MEANINGS, read_sum_fields
 from common.disk.lines import Lines
 from common.errors import ConfigError, HansaError
 from common.message.decline import DECLINED
@@ -23,7 +24,7 @@ from common.message.welcome import WELCOME, decode_welcome_receipt
 from common.message.wire import from_wire, to_wire
 from common.schema import SCHEMA
 
-KINDS = {PROPOSAL: "terms", RELEASE: "receipt", WELCOME: "welcome receipt", MessageType.TRAIN: "sum"}
+KINDS = {PROPOSAL: "terms", RELEASE: "receipt", WELCOME: "welcome receipt", MessageType.TRAIN: "sum"} | SUM_KINDS
 ANSWERED = {PROPOSAL: "a proposal", RELEASE: "a model", WELCOME: "a new welcome", MessageType.TRAIN: "a round"}
 # Every field that may leave outside of rounds, in the words of a merchant; a field without a row here fails a test.
 OTHER_MEANINGS = {
@@ -31,8 +32,9 @@ OTHER_MEANINGS = {
     "size_class": "the size class of your policy",
     "noise_multiplier": "the noise that your policy and the plan's price come to; it depends on no row of yours",
     "model_hash": "names the model that is on your disk now; the coordinator sent it",
+    "round_number": "says which round of a sum this is about; the coordinator sent it",
     "welcome_hash": "names the new welcome that is on your disk now and in use; the coordinator sent it",
-}
+} | SUM_MEANINGS
 BY_FLOWER = (
     "Beside these Flower sends, with no number of yours in it: at the start your node's public key, which the "
     "coordinator has from your request; every few seconds the question whether there is a message, and a heartbeat, "
@@ -50,7 +52,7 @@ class OtherMessage:
     Attributes
     ----------
     kind
-        terms, receipt or refusal.
+        terms, receipt or refusal, or one of `client.transparency.sent_sums`.
     answers
         Flower's type of the message that it answers.
     content
@@ -138,6 +140,8 @@ def _fields(message: OtherMessage) -> dict[str, Any]:
                 return vars(decode_terms(record))
             case str(kind) if kind == WELCOME:
                 return {"welcome_hash": decode_welcome_receipt(record)}
+            case str(kind) if kind in SUM_KINDS:
+                return read_sum_fields(kind, record)
         return {"model_hash": decode_receipt(record)}
     except HansaError:
         return {}
@@ -147,7 +151,7 @@ def explain_other(message: OtherMessage) -> str:
     """Say in plain words what one message is made of."""
     at = f"{message.at.astimezone():%Y-%m-%d %H:%M:%S}"
     if message.kind == "refusal":
-        what = ANSWERED.get(message.answers, "a message of another kind")
+        what = (ANSWERED | SUM_ANSWERED).get(message.answers, "a message of another kind")
         return f"Refusal of {what}, {at}: the one word {DECLINED}\n  and nothing else: why stands in your log alone."
     fields = _fields(message) or {"bytes": "of another version of hansa; see them with --raw"}
     lines = [f"{message.kind.capitalize()}, {at}: {len(message.content)} bytes"]

@@ -11,6 +11,7 @@ import torch
 from client.account.ledger.entry import Seal, Spend, local
 from client.account.ledger.ledger import Ledger
 from common.message.round import RoundReply, decode_reply
+from common.message.sum_round import SumReply, decode_sum_reply, is_sum
 from common.message.wire import from_wire
 from common.privacy.lattice import to_real
 from common.privacy.mechanism import Mechanism
@@ -22,6 +23,13 @@ MEANINGS = {
     "plan_hash": "names the plan that you approved, and whether it runs with noise; the coordinator sent it",
     "round_number": "says which round this answers; the coordinator sent it",
     "total": "the sum over all your entities of how each would change the model, clipped, with noise on every number",
+}
+# The same of a round of a secure sum (`common.message.sum_round`).
+SUM_MEANINGS = MEANINGS | {
+    "session_hash": "names the sum: the plan and everyone in it; the coordinator sent it",
+    "total": "that sum with your share of the noise, and masks on every number: alone it tells nobody anything, since "
+    "only together with those of the others do the masks fall away",
+    "next_shares": "pieces of your next round's secrets, each sealed for one other merchant; made by chance",
 }
 
 
@@ -35,9 +43,10 @@ class SentMessage:
     content: bytes
 
     @property
-    def reply(self) -> RoundReply:
+    def reply(self) -> RoundReply | SumReply:
         """What the bytes say."""
-        return decode_reply(from_wire(self.content), size=self.spend.num_coordinates)
+        record, size = from_wire(self.content), self.spend.num_coordinates
+        return decode_sum_reply(record, size=size) if is_sum(record) else decode_reply(record, size=size)
 
 
 def departures_of(ledger: Ledger) -> list[SentMessage]:
@@ -53,8 +62,6 @@ def departures_of(ledger: Ledger) -> list[SentMessage]:
 def describe(departure: SentMessage) -> dict[str, Any]:
     """Decode one message into what it says, and what it would say of nobody."""
     spend, reply = departure.spend, departure.reply
-    mechanism = Mechanism(spend.clipping_norm, spend.noise_multiplier)
-    norm = float(torch.linalg.vector_norm(to_real(reply.total, mechanism.lattice_step)))
     return {
         "kind": "sum",
         "line": departure.line,
@@ -65,38 +72,61 @@ def describe(departure: SentMessage) -> dict[str, Any]:
         "call": spend.call,
         "num_bytes": departure.seal.num_bytes,
         "sha256": departure.seal.digest,
-        "fields": {
-            "plan_hash": reply.plan_hash,
-            "round_number": reply.round_number,
-            "total": {
-                "count": reply.total.numel(),
-                "first": reply.total[:SHOWN_NUMBERS].tolist(),
-                "norm": norm,
-                "norm_of_noise_alone": mechanism.noise_std * math.sqrt(reply.total.numel()),
-            },
+        "fields": _masked_fields(reply) if isinstance(reply, SumReply) else _fields(reply, spend),
+    }
+
+
+def _fields(reply: RoundReply, spend: Spend) -> dict[str, Any]:
+    mechanism = Mechanism(spend.clipping_norm, spend.noise_multiplier)
+    return {
+        "plan_hash": reply.plan_hash,
+        "round_number": reply.round_number,
+        "total": {
+            "count": reply.total.numel(),
+            "first": reply.total[:SHOWN_NUMBERS].tolist(),
+            "norm": float(torch.linalg.vector_norm(to_real(reply.total, mechanism.lattice_step))),
+            "norm_of_noise_alone": mechanism.noise_std * math.sqrt(reply.total.numel()),
         },
+    }
+
+
+def _masked_fields(reply: SumReply) -> dict[str, Any]:
+    return {
+        "plan_hash": reply.place.plan_hash,
+        "session_hash": reply.place.session_hash,
+        "round_number": reply.place.round_number,
+        "total": {"count": reply.total.numel(), "first": reply.total[:SHOWN_NUMBERS].tolist(), "masked": True},
+        "next_shares": list(reply.next_shares),
     }
 
 
 def explain(departure: SentMessage) -> str:
     """Say in plain words what one message is made of."""
     told = describe(departure)
-    total = told["fields"]["total"]
-    first = ", ".join(map(str, total["first"]))
-    values = {
-        "plan_hash": told["fields"]["plan_hash"],
-        "round_number": str(told["fields"]["round_number"]),
-        "total": f"{total['count']} whole numbers: {first} …; as a vector they have length "
-        f"{total['norm']:.4g}, that of the noise alone would be about {total['norm_of_noise_alone']:.4g}",
-    }
+    meanings = SUM_MEANINGS if isinstance(departure.reply, SumReply) else MEANINGS
+    values = {name: _say(name, value) for name, value in told["fields"].items()}
     lines = [
         f"Line {departure.line}, sealed {local(departure.seal.at)}: {told['num_bytes']} bytes, plan {told['plan']!r}",
-        *(f"  {name}: {values[name]}\n    {meaning}" for name, meaning in MEANINGS.items()),
+        *(f"  {name}: {values[name]}\n    {meaning}" for name, meaning in meanings.items()),
         f"  {_company(departure.spend)}",
         "  and nothing else: no count, no loss, no name, no date of yours.",
         f"  SHA-256 {told['sha256']}",
     ]
     return "\n".join(lines)
+
+
+def _say(name: str, value: Any) -> str:
+    if name == "next_shares":
+        return f"one for each of {', '.join(value)}" if value else "none"
+    if name != "total":
+        return str(value)
+    numbers = f"{value['count']} whole numbers: {', '.join(map(str, value['first']))} …"
+    if "masked" in value:
+        return f"{numbers}; masked, each looks drawn by lot"
+    return (
+        f"{numbers}; as a vector they have length {value['norm']:.4g}, that of the noise alone would be about "
+        f"{value['norm_of_noise_alone']:.4g}"
+    )
 
 
 def _company(spend: Spend) -> str:

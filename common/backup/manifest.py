@@ -1,4 +1,4 @@
-"""What a backup says of itself, in `manifest.json`, the last file in it (docs/protocol.md §10)."""
+"""What a backup says of itself, in `manifest.json`, the last file in it (docs/protocol.md §11)."""
 
 from __future__ import annotations
 

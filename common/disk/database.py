@@ -63,10 +63,15 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step], *, path: Path
         raise
 
 
-def create(path: Path, steps: Sequence[Step]) -> None:
+def create(path: Path, steps: Sequence[Step], *, is_private: bool = False) -> None:
     """Make a database where there is none.
 
     Guarantee: it is there whole or not at all, though several processes begin at once.
+
+    Parameters
+    ----------
+    is_private
+        Only its owner may read it, from its first byte on.
 
     Raises
     ------
@@ -75,6 +80,8 @@ def create(path: Path, steps: Sequence[Step]) -> None:
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
+        if is_private:
+            os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             migrate(connection, steps, path=path)

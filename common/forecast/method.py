@@ -8,7 +8,8 @@ lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or 
 logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
 gru_local, gru_pooled                           the demand model alone, or with all data in one place
 federated                                       all merchants together, without noise
-federated_eps<number>                           the same at that epsilon per entity
+federated_eps<number>                           the same at that epsilon per entity, each merchant adding all the noise
+federated_eps<number>_sum                       the same where merchants trust a secure sum, and share the noise
 federated…_personalised                         that model, fitted to each merchant's own data
 routed, routed_own                              each merchant by the average of what served its last horizon well
 
@@ -40,7 +41,7 @@ NAMES = (
     "gru_pooled",
     "federated",
 )
-FEDERATED = re.compile(r"federated(?:_eps(\d+(?:\.\d+)?))?(_personalised)?")
+FEDERATED = re.compile(r"federated(?:_eps(\d+(?:\.\d+)?)(_sum)?)?(_personalised)?")
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,14 @@ class Method:
         Of a federation with noise, per entity; None for one without, and for every other kind.
     personalised
         Whether the federation's model is fitted to each merchant.
+    trusts_sum
+        Of a federation with noise, whether its promise rests on the secure sum; else on each merchant's own noise.
     """
 
     kind: str
     epsilon: float | None = None
     personalised: bool = False
+    trusts_sum: bool = False
 
     @classmethod
     def parse(cls, name: str) -> Method:
@@ -67,14 +71,16 @@ class Method:
         match = FEDERATED.fullmatch(name)
         if match is None:
             return cls(name)
-        epsilon, personalised = match.groups()
-        return cls("federated", None if epsilon is None else float(epsilon), personalised is not None)
+        epsilon, summed, personalised = match.groups()
+        noise = None if epsilon is None else float(epsilon)
+        return cls("federated", noise, personalised is not None, summed is not None)
 
     @property
     def name(self) -> str:
         """Write the name as plans and summaries have it."""
         noise = "" if self.epsilon is None else f"_eps{np.format_float_positional(self.epsilon, trim='-')}"
-        return f"{self.kind}{noise}{'_personalised' if self.personalised else ''}"
+        ends = ("_sum" * self.trusts_sum, "_personalised" * self.personalised)
+        return f"{self.kind}{noise}{''.join(ends)}"
 
     @property
     def is_known(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import ConfigRecord, RecordDict
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from common.errors import MessageError
 from common.message.reading import unreadable
@@ -25,6 +25,7 @@ from common.message.record import check_hash, pack, read_bytes, read_number, rea
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
 from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+from common.secure_sum.roster import Peer, Session
 
 PROPOSAL = "query.proposal"  # Flower's message type
 PURPOSE = "proposal"
@@ -32,6 +33,7 @@ SIGNED_FIELDS = frozenset({"content", "signature"})
 TERMS_FIELDS = frozenset({"plan_hash", "size_class", "noise_multiplier"})
 MOST_BYTES = 1 << 20
 NAMES_WARM = 2  # the first protocol whose proposals and releases name the warm model, and proposals the quorum
+NAMES_ROSTER = 3  # the first protocol that knows the secure sum, and proposals with a roster
 FileHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -48,6 +50,8 @@ class Proposal(Document):
     quorum
         The fewest answers that make a round; None in protocol 1. How many are really asked is signed anew for every
         round (`common.message.call`).
+    roster
+        Everyone in the secure sum, by name, where the plan trusts in the sum; None where it does not.
     """
 
     plan: Plan
@@ -55,11 +59,46 @@ class Proposal(Document):
     cohort_size: Count
     quorum: Count | None = None
     warm_hash: FileHash | None = None
+    roster: tuple[Peer, ...] | None = None
+
+    @model_validator(mode="after")
+    def _roster_where_trusted(self) -> "Proposal":
+        if (self.plan.privacy.trust == "sum") != (self.roster is not None):
+            raise ValueError('a plan with privacy.trust = "sum" needs a roster, another takes none')
+        if self.roster is None:
+            return self
+        if self.private and self.plan.privacy.sum is not None and self.plan.privacy.sum.noise_multiplier is None:
+            raise ValueError("the plan needs privacy.sum.noise_multiplier: merchants share one noise")
+        names = [peer.name for peer in self.roster]
+        if names != sorted(set(names)) or len({peer.key for peer in self.roster}) < len(names):
+            raise ValueError("names of a roster are in order, and no name or key is in it twice")
+        if len(names) != self.cohort_size:
+            raise ValueError("cohort_size is the number of merchants in the roster")
+        return self
+
+    @property
+    def least_protocol(self) -> int:
+        """The lowest protocol in which this may be proposed to a member (docs/protocol.md §5.3)."""
+        return 1 if self.roster is None else NAMES_ROSTER
 
     @property
     def run_hash(self) -> str:
         """Names the run on every message."""
         return self.plan.run_hash(private=self.private)
+
+    @property
+    def session(self) -> Session:
+        """The session of secure sums that this proposes.
+
+        Raises
+        ------
+        ConfigError, MessageError
+            It proposes none, or the roster and the plan's terms do not fit together.
+        """
+        terms = self.plan.privacy.sum
+        if self.roster is None or terms is None:
+            raise MessageError(f"The plan {self.plan.name!r} is no secure sum.")
+        return Session(self.run_hash, self.roster, terms.threshold, terms.colluders)
 
     def to_bytes(self) -> bytes:
         """Write the document that is signed."""
@@ -103,8 +142,19 @@ def parse_proposal(content: bytes) -> Proposal:
 
 
 def proposal_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
-    """Say a signed proposal in the words of a protocol, signed by the key that signs now."""
+    """Say a signed proposal in the words of a protocol, signed by the key that signs now.
+
+    Raises
+    ------
+    MessageError
+        It cannot be said: a secure sum without its roster would be another thing under the same name.
+    """
     proposed = parse_proposal(signed.content)
+    if protocol < proposed.least_protocol:
+        raise MessageError(
+            f"The plan {proposed.plan.name!r} trusts in the secure sum, which needs protocol {NAMES_ROSTER}; "
+            f"a member of protocol {protocol} is not asked until it installs a newer version."
+        )
     first = proposed.model_copy(update={"warm_hash": None, "quorum": None})
     said = signed.content if protocol >= NAMES_WARM or first == proposed else first.to_bytes()
     return sign(said, key, purpose=PURPOSE)  # the same key gives the same signature

@@ -6,6 +6,7 @@ were numbers neither sends the header nor looks at it; it speaks protocol 1.
     1    as first released
     2    a proposal and a release name the public model that training starts from, a proposal names its quorum, every
          round is called with who is asked, signed, and a welcome may come as a message
+    3    a proposal may have a roster, and the rounds of such a plan are secure sums (docs/protocol.md §5.9 to §5.14)
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import re
 
 HEADER = "hansa-protocol"
 FIRST = range(1, 2)
-SPOKEN = range(1, 3)
+SPOKEN = range(1, 4)
 WELCOMES = 2  # the first protocol in which a welcome may come as a message
+SUMS = 3  # the first protocol in which a plan may be a secure sum
 
 
 def write_spoken(spoken: range = SPOKEN) -> str:

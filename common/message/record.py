@@ -127,6 +127,16 @@ def read_vector(array: Array, *, dtype: "np.dtype[Any]", size: int) -> Tensor:
     return torch.from_numpy(values.astype(dtype.newbyteorder("=")))
 
 
+def read_numbers(about: ConfigRecord, name: str, *, dtype: "np.dtype[Any]", size: int) -> Tensor:
+    """Read a field that is the bytes of exactly so many numbers."""
+    value = about[name]
+    if not isinstance(value, bytes) or len(value) != size * dtype.itemsize:
+        raise MessageError(
+            f"The {name} of a message is not the bytes of {size} {dtype.name} numbers; send these alone."
+        )
+    return torch.from_numpy(np.frombuffer(value, dtype=dtype).astype(dtype.newbyteorder("=")))
+
+
 def check_parameters(parameters: Float32[Tensor, " parameter"], model_hash: str) -> None:
     """Refuse parameters that are not finite or not those that `model_hash` names."""
     if not bool(torch.isfinite(parameters).all()):

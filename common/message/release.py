@@ -42,7 +42,13 @@ RECEIPT_FIELDS = frozenset({"model_hash"})
 
 
 class ReleaseMember(Section):
-    """The public terms of one merchant whose sums are in a model."""
+    """The public terms of one merchant whose sums are in a model.
+
+    Attributes
+    ----------
+    noise_multiplier
+        What the merchant added itself; in a plan that trusts in the sum that is its share of the whole noise.
+    """
 
     size_class: Count
     noise_multiplier: float

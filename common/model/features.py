@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from common.data.panel import Panel
@@ -264,45 +264,49 @@ def _cut(
     *,
     last_label: int,
 ) -> Examples:
-    plan, entity = series.plan, torch.arange(series.num_entities)
+    plan = series.plan
     step = end[:, None] + torch.arange(1 - window, 1)
     alive = (step >= series.birth[:, None]) & (step >= 0)
     step = step.clamp(min=0)
-    inputs = series.inputs[entity[:, None], step] * alive[:, :, None]
+    inputs = _pick(series.inputs, step) * alive[:, :, None]
     at = step[:, position]
     cutoff = series.cutoffs[at]
     day = cutoff[:, :, None] + torch.arange(plan.horizon_days)
     there = day < series.target.shape[1]
     day = day.clamp(max=series.target.shape[1] - 1)
-    row = entity[:, None, None]
-    counts = series.open[row, day] & there
-    cell = series.cell_of_day[row, day]
-    level = torch.gather(series.cell_level[entity[:, None], at], 2, cell)
+    counts = _pick(series.open, day) & there
+    level = torch.gather(_pick(series.cell_level, at), 2, _pick(series.cell_of_day, day))
     if plan.likelihood == "log_normal":
         level = torch.expm1(level)
     complete = (cutoff + plan.horizon_days <= last_label) & alive[:, position]
     buckets = (*day.shape[:2], plan.horizon, plan.bucket_days)
     counted = counts.view(buckets)
     lead = (torch.arange(plan.horizon) + 1.0) / plan.horizon
-    label = series.target[row, day].view(buckets) * counted
+    label = _pick(series.target, day).view(buckets) * counted
     tells, hidden = counted, dict[str, Tensor]()
     if series.censored is not None and series.expected is not None:
-        out = series.censored[row, day].view(buckets) & counted
+        out = _pick(series.censored, day).view(buckets) & counted
         tells = counted & ~(out & (label <= 0))
-        expected = (series.expected[row, day].view(buckets) * counted).sum(3)
+        expected = (_pick(series.expected, day).view(buckets) * counted).sum(3)
         hidden = {"censored": out.any(3), "expected": expected}
-    future = series.future[row, day].view(*buckets, series.future.shape[2]).mean(3)
+    future = _pick(series.future, day).view(*buckets, series.future.shape[2]).mean(3)
     return Examples(
         inputs=inputs,
         position=position,
         future=torch.cat([future, lead[:, None].expand(*future.shape[:3], 1)], dim=3),
         anchor=(level.view(buckets) * counted).sum(3),
-        spread=series.spread[entity[:, None], at][:, :, None].expand(*buckets[:3]),
+        spread=_pick(series.spread, at)[:, :, None].expand(*buckets[:3]),
         label=label.sum(3),
         open=counted.any(3),
         weight=(tells.any(3) & complete[:, :, None]).to(torch.float32),
         **hidden,
     )
+
+
+def _pick(values: Shaped[Tensor, "entity time ..."], place: Int[Tensor, "entity ..."]) -> Tensor:
+    """Give the values of each entity at its own places; `values[entity, place]` takes four to eight times as long."""
+    first = torch.arange(len(values)).view(-1, *[1] * (place.dim() - 1)) * values.shape[1]
+    return values.flatten(0, 1).index_select(0, (place + first).flatten()).view(*place.shape, *values.shape[2:])
 
 
 def _step_features(

@@ -71,6 +71,8 @@ Missing = Literal["refuse", "last", "zero"]  # what a day ahead is of which a co
 HolidayKind = Literal["holiday", "before", "after", "worked_weekend"]
 OptimizerName = Literal["adam", "momentum", "adagrad", "yogi"]
 ClippingRuleName = Literal["clip", "automatic"]
+Trust = Literal["nobody", "sum"]  # nobody: every merchant hides its own sum in noise; sum: the merchants' sums together
+LARGEST_ROSTER = 300  # of one secure sum: its costs grow with the square
 Positive = Annotated[float, Field(gt=0)]
 SMALLEST_CLIPPING_NORM, LARGEST_CLIPPING_NORM = 1e-9, 1e9  # what `common.privacy.clipping` is proven for
 Count = Annotated[int, Field(ge=1)]
@@ -422,6 +424,36 @@ class TrainingPlan(Section):
     optimizer: OptimizerName = Field("adam", description="how the server steps; see `server.round.optimizer`")
 
 
+class SumPlan(Section):
+    """What the secure sum stands on: how many must stay, and how many may conspire with the coordinator.
+
+    Neither has a default: the noise that each merchant adds follows from both, see `common.privacy.shared_noise`.
+    One noise holds for all, and the plan's hash binds it: what hides one merchant's entities is what the others add, so
+    none may be told that the others add less. A simulation has the noise of its method instead.
+    What a cohort must have beyond this is checked where the roster is known (`common.secure_sum.roster.Session`).
+    """
+
+    threshold: Annotated[int, Field(ge=2, le=LARGEST_ROSTER)] = Field(
+        description="fewest merchants that make a round; with fewer nothing is summed"
+    )
+    colluders: Count = Field(description="most merchants that may conspire with the coordinator")
+    noise_multiplier: Annotated[float, Field(gt=0, le=1e4)] | None = Field(
+        None,
+        description="noise of the whole sum in units of clipping_norm; needed wherever real merchants train with noise",
+    )
+
+    @model_validator(mode="after")
+    def _leaves_somebody(self) -> SumPlan:
+        if self.colluders >= self.threshold:
+            raise ValueError(f"colluders {self.colluders} must be below threshold {self.threshold}")
+        return self
+
+    @property
+    def noise_share(self) -> int:
+        """Honest merchants that are in every sum at least: so many share the noise."""
+        return self.threshold - self.colluders
+
+
 class PrivacyPlan(Section):
     """What the guarantee protects, and how training under noise differs from training without."""
 
@@ -436,6 +468,24 @@ class PrivacyPlan(Section):
     )
     start: Start | None = Field(None, description="default: as the training without noise")
     training: TrainingPlan = TrainingPlan()
+    trust: Trust = Field("nobody", description="sum: noise is shared, the coordinator sees the merchants' sum alone")
+    sum: SumPlan | None = Field(None, description='needed by trust = "sum", and by nothing else')
+    sum_training: TrainingPlan | None = Field(
+        None, description="of a simulation's methods with _sum, beside those that trust nobody; default: training"
+    )
+
+    @model_validator(mode="after")
+    def _sum_where_trusted(self) -> PrivacyPlan:
+        if (self.trust == "sum") != (self.sum is not None):
+            raise ValueError('trust = "sum" needs a section privacy.sum, trust = "nobody" takes none')
+        if self.trust == "sum" and self.sum_training is not None:
+            raise ValueError('trust = "sum" takes no sum_training: its merchants train as training says')
+        return self
+
+    @property
+    def noise_share(self) -> int:
+        """Merchants that share the noise; 1 where each adds all of it."""
+        return self.sum.noise_share if self.sum else 1
 
 
 class FederationPlan(Section):
@@ -496,10 +546,14 @@ class Plan(Document):
                     f"evaluation.origins {origin} leaves {future_days} days up to data.end, "
                     f"model.horizon_days is {horizon}"
                 )
-        for private, section in ((True, "privacy"), (False, "federation")):
-            trained = self.training(private=private).trained
-            if trained != "all" and self.start(private=private) != "warm":
-                raise ValueError(f'{section}.training.trained = "{trained}" needs {section}.start = "warm"')
+        for private, section, training in (
+            (True, "privacy.training", self.privacy.training),
+            (True, "privacy.sum_training", self.privacy.sum_training),
+            (False, "federation.training", self.federation.training),
+        ):
+            if training and training.trained != "all" and self.start(private=private) != "warm":
+                start = f"{section.partition('.')[0]}.start"
+                raise ValueError(f'{section}.trained = "{training.trained}" needs {start} = "warm"')
         if self.data.out_of_stock and self.evaluation.task == "purchase":
             raise ValueError(
                 'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '
@@ -536,6 +590,11 @@ class Plan(Document):
     def training(self, *, private: bool) -> TrainingPlan:
         """Give rounds and rates with noise, or without."""
         return self.privacy.training if private else self.federation.training
+
+    def trusting_sum(self) -> Plan:
+        """Give the plan as a simulation runs it where merchants trust the sum: with that training, if it has one."""
+        training = self.privacy.sum_training or self.privacy.training
+        return self.model_copy(update={"privacy": self.privacy.model_copy(update={"training": training})})
 
     def start(self, *, private: bool) -> Start:
         """Tell whether training with noise, or without, starts from the public model."""

@@ -3,8 +3,10 @@
 A merchant's message is one noisy sum a round. Three kinds of onlookers see different things of it:
 
 1. Everyone else colludes, coordinator included. They see the message itself, and only the merchant's own noise
-   stands before its entities: mu² = rounds / σ². This is the promise; ledger and budget know no other number.
-2. The coordinator sees only the secure sum of all messages. There is no secure sum yet: "absent".
+   stands before its entities: mu² = rounds / σ². This is the promise where a merchant trusts nobody.
+2. The coordinator, and at most c colluders, see only the secure sum of all messages, which h honest merchants are in
+   at least, each with noise σ: mu² = rounds / (h·σ²), see `common.privacy.shared_noise`. Where a plan shares its noise
+   this is the promise, and the ledger keeps an account of either, each with a budget. Where it does not: "absent".
 3. Someone sees only the released models. They follow from Σ aᵢ·messageᵢ with the public influences
    aᵢ = weightᵢ / size classᵢ, so every merchant's noise stands before this one's entities:
    mu² = rounds · aₘ² / Σ aᵢ²σᵢ². Another participant k knows its own noise and takes it off: the sum leaves out k.
@@ -58,7 +60,8 @@ def state_guarantee(mu_squared: float, delta: float, *, num_coordinates: int) ->
     delta
         The account's, fixed when it was opened.
     num_coordinates
-        Numbers released so far: the parameters of every round, added up.
+        Numbers released so far: the parameters of every round, added up; of a shared sum its
+        `common.privacy.shared_noise.count_roundings`.
 
     Returns
     -------

@@ -3,7 +3,8 @@
 What must fit together lies in several files: the registry says which round a launch is in, and the checkpoint is of
 that round. So nothing may have changed between the first file and the last; where something has, all is copied again.
 
-Flower's own (`flwr/`) is left out: it is made anew, and no round is lost. So are the logs.
+Flower's own (`flwr/`) is left out: it is made anew, and no round is lost. So are the logs, and what is said in rounds
+of a secure sum (`sum.sqlite`): a round under way when the backup was made is lost.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from server.registry.registry import Registry
 REGISTRY = "registry.sqlite"
 PLAIN = ("federation.toml", "signing.key", "signing.next.key", "superexec.secret")
 FOLDERS = ("certs", "launches", "models")
-KEPT = re.compile("|".join([*map(re.escape, (REGISTRY, *PLAIN)), rf"({'|'.join(FOLDERS)})(/[^./][^/]*)+"]))
+KEPT = re.compile(
+    "|".join([*map(re.escape, (REGISTRY, *PLAIN)), rf"({'|'.join(FOLDERS)})(?!.*/sum\.sqlite)(/[^./][^/]*)+"])
+)
 TRIES, PAUSE_SECONDS = 5, 1.0
 Seen = tuple[tuple[str, int, int, int], ...]  # name, inode, size, time of change in ns
 

@@ -17,13 +17,16 @@ from flwr.serverapp import Grid
 
 from certs.key import read_or_make_signing_key
 from common.errors import HansaError, MessageError
+from common.message.peer import PEER
 from common.message.proposal import PROPOSAL
 from common.message.welcome import WELCOME
 from server.coordinator.delivery import Deliveries
 from server.coordinator.invitation import Invitations, is_declined
 from server.coordinator.mailbox import Mailbox, Reply
 from server.coordinator.member import Members
+from server.coordinator.peering import Peering
 from server.coordinator.session import Rounds, Session, begin
+from server.coordinator.sum_session import SumRounds, invited, of_one_noise
 from server.coordinator.welcoming import Welcomes
 from server.folder import CoordinatorFolder
 from server.process.superlink import SuperLink, open_superlink
@@ -49,7 +52,8 @@ class Coordinator:
         self._home, self._registry = home, registry
         self._mailbox, self._members = Mailbox(grid), Members(registry, superlink, grid)
         self._invitations = Invitations(home, registry, self._mailbox, self._members, key=key)
-        self._rounds = Rounds(registry, grid, key=key)
+        self._rounds, self._sums = Rounds(registry, grid, key=key), SumRounds(registry, grid, key=key)
+        self._peering = Peering(registry, self._mailbox, self._members)
         self._deliveries = Deliveries(home, registry, self._mailbox, self._members, key=key)
         self._welcomes = Welcomes(home, registry, self._mailbox, self._members, key=key)
         self._sessions: dict[int, Session] = {}
@@ -60,8 +64,9 @@ class Coordinator:
         members = self._admit()
         replies = self._mailbox.collect()
         for reply in replies:
-            self._take(reply)
+            self._take(reply, members)
         self._welcomes.welcome(members)
+        self._peering.ask(members)
         self._deliveries.deliver(members)
         if self._work(members):
             self._pause_seconds = BUSY_SECONDS
@@ -76,12 +81,14 @@ class Coordinator:
             self._mailbox.drop(name)
         return members
 
-    def _take(self, reply: Reply) -> None:
+    def _take(self, reply: Reply, members: Mapping[str, Member]) -> None:
         """Pass a reply on to whoever asked."""
         if reply.subject.message_type == PROPOSAL:
             self._invitations.take(reply)
         elif reply.subject.message_type == WELCOME:
             self._welcomes.take(reply)
+        elif reply.subject.message_type == PEER:
+            self._peering.take(reply, members)
         else:
             self._deliveries.take(reply)
 
@@ -98,14 +105,14 @@ class Coordinator:
             session = self._sessions.get(launch.number) or self._begin(launch)
             if session is None:
                 continue
-            self._invitations.invite(launch, members)
+            self._invitations.invite(launch, invited(session, members))
             if session.is_over:
                 self._finish(session)
                 return True
             if self._has_just_rehearsed(session):
                 self._release_rehearsal(session)
                 return True
-            cohort = self._invitations.cohort(launch, session.proposal, members)
+            cohort = of_one_noise(session, self._invitations.cohort(launch, session.proposal, members))
             if self._invitations.is_gathering(launch, members, began_at=session.began_at):
                 return False
             if len(cohort) < launch.quorum:
@@ -141,7 +148,8 @@ class Coordinator:
             return {name for name in cohort if name not in now or now[name].node_id != members[name].node_id}
 
         try:
-            self._rounds.hold(session, cohort, members, online=online, withdrawn=withdrawn)
+            rounds = self._rounds if session.proposal.roster is None else self._sums
+            rounds.hold(session, cohort, members, online=online, withdrawn=withdrawn)
         except MessageError as error:
             self._fail(session.launch, str(error))
 

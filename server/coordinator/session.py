@@ -22,7 +22,7 @@ from server.coordinator.journal import Journal
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, Member, Registry
 from server.round.aggregation import Terms
-from server.round.collection import Cause, RoundOutcome
+from server.round.collection import Cause, Refusal, RoundOutcome
 from server.round.federation import Federation, HeldRound, hold_round, resume
 from server.round.optimizer import ServerState, start_state
 from server.round.start import start_vector
@@ -154,31 +154,22 @@ class Rounds:
             withdrawn=gone,
             word=calling([members[name] for name in names.values()], quorum=launch.quorum, key=self._key),
         )
-        _note_lateness(session, held, names, awaited)
+        answered = [names[node] for node in held.outcome.replies]
+        refused = {names[node]: refusal for node, refusal in held.outcome.refusals.items()}
+        note_lateness(session, held.round_number, answered, refused, awaited)
         self._close(session, held, names)
 
     def _federation(self, session: Session, terms: Mapping[int, Terms], awaited: Collection[str]) -> Federation:
         launch, plan = session.launch, session.proposal.plan
-        answered = self._answered(launch)
-        reading = sorted(name for name in awaited if name not in answered and name not in session.late_count)
-        timeout_seconds = launch.round_seconds + (READING_SECONDS if reading else 0.0)
-        if reading:
-            who = f"{', '.join(reading)} may be reading the data"
-            reason = f"round {session.state.round_number + 1} waits up to {timeout_seconds:.0f} seconds: {who}"
-            self._registry.note_launch(launch.number, reason=reason)
         return Federation(
             plan=plan,
             training=plan.training(private=session.proposal.private),
             cohort=terms,
             quorum=launch.quorum,
-            timeout_seconds=timeout_seconds,
+            timeout_seconds=wait_longer_for_readers(self._registry, session, awaited),
             checkpoint=session.folder / "checkpoint.safetensors",
             legs=session.legs,
         )
-
-    def _answered(self, launch: Launch) -> set[str]:
-        """Give everyone who has answered a round of the launch, so that its data has been read."""
-        return {terms.member for terms in self._registry.terms(launch.number) if terms.num_rounds}
 
     def _close(self, session: Session, held: HeldRound, names: Mapping[int, str]) -> None:
         launch = session.launch
@@ -203,6 +194,19 @@ class Rounds:
         self._registry.note_launch(launch.number, round_number=held.round_number, reason="")
 
 
+def wait_longer_for_readers(registry: Registry, session: Session, awaited: Collection[str]) -> float:
+    """Give the seconds that a round waits for answers: more where a member may be reading its data, which is said."""
+    launch = session.launch
+    answered = {terms.member for terms in registry.terms(launch.number) if terms.num_rounds}
+    reading = sorted(name for name in awaited if name not in answered and name not in session.late_count)
+    timeout_seconds = launch.round_seconds + (READING_SECONDS if reading else 0.0)
+    if reading:
+        who = f"{', '.join(reading)} may be reading the data"
+        reason = f"round {session.state.round_number + 1} waits up to {timeout_seconds:.0f} seconds: {who}"
+        registry.note_launch(launch.number, reason=reason)
+    return timeout_seconds
+
+
 def count_traffic(model_bytes: int, outcome: RoundOutcome) -> dict[str, int]:
     """Count the bytes of the model that went out and of the sums that counted, without what carries them."""
     unsent = sum(refusal.cause is Cause.UNSENT for refusal in outcome.refusals.values())
@@ -213,12 +217,17 @@ def count_traffic(model_bytes: int, outcome: RoundOutcome) -> dict[str, int]:
     }
 
 
-def _note_lateness(session: Session, held: HeldRound, names: Mapping[int, str], awaited: Collection[str]) -> None:
+def note_lateness(
+    session: Session,
+    round_number: int,
+    answered: Collection[str],
+    refused: Mapping[str, Refusal],
+    awaited: Collection[str],
+) -> None:
     """Do not wait for who was late in the next round, three rounds, seven: it may be slow once, or gone."""
-    for node in held.outcome.replies:
-        session.late_count.pop(names[node], None)
-    for node, refusal in held.outcome.refusals.items():
-        name = names[node]
+    for name in answered:
+        session.late_count.pop(name, None)
+    for name, refusal in refused.items():
         if refusal.cause is Cause.LATE and name in awaited:
             late_count = session.late_count[name] = session.late_count.get(name, 0) + 1
-            session.not_awaited_until[name] = held.round_number + 2**late_count
+            session.not_awaited_until[name] = round_number + 2**late_count

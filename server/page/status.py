@@ -66,7 +66,8 @@ def describe_model(registry: Registry, model: Model) -> dict[str, Any]:
             [
                 MemberTerms("", member.size_class, member.noise_multiplier, member.num_rounds, "")
                 for member in note.members
-            ]
+            ],
+            noise_share=note.plan.privacy.noise_share,
         ),
         "started": note.plan.start(private=note.private),
         "software": note.software,
@@ -111,7 +112,7 @@ def _describe_launch(
         "num_rounds": launch.num_rounds,
         "quorum": launch.quorum,
         "accepted": [_describe_terms(found) for found in current if found.size_class is not None],
-        "epsilon_by_size_class": _epsilons(terms),
+        "epsilon_by_size_class": _epsilons(terms, noise_share=proposal.plan.privacy.noise_share),
         "declined": [found.member for found in current if found.size_class is None],
         "silent": find_silent(launch, terms, online),
         "last_rounds": rounds[-LAST_ROUNDS:],
@@ -123,7 +124,7 @@ def _add_up(rounds: list[dict[str, Any]]) -> dict[str, float | int | None]:
     """Add up the rounds that the present file of a journal has; None where a line of an older version says nothing."""
     return {
         "seconds": round(sum(line["seconds"] for line in rounds), 3),
-        "missed_seconds": round(sum(line["seconds"] for line in rounds if line["event"] == "missed"), 3),
+        "missed_seconds": round(sum(line["seconds"] for line in rounds if line["event"] != "round"), 3),
         "sent_bytes": _sum_of(rounds, "sent_bytes"),
         "received_bytes": _sum_of(rounds, "received_bytes"),
     }
@@ -143,17 +144,21 @@ def _is_round(line: dict[str, Any]) -> bool:
     """Whether a line of a journal says what a round came to, all of it."""
     said = (line.get("round"), line.get("answered"), line.get("refused"), line.get("seconds"))
     kinds = (int, list, dict, int | float)
-    return line["event"] in ("round", "missed") and all(
+    return line["event"] in ("round", "missed", "skipped") and all(
         isinstance(value, kind) for value, kind in zip(said, kinds, strict=True)
     )
 
 
-def _epsilons(terms: list[MemberTerms]) -> dict[str, float | None]:
-    """Give the largest epsilon that members of each public size class have spent in rounds; None without noise."""
+def _epsilons(terms: list[MemberTerms], *, noise_share: int) -> dict[str, float | None]:
+    """Give the largest epsilon that members of each public size class have spent in rounds; None without noise.
+
+    Where the noise is shared it is the one that holds while no more conspire than the plan says.
+    """
     spent: dict[int, float] = {}
     for found in terms:
         if found.size_class is not None and found.noise_multiplier is not None:
-            mu = math.sqrt(found.num_rounds) / found.noise_multiplier if found.noise_multiplier else math.inf
+            rounds = found.num_rounds / noise_share
+            mu = math.sqrt(rounds) / found.noise_multiplier if found.noise_multiplier else math.inf
             spent[found.size_class] = max(spent.get(found.size_class, 0.0), mu if found.num_rounds else 0.0)
     return {str(size_class): _epsilon(mu, size_class) for size_class, mu in sorted(spent.items())}
 

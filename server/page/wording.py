@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     "finished": mark("finished"),
     "round": mark("held"),
     "missed": mark("too few answers"),
+    "skipped": mark("too few answers"),  # to the set of a secure sum; the round is spent
     "product": mark("product"),
     "customer": mark("customer"),
 }

@@ -263,7 +263,7 @@ class MemoryState(InMemoryLinkState):
 
 def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
     """Serve Flower's SuperLink to who shows the word, until SIGTERM."""
-    linkstate_factory.InMemoryLinkState = MemoryState  # type: ignore[misc]  # Flower has no other way
+    linkstate_factory.InMemoryLinkState = MemoryState  # type: ignore[attr-defined]  # Flower has no other way
     sys.argv = ["flower-superlink", *superlink_words(home, settings)]  # Flower reads its words there, and nowhere else
     config = _parse_superlink_lifespan_config()
     uvicorn.run(

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from certs.request import JoinRequest
 from common.errors import ConfigError
+from server.registry.peer import Peers
 from server.registry.renewal import Renewals
 
 Row = TypeVar("Row")
@@ -40,7 +41,7 @@ class Member:
         return self.revoked_at is None
 
 
-class MemberTables(Renewals, ABC):
+class MemberTables(Renewals, Peers, ABC):
     """The part of a registry that is about members."""
 
     def members(self) -> list[Member]:
@@ -133,6 +134,7 @@ class MemberTables(Renewals, ABC):
                 (at, name),
             )
             self._write("INSERT OR IGNORE INTO lapsed SELECT launch, member FROM terms WHERE member = ?", (name,))
+            self.forget_peer(name)
             if not self._write("UPDATE member SET revoked_at = ?, node_id = NULL WHERE name = ?", (at, name)):
                 names = ", ".join(member.name for member in self.members()) or "none"
                 raise ConfigError(f"There is no member {name!r}; enrolled are: {names}.")

@@ -14,6 +14,7 @@ its own process. Models themselves are files beside it (safetensors).
     request    member: the date of the request that it was enrolled with last
     lapsed     launch, member: terms from before a revocation, or of another size class, which are asked for again
     certificate, welcome, succession, rotation    see `server.registry.renewal`
+    peer       member: the key by which the others of a secure sum know it
 """
 
 from __future__ import annotations

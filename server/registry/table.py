@@ -96,4 +96,11 @@ RENEWS: Step = (
     CREATE TABLE rotation (number INTEGER PRIMARY KEY, what TEXT NOT NULL, at TEXT NOT NULL) STRICT
     """,
 )
-STEPS = (FIRST, SPEAKS, RETURN, RENEWS)
+PEERS: Step = (
+    """
+    CREATE TABLE peer (
+        member TEXT PRIMARY KEY REFERENCES member (name), key TEXT NOT NULL, noted_at TEXT NOT NULL
+    ) STRICT
+    """,
+)
+STEPS = (FIRST, SPEAKS, RETURN, RENEWS, PEERS)

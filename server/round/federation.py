@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 from flwr.serverapp import Grid
+from jaxtyping import Float64
+from torch import Tensor
 
 from common.errors import ConfigError, MessageError
 from common.message.record import hash_vector
@@ -154,7 +156,11 @@ def hold_round(
 def step(state: ServerState, outcome: RoundOutcome, federation: Federation) -> ServerState:
     """Take one step of the optimiser from the answers of one round."""
     totals = {node_id: reply.total for node_id, reply in outcome.replies.items()}
-    gradient = combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap)
+    return take_step(state, combine(totals, federation.cohort, cap=federation.plan.federation.weight_cap), federation)
+
+
+def take_step(state: ServerState, gradient: Float64[Tensor, " parameter"], federation: Federation) -> ServerState:
+    """Take one step of the optimiser against a mean gradient, in the leg that the round belongs to."""
     if not federation.legs:
         return advance(state, gradient, federation.training)
     leg = leg_of(federation.legs, state.round_number + 1)

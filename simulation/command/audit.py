@@ -18,7 +18,7 @@ def audit(
     level: Annotated[
         str,
         typer.Option(
-            help="Out of l0, l1, independence, accounting, restart, ledger, channels, size, bulk, l2, with commas; all "
+            help="Out of l0, l1, independence, accounting, restart, ledger, channels, size, sum, bulk, l2; all "
             "but bulk and l2 if left out."
         ),
     ] = "",

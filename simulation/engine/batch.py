@@ -4,6 +4,7 @@ With one step per round every merchant evaluates the same weights. So all entiti
 chunks, each entity's gradient is clipped by itself and added with its merchant's public weight, and the
 merchants' independent Gaussian noises become one Gaussian whose variance is the sum of theirs. Exact for one
 step per round with everyone answering; the parity test holds it against the ClientApp path.
+Under trust in a secure sum weights and variance are those of `simulation.engine.shared_noise`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from common.privacy.weight import merchant_weights
 from server.round.optimizer import Optimizer, ServerState, advance, start_state
 from simulation.engine.one_by_one import gradients_one_by_one
 from simulation.engine.probe import passes_at_once
+from simulation.engine.shared_noise import shared_noise_std, sum_weights
 
 CHUNK_ENTITIES, DEVICE_CHUNK_ENTITIES = 256, 16_384  # for the cache of a core, for the memory of a device
 NOISE_LATTICE = 2.0**-40  # the engine's one combined noise is drawn in these units of its own std
@@ -62,6 +64,8 @@ def federate(
     noise: NoiseSource,
     device: torch.device,
     num_threads: int = 1,
+    trusts_sum: bool = False,
+    noise_share: int | None = None,
     state: ServerState | None = None,
     optimizer: Optimizer | None = None,
     on_round: Callable[[ServerState, float], None] = lambda state, loss: None,
@@ -74,6 +78,11 @@ def federate(
         The plan's, or in a study any other network.
     num_threads
         Threads that share the chunks of a round.
+    trusts_sum
+        Whether merchants add up in a secure sum and share its noise, instead of each adding all of it; there is no
+        `cap` then.
+    noise_share
+        How many merchants share the noise of a secure sum, by the plan; as is usual if left out.
     optimizer
         The plan's if left out.
     on_round
@@ -84,18 +93,18 @@ def federate(
     ------
     ConfigError
         Under clipping, a network whose entities have no gradient of their own; see `simulation.engine.probe`.
+        A secure sum of one merchant.
     PrivacyError
         A network larger than clipping is proven for.
     """
     model.to(device)
     require_model_size(len(get_vector(model)))
     state = state or start_state(get_vector(model).cpu())
-    per_entity = round_weights(cohort, mechanism, cap=cap)
+    per_entity, std = _weigh(cohort, mechanism, cap=cap, trusts_sum=trusts_sum, noise_share=noise_share)
     size = CHUNK_ENTITIES if device.type == "cpu" else DEVICE_CHUNK_ENTITIES
     chunks = [series.select(rows) for rows in torch.arange(series.num_entities).split(size)]
     weight_of = per_entity[cohort.merchant_of].split(size)
     cutter = _cutter(chunks, device)
-    std = mechanism.noise_std * float(per_entity.square().sum().sqrt())
     for _ in range(state.round_number if std > 0 else 0):  # so that a resumed run equals an undisturbed one
         noise.integers(len(state.parameters), 1 / NOISE_LATTICE)
     at_once = mechanism.clipping_norm is None or not chunks or passes_at_once(model, cutter(1)(0))
@@ -109,6 +118,16 @@ def federate(
             on_round(state, loss)
     set_vector(model, state.average.to(device, torch.float32))
     return state
+
+
+def _weigh(
+    cohort: Cohort, mechanism: Mechanism, *, cap: float, trusts_sum: bool, noise_share: int | None
+) -> tuple[Float[Tensor, " merchant"], float]:
+    """Give the weight of one entity at each merchant, and the standard deviation of everyone's noise together."""
+    if trusts_sum:
+        return sum_weights(cohort.size_classes), shared_noise_std(cohort.size_classes, mechanism, noise_share)
+    per_entity = round_weights(cohort, mechanism, cap=cap)
+    return per_entity, mechanism.noise_std * float(per_entity.square().sum().sqrt())
 
 
 def _cutter(chunks: list[Series], device: torch.device) -> Callable[[int], Callable[[int], Examples]]:

@@ -41,8 +41,11 @@ from common.forecast.method import POOLED, Method
 from common.forecast.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan.schema import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
-from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of
-from simulation.method.routing import share_of_choices
+from common.secure_sum.cohort import cohort_sizes
+from common.secure_sum.roster import usual_terms
+from simulation.engine.shared_noise import usual_share
+from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of, plan_of
+from simulation.method.routing import federation_of, share_of_choices
 from simulation.origin.origin import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
@@ -96,11 +99,13 @@ def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
 
 def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
     """State the guarantee of a private method; None for every other."""
-    if epsilon_of_method(method, plan) is None:
+    federation = federation_of(method, plan)
+    if federation is None or federation.epsilon is None:
         return None
+    size_classes = tuple(size_classes)
     largest = max(size_classes)
     delta, mechanism = delta_of_plan(plan, largest), mechanism_of(method, plan, largest)
-    num_rounds, num_origins = plan.privacy.training.num_rounds, len(plan.evaluation.origins)
+    num_rounds, num_origins = plan_of(method, plan).privacy.training.num_rounds, len(plan.evaluation.origins)
     mu = math.sqrt(num_rounds * mechanism.mu_squared)
     statement: dict[str, Any] = {
         "unit": plan.privacy.unit,
@@ -120,7 +125,21 @@ def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) ->
         statement["epsilon_of_a_customer_by_units_touched"] = {
             str(k): epsilon_of(customer_mu(mu, k), delta) for k in (1, 5)
         }
+    if federation.trusts_sum:
+        statement |= _describe_trust(plan, len(size_classes), mu, delta)
     return statement
+
+
+def _describe_trust(plan: Plan, num_members: int, mu: float, delta: float) -> dict[str, Any]:
+    """State what a promise that rests on the secure sum supposes, and what is left of it where that is wrong."""
+    terms = plan.privacy.sum
+    cohorts = cohort_sizes(num_members)
+    share = terms.noise_share if terms else max(map(usual_share, cohorts))
+    return {
+        "trust": "the secure sum: nobody sees one merchant's, and each adds a share of the noise",
+        "colluders": terms.colluders if terms else min(usual_terms(size)[1] for size in cohorts),
+        "epsilon_if_all_others_collude": epsilon_of(mu * math.sqrt(share), delta),
+    }
 
 
 def summarise(parts: list[dict[str, Any]], plan: Plan, header: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +244,9 @@ def name_in_table(method: str, summary: dict[str, Any]) -> str:
 def say_privacy(method: str, summary: dict[str, Any]) -> str:
     """Say a method's epsilon and unit, or where the data is without one."""
     stated = summary["privacy"].get(method)
-    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" if stated else _place_of(Method.parse(method))
+    if not stated:
+        return _place_of(Method.parse(method))
+    return f"ε {stated['epsilon']:.3g} per {stated['unit']}" + (", trusting the sum" if stated.get("trust") else "")
 
 
 def _place_of(method: Method) -> str:

@@ -85,14 +85,17 @@ def choose_pair(results: Results, method: str = "", against: str = "") -> Pair |
 
 
 def choose_federated(methods: Sequence[str]) -> str:
-    """Name the method that stands for the federation: at the epsilon nearest to 2, personalised where there is one."""
+    """Name the method that stands for the federation: at the epsilon nearest to 2, personalised where there is one.
+
+    Of two trusts it is the one that supposes less.
+    """
     federated = [method for name in methods if (method := Method.parse(name)).is_federated]
     return min(federated, key=_distance).name if federated else ""
 
 
-def _distance(method: Method) -> tuple[float, bool]:
+def _distance(method: Method) -> tuple[float, bool, bool]:
     epsilon = math.inf if method.epsilon is None else method.epsilon
-    return abs(epsilon - USUAL_EPSILON), not method.personalised
+    return abs(epsilon - USUAL_EPSILON), method.trusts_sum, not method.personalised
 
 
 def _best_own(results: Results) -> str:

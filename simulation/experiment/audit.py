@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from common.privacy.clipping_rule import clipping_rule
 from common.privacy.guarantee import gaussian_delta
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
+from common.privacy.shared_noise import share_noise
 from server.round.aggregation import Terms
 from server.round.collection import RoundOutcome
 from server.round.federation import Federation
@@ -102,14 +103,15 @@ def audit_plan(
 
 
 def smallest_epsilon(plan: Plan) -> float:
-    """Give the strictest promise among the plan's methods.
+    """Give the strictest promise among the plan's methods that rests on a merchant's own noise.
 
     Raises
     ------
     ConfigError
         The plan has no private method.
     """
-    promised = [epsilon for name in plan.evaluation.methods if (epsilon := Method.parse(name).epsilon) is not None]
+    methods = [method for method in map(Method.parse, plan.evaluation.methods) if not method.trusts_sum]
+    promised = [method.epsilon for method in methods if method.epsilon is not None]
     if not promised:
         raise ConfigError("The plan has no method federated_eps…, so nothing is promised; say what with --epsilon.")
     return min(promised)
@@ -152,12 +154,13 @@ def make_subject(plan: Plan, source: Source, panel: Panel, *, merchant: str, eps
 
 
 def mechanism_for(plan: Plan, epsilon: float, delta: float) -> Mechanism:
-    """Choose the noise that a merchant's own policy would choose: with room for what the lattice adds to delta."""
+    """Choose the noise that a merchant's own policy would choose, or its part: with room for what the lattice adds."""
     num_rounds = plan.privacy.training.num_rounds
     coordinates = num_rounds * len(get_vector(start_without_data(plan, private=True)))
     gaussian = gaussian_delta(epsilon, delta, num_coordinates=coordinates)
     sigma = noise_multiplier_for(epsilon=epsilon, delta=gaussian, num_rounds=num_rounds)
-    return Mechanism(plan.privacy.clipping_norm, sigma, rule=clipping_rule(plan.privacy.clipping_rule))
+    own = share_noise(sigma, plan.privacy.noise_share)
+    return Mechanism(plan.privacy.clipping_norm, own, rule=clipping_rule(plan.privacy.clipping_rule))
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,8 @@ def audit_federation(trial: Trial, epsilon: float) -> LevelReport:
     plan = trial.plan
     largest = max(trial.cohort.size_classes)
     mechanism, delta = mechanism_of(Method("federated", epsilon), plan, largest), delta_of_plan(plan, largest)
+    own = share_noise(mechanism.noise_multiplier, plan.privacy.noise_share)
+    mechanism = replace(mechanism, noise_multiplier=own)
     scores, included = score_canaries(trial, mechanism)
     guesses, correct = guess(scores, included)
     bounds = [epsilon_lower_bound(NUM_CANARIES, guesses, correct, delta=delta, wrong=p) for p in (HEADLINE, GATE)]
@@ -214,7 +219,10 @@ def audit_federation(trial: Trial, epsilon: float) -> LevelReport:
 def score_canaries(
     trial: Trial, mechanism: Mechanism
 ) -> tuple[Float64[np.ndarray, " canary"], Bool[np.ndarray, " canary"]]:
-    """Run all rounds; return how far the messages point along each canary, and which were in."""
+    """Run all rounds; return how far the messages point along each canary, and which were in.
+
+    Where trust is in the sum, of the messages of a round their sum is all that is heard.
+    """
     plan, training, cohort = trial.plan, trial.plan.privacy.training, trial.cohort
     start = start_state(get_vector(start_training(plan, trial.series, seed=0, private=True)))
     canaries = deal_canaries(len(start.parameters), len(cohort.size_classes))
@@ -227,6 +235,10 @@ def score_canaries(
     scores = np.zeros(NUM_CANARIES)
 
     def listen(state: ServerState, outcome: RoundOutcome) -> None:
+        if plan.privacy.trust == "sum":
+            summed = torch.stack([reply.total for reply in outcome.replies.values()]).sum(0)
+            scores[:] += (canaries.directions.double() @ summed.double()).numpy()
+            return
         for node_id, reply in outcome.replies.items():
             mine = canaries.merchant_of == node_id - FIRST_NODE_ID
             scores[mine] += (canaries.directions[torch.from_numpy(mine)].double() @ reply.total.double()).numpy()

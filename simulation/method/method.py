@@ -32,6 +32,7 @@ from simulation.engine.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.method.logistic import forecast_logistic_local
 from simulation.method.routing import candidates_of, federation_of
+from simulation.method.summed import federate_summed
 from simulation.method.trees import forecast_boosted_local, forecast_boosted_pooled
 from simulation.origin.origin import Trial
 
@@ -99,7 +100,7 @@ def _check_method(method: Method, plan: Plan) -> None:
     if not method.is_known:
         raise ConfigError(
             f"There is no method {method.name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
-            "and each federated one with _personalised behind it."
+            "the same with _sum behind it, and each federated one with _personalised behind it."
         )
     obstacle = find_obstacle(method, plan)
     if obstacle:
@@ -115,7 +116,13 @@ def epsilon_of_method(method: Method, plan: Plan) -> float | None:
 
 def training_of(method: Method, plan: Plan) -> TrainingPlan:
     """Give rounds and learning rate of a federated method."""
-    return plan.privacy.training if method.is_private else plan.federation.training
+    return plan_of(method, plan).training(private=method.is_private)
+
+
+def plan_of(method: Method, plan: Plan) -> Plan:
+    """Give the plan as a method reads it: with the training of the trust that its federation has."""
+    federation = federation_of(method, plan)
+    return plan.trusting_sum() if federation is not None and federation.trusts_sum else plan
 
 
 def delta_of_plan(plan: Plan, largest_size_class: int) -> float:
@@ -131,7 +138,7 @@ def mechanism_of(method: Method, plan: Plan, largest_size_class: int) -> Mechani
     noise_multiplier = noise_multiplier_for(
         epsilon=epsilon,
         delta=delta_of_plan(plan, largest_size_class),
-        num_rounds=plan.privacy.training.num_rounds,
+        num_rounds=plan_of(method, plan).privacy.training.num_rounds,
     )
     if noise_multiplier > LARGEST_NOISE_MULTIPLIER:
         raise ConfigError(
@@ -197,7 +204,7 @@ def count_parameters(method: Method, trial: Trial) -> int:
 
 
 def _start_federation(method: Method, trial: Trial, seed: int) -> DemandGRU:
-    return start_training(trial.plan, trial.series, seed=seed, private=method.is_private)
+    return start_training(plan_of(method, trial.plan), trial.series, seed=seed, private=method.is_private)
 
 
 def _federate(
@@ -211,6 +218,19 @@ def _federate(
     cluster: Cluster | None,
 ) -> None:
     mechanism = mechanism_of(method, trial.plan, max(trial.cohort.size_classes))
+    if cluster is not None and method.trusts_sum:
+        noise = SeededNoise(np.random.default_rng([seed, trial.day]))
+        federate_summed(
+            model,
+            trial,
+            mechanism,
+            training=training,
+            noise=noise,
+            device=device,
+            state=progress.state,
+            on_round=progress.on_round,
+        )
+        return
     if cluster is not None:
         federate_on_cluster(
             model,
@@ -236,6 +256,8 @@ def _federate(
         noise=SeededNoise(np.random.default_rng([seed, trial.day])),
         device=device,
         num_threads=os.cpu_count() or 1,
+        trusts_sum=method.trusts_sum,
+        noise_share=trial.plan.privacy.sum.noise_share if trial.plan.privacy.sum else None,
         state=progress.state,
         on_round=progress.on_round,
     )

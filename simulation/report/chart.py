@@ -60,23 +60,30 @@ def _limit_gains(axes: Axes, compared: Sequence[Mapping[str, Any]]) -> None:
 
 
 def draw_epsilons(
-    points: Sequence[tuple[float, float, float]], references: Mapping[str, float], metric: str, unit: str
+    points: Mapping[str, Sequence[tuple[float, float, float]]], references: Mapping[str, float], metric: str, unit: str
 ) -> Picture:
-    """Draw accuracy against epsilon, beside what other methods reach; points are epsilon, value, spread over seeds."""
+    """Draw accuracy against epsilon, a curve for each trust, beside what other methods reach.
+
+    Points are epsilon, value, spread over seeds; their keys say in words what is trusted.
+    """
+    spent = {trust: ", ".join(f"{point[0]:.3g}" for point in found) for trust, found in points.items()}
+    told = "; ".join(f"{trust}, at {epsilons}" for trust, epsilons in spent.items())
     picture = Picture(
         "Accuracy against privacy",
-        f"{metric} of the private federation at epsilon {', '.join(f'{epsilon:.3g}' for epsilon, _, _ in points)} per "
-        f"{unit}, as points; other methods as horizontal lines: {', '.join(references)}.",
+        f"{metric} of the private federation by epsilon per {unit}, as points ({told}); other methods as horizontal "
+        f"lines: {', '.join(references)}.",
     )
     axes = picture.axes[0]
-    epsilons, values, spreads = (np.array(column) for column in zip(*sorted(points), strict=True))
-    axes.errorbar(epsilons, values, yerr=spreads, fmt="o-", color=Ink.MAIN, linewidth=2, capsize=3)
+    heights, inks = dict(references), dict.fromkeys(references, Ink.TEXT)
+    for (trust, found), ink in zip(points.items(), _inks(len(points)), strict=True):
+        epsilons, values, spreads = (np.array(column) for column in zip(*sorted(found), strict=True))
+        axes.errorbar(epsilons, values, yerr=spreads, fmt="o-", color=ink, linewidth=2, capsize=3)
+        heights[trust], inks[trust] = float(values[-1]), ink
     for value in references.values():
         axes.axhline(value, color=Ink.UNCLEAR, linewidth=1, linestyle=(0, (4, 3)))
-    inks = dict.fromkeys(references, Ink.TEXT)
-    _label_ends(axes, {**references, "private federation": float(values[-1])}, {**inks, "private federation": Ink.MAIN})
+    _label_ends(axes, heights, inks)
     axes.set_xscale("log")
-    _write_ticks(axes, list(epsilons))
+    _write_ticks(axes, sorted({point[0] for found in points.values() for point in found}))
     axes.set_xlabel(f"epsilon per {unit}: further left is more private")
     axes.set_title(f"{metric}: lower is better", loc="left")
     return picture

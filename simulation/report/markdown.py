@@ -7,9 +7,10 @@ from pathlib import Path
 
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
+from simulation.evaluation.kept import kept_of_gain
 from simulation.evaluation.results import Results
 from simulation.evaluation.summary import HEADLINE, name_in_table, say_privacy
-from simulation.report.wording import METRICS, PERCENT, gain_words
+from simulation.report.wording import METRICS, PERCENT, gain_words, kept_words
 
 MAIN = {"demand": ("wape", "wql", "coverage80_mid"), "purchase": ("auc", "log_loss")}
 ONE_MINUTE = 90.0  # seconds, from which on minutes are told
@@ -63,7 +64,7 @@ def _one_run(run: Results, metrics: Sequence[str]) -> str:
         *(_row(run, method, best) for method in run.methods),
         "",
     ]
-    return "\n".join([*lines, *_answer_lines(run), *_time_lines(run)])
+    return "\n".join([*lines, *_kept_lines(run), *_answer_lines(run), *_time_lines(run)])
 
 
 def _row(run: Results, method: str, best: dict[str, float | None]) -> str:
@@ -94,6 +95,11 @@ def _short(value: float | None, metric: str) -> str:
     if metric.startswith("coverage80"):
         return f"{value:.0%}".replace("%", PERCENT)
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+
+
+def _kept_lines(run: Results) -> list[str]:
+    said = kept_words(kept_of_gain(run.summary, run.metrics[0]), run.metrics[0])
+    return [f"{said}.", ""] if said else []
 
 
 def _answer_lines(run: Results) -> list[str]:

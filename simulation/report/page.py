@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.forecast.method import Method
+from simulation.evaluation.kept import kept_of_gain
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
 from simulation.evaluation.verdict import choose_federated
@@ -56,6 +57,7 @@ def make_page(results: Results) -> str:
         columns=HEADLINE[results.plan.evaluation.task],
         privacy=summary["privacy"],
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
+        kept=wording.kept_words(kept_of_gain(summary, headline), headline).replace("`", ""),
         pictures=_pictures(results, compared),
     )
 
@@ -122,11 +124,13 @@ def _global_models(results: Results) -> dict[str, Any]:
 def _epsilons(results: Results) -> Picture | None:
     """Draw the federation at every epsilon of the run, beside the best own method and those without privacy."""
     headline, scores = results.metrics[0], results.summary["methods"]
-    points = [
-        (stated["epsilon"], scores[name][headline], results.summary["spread"].get(name, {}).get(headline) or 0.0)
-        for name, stated in _global_models(results).items()
-        if scores[name][headline] is not None
-    ]
+    points: dict[str, list[tuple[float, float, float]]] = {}
+    for name, stated in _global_models(results).items():
+        if scores[name][headline] is not None:
+            spread = results.summary["spread"].get(name, {}).get(headline) or 0.0
+            points.setdefault(wording.TRUST[Method.parse(name).trusts_sum], []).append(
+                (stated["epsilon"], scores[name][headline], spread)
+            )
     known = {name: metrics[headline] for name, metrics in scores.items() if metrics[headline] is not None}
     own = {name: value for name, value in known.items() if Method.parse(name).is_own}
     best = min(own, key=lambda name: own[name], default=None)

@@ -9,6 +9,7 @@ from typing import Any
 
 from common.forecast.method import Method
 from common.plan.schema import Plan
+from simulation.evaluation.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ METRICS = {
     "recall": MetricWords("recall", "of those who bought, the share said to"),
 }
 PERCENT = "\N{NO-BREAK SPACE}%"
+TRUST = {False: "noise of one's own", True: "trusting the sum"}  # whose noise a private federation rests on
 IN_PERCENT = ("coverage80", "coverage80_mid", "accuracy", "precision", "recall")
 
 
@@ -78,7 +80,8 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     if not named.is_federated:
         return method
     privacy = "without noise" if named.epsilon is None else f"at epsilon {named.epsilon:g} per {plan.privacy.unit}"
-    return f"the federation {privacy}" + (", personalised," if named.personalised else "")
+    trust = ", trusting the sum," if named.trusts_sum else ""
+    return f"the federation {privacy}{trust or ',' * named.personalised}{' personalised,' * named.personalised}"
 
 
 def _against(found: Mapping[str, Any]) -> str:
@@ -93,6 +96,17 @@ def gain_words(gain: Mapping[str, Any], metric: str) -> str:
     if gain["low"] is None:
         return words
     return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+
+
+def kept_words(kept: Mapping[str, Kept], metric: str) -> str:
+    """Say what each private federation keeps of the gain without noise; empty where that is not known."""
+    said = [
+        f"`{name}` {found.share:.0%}{f' ± {found.spread:.0%}' if found.spread else ''}".replace("%", PERCENT)
+        for name, found in kept.items()
+    ]
+    return (
+        f"Of what `federated` gains over `anchor` in {METRICS[metric].name} remain: {', '.join(said)}" if said else ""
+    )
 
 
 def _ground(found: Mapping[str, Any]) -> str:

@@ -104,6 +104,8 @@ CASES = (
     shop(f"consider plan.toml --coordinator {'c' * 64} --cohort 3", POLICY, LEDGER, PLAN),
     shop("check plan.toml", PLAN, "rows.csv"),
     shop("doctor", POLICY, LEDGER, JOINED, "tls.key", "node.key"),
+    shop("peers", POLICY),
+    shop(f"peers --verify {'a' * 64}", POLICY),
     shop("join bob", POLICY, "tls.key", "node.key", makes=("bob.request.json",)),
     shop(
         "join --welcome north.welcome.json",

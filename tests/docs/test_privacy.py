@@ -7,7 +7,9 @@ from typing import get_args
 
 import pytest
 
-from client.transparency.sent_messages import MEANINGS
+from client.transparency.sent_log import OTHER_MEANINGS
+from client.transparency.sent_messages import MEANINGS, SUM_MEANINGS
+from common.message import sum_round
 from common.message.proposal import TERMS_FIELDS
 from common.message.release import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply
@@ -39,7 +41,8 @@ def test_every_field_that_may_leave_has_its_row() -> None:
 
 def test_every_other_field_that_may_leave_is_named() -> None:
     said = PAGE.split("\n## What leaves\n")[1].split("\n## ")[0]
-    for name in TERMS_FIELDS | RECEIPT_FIELDS | WELCOME_RECEIPT_FIELDS:
+    assert set(SUM_MEANINGS) == sum_round.REPLY_FIELDS | {"total"}
+    for name in TERMS_FIELDS | RECEIPT_FIELDS | WELCOME_RECEIPT_FIELDS | set(OTHER_MEANINGS) | set(SUM_MEANINGS):
         assert f"`{name}`" in said
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import uvicorn
 
 from server.folder import CoordinatorFolder
 from server.process.gateway import make_server
+
+Around = TypeVar("Around")
 
 
 class Recorder:
@@ -45,14 +47,19 @@ class Recorder:
             self.seen += heard + said
 
 
-@contextmanager
-def recording_gateway(home: CoordinatorFolder, port: int) -> Iterator[Recorder]:
+def recording_gateway(home: CoordinatorFolder, port: int) -> AbstractContextManager[Recorder]:
     """Serve the gateway, as it is, on another port of this process, and record what passes."""
-    started: queue.Queue[tuple[Recorder, uvicorn.Server]] = queue.Queue()
+    return second_door(home, port, Recorder)
+
+
+@contextmanager
+def second_door(home: CoordinatorFolder, port: int, around: Callable[[Any], Around]) -> Iterator[Around]:
+    """Serve the gateway, as it is, on another port of this process, with something around its application."""
+    started: queue.Queue[tuple[Around, uvicorn.Server]] = queue.Queue()
 
     def serve() -> None:  # made in the thread that serves: SQLite wants it so
         server = make_server(home, home.read_settings().model_copy(update={"gateway_port": port}))
-        recorder = Recorder(server.config.loaded_app)
+        recorder = around(server.config.loaded_app)
         server.config.loaded_app = recorder
         started.put((recorder, server))
         asyncio.run(server.serve())

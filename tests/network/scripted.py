@@ -15,6 +15,8 @@ from client.daemon.gateway_client import GatewayClient
 from client.daemon.gateway_error import GatewayError, Unreachable
 from client.daemon.loop import POLL_FACTOR, QUICKEST_POLL_SECONDS
 from common.message import proposal, release
+from common.message.decline import decline
+from common.message.peer import PEER
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
 from common.message.record import read_text, read_whole
 from common.message.release import decode_signature, encode_receipt, parse_note
@@ -100,6 +102,8 @@ class ScriptedMerchant(threading.Thread):
             model_hash = parse_note(decode_signature(message.content).content).model_hash
             self.models.append(model_hash)
             return Message(encode_receipt(model_hash), reply_to=message)
+        if kind == PEER:
+            return decline(message)
         about, array = unpack_request(message.content)
         number = read_whole(about, "round_number")
         self.kept[number] = message

@@ -24,16 +24,15 @@ Patch = pytest.MonkeyPatch
 def with_count(patch: Patch) -> None:
     """Send the number of entities for weighting, and let the schema have it."""
     patch.setattr(message, "REPLY_FIELDS", message.REPLY_FIELDS | {"num_examples"})
-    train = Answers._train
+    train, counts = Answers._train, list[int]()
 
-    def faulty(self: Answers, request: Any) -> RoundReply:
-        reply = train(self, request)
-        vars(reply)["num_examples"] = self._merchant.series.num_entities
-        return reply
+    def faulty(self: Answers, request: Any) -> torch.Tensor:
+        counts.append(self._merchant.series.num_entities)
+        return train(self, request)
 
     def encode(reply: RoundReply) -> RecordDict:
         content = encode_reply(reply)
-        content[ABOUT] = ConfigRecord({**content[ABOUT], "num_examples": vars(reply)["num_examples"]})
+        content[ABOUT] = ConfigRecord({**content[ABOUT], "num_examples": counts[-1]})
         return content
 
     patch.setattr(Answers, "_train", faulty)
@@ -85,7 +84,7 @@ def silent_if_empty(patch: Patch) -> None:
     """Send nothing where nobody contributes."""
     train = Answers._train
 
-    def faulty(self: Answers, request: Any) -> RoundReply:
+    def faulty(self: Answers, request: Any) -> torch.Tensor:
         if self._merchant.series.num_entities < 2:
             raise ValueError("not enough data")
         return train(self, request)

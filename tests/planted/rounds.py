@@ -33,7 +33,7 @@ class Scaled:
         return self._noise.integers(size, std * self._factor)
 
 
-def train_releasing(answers: Answers, request: Any, how: Release) -> RoundReply:
+def train_releasing(answers: Answers, request: Any, how: Release) -> Tensor:
     """Answer a request, released in another way."""
     with pytest.MonkeyPatch.context() as inner:
         inner.setattr(Mechanism, "release", how)
@@ -68,7 +68,7 @@ def wider_clip(patch: Patch) -> None:
 def clear_at_last(patch: Patch) -> None:
     """Send the last sum without noise: the model is about to be released anyway."""
 
-    def faulty(self: Answers, request: Any) -> RoundReply:
+    def faulty(self: Answers, request: Any) -> Tensor:
         is_last = request.round_number == self._merchant.num_rounds
         return train_releasing(self, request, clear if is_last else release)
 
@@ -78,7 +78,7 @@ def clear_at_last(patch: Patch) -> None:
 def momentum(patch: Patch) -> None:
     """Add half of what was summed up to the round before, as momentum does."""
 
-    def faulty(self: Answers, request: Any) -> RoundReply:
+    def faulty(self: Answers, request: Any) -> Tensor:
         def moving(mechanism: Mechanism, total: Tensor, noise: Any) -> Tensor:
             before = vars(self).get("velocity", torch.zeros_like(total))
             vars(self)["velocity"] = total + before // 2
@@ -111,7 +111,7 @@ def norm_every_tenth(patch: Patch) -> None:
 def clear_rehearsal(patch: Patch) -> None:
     """Rehearse without noise: only what serves is meant in earnest."""
 
-    def faulty(self: Answers, request: Any) -> RoundReply:
+    def faulty(self: Answers, request: Any) -> Tensor:
         merchant = self._merchant
         rehearsed = (
             merchant.rehearsal is not None and merchant.find_series(request.round_number)[0] is merchant.rehearsal

@@ -44,7 +44,7 @@ def test_a_ledger_of_the_first_version_opens_with_every_line_and_message(copied:
         assert kinds == ["opening", "spend", "seal", "spend"]
         assert ledger.message(2) == (copied / "messages" / "reply.bin").read_bytes()
         assert ledger.message(4) is None
-    assert version_of(path) == 2
+    assert version_of(path) == 3
     assert (rows_of(path, "entry"), rows_of(path, "message")) == before
     assert [write_entry(read_entry(line)) for _, line, _ in before[0]] == [line for _, line, _ in before[0]]
     verify_ledger(path, head=before[0][-1][2])
@@ -125,10 +125,10 @@ def test_a_registry_of_a_later_version_is_one_sentence(copied: Path) -> None:
 
 def test_a_new_ledger_and_a_new_registry_have_the_present_version(tmp_path: Path) -> None:
     create_ledger(tmp_path / "ledger.sqlite")
-    assert version_of(tmp_path / "ledger.sqlite") == 2
+    assert version_of(tmp_path / "ledger.sqlite") == 3
     Ledger(tmp_path / "ledger.sqlite").close()
     Registry(tmp_path / "registry.sqlite").close()
-    assert (version_of(tmp_path / "ledger.sqlite"), version_of(tmp_path / "registry.sqlite")) == (2, len(STEPS))
+    assert (version_of(tmp_path / "ledger.sqlite"), version_of(tmp_path / "registry.sqlite")) == (3, len(STEPS))
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

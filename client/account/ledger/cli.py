@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from client.account.ledger.balance import Account
     from client.account.ledger.recovery import Charge, Loss
     from client.account.policy import Budget, Policy
+    from common.privacy.guarantee import Guarantee
 
 ledger_app = make_app("The account of all that left.")
 
@@ -71,6 +72,8 @@ def show(
     console = make_console()
     for account in accounts:
         print_table(console, make_bars(account, _budget_of(account, policy)))
+        if account.is_shared:
+            typer.echo(f"{_say_both(account)}.\n")
     typer.echo(f"{num_lines} lines, head {head}")
 
 
@@ -208,8 +211,14 @@ def recover(
     home = MerchantFolder(folder)
     policy = read_policy(home.policy)
     budgets = {(policy.dataset, unit): budget for unit, budget in policy.budgets.items()}
+    ceilings = {(policy.dataset, unit): ceiling for unit, ceiling in policy.ceilings.items()}
     with holding(home):
-        loss = recover_ledger(home.ledger, budgets, at=now_utc()) if accept else assess_loss(home.ledger, budgets)
+        if accept:
+            loss = recover_ledger(home.ledger, budgets, ceilings, at=now_utc())
+            if loss.reason is not None:
+                _forget_secrets(home)
+        else:
+            loss = assess_loss(home.ledger, budgets, ceilings)
     is_done = accept or loss.reason is None
     said = {
         "lost": loss.reason is not None,
@@ -223,12 +232,30 @@ def recover(
         raise typer.Exit(EXIT_NO)
 
 
+def _forget_secrets(home: MerchantFolder) -> None:
+    """Remove one-time secrets of sums: a ledger that lost lines does not know what was revealed with them."""
+    for suffix in ("", "-wal", "-shm"):
+        home.sums.with_name(f"{home.sums.name}{suffix}").unlink(missing_ok=True)
+
+
+def _say_both(account: Account) -> str:
+    from client.account.assumption import assumption_of, explain_assumption
+
+    epsilons = account.guarantee().epsilon, account.guarantee_alone().epsilon
+    said = str(explain_assumption(*epsilons, assumption_of(account.spends)))
+    return said[0].upper() + said[1:]
+
+
 def _describe_charge(charge: Charge) -> dict[str, Any]:
     return {
         "dataset": charge.dataset,
         "unit": charge.unit,
         "epsilon_before": charge.epsilon(charge.before),
         "epsilon_after": charge.epsilon(charge.after),
+        "if_all_collude": {
+            "epsilon_before": charge.epsilon(charge.before_alone),
+            "epsilon_after": charge.epsilon(charge.after_alone),
+        },
     }
 
 
@@ -247,25 +274,37 @@ def _say_loss(loss: Loss, *, accept: bool) -> str:
     for charge in loss.charges:
         before, after = (f"{charge.epsilon(spent):.4g}" for spent in (charge.before, charge.after))
         lines.append(f"{charge.dataset} per {charge.unit}: epsilon {before} {did} charged to {after}.")
+        if (charge.before_alone, charge.after_alone) != (charge.before, charge.after):
+            before, after = (f"{charge.epsilon(spent):.4g}" for spent in (charge.before_alone, charge.after_alone))
+            lines.append(f"  If all others put their heads together: epsilon {before} {did} charged to {after}.")
     if not accept:
         lines.append("Look for the newest ledger first. If it is gone for good: hansa-client ledger recover --accept")
     return "\n".join(lines)
 
 
 def _describe(account: Account) -> dict[str, Any]:
+    from client.account.assumption import assumption_of
     from client.account.ledger.picture import curve_of
 
-    guarantee = account.guarantee()
+    assumption = assumption_of(account.spends)
+    guarantee, alone = account.guarantee(), account.guarantee_alone()
     return {
         "dataset": account.dataset,
         "unit": account.unit,
         "num_rounds": len(account.spends),
-        **{name: value if math.isfinite(value) else None for name, value in vars(guarantee).items()},
+        **_finite(guarantee),
+        "if_all_collude": _finite(alone),
+        "assumption": None if assumption is None else vars(assumption),
         "curve": [
             {"at": point.at.isoformat(), "epsilon": point.epsilon if math.isfinite(point.epsilon) else None}
             for point in curve_of(account)
         ],
     }
+
+
+def _finite(guarantee: Guarantee) -> dict[str, float | None]:
+    """Write a guarantee in JSON, in which infinity is null: there is none."""
+    return {name: value if math.isfinite(value) else None for name, value in vars(guarantee).items()}
 
 
 def _budget_of(account: Account, policy: Policy) -> Budget | None:
@@ -274,13 +313,14 @@ def _budget_of(account: Account, policy: Policy) -> Budget | None:
 
 def _look_ahead(account: Account, policy: Policy, noise_multiplier: float | None) -> dict[str, Any]:
     """Count what still fits; finite precision is counted as if all that is counted were released."""
-    from client.account.ledger.balance import how_often, room_of
+    from client.account.ledger.balance import how_often, room_alone, room_of
     from client.account.ledger.ledger import now_utc
     from common.privacy.accounting import mu_of, round_mu_squared
 
     room = room_of(account, policy.budget, now=now_utc())
+    share = 1
     if noise_multiplier is None and account.spends:
-        noise_multiplier = account.spends[-1].noise_multiplier
+        noise_multiplier, share = account.spends[-1].noise_multiplier, account.spends[-1].noise_share or 1
     plan = mu_of(policy.plan.epsilon, account.delta) ** 2
     epsilon = account.guarantee().epsilon
     said: dict[str, Any] = {
@@ -292,6 +332,8 @@ def _look_ahead(account: Account, policy: Policy, noise_multiplier: float | None
         "noise_multiplier": noise_multiplier or None,
     }
     if noise_multiplier:
-        cost = round_mu_squared(noise_multiplier)
-        said |= {"rounds_for_life": how_often(cost, room.life), "rounds_in_period": how_often(cost, room.least)}
+        alone, ceiling = round_mu_squared(noise_multiplier), policy.ceilings.get(account.unit)
+        together = math.inf if ceiling is None else how_often(alone, room_alone(account, ceiling))
+        for key, left in (("rounds_for_life", room.life), ("rounds_in_period", room.least)):
+            said[key] = int(min(how_often(alone / share, left), together))
     return said

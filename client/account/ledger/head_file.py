@@ -30,26 +30,63 @@ OWNER_ALONE = 0o600
 WAY_OUT = "bring the newest ledger back; where it is lost, see: hansa-client ledger recover"
 
 
+class NotedShare(Section):
+    """What an account held whose noise was partly shared: mu squared if everybody else conspires, None without bound.
+
+    Attributes
+    ----------
+    num_roundings
+        Rounded Gaussians in what the coordinator saw.
+    """
+
+    mu_squared_alone: float | None
+    num_roundings: int
+
+
 class NotedAccount(Section):
-    """What one account held: `mu_squared` is None where it has no bound."""
+    """What one account held: `mu_squared` is None where it has no bound, `shared` where all noise was its own."""
 
     dataset: str
     unit: Unit
     delta: Delta
     mu_squared: float | None
     num_coordinates: int
+    shared: NotedShare | None = None
 
     @classmethod
     def of(cls, account: Account) -> NotedAccount:
         """Note an account as it is."""
-        spent = account.mu_squared()
+        spent, alone = account.mu_squared(), account.mu_squared_alone()
+        shared = NotedShare(mu_squared_alone=_bounded(alone), num_roundings=account.num_roundings)
         return cls(
             dataset=account.dataset,
             unit=account.unit,
             delta=account.delta,
-            mu_squared=spent if math.isfinite(spent) else None,
+            mu_squared=_bounded(spent),
             num_coordinates=account.num_coordinates,
+            shared=shared if account.is_shared else None,
         )
+
+    @property
+    def spent(self) -> float:
+        """Mu squared, infinite where nothing bounds it."""
+        return math.inf if self.mu_squared is None else self.mu_squared
+
+    @property
+    def spent_alone(self) -> float:
+        """The same if everybody else conspires."""
+        if self.shared is None:
+            return self.spent
+        return math.inf if self.shared.mu_squared_alone is None else self.shared.mu_squared_alone
+
+    @property
+    def num_roundings(self) -> int:
+        """Rounded Gaussians in what was seen."""
+        return self.num_coordinates if self.shared is None else self.shared.num_roundings
+
+
+def _bounded(mu_squared: float) -> float | None:
+    return mu_squared if math.isfinite(mu_squared) else None
 
 
 class Noted(Document):

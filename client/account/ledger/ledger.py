@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from client.account.answer_log import round_is_over
-from client.account.ledger.balance import Account, accounts_of, require_room
-from client.account.ledger.entry import Entry, Opening, Seal, Spend
+from client.account.ledger.balance import Account, accounts_of, require_room, require_room_alone
+from client.account.ledger.entry import Agreed, Entry, Opening, Seal, Spend
 from client.account.ledger.file import NOTED, SCHEMA, LedgerFile
 from client.account.ledger.head_file import HeadFiles, read_noted
 from client.account.ledger.open_files import SUFFIXES
-from client.account.ledger.trouble import CHARGED, NOTING, OPENING_ACCOUNT, RECOVERING, RESERVING, SEALING
+from client.account.ledger.trouble import AGREEING, CHARGED, NOTING, OPENING_ACCOUNT, RECOVERING, RESERVING, SEALING
 from client.account.policy import Budget
 from common.disk.file import sync_folder
 from common.errors import PrivacyError
@@ -75,6 +75,7 @@ class Ledger(LedgerFile):
         spend: Spend,
         budgets: Mapping[Unit, Budget],
         *,
+        ceilings: Mapping[Unit, float] | None = None,
         allow_without_noise: bool = False,
         num_rounds: int = 1,
     ) -> int:
@@ -87,6 +88,8 @@ class Ledger(LedgerFile):
 
         Parameters
         ----------
+        ceilings
+            Most epsilon for life if everybody else conspires; without one for an account no noise may be shared.
         num_rounds
             Rounds that there must be room for, this one and those that follow it; one is charged.
 
@@ -102,7 +105,9 @@ class Ledger(LedgerFile):
             number = self._find(spend)
             if number is not None:
                 return number
-            self.require_allowed(spend, budgets, allow_without_noise=allow_without_noise, num_rounds=num_rounds)
+            self.require_allowed(
+                spend, budgets, ceilings=ceilings, allow_without_noise=allow_without_noise, num_rounds=num_rounds
+            )
             return self._append(spend)
 
     def require_allowed(
@@ -110,6 +115,7 @@ class Ledger(LedgerFile):
         spend: Spend,
         budgets: Mapping[Unit, Budget],
         *,
+        ceilings: Mapping[Unit, float] | None = None,
         allow_without_noise: bool = False,
         num_rounds: int = 1,
     ) -> None:
@@ -131,6 +137,7 @@ class Ledger(LedgerFile):
                     f"account is open, and the policy has no budget for it; add the section [{account.unit}]."
                 )
             require_room(account, budget, spend, num_rounds=num_rounds)
+            require_room_alone(account, (ceilings or {}).get(account.unit), spend, num_rounds=num_rounds)
 
     def seal(self, number: int, content: bytes, *, at: datetime) -> bytes:
         """Keep the message for a spend; return the one that may be sent, which is the first ever sealed.
@@ -163,6 +170,35 @@ class Ledger(LedgerFile):
         if [hashlib.sha256(content).hexdigest() for content in contents] != digests:
             raise PrivacyError(f"The message of line {number} in {self.path} was changed; restore the file.")
         return contents[0] if contents else None
+
+    def agree(self, agreed: Agreed) -> None:
+        """Note the one set of survivors of a round of a secure sum; the same set may be noted again.
+
+        Guarantee: when this returns, the set is on the disk and its head is noted, and no other ever will be for this
+        session and round.
+
+        Raises
+        ------
+        PrivacyError
+            Another set, or one at another model, is noted, or the round was never charged here: a ledger that lost
+            lines charges a lost round once more before it agrees to anything of it.
+        """
+        with self._writing(AGREEING):
+            self._require_durable()
+            if not any(isinstance(entry, Spend) and entry.is_of(agreed) for entry in self._entries):
+                raise PrivacyError(
+                    f"Round {agreed.round_number} of this sum is not charged in the ledger with this model; nothing is "
+                    "agreed on."
+                )
+            for known in self._entries:
+                if isinstance(known, Agreed) and known.place == agreed.place:
+                    if known.said != agreed.said:
+                        raise PrivacyError(
+                            f"Round {agreed.round_number} of this sum is agreed on with another set of merchants or "
+                            "another model; a second sum of it would tell one merchant's part."
+                        )
+                    return
+            self._append(agreed)
 
     @property
     def num_messages(self) -> int:
@@ -211,6 +247,11 @@ class Ledger(LedgerFile):
         ]
         for number, entry in same_plan:
             if (entry.round_number, entry.model_hash) == (spend.round_number, spend.model_hash):
+                if entry.session != spend.session:
+                    raise PrivacyError(
+                        f"Round {spend.round_number} of plan {spend.plan_hash[:12]} was charged for a sum of other "
+                        "merchants; it is lost, go on with the next round."
+                    )
                 if entry.terms != spend.terms and self.message(number) is None:
                     raise PrivacyError(
                         f"Round {spend.round_number} of plan {spend.plan_hash[:12]} was charged for other noise and "

@@ -27,12 +27,12 @@ class Point:
     epsilon: float
 
 
-def curve_of(account: Account) -> list[Point]:
-    """Follow epsilon from spend to spend; all of one moment are one point."""
+def curve_of(account: Account, *, alone: bool = False) -> list[Point]:
+    """Follow epsilon from spend to spend, or if everybody else conspires; all of one moment are one point."""
     points: dict[datetime, float] = {}
     mu_squared = 0.0
     for spend in sorted(account.spends, key=lambda spend: spend.at):
-        mu_squared += spend.cost(account.unit)
+        mu_squared += spend.cost_alone(account.unit) if alone else spend.cost(account.unit)
         points[spend.at] = mu_squared
     return [Point(at, epsilon_of(math.sqrt(total), account.delta)) for at, total in points.items()]
 
@@ -59,7 +59,8 @@ def draw_curve(account: Account, budget: Budget | None) -> str:
     """Draw epsilon over time as SVG, with the budget for life as a line that it must not cross."""
     every = curve_of(account)
     points = [point for point in every if math.isfinite(point.epsilon)]
-    axes = _Axes.around(points, budget)
+    if_all = curve_of(account, alone=True)[: len(points)] if account.is_shared else []
+    axes = _Axes.around([*points, *if_all], budget)
     title = t("epsilon per {unit}, everything added up, at delta {delta:g}", unit=t(account.unit), delta=account.delta)
     marks = [
         f'<path d="M{MARGIN} {MARGIN} V{HEIGHT - MARGIN} H{WIDTH - MARGIN}" fill="none" stroke="#888"/>',
@@ -67,6 +68,10 @@ def draw_curve(account: Account, budget: Budget | None) -> str:
         _text(MARGIN, MARGIN - 24, title),
         _text(MARGIN - 34, axes.y(0.0) + 4, "0"),
     ]
+    if if_all:
+        marks.append(f'<path d="{_steps(if_all, axes)}" fill="none" stroke="#1f5fa8" stroke-dasharray="2 3"/>')
+        marks.append(_text(MARGIN, MARGIN - 6, t("dotted: if all the others put their heads together")))
+        marks.append(_text(WIDTH - MARGIN + 6, axes.y(if_all[-1].epsilon) + 4, f"{if_all[-1].epsilon:.2f}"))
     if budget:
         limit = axes.y(budget.epsilon)
         marks.append(f'<path d="M{MARGIN} {limit:.1f} H{WIDTH - MARGIN}" stroke="#b3261e" stroke-dasharray="6 4"/>')

@@ -37,6 +37,11 @@ SEALING = Outcome(
     unclear=f"the round is spent, and its answer has not left; {_ASKED_AGAIN}",
     after=f"the round is spent, its answer is sealed and has not left; {_ASKED_AGAIN}",
 )
+AGREEING = Outcome(
+    before="no set of merchants is agreed on",
+    unclear="whether the set of merchants is agreed on shows when the ledger is opened again; nothing was signed",
+    after="the set of merchants is agreed on, and nothing was signed; asked again it can be",
+)
 OPENING_ACCOUNT = Outcome(
     before="no account was opened",
     unclear="whether the account is open shows: hansa-client ledger show",

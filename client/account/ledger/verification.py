@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from client.account.ledger.entry import Seal, Spend
+from client.account.ledger.entry import Agreed, Entry, Seal, Spend
 from client.account.ledger.head_file import HeadFiles
 from client.account.ledger.ledger import Ledger
 from common.errors import PrivacyError
@@ -37,9 +38,23 @@ def verify_ledger(path: Path, *, head: str | None = None) -> None:
                 ledger.message(number)
             if isinstance(entry, Seal) and not (entry.spend < number and isinstance(entries[entry.spend - 1], Spend)):
                 raise PrivacyError(f"Line {number} of {path} seals no spend; restore the file from a copy.")
+        _require_one_set(entries, path)
         if ledger.num_messages != sum(isinstance(entry, Seal) for entry in entries):
             raise PrivacyError(f"{path} holds a message that no line names; restore the file from a copy.")
         if head is not None and head not in heads:
             raise PrivacyError(
                 f"{path} never had the head {head[:12]}: it is another ledger or an older copy; bring back the newest."
             )
+
+
+def _require_one_set(entries: Sequence[Entry], path: Path) -> None:
+    """Refuse a ledger that agreed on two sets of merchants for one round of a secure sum."""
+    agreed: set[tuple[str, int]] = set()
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Agreed):
+            if entry.place in agreed:
+                raise PrivacyError(
+                    f"Line {number} of {path} agrees on a second set of merchants for round {entry.round_number} of "
+                    "one sum; restore the file from a copy."
+                )
+            agreed.add(entry.place)

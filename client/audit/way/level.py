@@ -70,7 +70,7 @@ def walk_the_way(
     generator
         Chooses the rounds; seeded by entropy if left out.
     """
-    few = few_entities(subject, ENTITIES)
+    few = few_entities(subject.trusting_nobody(), ENTITIES)
     with tempfile.TemporaryDirectory() as folder, _logging() as logged:
         try:
             merchant = lay_out(few, Path(folder) / "own")

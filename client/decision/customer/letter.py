@@ -141,7 +141,7 @@ def measure_effect(purchases: Purchases, listed: pa.Table, *, until: date, origi
     held = np.array([str(value).lower() == "true" for value in listed["hold_out"].to_pylist()], dtype=np.bool_)
     if min(held.sum(), (~held).sum()) < 2:
         raise DataError(
-            f"{origin} has {held.sum()} customers held back of {len(held)}; at least 2 in each group are needed."
+            f"On the list of {origin} {held.sum()} of {len(held)} are held back; at least 2 in each group are needed."
         )
     bought = purchases.count(place, begin, end) > 0
     money = purchases.spend(place, begin, end)

@@ -20,7 +20,8 @@ from client.decision.customer.ahead import Ahead, Progress, draw_ahead, learn_fr
 from client.decision.customer.purchase import Purchases
 from client.decision.customer.reading import LEAST_DAYS
 from client.decision.customer.segment import SEGMENTS, name_segments
-from client.language.speech import t
+from client.language.count import count_days
+from client.language.speech import t, tn
 from common.errors import DataError
 
 RISK_DAYS = 90
@@ -86,7 +87,7 @@ def foresee_customers(
     day = purchases.day_of(origin)
     if day < LEAST_DAYS:
         raise DataError(
-            f"Before {origin} the history knows {max(day, 0)} days of sales; who comes again can be told from "
+            f"Before {origin} the history knows {count_days(max(day, 0))} of sales; who comes again can be told from "
             f"{LEAST_DAYS} days on: bring older exports with hansa-client import, or ask again later."
         )
     known = purchases.before(day)
@@ -187,5 +188,11 @@ def _doubts(ahead: Ahead) -> list[str]:
     if not ahead.judged:
         said.append(t("The history is too short to hold anything said here against what came; take it as a guess."))
     if number < FEW_CUSTOMERS:
-        said.append(t("{number} customers are few to learn from; take what is said of each as a guess.", number=number))
+        said.append(
+            tn(
+                "1 customer is too few to learn from; take what is said as a guess.",
+                "{number} customers are few to learn from; take what is said of each as a guess.",
+                number,
+            )
+        )
     return said

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from client.decision.customer.purchase import Purchases, make_purchases
 from client.language.speech import t
+from client.shop.calendar.day_after import day_after
 from client.shop.settings import Shop
 from common.errors import DataError
 
@@ -50,7 +51,7 @@ def read_purchases(history: Asked, shop: Shop) -> tuple[Purchases, tuple[str, ..
     Raises
     ------
     DataError
-        There is no sale, or none names a customer.
+        There is no sale, or none names a customer; or no day is left after the last one.
     """
     sales = history.ask(_SALES)
     if not sales.num_rows:
@@ -63,6 +64,7 @@ def read_purchases(history: Asked, shop: Shop) -> tuple[Purchases, tuple[str, ..
             f"None of the {lines.sum():,} lines sold names a customer, so nobody can be told apart; bring an export "
             'with a column of the customer (e-mail or number) and name it in shop.toml: columns = { customer = "…" }'
         )
+    day_after(date.fromordinal(int(days.max())))  # refused where there is none
     money, unpriced = _worth(sales, shop)
     purchases = make_purchases(
         who[named],

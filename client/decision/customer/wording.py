@@ -13,6 +13,7 @@ from client.decision.customer.calibration import judge
 from client.decision.customer.letter import Effect, Letters
 from client.decision.customer.outlook import RISK_DAYS, Outlook
 from client.decision.customer_word import shorten
+from client.language.count import count_days
 from client.language.speech import join, mark, t, tn
 
 HOPELESS = 0.5  # no letter moves so many
@@ -208,10 +209,10 @@ def say_effect(effect: Effect, currency: str) -> Iterator[str]:
     written, held = effect.written, effect.held
     yield (
         t(
-            "Since {written_on} ({days} days) {bought:.0%} of the {customers} who were written to "
+            "Since {written_on} ({days}) {bought:.0%} of the {customers} who were written to "
             "bought, and {held_bought:.0%} of the {held} who were held back.",
             written_on=effect.written_on,
-            days=effect.days,
+            days=count_days(effect.days),
             bought=written.bought,
             customers=written.customers,
             held_bought=held.bought,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from client.decision.order.count import count_products
 from client.decision.order.told import Told, say_assumed
+from client.language.count import count_products
 from client.language.speech import t
 from client.shop.history.history import History
 

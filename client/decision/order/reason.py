@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from client.language.count import count_days
 from client.language.number import say_count, say_day
 from client.language.speech import join, t
 from client.shop.settings import Shop
+
+HARDLY_ANY = 0.5  # pieces, on average
 
 
 def give_reason(
@@ -18,7 +21,7 @@ def give_reason(
     Parameters
     ----------
     row
-        Of `client.decision.order.ordering.SCHEMA`.
+        Of `client.decision.order.table.SCHEMA`.
     level
         Service level that is asked.
     ended
@@ -55,6 +58,10 @@ def _say_asked(row: dict[str, Any]) -> str:
         "mean": say_count(row["demand"]),
         "high": say_count(row["demand_high"]),
     }
+    if row["demand"] < HARDLY_ANY:  # nobody asks for a tenth of a piece
+        if row["demand_high"] >= 1:
+            return t("until {until} most likely none will be asked for, in one case of ten {high} or more", **said)
+        return t("until {until} hardly any will be asked for", **said)
     if row["demand_high"] > row["demand"]:  # a rare large order can lift the mean above it
         return t("until {until} about {mean} will be asked for, in one case of ten {high} or more", **said)
     return t("until {until} about {mean} will be asked for", **said)
@@ -77,10 +84,10 @@ def _say_none(row: dict[str, Any], there: str, asked: str, *, spoils: bool, life
         )
     if spoils:
         return t(
-            "{there}; {asked}, but even the smallest order would not be sold in the {life:.0f} days that it keeps.",
+            "{there}; {asked}, but even the smallest order would not be sold in the {life} that it keeps.",
             there=there,
             asked=asked,
-            life=life,
+            life=count_days(round(life)),
         )
     if row["demand"] <= 0:
         return t(
@@ -104,7 +111,7 @@ def _say_more(quantity: float, pack: float, block: float) -> str:
 
 
 def _say_ends(row: dict[str, Any], *, spoils: bool, life: float) -> str:
-    ends = [t(", no more than sells in the {life:.0f} days that it keeps", life=life)] if spoils else []
+    ends = [t(", no more than sells in the {life} that it keeps", life=count_days(round(life)))] if spoils else []
     if row["cut"] > 0:
         ends.append(t("; the budget cut {cut}", cut=say_count(row["cut"])))
     return join(ends)

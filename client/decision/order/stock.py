@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from client.decision.order.count import count_lines, count_products
 from client.decision.order.pipeline import OnOrder
 from client.decision.order.proposal import Terms
+from client.language.count import count_lines, count_products
 from client.language.speech import t
 from client.shop.history.history import History
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from client.decision.order.count import count_products
+from client.language.count import count_products
 from client.language.speech import t
 from client.shop.history.history import History
 from client.shop.settings import Shop, SupplierSettings

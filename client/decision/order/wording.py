@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from client.decision.order.count import count_lines, count_products
 from client.decision.order.ordering import Orders
+from client.language.count import count_lines, count_products
 from client.language.number import say_count, say_day
-from client.language.speech import t
+from client.language.speech import t, tn
 from client.shop.settings import Shop
 
 if TYPE_CHECKING:
@@ -57,20 +57,22 @@ def say_orders(orders: Orders, shop: Shop) -> list[str]:
     said = []
     if lines.num_rows:
         said.append(
-            t(
+            tn(
+                "{products} to order, for {cash:,.2f} {money}; 1 was looked at.",
                 "{products} to order, for {cash:,.2f} {money}; {number:,} were looked at.",
+                table.num_rows,
                 products=count_products(lines.num_rows),
                 cash=cash,
                 money=money,
-                number=table.num_rows,
             )
         )
     elif pc.any(pc.is_valid(table["quantity"])).as_py():
         said.append(
-            t(
+            tn(
+                "Nothing need be ordered on {day}; 1 product was looked at.",
                 "Nothing need be ordered on {day}; {number:,} products were looked at.",
+                table.num_rows,
                 day=say_day(orders.day),
-                number=table.num_rows,
             )
         )
     cut = pc.greater(table["cut"], 0.0)

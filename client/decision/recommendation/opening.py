@@ -13,6 +13,7 @@ from client.decision.recommendation.past import make_past
 from client.decision.recommendation.purchase import Purchases, read_purchases
 from client.decision.recommendation.recommender import Recommender
 from client.decision.recommendation.shelf import read_shelf
+from client.shop.calendar.day_after import day_after
 from client.shop.history.history import History
 from client.shop.settings import Shop
 from common.errors import DataError
@@ -35,7 +36,7 @@ def open_recommender(
     purchases = read_purchases(history)
     if purchases.last is None:
         raise DataError("Nothing was ever sold, so there is nothing to recommend; import sales first.")
-    day = purchases.last + timedelta(1)
+    day = day_after(purchases.last)
     past = make_past(purchases, day)
     learned = recall(history.folder, purchases, day, HORIZON_DAYS)
     if learned is None:

@@ -31,9 +31,9 @@ from client.decision.response.scenario import (
     require_seen,
     summarise,
 )
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.outlook import forecast_shop
-from client.shop.forecast.period import ONE_DAY
 from client.shop.forecast.question import Question
 from client.shop.settings import Shop
 from common.errors import ConfigError, DataError
@@ -153,7 +153,7 @@ def answer(
 
 
 def _span_of(ask: Ask, last_sale: date) -> tuple[date, date]:
-    first = ask.first or last_sale + ONE_DAY
+    first = ask.first or day_after(last_sale)
     last = ask.last or first + timedelta(days=USUAL_DAYS - 1)
     if last < first:
         raise ConfigError(f"--to {last} lies before the first day, {first}; give a later one.")

@@ -76,15 +76,15 @@ def choose_columns(market: Market) -> tuple[tuple[str, ...], Float[np.ndarray, "
     moves, promoted = market.moves() >= LEAST_MOVES, market.promoted()
     columns = (*(["price"] if moves.any() else []), *(["promotion"] if promoted.any() else []))
     if not columns:
-        known = np.isfinite(market.prices.by_day).any()
-        why = (
-            f"No price moved {LEAST_MOVES} times between {market.first} and {market.last}, and no promotion is known"
-            if known
-            else "No price is known of any product, neither told nor paid, and no promotion"
-        )
+        if np.isfinite(market.prices.by_day).any():
+            raise DataError(
+                f"No price moved {LEAST_MOVES} times between {market.first} and {market.last}, and no promotion is "
+                "known; so nothing can be said of what another price would do. Try one out: hansa-client whatif "
+                "--experiment plan.json."
+            )
         raise DataError(
-            f"{why}; so nothing can be said of what another price would do. Try one out: hansa-client whatif "
-            "--experiment plan.json."
+            "No price is known of any product, neither told nor paid, and no promotion; so nothing can be said of what "
+            "another price would do. Try one out: hansa-client whatif --experiment plan.json."
         )
     parts = {"price": market.log_price(), "promotion": market.promotion * market.counted}
     own = np.stack([parts[name] for name in columns], axis=2)

@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float, Int
 from scipy.interpolate import BSpline
 
 from client.decision.response.price import Prices, choose_prices
+from client.language.count import count_days
 from client.shop.calendar.ahead import BY_PRODUCT, ahead_of
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.sold import EPOCH
@@ -126,11 +128,12 @@ def read_market(history: Kept, shop: Shop) -> Market:
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
+    after = day_after(span[1])
     first = max(span[0], span[1] - timedelta(days=LONGEST_DAYS - 1))
     num_days = (span[1] - first).days + 1
     if num_days < SHORTEST_DAYS:
         raise DataError(
-            f"The history has {num_days} days, from {first} to {span[1]}; what a price does can be told from "
+            f"The history has {count_days(num_days)}, from {first} to {span[1]}; what a price does can be told from "
             f"{SHORTEST_DAYS} days on. Import older exports, or come back later."
         )
     table = history.products()
@@ -147,7 +150,7 @@ def read_market(history: Kept, shop: Shop) -> Market:
         )
     products = tuple(sales.products[place] for place in chosen)
     kinds = guess_kinds(history, shop)
-    ahead = ahead_of(history, shop, first, span[1], products, told_by=span[1] + timedelta(days=1), kinds=kinds)
+    ahead = ahead_of(history, shop, first, span[1], products, told_by=after, kinds=kinds)
     closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
     units = _lay_out(sales, chosen, first, num_days)
     counted = _alive(units) & ~closed & ~kinds.is_out(products, first, span[1])

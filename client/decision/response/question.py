@@ -8,7 +8,8 @@ from datetime import date
 
 from client.decision.response.market import Market
 from client.decision.response.scenario import Change
-from client.language.speech import t
+from client.language.count import count_products
+from client.language.speech import t, tn
 from client.shop.calendar.kept import Kept
 from common.errors import ConfigError
 
@@ -61,12 +62,16 @@ def choose_products(market: Market, history: Kept, ask: Ask) -> tuple[tuple[str,
                 f"No product of a category {ask.category!r} was ever sold; "
                 + (f"there are {', '.join(known[:12])}." if known else "no product has a category.")
             )
-        return mine, t("the {number} products of {category}", number=len(mine), category=ask.category)
-    return market.products, t("the {number} products that sell often enough", number=len(market.products))
+        return mine, t("the {products} of {category}", products=count_products(len(mine)), category=ask.category)
+    return market.products, tn(
+        "the 1 product that sells often enough",
+        "the {number} products that sell often enough",
+        len(market.products),
+    )
 
 
 def _name_them(products: Sequence[str], names: dict[str, str]) -> str:
     if len(products) > 1:
-        return t("{number} products", number=len(products))
+        return count_products(len(products))
     name = names.get(products[0]) or ""
     return products[0] if name in ("", products[0]) else f"{products[0]} ({name})"

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from client.decision.response.answer import Answer
 from client.decision.response.scenario import Amount, Curve
-from client.language.speech import join, mark, t
+from client.language.count import count_products, count_weeks
+from client.language.speech import join, mark, t, tn
 
 SHOWN = 12  # products in the terminal
 UNSURE = mark("In nine cases of ten what these prices and sales have in common lies between the two numbers.")
@@ -226,10 +227,10 @@ def _say_cause(found: Answer) -> Iterator[str]:
         followed = found.followed
         yield (
             t(
-                "Prices were set by chance over {weeks} weeks, and kept in {kept:.0%} of them, so this is "
+                "Prices were set by chance over {weeks}, and kept in {kept:.0%} of them, so this is "
                 "what the price does, not only what goes with it. Had it no effect, chance would show as "
                 "much in {chance:.1%} of such plans.",
-                weeks=followed.weeks,
+                weeks=count_weeks(followed.weeks),
                 kept=followed.kept,
                 chance=followed.chance,
             )
@@ -262,10 +263,14 @@ def _say_basis(found: Answer) -> Iterator[str]:
     parts = []
     if "price" in estimate.columns:
         parts.append(
-            t("{moved} of {products} products whose price moved", moved=estimate.moved, products=len(market.products))
+            t(
+                "{moved} of {products} whose price moved",
+                moved=estimate.moved,
+                products=count_products(len(market.products)),
+            )
         )
     if estimate.promoted:
-        parts.append(t("{promoted} products with promotions", promoted=estimate.promoted))
+        parts.append(t("{promoted} with promotions", promoted=count_products(estimate.promoted)))
     yield (
         t(
             "Learned from {parts}, {first} to {last}; season, weekdays, known days and days out of stock "
@@ -289,9 +294,10 @@ def _say_basis(found: Answer) -> Iterator[str]:
     if found.left_out:
         named = ", ".join(found.left_out[:3]) + (", …" if len(found.left_out) > 3 else "")
         yield (
-            t(
-                "{left_out} products count as they are, since the new price lies beyond those seen of them: {named}.",
-                left_out=len(found.left_out),
+            tn(
+                "1 product counts as it is, since the new price lies beyond those seen of it: {named}.",
+                "{number} products count as they are, since the new price lies beyond those seen of them: {named}.",
+                len(found.left_out),
                 named=named,
             )
         )

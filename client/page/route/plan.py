@@ -83,13 +83,14 @@ def _consider(home: MerchantFolder, text: str, cohort: int) -> dict[str, Any]:
         "terms": "",
     }
     try:
-        return {**said, "terms": _agree(home, text, cohort)}
+        terms, *others = _agree(home, text, cohort)
     except PrivacyError as error:
         return {**said, "reason": str(error)}
+    return {**said, "terms": terms, "sentences": [*said["sentences"], *others]}
 
 
-def _agree(home: MerchantFolder, text: str, cohort: int) -> str:
-    """Hold a plan against the policy as if it were approved, and say on what terms it would run.
+def _agree(home: MerchantFolder, text: str, cohort: int) -> list[str]:
+    """Hold a plan against the policy as if it were approved, and say on what terms it would run, a sentence each.
 
     Raises
     ------
@@ -97,6 +98,7 @@ def _agree(home: MerchantFolder, text: str, cohort: int) -> str:
         The policy does not allow it, whoever approves it.
     """
     from client.account.agreement import Offer, agree
+    from client.account.assumption import explain_sum
     from client.account.ledger.ledger import Ledger
     from client.account.policy import read_policy
     from client.daemon.handlers import count_parameters
@@ -108,15 +110,16 @@ def _agree(home: MerchantFolder, text: str, cohort: int) -> str:
     offer = Offer(plan, True, federation.coordinator_name, cohort, federation.vouched_by)
     with closing(Ledger(home.ledger)) as ledger:
         size = count_parameters(plan, private=True)
-        mechanism = agree(with_approved(own, "plans", plan.hash), offer, ledger, num_coordinates=size).mechanism
-    return t(
+        agreement = agree(with_approved(own, "plans", plan.hash), offer, ledger, num_coordinates=size)
+    terms = t(
         "It would run {rounds} rounds, each with noise {noise:.1f} times the most that one {unit} can move it, and "
         "cost epsilon {epsilon:g} of your budget.",
         rounds=offer.training.num_rounds,
-        noise=mechanism.noise_multiplier,
+        noise=agreement.mechanism.noise_multiplier,
         unit=t(own.unit),
-        epsilon=own.plan.epsilon,
+        epsilon=agreement.epsilon if agreement.is_shared else own.plan.epsilon,
     )
+    return [terms, *explain_sum(agreement)]
 
 
 @router.post("/federation/approve")

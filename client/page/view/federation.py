@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -191,23 +190,3 @@ def _list_others(home: MerchantFolder) -> list[Departure]:
 
     messages, _ = SentLog(home.sent).read()
     return [Departure(each.at, t(KINDS.get(each.kind, each.kind)), "", None, len(each.content)) for each in messages]
-
-
-def approve(text: str, key: str, digest: str) -> str:
-    """Add a hash to `approval.coordinators` or `approval.plans` of a policy's text, and change nothing else.
-
-    Raises
-    ------
-    ValueError
-        The list is not written as the starter writes it; the owner must do it herself.
-    """
-    before, found, after = text.partition("\n[approval]")
-    pattern = re.compile(rf"(?m)^({key}\s*=\s*\[)([^\]]*)(\])")
-    if not found or len(pattern.findall(after)) != 1:
-        raise ValueError(key)
-    return before + found + pattern.sub(lambda old: _with_one_more(old, digest), after)
-
-
-def _with_one_more(old: re.Match[str], digest: str) -> str:
-    inside = old[2].strip().rstrip(",")
-    return f'{old[1]}{inside}{", " if inside else ""}"{digest}"{old[3]}'

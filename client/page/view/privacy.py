@@ -50,7 +50,16 @@ def _show_account(account: Any, budget: Any, zone: ZoneInfo) -> dict[str, Any]:
         "picture": draw_curve(account, budget) if points else "",
         "points": [{"day": point.at.astimezone(zone).date(), "epsilon": point.epsilon} for point in points],
         "meaning": _say_meaning(spent, account.unit),
+        "both": _say_both(account) if account.is_shared else "",
     }
+
+
+def _say_both(account: Any) -> str:
+    """Say what the number rests on where other merchants' noise is part of it."""
+    from client.account.assumption import assumption_of, explain_assumption
+
+    epsilons = account.guarantee().epsilon, account.guarantee_alone().epsilon
+    return t("In full: {both}.", both=explain_assumption(*epsilons, assumption_of(account.spends)))
 
 
 def _say_meaning(epsilon: float, unit: str) -> str:

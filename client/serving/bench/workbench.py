@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from client.serving.bench.job import Explain, Job, Preview, Price, Recommend
-from client.shop.forecast.period import ONE_DAY, By, Period, cut_periods, read_horizon
+from client.shop.calendar.day_after import day_after
+from client.shop.forecast.period import By, Period, cut_periods, read_horizon
 from client.shop.history.history import History
 from client.shop.settings import read_shop
 from common.errors import ConfigError, DataError, HansaError
@@ -76,7 +77,7 @@ class Workbench:
         span = self._history.span()
         if span is None:
             raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
-        return span[1] + ONE_DAY
+        return day_after(span[1])
 
     def _periods(self, by: By) -> tuple[Period, ...]:
         return cut_periods(by, self._origin, read_horizon("", by, self._origin))

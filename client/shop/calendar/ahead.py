@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from client.data.check.report import Finding
 from client.language.speech import t
 from client.language.trouble import say_trouble
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import DayKinds, guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.calendar.price import Prices, prices_between
@@ -79,7 +80,7 @@ def origin_of(history: Kept) -> date:
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold, so there is nothing to forecast from; import sales first.")
-    return span[1] + timedelta(days=1)
+    return day_after(span[1])
 
 
 def ahead_of(

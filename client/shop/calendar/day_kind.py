@@ -82,9 +82,9 @@ class DayKinds:
 
     def _goes_on(self, first: date, last: date) -> frozenset[date]:
         """Give the days after the last sale that are closed as such days were."""
-        begins = max(first, self.last + timedelta(days=1))
-        if begins > last:
+        if last <= self.last:  # which may be the calendar's own last day
             return frozenset()
+        begins = max(first, self.last + timedelta(days=1))
         weekly = {day for day in span_of(begins, last) if day.weekday() in self.weekdays}
         if not self.place[0] or self.holidays == frozenset():
             return frozenset(weekly)

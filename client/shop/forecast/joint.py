@@ -26,6 +26,7 @@ FEWEST_WINDOWS = 8  # of the whole history
 LEVEL_DAYS, SPACING_DAYS, FIRST_DAY = 28, 7, 56
 WITHIN, SQUARE_WITHIN = 0.8, 1.642  # share of a squared normal variable that lies below: what an interval of 80 % needs
 LARGEST = 0.5
+FEWEST_TO_TELL = 5  # products, of which one that is out of all proportion can be told
 
 Parts = Float[np.ndarray, "part product"]
 Sums = tuple[Float[np.ndarray, " product"], Float[np.ndarray, " product"]]  # of some days: what was said, what came
@@ -129,7 +130,7 @@ def _blend(
 
 def _pairs(said: Parts, sold: Parts) -> Float[np.ndarray, " part"]:
     """Estimate the shared variance in each part; it may come out below zero."""
-    over, under = _squares(sold - said), _squares(said)
+    over, under = _squares(_without_whims(sold - said)), _squares(said)
     return np.asarray(np.divide(over, under, out=np.zeros_like(over), where=under > 0))
 
 
@@ -137,10 +138,18 @@ def _within(said: Parts, sold: Parts, groups: Sequence[Bool[np.ndarray, " produc
     """Estimate in each part what products of one group share beyond what all do."""
     total = said.sum(axis=1)
     level = np.divide(sold.sum(axis=1), total, out=np.ones(len(said)), where=total > 0)
-    miss = sold - said * level[:, None]
+    miss = _without_whims(sold - said * level[:, None])
     over = np.sum([_squares(miss[:, own]) for own in groups], axis=0)
     under = np.sum([_squares(said[:, own] * level[:, None]) for own in groups], axis=0)
     return np.asarray(np.divide(over, under, out=np.zeros_like(over), where=under > 0))
+
+
+def _without_whims(miss: Parts) -> Parts:
+    """Let no product of many miss by more than all others together: what one customer wants is not shared."""
+    if miss.shape[1] < FEWEST_TO_TELL:
+        return miss
+    size = np.abs(miss)
+    return np.asarray(np.sign(miss) * np.minimum(size, size.sum(axis=1, keepdims=True) - size))
 
 
 def _squares(values: Parts) -> Float[np.ndarray, " part"]:

@@ -8,7 +8,7 @@ A file is one line, `hansa learned 1 SHA-256`, and after it safetensors:
 
     offsets        float64 [origin]: where the trees' scores start
     trees.NUMBER   uint8: LightGBM's text of an origin's trees; not there where no tree helps
-    mean.METHOD    float64 [origin, product, day]: what a method says
+    mean.METHOD    float64 [origin, product, day]: what a method says; none where all would be more than a file may hold
 
 The digest is of the file's name and all that follows the line, so what is damaged, renamed or foreign counts for
 nothing before LightGBM sees it: the same is learned again, and written over it.
@@ -29,7 +29,7 @@ from client.forecast.method.trees.demand import BoostedMean
 from client.forecast.method.trees.tree import read_trees, write_trees
 from client.shop.forecast.candidate import CLASSIC, Batch, Learned, Means, forecast_means, learn
 from client.shop.forecast.fingerprint import name_batch
-from client.shop.forecast.shelf import Shelf
+from client.shop.forecast.shelf import MOST_BYTES_EACH, Shelf
 
 MAGIC = b"hansa learned 1 "
 COSTLY = frozenset({"lightgbm", *CLASSIC})  # others are as quick to work out as to read
@@ -68,8 +68,17 @@ def learn_or_recall(
     missing = [each for each in names if each not in kept.means]
     means = kept.means | forecast_means(batch, learned, missing) if missing else kept.means
     if shelf is not None and COSTLY & set(missing):
-        shelf.put(name, write_memory(Memory(learned.trees or kept.trees, means), name))
+        _keep(shelf, name, Memory(learned.trees or kept.trees, means), has_trees=kept.trees is not None)
     return learned, {each: means[each] for each in names}
+
+
+def _keep(shelf: Shelf, name: str, memory: Memory, *, has_trees: bool) -> None:
+    """Keep all of it, or the trees alone where that is too much: they are what takes longest."""
+    content = write_memory(memory, name)
+    if len(content) <= MOST_BYTES_EACH:
+        shelf.put(name, content)
+    elif memory.trees is not None and not has_trees:
+        shelf.put(name, write_memory(Memory(memory.trees, {}), name))
 
 
 def _recall(shelf: Shelf, name: str, batch: Batch) -> Memory:

@@ -48,11 +48,14 @@ class Paths:
     ----------
     draws
         float32, never negative, whole numbers where the shop sells in pieces.
+    mean
+        Of the same days, and of those after them that were learned.
     """
 
     products: tuple[str, ...]
     first: date
     draws: Float[np.ndarray, "draw product day"]
+    mean: Float[np.ndarray, "product ahead"]
 
 
 def draw_paths(
@@ -163,7 +166,8 @@ class Course:
         for part in (slice(begin, begin + each) for begin in range(0, totals.shape[1], each)):
             weights, own = ahead[None, part] * self.tilt[:, None, :], [lump[part] for lump in lumps]
             draws[:, part] = split_totals(totals[:, part], weights, own, counts=counts, generator=generator)
-        return Paths(tuple(map(str, batch.panel.entities)), self.setting.periods[0].first, draws)
+        names, mean = tuple(map(str, batch.panel.entities)), served[-1, :, self.first :]
+        return Paths(names, self.setting.periods[0].first, draws, mean)
 
     def _common(self, groups: Int[np.ndarray, " product"]) -> Float[np.ndarray, "draw product"]:
         """Give what each product shares with others, standard normal: with the shop and with its category."""

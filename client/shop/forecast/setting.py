@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
+from client.language.count import count_days
 from client.language.speech import t
+from client.shop.calendar.ahead import Ahead
+from client.shop.calendar.day_after import day_after
 from client.shop.calendar.day_kind import guess_kinds
 from client.shop.calendar.kept import Kept
 from client.shop.forecast.candidate import Batch
@@ -20,7 +23,7 @@ from client.shop.forecast.federation import NOTHING, Found, find_released, has_m
 from client.shop.forecast.known import Known, find_closed, look_ahead
 from client.shop.forecast.panel import Days, build_panel
 from client.shop.forecast.past import see_as_of
-from client.shop.forecast.period import LONGEST_DAYS, ONE_DAY, Period, cut_periods, read_horizon
+from client.shop.forecast.period import LONGEST_DAYS, Period, cut_periods, read_horizon
 from client.shop.forecast.plan import STEP_DAYS, make_plan
 from client.shop.forecast.question import Question
 from client.shop.forecast.remembered import Remembered
@@ -88,68 +91,124 @@ class Setting:
 
 
 def set_up(history: Kept, shop: Shop, question: Question, *, today: date, on_step: OnStep) -> tuple[Setting, list[str]]:
-    """Read what was sold, choose the plan and the past origins, and give warnings in sentences."""
+    """Read what was sold, choose the plan and the past origins, and give warnings in sentences.
+
+    Raises
+    ------
+    ConfigError
+        The question cannot be answered as it is put.
+    DataError
+        There is nothing to forecast from.
+    """
     history = Remembered(history)
     span = history.span()
     if span is None:
         raise DataError("Nothing was ever sold in this shop's history; bring sales first: hansa-client import.")
-    asked = question.origin or span[1] + ONE_DAY
+    frame = _frame(question, span)
+    sales = _read_sales(history, frame.origin)
+    on_step("reading the history", 1.0)
+    learned = choose_learned(sales)
+    known_then = Remembered(see_as_of(history, frame.origin)) if frame.origin <= span[1] else history
+    known, ahead, closed = _look(known_then, shop, frame, sales, [sales.products[place] for place in learned])
+    days = Days(frame.start, (frame.origin - frame.start).days, closed, known.shared_names, known.shared(ahead))
+    first_sale = max((span[0] - frame.start).days, 0)
+    found = NOTHING
+    if history.folder is not None and has_model(history.folder):
+        found = find_released(history.folder, shop, build_panel(sales, learned, days), frame.origin, sales.products)
+    setting = Setting(
+        sales,
+        known,
+        _make_plan(shop, frame, known, days, counts=sales.are_counts),
+        days,
+        first_sale,
+        _choose_origins(first_sale, days.origin, frame.horizon),
+        cut_periods(question.by, frame.asked, frame.last),
+        read_categories(history),
+        read_change(history, frame.origin, as_of=frame.asked if frame.asked <= span[1] else None),
+        history.folder,
+        found,
+    )
+    told = (*(each.sentence for each in ahead.findings), *found.remarks)
+    return setting, [*_say_dates(span, question.origin, frame.asked, today), *told]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The days of a question.
+
+    Attributes
+    ----------
+    start
+        First day of the panel.
+    origin
+        First day that is forecast: `asked`, or the day after the last sale where that is earlier.
+    asked, last
+        First and last day that was asked for.
+    horizon
+        Days that are forecast, whole weeks.
+    """
+
+    start: date
+    origin: date
+    asked: date
+    last: date
+    horizon: int
+
+    @property
+    def end(self) -> date:
+        """The last day that is forecast."""
+        return self.origin + timedelta(days=self.horizon - 1)
+
+
+def _frame(question: Question, span: tuple[date, date]) -> _Frame:
+    after = day_after(span[1])
+    asked = question.origin or after
     if asked <= span[0]:
         raise ConfigError(f"--from {asked} lies on or before the first sale, on {span[0]}; choose a later day.")
     last = read_horizon(question.horizon, question.by, asked)
-    origin = min(asked, span[1] + ONE_DAY)
+    origin = min(asked, after)
     horizon = -(-((last - origin).days + 1) // STEP_DAYS) * STEP_DAYS
     if horizon > LONGEST_DAYS + STEP_DAYS:
         raise ConfigError(
             f"The history ends on {span[1]}, and {last} lies too long after it to be forecast; bring newer exports, or "
             "leave --from out."
         )
-    start = origin - timedelta(days=min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS))
+    past = min(max((origin - span[0]).days, SHORTEST_PAST_DAYS), LONGEST_PAST_DAYS)
+    return _Frame(origin - timedelta(days=past), origin, asked, last, horizon)
+
+
+def _read_sales(history: Kept, origin: date) -> Sales:
     sold = history.products().filter(pc.is_valid(pc.field("first_day")))["product"].to_pylist()
     sales = read_sales(history, sold).before(origin)
-    on_step("reading the history", 1.0)
     if not sales.units.any():
         raise DataError(
             f"Nothing but quantities of 0 was sold before {origin}, so there is nothing to forecast from; see which "
             "column holds the quantity in shop.toml."
         )
-    end = origin + timedelta(days=horizon - 1)
-    learned = choose_learned(sales)
-    look = [sales.products[place] for place in learned]
-    known_then = Remembered(see_as_of(history, origin)) if origin <= span[1] else history
-    kinds = guess_kinds(known_then, shop)
-    known, ahead = look_ahead(known_then, shop, kinds, first=start, last=end, origin=origin, products=look)
-    closed = find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
-    days = Days(start, (origin - start).days, closed, known.shared_names, known.shared(ahead))
-    plan = make_plan(
+    return sales
+
+
+def _look(
+    history: Kept, shop: Shop, frame: _Frame, sales: Sales, products: list[str]
+) -> tuple[Known, Ahead, Bool[np.ndarray, " day"]]:
+    """Look at the calendar by some products: what is known of it, and the days on which the shop is closed."""
+    kinds = guess_kinds(history, shop)
+    known, ahead = look_ahead(
+        history, shop, kinds, first=frame.start, last=frame.end, origin=frame.origin, products=products
+    )
+    return known, ahead, find_closed(ahead, kinds, days_sold=len(np.unique(sales.day)))
+
+
+def _make_plan(shop: Shop, frame: _Frame, known: Known, days: Days, *, counts: bool) -> Plan:
+    return make_plan(
         shop,
-        start=start,
-        origin=origin,
-        horizon_days=horizon,
-        counts=sales.are_counts,
-        closed=tuple(start + timedelta(days=int(day)) for day in np.flatnonzero(days.closed)),
+        start=frame.start,
+        origin=frame.origin,
+        horizon_days=frame.horizon,
+        counts=counts,
+        closed=tuple(frame.start + timedelta(days=int(day)) for day in np.flatnonzero(days.closed)),
         known=(*known.shared_names, *known.own_names),
     )
-    first_sale = max((span[0] - start).days, 0)
-    origins = _choose_origins(first_sale, days.origin, horizon)
-    found = NOTHING
-    if history.folder is not None and has_model(history.folder):
-        found = find_released(history.folder, shop, build_panel(sales, learned, days), origin, sales.products)
-    setting = Setting(
-        sales,
-        known,
-        plan,
-        days,
-        first_sale,
-        origins,
-        cut_periods(question.by, asked, last),
-        read_categories(history),
-        read_change(history, origin, as_of=asked if asked <= span[1] else None),
-        history.folder,
-        found,
-    )
-    told = (*(each.sentence for each in ahead.findings), *found.remarks)
-    return setting, [*_say_dates(span, question.origin, asked, today), *told]
 
 
 def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today: date) -> list[str]:
@@ -157,9 +216,9 @@ def _say_dates(span: tuple[date, date], asked: date | None, origin: date, today:
     if gap > 0:
         return [
             t(
-                "Nothing is known of the {gap} days between the last sale on {span} and {origin}, so the "
+                "Nothing is known of the {gap} between the last sale on {span} and {origin}, so the "
                 "forecast looks over them; bring newer exports, or leave --from out.",
-                gap=gap,
+                gap=count_days(gap),
                 span=span[1],
                 origin=origin,
             )

@@ -32,6 +32,7 @@ LEVEL_PRIOR = 60.0  # periods that the unchanged levels are worth
 FEWEST_ORIGINS = 4  # what a whole horizon has in common is seen once in each; with fewer it is hardly seen
 GUESSED_RATIO, GUESSED_SLOPE = 1.5, 0.3  # variance over mean, where nothing was seen
 GUESS_PRIOR = 8.0  # sums that this guess is worth where a few were seen
+WHIM_SHARE, WHIM_TIMES = 0.05, 20.0  # of products with like means, one at least; times the squared misses of the next
 KNOTS = np.linspace(0.0, 1.0, 21)
 SMALLEST = 1e-6
 
@@ -169,7 +170,8 @@ def measure_spread(periods: Periods, *, counts: bool, seed: int) -> Spread:
     mean, actual = periods.mean[seen], periods.actual[seen]
     if len(mean) < FEWEST_IN_BIN or not actual.any():
         return _scale_guess(guess_spread(counts=counts), mean, actual)
-    log_means, log_ratios = _ratios(mean, actual)
+    product = np.broadcast_to(np.arange(seen.shape[1])[None, :, None], seen.shape)[seen]
+    log_means, log_ratios = _ratios(mean, actual, product)
     rough = Spread(counts, log_means, log_ratios, np.zeros(0), KNOTS[None, :].copy())
     factor = rough.held_out_factor(periods)[seen]
     reached = _transform(rough, mean, actual, factor, np.random.default_rng(seed))
@@ -189,13 +191,32 @@ def _scale_guess(guess: Spread, mean: np.ndarray, actual: np.ndarray) -> Spread:
     return replace(guess, log_ratios=guess.log_ratios + weight * np.log(seen / guessed))
 
 
-def _ratios(mean: np.ndarray, actual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ratios(mean: np.ndarray, actual: np.ndarray, product: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(mean, kind="stable")
     groups = np.array_split(order, max(1, min(BINS, len(mean) // FEWEST_IN_BIN)))
-    squared = (actual - mean) ** 2
+    squared, sale = (actual - mean) ** 2, float(np.median(actual[actual > 0]))
+    groups = [group[_is_usual(squared[group], product[group], sale)] for group in groups]
     log_means = np.log(np.array([mean[group].mean() for group in groups]))
     ratios = [max(squared[group].sum(), 0.01 * mean[group].sum()) / mean[group].sum() for group in groups]
     return log_means, np.log(np.array(ratios))
+
+
+def _is_usual(squared: np.ndarray, product: np.ndarray, sale: float) -> np.ndarray:
+    """Tell which sums are of no product that misses far more than nearly all others with like means.
+
+    Else one order of a million pieces, or a slip of a key, would widen the intervals of everything that sells as much.
+
+    Parameters
+    ----------
+    sale
+        What is usual where anything is sold; misses of so much are never left out.
+    """
+    missed = np.bincount(product, squared)
+    rising = np.sort(missed[np.unique(product)])
+    whims = int(np.ceil(WHIM_SHARE * len(rising)))
+    if len(rising) <= whims:
+        return np.ones(len(product), bool)
+    return np.asarray(missed[product] <= WHIM_TIMES * max(rising[-1 - whims], sale**2))
 
 
 def _transform(

@@ -4,8 +4,10 @@ The draws of a product are not random levels but evenly spaced ones of the very 
 into an order at random. So their quantiles are those that are reported, and only the order, in which good draws of one
 product meet good draws of another, is left to chance.
 
-Above the level `TAIL` nothing is reported, and the past shows little. There the values are stretched until the mean of
-the draws is the mean of the forecast.
+Above the level `TAIL` nothing is reported, and the past shows little. There the values are stretched until the draws
+vary as much as sums did in the past, and then all of them alike until their mean is that of the forecast. Were the mean
+left to the tail alone, a shop whose sums lay four per cent below their means would carry that in its highest tenth,
+three times as far out as anything that was ever seen, and order by it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from scipy.interpolate import interp1d
 from client.shop.forecast.spread import Spread
 
 TAIL = 0.9  # the highest level that is reported
-LONGEST_TAIL = 20.0  # times; what the mean needs beyond it is put on all values alike
+STRETCHES, HALVINGS = (0.2, 20.0), 20  # of the tail, at most; what the mean lacks then is put on all values alike
 SMOOTH_MEAN = 8.0  # above, quantiles of levels in between are read off a line
 COARSE = np.concatenate([[0.01], np.linspace(0.025, 0.975, 39), [0.99]])
 
@@ -55,27 +57,47 @@ def spaced_totals(
     )
     known = spread.quantiles(mean[many], factor[many], tuple(few.tolist())).T
     found[:, many] = interp1d(few, known, axis=0, assume_sorted=True)(levels)
-    return _match_mean(found, mean)
+    return _match(found, mean, spread.variance(mean) * factor)
 
 
-def _match_mean(
-    totals: Float[np.ndarray, "draw product"], mean: Float[np.ndarray, " product"]
+def _match(
+    totals: Float[np.ndarray, "draw product"],
+    mean: Float[np.ndarray, " product"],
+    variance: Float[np.ndarray, " product"],
 ) -> Float[np.ndarray, "draw product"]:
-    """Stretch what lies above `TAIL` until the mean is right; where that is too little, all values."""
+    """Stretch what lies above `TAIL` until the draws vary as was seen, then all values until the mean is right."""
     first = max(min(int(np.ceil(TAIL * len(totals))), len(totals) - 1), 1)
-    base = totals[first - 1]
-    head, tail = totals[:first].sum(axis=0), totals[first:] - base
-    missing = mean * len(totals) - head - base * len(tail)  # what the tail must hold above its foot
-    held = tail.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretch = np.where(held > 0, missing / held, 0.0)
+    head, base = totals[:first], totals[first - 1]
+    tail = totals[first:] - base
+    stretched = base + tail * _find_stretch(head, tail, mean, variance)
     ramp = (np.arange(len(tail)) + 0.5) / max((np.arange(len(tail)) + 0.5).sum(), 1e-9)
-    flat = (held <= 0) & (missing > 0)
-    stretched = np.where(flat, base + missing * ramp[:, None], base + tail * np.clip(stretch, 0.0, LONGEST_TAIL))
-    right = np.concatenate([totals[:first], stretched])
+    missing = mean * len(totals) - head.sum(axis=0) - base * len(tail)
+    flat = (tail.sum(axis=0) <= 0) & (missing > 0)
+    right = np.concatenate([head, np.where(flat, base + missing * ramp[:, None], stretched)])
     reached = right.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(reached > 0, right * (mean / reached), 0.0))
+
+
+def _find_stretch(
+    head: Float[np.ndarray, "low product"],
+    tail: Float[np.ndarray, "high product"],
+    mean: Float[np.ndarray, " product"],
+    variance: Float[np.ndarray, " product"],
+) -> Float[np.ndarray, " product"]:
+    """Find by halving how far the tail, counted from where it begins, is stretched for the relative variance."""
+    number, base = len(head) + len(tail), head[-1]
+    sums = head.sum(axis=0) + len(tail) * base, tail.sum(axis=0)
+    squares = (head**2).sum(axis=0) + len(tail) * base**2, 2 * base * sums[1], (tail**2).sum(axis=0)
+    low, high = (np.full(len(mean), end) for end in STRETCHES)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(HALVINGS):
+            stretch = np.sqrt(low * high)
+            first = (sums[0] + stretch * sums[1]) / number
+            second = (squares[0] + stretch * squares[1] + stretch**2 * squares[2]) / number
+            is_enough = second / first**2 - 1 >= variance / mean**2
+            low, high = np.where(is_enough, low, stretch), np.where(is_enough, stretch, high)
+    return low
 
 
 def round_keeping_sum(

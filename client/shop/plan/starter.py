@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pyarrow.compute as pc
 
+from client.shop.calendar.day_after import day_after
 from client.shop.history.history import History
 from client.shop.settings import Shop
 from client.shop.setup.writing import quote
@@ -70,7 +71,7 @@ def write_plan(history: History, shop: Shop) -> str:
         raise DataError(
             f"A plan needs a history of {FEWEST_DAYS} days, and this one has {_days(span)}; import more first."
         )
-    start, origin = span[0], span[1] + timedelta(days=1)
+    start, origin = span[0], day_after(span[1])
     has_offers = history.records("promotions").num_rows > 0
     closed = shop.closed_weekdays
     return _PLAN.format(

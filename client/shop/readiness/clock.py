@@ -82,7 +82,7 @@ def _find_nights(ask: Ask, shop: Shop) -> Iterator[Problem]:
 def skipped_hours(first: date, last: date, zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
     """Give the days on which clocks are put forward, and from which second of the day to which they skip."""
     day = first
-    while day <= last:
+    while day <= min(last, date.max - timedelta(days=1)):  # no midnight follows the calendar's last day
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
         before = midnight.utcoffset() or timedelta()
         after = (midnight + timedelta(days=1)).utcoffset() or timedelta()  # wall clock of the next midnight

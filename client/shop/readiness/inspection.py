@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from client.shop.calendar.ahead import ahead_of, origin_of
-from client.shop.calendar.day_kind import guess_kinds
+from client.shop.calendar.day_kind import DayKinds, guess_kinds
 from client.shop.history.history import History
 from client.shop.readiness.alike import find_odd_names
 from client.shop.readiness.bot import find_bots
@@ -24,6 +24,7 @@ from client.shop.readiness.report import Readiness
 from client.shop.readiness.sparse import find_thin_history
 from client.shop.settings import Shop
 from common.data.usable import LeftOut
+from common.errors import DataError
 
 HORIZON_DAYS = 28  # that are looked at ahead
 FACTS = """
@@ -42,10 +43,18 @@ def inspect_shop(history: History, shop: Shop) -> Readiness:
         if history.span() is not None:
             kinds = guess_kinds(history, shop)
             others += find_days(kinds)
-            first = origin_of(history)
-            ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [], kinds=kinds)
-            others += as_problems(ahead.findings)
+            others += _look_ahead(history, shop, kinds)
         return inspect_history(history.ask, shop, left_out, others)
+
+
+def _look_ahead(history: History, shop: Shop, kinds: DayKinds) -> Iterator[Problem]:
+    try:
+        first = origin_of(history)
+    except DataError as error:  # the last sale lies where the calendar ends; the rest is looked over all the same
+        yield Problem("fault", "last_day", str(error), 1, effect="", advice="")
+        return
+    ahead = ahead_of(history, shop, first, first + timedelta(days=HORIZON_DAYS - 1), [], kinds=kinds)
+    yield from as_problems(ahead.findings)
 
 
 def inspect_history(

@@ -31,16 +31,18 @@ def test_the_starter_is_legal_and_approves_nobody(tmp_path: Path) -> None:
 
 def test_the_sections_that_the_starter_only_mentions_are_legal(tmp_path: Path) -> None:
     text = STARTER.replace('unit = "customer"', 'unit = "product"')
+    begins = ["[", "units", "eps", "per", "del", "lar", "sma", "ent", "nev", '"', "ver", "col", "cus", "pee"]
     lines = [
-        line.removeprefix("# ")
-        if line.startswith(("# [", "# units", "# eps", "# per", "# del", "# lar", "# sma", "# ent", "# nev", '# "'))
-        else line
+        line.removeprefix("# ") if line.startswith(tuple(f"# {begin}" for begin in begins)) else line
         for line in text.splitlines()
     ]
     policy = read_policy(write(tmp_path, "\n".join(lines)))
     assert policy.units_per_customer == 5
     assert set(policy.budgets) == {"product", "customer"}
     assert policy.approval.automatic is not None
+    assert policy.ceilings == {"product": 12.0, "customer": 36.0}
+    assert policy.sum is not None
+    assert (policy.sum.verified_peers, policy.sum.peers) == (3, ())
     assert policy.data is not None
     assert policy.readable == {"sales.csv": ("customer", "date", "units")}
     assert (policy.data.entity, policy.data.never) == ("customer", ("email",))
@@ -130,3 +132,55 @@ def test_a_data_section_that_is_not_legal_is_named_with_its_key(tmp_path: Path, 
     assert read_policy(write(tmp_path, text)).readable == {"sales.csv": ("customer", "units")}
     with pytest.raises(ConfigError, match=said):
         read_policy(write(tmp_path, text.replace(DATA, DATA.replace(old, new))))
+
+
+SUM = """
+[sum]
+smallest_cohort = 10
+verified_peers = 3
+colluders = 3
+epsilon_if_all_collude = 12.0
+"""
+
+
+def test_a_policy_says_nothing_of_sums_unless_it_is_asked_to(tmp_path: Path) -> None:
+    assert read_policy(write(tmp_path, STARTER)).sum is None
+    assert read_policy(write(tmp_path, STARTER)).ceilings == {}
+    assert read_policy(write(tmp_path, STARTER + SUM)).ceilings == {"customer": 12.0}
+
+
+@pytest.mark.parametrize("key", ["smallest_cohort", "verified_peers", "colluders", "epsilon_if_all_collude"])
+def test_no_term_of_a_sum_has_a_default(key: str, tmp_path: Path) -> None:
+    without = "\n".join(line for line in SUM.splitlines() if not line.startswith(key))
+    with pytest.raises(ConfigError, match=f"key sum.{key} is missing"):
+        read_policy(write(tmp_path, STARTER + without))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("12.0", "3.0", "epsilon_if_all_collude 3.0 is below budget.epsilon 4.0"),
+        ("12.0", "37.0", "less than or equal to 36"),
+        ("colluders = 3", "colluders = 0", "sum.colluders = 0"),
+        ("smallest_cohort = 10", "smallest_cohort = 1", "sum.smallest_cohort = 1"),
+        ("verified_peers = 3", "verified_peers = -1", "sum.verified_peers = -1"),
+        ("12.0", '12.0\npeers = ["ABC"]', "write a SHA-256 as 64 lower-case hex digits"),
+        ("12.0", "12.0\ncustomer_epsilon_if_all_collude = 20.0", "needed with a section customer, and only then"),
+    ],
+)
+def test_terms_of_a_sum_that_cannot_be_meant_are_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_policy(write(tmp_path, STARTER + SUM.replace(old, new)))
+
+
+def test_where_customers_have_a_budget_they_have_a_ceiling_too(tmp_path: Path) -> None:
+    customer = (
+        "[customer]\nunits_per_customer = 2\nepsilon = 20.0\nperiod_epsilon = 20.0\nperiod_days = 9\ndelta = 1e-5\n"
+    )
+    text = STARTER.replace('unit = "customer"', 'unit = "product"') + SUM
+    with pytest.raises(ConfigError, match="customer_epsilon_if_all_collude is needed with a section customer"):
+        read_policy(write(tmp_path, text + customer))
+    with pytest.raises(ConfigError, match=r"customer_epsilon_if_all_collude 19.0 is below customer.epsilon 20.0"):
+        read_policy(write(tmp_path, f"{text}customer_epsilon_if_all_collude = 19.0\n{customer}"))
+    policy = read_policy(write(tmp_path, f"{text}customer_epsilon_if_all_collude = 30.0\n{customer}"))
+    assert policy.ceilings == {"product": 12.0, "customer": 30.0}

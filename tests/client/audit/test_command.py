@@ -118,3 +118,19 @@ def test_a_violation_ends_with_1_and_a_mistake_with_2(
     assert run(monkeypatch, "audit", "plan.toml", "--level", "accounting") == 1
     assert "An absent violation is no proof" in capsys.readouterr().out
     assert run(monkeypatch, "audit", "plan.toml", "--level", "l7") == 2
+
+
+# False alarm 1e-3 of the sum, 1e-4 of the ledger's way, which is walked as under a plan that trusts nobody.
+@pytest.mark.slow
+def test_a_plan_that_trusts_in_a_sum_is_audited_and_both_epsilons_are_said(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terms = 'trust = "sum"\nsum = { threshold = 4, colluders = 1, noise_multiplier = 18.0 }\n'
+    text = (shop / "plan.toml").read_text()
+    (shop / "plan.toml").write_text(text.replace("training = {", terms + "training = {"))
+    capsys.readouterr()
+    assert run(monkeypatch, "audit", "plan.toml", "--level", "l0,accounting,ledger,sum", "--json") == 0
+    levels = json.loads(capsys.readouterr().out)["levels"]
+    measured = levels["sum"]["measured"]
+    assert 1.5 * measured["epsilon claimed"] < measured["epsilon if all collude claimed"]
+    assert measured["epsilon if all collude at least"] <= measured["epsilon if all collude claimed"]

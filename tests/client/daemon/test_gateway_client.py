@@ -23,7 +23,7 @@ from client.daemon.envelope import MOST_MESSAGE_BYTES
 from client.daemon.gateway_client import GatewayClient, read_clock
 from client.daemon.gateway_error import MessageOver, Refused, Unreachable
 from common.errors import MessageError
-from common.message.protocol import HEADER
+from common.message.protocol import HEADER, write_spoken
 from fleet.superlink import Coordinator, SuperLink, free_port, make_superlink
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")  # Flower's old name for its way to pack a FAB
@@ -391,7 +391,7 @@ def test_the_gateways_clock_can_be_read(gateway: Gateway, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("spoken", "word"), [("3-4", "this one is older and has to be"), ("7-7", "this one is older and has to be")]
+    ("spoken", "word"), [("4-5", "this one is older and has to be"), ("7-7", "this one is older and has to be")]
 )
 def test_a_gateway_that_speaks_no_protocol_of_ours_is_one_sentence(
     gateway: Gateway, calling: GatewayClient, tmp_path: Path, spoken: str, word: str
@@ -399,7 +399,7 @@ def test_a_gateway_that_speaks_no_protocol_of_ours_is_one_sentence(
     gateway.headers, gateway.status = {HEADER: spoken}, 426
     caller = make_caller(tmp_path / "other", gateway.authority)
     for ask in (calling.pull, calling.connect, lambda: read_clock(gateway.address, caller.context)):
-        with pytest.raises(Refused, match=f"speaks protocols {spoken}, this version of hansa 1-2; {word}"):
+        with pytest.raises(Refused, match=f"speaks protocols {spoken}, this version of hansa 1-3; {word}"):
             ask()
 
 
@@ -409,4 +409,4 @@ def test_a_gateway_that_speaks_one_of_ours_or_says_nothing_is_asked(
 ) -> None:
     gateway.headers = {} if spoken is None else {HEADER: spoken}
     assert calling.pull() is None
-    assert gateway.told[HEADER] == "1-2"
+    assert gateway.told[HEADER] == write_spoken()

@@ -12,9 +12,10 @@ import pytest
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import Policy, read_policy
+from client.account.policy_text import with_hash
 from client.account.starter import write_starter
 from client.folder import MerchantFolder
-from client.page.view.federation import approve, show_federation, tell_step
+from client.page.view.federation import show_federation, tell_step
 from client.page.view.privacy import show_privacy
 from common.plan.reading import parse_toml
 
@@ -24,8 +25,8 @@ KEY, OTHER = "ab" * 32, "cd" * 32
 
 def test_a_hash_is_added_to_its_list_and_nothing_else_changes() -> None:
     before = write_starter()
-    once = approve(before, "plans", KEY)
-    twice = approve(once, "plans", OTHER)
+    once = with_hash(before, "approval", "plans", KEY)
+    twice = with_hash(once, "approval", "plans", OTHER)
     read = parse_toml(twice, Policy, origin="policy.toml")
     assert read.approval.plans == (KEY, OTHER)
     assert read.model_copy(update={"approval": parse_toml(before, Policy, origin="").approval}) == parse_toml(
@@ -33,13 +34,15 @@ def test_a_hash_is_added_to_its_list_and_nothing_else_changes() -> None:
     )
     changed = [line for line in twice.splitlines() if line not in before.splitlines()]
     assert len(changed) == 1
-    assert parse_toml(approve(before, "coordinators", KEY), Policy, origin="").approval.coordinators == (KEY,)
+    assert parse_toml(with_hash(before, "approval", "coordinators", KEY), Policy, origin="").approval.coordinators == (
+        KEY,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[approval]\n", "[approval]\nplans = [\n]\nplans2 = []\n[x]\nplans = []\n"])
 def test_a_policy_that_is_written_otherwise_is_left_alone(text: str) -> None:
     with pytest.raises(ValueError, match="plans"):
-        approve(text, "plans", KEY)
+        with_hash(text, "approval", "plans", KEY)
 
 
 def test_the_steps_follow_each_other(tmp_path: Path) -> None:

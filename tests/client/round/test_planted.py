@@ -35,7 +35,7 @@ def test_a_merchant_with_a_planted_fault_answers(
     series, _ = read_legs(plan, tmp_path)
     merchant = Merchant(plan, ROUND, series, Mechanism(1.0, 1.5), SecureNoise(), torch.device("cpu"))
     answers = Answers(merchant)
-    parameters = torch.zeros(answers._size)
+    parameters = torch.zeros(answers.size)
     asked = RoundRequest(merchant.run_hash, ROUND, hash_vector(parameters), parameters)
     assert answers.answer(encode_request(asked))
 

@@ -12,6 +12,8 @@ from common.forecast.method import NAMES, POOLED, ROUTED, Method
         ("federated_eps0.0000125", Method("federated", 0.0000125)),
         ("federated_personalised", Method("federated", personalised=True)),
         ("federated_eps2_personalised", Method("federated", 2.0, personalised=True)),
+        ("federated_eps2_sum", Method("federated", 2.0, trusts_sum=True)),
+        ("federated_eps8_sum_personalised", Method("federated", 8.0, personalised=True, trusts_sum=True)),
         *((name, Method(name)) for name in (*NAMES, *ROUTED)),
     ],
 )
@@ -21,7 +23,18 @@ def test_a_name_is_read_and_written_as_plans_have_it(name, method):
     assert method.is_known
 
 
-@pytest.mark.parametrize("name", ["federated_eps", "federated_eps-1", "federated_eps8x", "my_federated_eps8", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "federated_eps",
+        "federated_eps-1",
+        "federated_eps8x",
+        "my_federated_eps8",
+        "federated_sum",
+        "federated_eps2_personalised_sum",
+        "",
+    ],
+)
 def test_what_is_no_method_is_known_as_none_and_keeps_its_name(name):
     method = Method.parse(name)
     assert (method.name, method.is_known, method.is_federated, method.epsilon) == (name, False, False, None)
@@ -30,6 +43,8 @@ def test_what_is_no_method_is_known_as_none_and_keeps_its_name(name):
 def test_one_federation_stands_behind_its_model_as_it_is_and_personalised():
     assert Method.parse("federated_eps2_personalised").federation == Method.parse("federated_eps2")
     assert Method.parse("federated_eps2.0") == Method.parse("federated_eps2")
+    assert Method.parse("federated_eps2_sum_personalised").federation == Method.parse("federated_eps2_sum")
+    assert Method.parse("federated_eps2_sum") != Method.parse("federated_eps2")
     assert not Method.parse("federated").is_private
 
 

@@ -254,3 +254,48 @@ def test_the_column_of_days_out_of_stock_is_hashed_only_where_it_is_named(make_p
     assert silent.hash == empty.hash != named.hash
     assert "out_of_stock" not in silent.model_dump(mode="json")["data"]
     assert named.model_dump(mode="json")["data"]["out_of_stock"] == "gone"
+
+
+SUM = 'clipping_norm = 1.0\ntrust = "sum"\nsum = { threshold = 14, colluders = 6 }'
+
+
+def test_trust_in_the_sum_says_who_shares_the_noise_and_changes_the_hash() -> None:
+    local, shared = parse_plan(TEXT), parse_plan(changed("clipping_norm = 1.0", SUM))
+    assert (local.privacy.trust, local.privacy.noise_share) == ("nobody", 1)
+    assert (shared.privacy.trust, shared.privacy.noise_share) == ("sum", 8)
+    assert parse_plan(changed("clipping_norm = 1.0", 'clipping_norm = 1.0\ntrust = "nobody"')).hash == local.hash
+    others = [SUM.replace("14", "15"), SUM.replace("6 }", "5 }"), SUM.replace("6 }", "6, noise_multiplier = 14.0 }")]
+    hashes = [local.hash, shared.hash, *(parse_plan(changed("clipping_norm = 1.0", text)).hash for text in others)]
+    assert len(set(hashes)) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('trust = "sum"', 'trust = "sum" needs a section privacy.sum'),
+        ("sum = { threshold = 14, colluders = 6 }", 'trust = "nobody" takes none'),
+        ('trust = "sum"\nsum = { threshold = 14 }', "key privacy.sum.colluders is missing"),
+        ('trust = "sum"\nsum = { colluders = 6 }', "key privacy.sum.threshold is missing"),
+        ('trust = "sum"\nsum = { threshold = 6, colluders = 6 }', "colluders 6 must be below threshold 6"),
+        ('trust = "sum"\nsum = { threshold = 14, colluders = 0 }', "privacy.sum.colluders = 0"),
+        ('trust = "sum"\nsum = { threshold = 3, colluders = 1, noise_multiplier = 0.0 }', "sum.noise_multiplier = 0.0"),
+        ('trust = "sum"\nsum = { threshold = 301, colluders = 6 }', "privacy.sum.threshold = 301"),
+        ('trust = "everybody"', "privacy.trust = 'everybody'"),
+        (
+            'trust = "sum"\nsum = { threshold = 14, colluders = 6 }\nsum_training = { num_rounds = 9 }',
+            'trust = "sum" takes no sum_training',
+        ),
+        ('sum_training = { trained = "output" }', 'sum_training.trained = "output" needs privacy.start = "warm"'),
+    ],
+)
+def test_trust_is_said_whole_or_refused(text: str, said: str) -> None:
+    assert said in complaint(changed("clipping_norm = 1.0", f"clipping_norm = 1.0\n{text}"))
+
+
+def test_what_a_simulation_trains_with_where_the_sum_is_trusted_changes_nothing_else() -> None:
+    plain = parse_plan(TEXT)
+    tuned = parse_plan(changed("clipping_norm = 1.0", "clipping_norm = 1.0\nsum_training = { num_rounds = 9 }"))
+    assert tuned.hash != plain.hash
+    assert "sum_training" not in plain.model_dump(mode="json")["privacy"]
+    assert tuned.training(private=True) == plain.training(private=True) == plain.trusting_sum().training(private=True)
+    assert tuned.trusting_sum().training(private=True).num_rounds == 9

@@ -15,7 +15,7 @@ import pytest
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, make_request
 from common.errors import DataError
-from common.message.protocol import HEADER
+from common.message.protocol import HEADER, SPOKEN
 from server.process import doorkeeper
 from server.process.doorkeeper import Doorkeeper
 from server.process.headers import KEY_HEADER
@@ -66,9 +66,9 @@ def test_what_a_member_speaks_is_noted_when_it_changes_and_not_at_every_knock(
     door: Doorkeeper, registry: Registry, request_of_north: JoinRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert knock(door, request_of_north, "1-9") == 200
-    assert registry.members()[0].protocol == 2
+    assert registry.members()[0].protocol == SPOKEN[-1]
     assert knock(door, request_of_north, None) == 200
-    assert registry.members()[0].protocol == 2, "so soon after it is not written again"
+    assert registry.members()[0].protocol == SPOKEN[-1], "so soon after it is not written again"
     monkeypatch.setattr(doorkeeper, "NOTE_SECONDS", 0.0)
     assert knock(door, request_of_north, None) == 200
     assert registry.members()[0].protocol == 1
@@ -96,7 +96,7 @@ def test_a_certificate_that_was_handed_out_just_now_opens_at_once(
 def test_a_member_with_whom_nothing_is_spoken_is_refused_and_not_noted(
     door: Doorkeeper, registry: Registry, request_of_north: JoinRequest
 ) -> None:
-    assert knock(door, request_of_north, "3-4") == 426
+    assert knock(door, request_of_north, "4-5") == 426
     assert registry.members()[0].protocol == 1
 
 

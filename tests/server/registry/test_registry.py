@@ -151,3 +151,15 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     (tmp_path / "rubbish").write_bytes(b"no database at all" * 100)
     with pytest.raises(DataError, match="Cannot use the registry"):
         Registry(tmp_path / "rubbish")
+
+
+def test_a_peer_key_is_one_members_and_is_forgotten_with_its_revocation(registry: Registry, tmp_path: Path) -> None:
+    for name in ("alice", "bob"):
+        registry.enroll(request(tmp_path, name), certificate=name)
+    assert registry.note_peer("alice", "a" * 64)
+    assert not registry.note_peer("bob", "a" * 64)
+    assert registry.note_peer("bob", "b" * 64)
+    assert registry.note_peer("alice", "c" * 64)
+    assert registry.peer_keys() == {"alice": "c" * 64, "bob": "b" * 64}
+    registry.revoke("alice")
+    assert registry.peer_keys() == {"bob": "b" * 64}

@@ -16,6 +16,7 @@ from simulation.evaluation.summary import (
     SMALL_MERCHANT_ENTITIES,
     describe_privacy,
     make_table,
+    say_privacy,
     score_part,
     summarise,
 )
@@ -193,6 +194,18 @@ def test_the_guarantee_adds_up_over_rounds_and_states_what_all_origins_would_cos
     twice = epsilon_of(stated["mu"] * math.sqrt(2), stated["delta"])
     assert stated["epsilon_if_all_origins_were_released"] == pytest.approx(twice)
     assert stated["adjacency"] == "add or remove one customer with everything it did at one merchant"
+
+
+# The protocol's page: epsilon 2 among 20 is 6.6 for whom all others collude against.
+def test_a_promise_that_rests_on_the_sum_says_on_whom(plan):
+    own, summed = (describe_privacy(Method("federated", 2.0, trusts_sum=t), plan, [32] * 20) for t in (False, True))
+    assert summed.items() > own.items()
+    assert set(summed) - set(own) == {"trust", "colluders", "epsilon_if_all_others_collude"}
+    assert summed["colluders"] == 6
+    assert summed["epsilon_if_all_others_collude"] == pytest.approx(6.6, abs=0.05)
+    summary = {"privacy": {"federated_eps2_sum": summed, "federated_eps2": own}}
+    assert say_privacy("federated_eps2_sum", summary) == "ε 2 per customer, trusting the sum"
+    assert say_privacy("federated_eps2", summary) == "ε 2 per customer"
 
 
 def test_a_unit_that_is_no_customer_promises_customers_nothing(make_plan):

@@ -219,5 +219,6 @@ def test_the_federation_is_named_by_its_epsilon_and_personalised_first():
         == "federated_eps2_personalised"
     )
     assert choose_federated(["federated", "federated_eps8"]) == "federated_eps8"
+    assert choose_federated(["federated_eps2_sum_personalised", "federated_eps2"]) == "federated_eps2"
     assert choose_federated(["federated"]) == "federated"
     assert choose_federated(["anchor"]) == ""

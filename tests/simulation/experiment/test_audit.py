@@ -114,6 +114,24 @@ def test_a_private_federation_stays_below_its_claim(make_small_trial: Callable[.
     assert report.measured["epsilon at least"] <= 8
 
 
+# Where trust is in the sum it alone is heard: the same coin, and the same bound as above.
+@pytest.mark.slow
+def test_a_released_sum_tells_who_was_in_without_noise_and_stays_below_its_claim_with_it(
+    make_small_trial: Callable[..., Trial], sales: object
+) -> None:
+    terms = {"threshold": 2, "colluders": 1}
+    trial = make_small_trial(
+        sales,
+        model={"hidden_size": 16, "decoder_size": 16},
+        privacy={"training": {"num_rounds": 20}, "trust": "sum", "sum": terms},
+    )
+    guesses, correct = guess(*score_canaries(trial, Mechanism(1.0, 1e-6)))
+    assert correct >= 0.9 * guesses
+    report = audit_federation(trial, 8.0)
+    assert report.violations == ()
+    assert report.measured["epsilon at least"] <= 8
+
+
 @pytest.mark.slow
 def test_the_headline_stays_below_epsilon_on_thirty_federations(
     make_small_trial: Callable[..., Trial], sales: object

@@ -112,6 +112,29 @@ def test_a_method_without_epsilon_is_neither_clipped_nor_noised(make_plan):
     assert (mechanism.clipping_norm, mechanism.noise_std) == (None, 0.0)
 
 
+def test_noise_is_as_much_for_either_trust_and_who_trusts_the_sum_shares_it(make_plan):
+    own, shared = (Method("federated", 2.0, trusts_sum=trusts) for trusts in (False, True))
+    assert mechanism_of(own, make_plan(), 32) == mechanism_of(shared, make_plan(), 32)
+
+
+def test_methods_of_either_trust_train_as_their_section_says(make_plan):
+    summed = {"num_rounds": 5, "learning_rate": 0.001}
+    plan = make_plan(privacy={"training": {"num_rounds": 7}, "sum_training": summed})
+    shared, personal = Method("federated", 2.0, trusts_sum=True), Method("federated", 2.0, True, True)
+    assert training_of(Method("federated", 2.0), plan).num_rounds == 7
+    assert training_of(shared, plan) == training_of(personal, plan) == plan.privacy.sum_training
+    assert training_of(shared, make_plan(privacy={"training": {"num_rounds": 7}})).num_rounds == 7
+    assert mechanism_of(shared, plan, 32).noise_multiplier == pytest.approx(
+        mechanism_of(Method("federated", 2.0), plan, 32).noise_multiplier * math.sqrt(5 / 7)
+    )
+
+
+def test_merchants_who_trust_the_sum_are_served_by_another_draw(trial):
+    for forecast in map(forecast_of, ("federated_eps8", "federated_eps8_sum"), (trial, trial)):
+        assert forecast.is_finite()
+    assert not np.array_equal(forecast.mean, forecast_of("federated_eps8", trial).mean)
+
+
 def test_private_methods_train_as_the_privacy_section_says(make_plan):
     plan = make_plan(privacy={"training": {"num_rounds": 7}}, federation={"training": {"num_rounds": 9}})
     assert training_of(Method("federated", 2.0), plan).num_rounds == 7

@@ -33,7 +33,10 @@ def pictures(make_record):
     return {
         "gains": chart.draw_gains(merchants, sizes, "product"),
         "epsilons": chart.draw_epsilons(
-            [(8.0, 0.1, 0.0), (1.0, 0.2, 0.01)], {"anchor": 0.15, "best": 0.151}, "loss", "product"
+            {"noise of one's own": [(8.0, 0.1, 0.0), (1.0, 0.2, 0.01)], "trusting the sum": [(1.0, 0.12, 0.0)]},
+            {"anchor": 0.15, "best": 0.151},
+            "loss",
+            "product",
         ),
         "spending": chart.draw_spending({"federated_eps2": STATED}),
         "history": chart.draw_history(lengths, "loss"),
@@ -62,6 +65,7 @@ def test_every_picture_says_in_words_what_it_shows(pictures):
     assert "1 are better off" in pictures["gains"].description
     assert "federated_eps2 ends at epsilon 2" in pictures["spending"].description
     assert "anchor, best" in pictures["epsilons"].description
+    assert "noise of one's own, at 8, 1; trusting the sum, at 1" in pictures["epsilons"].description
     assert "Alone from 1 to 0.09091, in the federation from 0.3 to 0.3" in pictures["history"].description
     assert "said 90%" in pictures["odds"].description
     assert "the largest" in pictures["examples"].description
@@ -83,4 +87,4 @@ def test_every_gain_is_inside_the_picture_however_wide_one_interval_is():
 
 def test_one_merchant_and_no_difference_can_be_drawn():
     assert chart.draw_gains({"a": gain(1, 0.0, width=0.0)}, [], "product").to_svg()
-    assert chart.draw_epsilons([(1.0, 0.2, 0.0)], {}, "loss", "product").to_svg()
+    assert chart.draw_epsilons({"noise of one's own": [(1.0, 0.2, 0.0)]}, {}, "loss", "product").to_svg()

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from simulation.evaluation.comparison import compare_runs
-from simulation.evaluation.results import read_results
-from simulation.report.page import make_comparison_page, make_page
+from simulation.evaluation.results import Results, read_results
+from simulation.report.page import _epsilons, make_comparison_page, make_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "link", "br", "path", "use", "rect"}
@@ -183,3 +183,27 @@ def test_a_real_browser_shows_the_page_and_asks_for_nothing_else(hosts_asked_for
         assert "Is it worth joining?" in document
         assert document.count("<svg") == 6
         assert hosts == set()
+
+
+def test_accuracy_against_epsilon_has_a_curve_for_each_trust(make_plan, tmp_path):
+    losses = {"anchor": 0.05, "federated": 0.04, "federated_eps8": 0.045, "federated_eps8_sum": 0.042}
+    summary = {
+        "methods": {name: {"wql": loss, "wape": loss} for name, loss in losses.items()},
+        "spread": {},
+        "privacy": {name: {"epsilon": 8.0} for name in ("federated_eps8", "federated_eps8_sum")},
+    }
+    picture = _epsilons(Results(tmp_path, make_plan(), summary))
+    assert "noise of one's own, at 8; trusting the sum, at 8" in picture.description
+
+
+def test_a_page_says_what_a_promise_by_the_sum_supposes(finished_run):
+    results = read_results(finished_run("sales"))
+    results.summary["privacy"]["federated_eps8"] |= {
+        "trust": "the secure sum",
+        "colluders": 6,
+        "epsilon_if_all_others_collude": 31.4,
+    }
+    text = " ".join(make_page(results).split())
+    assert "has at most 6 of the other merchants on its side" in text
+    assert "federated_eps8 would be ε 31.4." in text
+    assert "ε 8 per product, trusting the sum" in text

@@ -81,6 +81,8 @@ def test_what_is_compared_is_named_for_what_it_is(make_plan):
     for method, words in (
         ("federated", "the federation without noise forecast"),
         ("federated_eps0.5_personalised", "the federation at epsilon 0.5 per customer, personalised, forecast"),
+        ("federated_eps2_sum", "the federation at epsilon 2 per customer, trusting the sum, forecast"),
+        ("federated_eps2_sum_personalised", "per customer, trusting the sum, personalised, forecast"),
         ("gru_local", "past, gru_local forecast"),
     ):
         found = answer_of(0.02, 0.01, 0.03, method=method, against="anchor", chosen="asked")

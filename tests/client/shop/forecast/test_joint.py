@@ -1,5 +1,7 @@
 """What products share, how lumpily sums fall on days, and how totals keep quantiles and means: on known laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,23 @@ def test_sums_of_linked_products_vary_as_much_as_what_they_share() -> None:
     together = drawn.sum(axis=1)
     assert together.std() / together.mean() == pytest.approx(0.2, abs=0.02)
     np.testing.assert_allclose(np.sort(drawn, axis=0), totals, err_msg="each product keeps its own distribution")
+
+
+@pytest.mark.parametrize("shift", [0.8, 1.25])
+def test_totals_vary_as_was_seen_where_past_sums_lay_beside_their_means(shift: float) -> None:
+    """Sums of four past horizons lay low, or high, together: their levels say so, the mean does not."""
+    plain, mean, factor = guess_spread(counts=True), np.array([20.0, 60.0, 200.0]), np.ones(3)
+    seen = replace(plain, levels=plain.levels**shift)
+    totals = spaced_totals(seen, mean, factor, 200)
+    np.testing.assert_allclose(totals.mean(axis=0), mean, rtol=1e-9)
+    np.testing.assert_allclose(totals.var(axis=0), plain.variance(mean), rtol=0.1)
+    assert (np.diff(totals, axis=0) >= 0).all()
+
+
+def test_one_order_of_a_million_pieces_is_shared_by_nobody() -> None:
+    past, history = _history(np.random.default_rng(0), 0.0, 0.0)
+    sold, target = past.sold.copy(), history.target.copy()
+    sold[1, 0, 3], target[0, -81] = 1e6, 1e6
+    joint = measure_joint(Past(past.said, sold, past.group), Open(target, history.is_open))
+    assert joint.over(28) < 0.004
+    assert joint.category < 0.004

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from client.explanation.explaining import explain, make_ready
-from client.shop.forecast import fingerprint
+from client.shop.forecast import fingerprint, memory
 from client.shop.forecast.candidate import Batch
 from client.shop.forecast.fingerprint import name_batch
 from client.shop.forecast.learnt import Learnt, learn_shop
@@ -102,6 +102,21 @@ def test_what_is_recalled_is_to_the_last_bit_what_is_learned(shop: Path, fresh: 
     assert [path.stem for path in kept(shop)] == [name_of(shop)]
     forge(shop)
     assert not ask(shop).equals(fresh), "so it was recalled, and not learned again"
+
+
+def test_the_trees_alone_are_kept_where_means_are_too_much_for_a_file(
+    shop: Path, fresh: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = kept(shop)
+    whole = read_memory(path.read_bytes(), path.stem)
+    assert whole is not None
+    trees = write_memory(Memory(whole.trees, {}), path.stem)
+    assert len(trees) < path.stat().st_size
+    path.unlink()
+    monkeypatch.setattr(memory, "MOST_BYTES_EACH", len(trees))
+    for _ in range(2):
+        assert ask(shop).equals(fresh)
+        assert path.read_bytes() == trees
 
 
 def test_trees_that_are_recalled_explain_as_those_that_were_fitted(first: tuple[Path, Learnt]) -> None:

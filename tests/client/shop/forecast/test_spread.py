@@ -57,3 +57,19 @@ def test_a_past_of_zeros_leaves_the_guess() -> None:
     nothing = np.zeros((2, 50, 4))
     spread = measure_spread(Periods(nothing + 1.0, nothing, nothing == 0), counts=True, seed=0)
     assert spread.log_ratios.tolist() == guess_spread(counts=True).log_ratios.tolist()
+
+
+@pytest.mark.parametrize("products", [13, 400])
+def test_one_order_of_a_million_pieces_moves_no_interval_of_other_products(products: int) -> None:
+    """It came in one past horizon, and the next ones were forecast by it."""
+    generator = np.random.default_rng(7)
+    mean = np.broadcast_to(np.geomspace(0.3, 60.0, products)[None, :, None], (4, products, 4)).copy()
+    actual = _draw(generator, mean, counts=True)
+    counted = np.ones(mean.shape, bool)
+    plain = measure_spread(Periods(mean, actual, counted), counts=True, seed=0)
+    mean, actual = mean.copy(), actual.copy()
+    actual[1, 0, 2] = 1e6
+    mean[2:, 0] = 5e4
+    whim = measure_spread(Periods(mean, actual, counted), counts=True, seed=0)
+    others = mean[0, 1:, 0]
+    np.testing.assert_allclose(np.log(whim.variance(others) / plain.variance(others)), 0.0, atol=np.log(2.0))

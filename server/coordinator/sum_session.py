@@ -1,0 +1,172 @@
+"""The driver of a launch's rounds over the network where trust is in the sum; the sibling of `session.Rounds`.
+
+What a round is, is not said here: that is `server.round.sum_federation`. Killed anywhere before the set of a round was
+put to its members, the round is asked for again in the same words; killed after, it is spent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.serverapp import Grid
+
+from common.errors import DataError, MessageError
+from common.message.call import sign_call
+from common.message.protocol import SUMS
+from common.message.round import RoundRequest
+from common.message.signature import Signed
+from server.coordinator.session import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    Session,
+    note_lateness,
+    wait_longer_for_readers,
+)
+from server.registry.registry import Member, Registry
+from server.round.aggregation import Terms
+from server.round.federation import Federation
+from server.round.sum_book import SumBook
+from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+
+
+def invited(session: Session, members: Mapping[str, Member]) -> dict[str, Member]:
+    """Give whom a launch may be proposed to: where trust is in the sum, the roster, as far as it speaks of sums."""
+    roster = session.proposal.roster
+    if roster is None:
+        return dict(members)
+    named = {peer.name for peer in roster}
+    return {name: member for name, member in members.items() if name in named and member.protocol >= SUMS}
+
+
+def of_one_noise(session: Session, cohort: Mapping[str, Terms]) -> dict[str, Terms]:
+    """Leave out whose terms are not those of the sum: its roster's size class, and the noise that most others have."""
+    roster = session.proposal.roster
+    if roster is None:
+        return dict(cohort)
+    sizes = {peer.name: peer.size_class for peer in roster}
+    fitting = {name: terms for name, terms in cohort.items() if sizes.get(name) == terms.size_class}
+    noises = Counter(terms.mechanism.noise_multiplier for terms in fitting.values())
+    usual = max(noises, key=lambda noise: (noises[noise], noise), default=0.0)
+    return {name: terms for name, terms in fitting.items() if terms.mechanism.noise_multiplier == usual}
+
+
+def _open_book(session: Session) -> SumBook:
+    """Open a launch's book; one that is damaged ends this launch, and no other."""
+    try:
+        return SumBook(session.folder / "sum.sqlite")
+    except DataError as error:
+        raise MessageError(str(error)) from error
+
+
+class SumRounds:
+    """Hold rounds of secure sums over one Grid.
+
+    Parameters
+    ----------
+    key
+        Signs who is asked in a round.
+    """
+
+    def __init__(self, registry: Registry, grid: Grid, *, key: Ed25519PrivateKey) -> None:
+        self._registry, self._grid, self._key = registry, grid, key
+        self._open: dict[int, SumFederation] = {}  # what a launch has of the round under way
+
+    def hold(
+        self,
+        session: Session,
+        cohort: Mapping[str, Terms],
+        members: Mapping[str, Member],
+        *,
+        online: Collection[str],
+        withdrawn: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """Ask for the next round of a launch, and write down in any case what happened; see `session.Rounds.hold`.
+
+        Raises
+        ------
+        MessageError
+            The plan's model is not finite any more.
+        """
+        launch, round_number = session.launch, session.state.round_number + 1
+        names = {node: name for name in cohort if (node := members[name].node_id) is not None}
+        awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
+        sums = self._federation(session, {node: cohort[name] for node, name in names.items()}, names, awaited)
+
+        def note_answers(number: int, survivors: Collection[str]) -> None:
+            self._registry.note_answers(launch.number, round_number=number, members=survivors)
+
+        def gone() -> set[int]:
+            left = withdrawn()
+            return {node for node, name in names.items() if name in left}
+
+        def sign(request: RoundRequest, asked: Collection[str]) -> Signed | None:
+            node_keys = [members[name].node_key for name in asked if name in members]
+            if len(node_keys) < launch.quorum:  # so many were revoked: nobody is told that it is in such company
+                return None
+            return sign_call(
+                self._key,
+                run_hash=request.plan_hash,
+                round_number=request.round_number,
+                model_hash=request.model_hash,
+                quorum=launch.quorum,
+                node_keys=node_keys,
+            )
+
+        held = hold_sum_round(
+            self._grid,
+            sums,
+            session.state,
+            not_awaited=[node for node, name in names.items() if name not in awaited],
+            note_answers=note_answers,
+            withdrawn=gone,
+            sign_call=sign,
+        )
+        note_lateness(session, held.round_number, held.survivors, held.refused, awaited)
+        self._close(session, held)
+
+    def _federation(
+        self, session: Session, terms: Mapping[int, Terms], names: Mapping[int, str], awaited: Collection[str]
+    ) -> SumFederation:
+        launch, plan = session.launch, session.proposal.plan
+        federation = Federation(
+            plan=plan,
+            training=plan.training(private=session.proposal.private),
+            cohort=terms,
+            quorum=launch.quorum,
+            timeout_seconds=wait_longer_for_readers(self._registry, session, awaited),
+            checkpoint=session.folder / "checkpoint.safetensors",
+            legs=session.legs,
+        )
+        opened = self._open.get(launch.number)
+        if opened is None:
+            book = _open_book(session)
+            opened = self._open[launch.number] = SumFederation(federation, session.proposal.session, book, names)
+        opened.federation, opened.names = federation, names
+        return opened
+
+    def _close(self, session: Session, held: HeldSum) -> None:
+        launch = session.launch
+        said = {
+            "round": held.round_number,
+            "answered": sorted(held.survivors),
+            "refused": {name: str(refusal) for name, refusal in sorted(held.refused.items())},
+            "seconds": round(held.seconds, 3),
+            "trips": dict(held.trips),
+            "sent_bytes": held.sent_bytes,
+            "received_bytes": held.received_bytes,
+        }
+        if held.state is None:
+            session.journal.write("missed", **said, reason=held.failure)
+            self._registry.note_launch(launch.number, reason=held.failure)
+            session.again_at = time.monotonic() + session.pause_seconds
+            session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
+            return
+        session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
+        if held.failure:
+            session.journal.write("skipped", **said, reason=held.failure)
+        else:
+            session.journal.write("round", **said)
+        self._registry.note_launch(launch.number, round_number=held.round_number, reason=held.failure)

@@ -1,0 +1,196 @@
+"""The secure sum by real messages and the fast engine are one, whoever drops out where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from client.round.answers import Merchant
+from client.secure_sum.agreed import MemoryAgreements
+from client.secure_sum.member import SumMember
+from client.secure_sum.store import SumStore
+from common.data.panel import Panel
+from common.errors import MessageError
+from common.message.sum_agree import AGREE
+from common.message.sum_reveal import REVEAL
+from common.message.sum_shares import SHARES
+from common.model.demand_gru import DemandGRU, get_vector, make_model
+from common.model.features import Series, build_series
+from common.plan.schema import Plan
+from common.privacy.mechanism import Mechanism
+from common.secure_sum.roster import usual_terms
+from server.round.optimizer import ServerState, start_state
+from server.round.sum_book import SumBook
+from server.round.sum_federation import HeldSum
+from simulation.engine.batch import Cohort, federate
+from simulation.engine.in_process import split
+from simulation.engine.seeded_noise import SeededNoise
+from simulation.engine.sums import SumTerms, make_federation, make_grid, make_session, make_sum_app, run_sum_rounds
+
+SIZE_CLASSES = (2, 4, 8, 16, 32)
+ENTITIES = (2, 3, 5, 9, 21)
+CPU = torch.device("cpu")
+TERMS = SumTerms(threshold=4, colluders=1)
+WITHOUT_NOISE = Mechanism(0.05, 0.0)
+
+
+class Gone(MessageError):
+    """A merchant that is not there."""
+
+
+class DroppingApp(ClientApp):
+    """A merchant that is gone when certain messages come."""
+
+    def __init__(self, name: str, app: ClientApp, drops: dict[tuple[int, str], set[str]]) -> None:
+        super().__init__()
+        self._name, self._app, self._drops = name, app, drops
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        if self._name in self._drops.get((int(message.metadata.group_id), message.metadata.message_type), set()):
+            raise Gone(self._name)
+        return self._app(message, context)
+
+
+@dataclass
+class Street:
+    """Merchants of a sum, and where each of them drops out."""
+
+    plan: Plan
+    series: Series
+    cohort: Cohort
+    folder: Path
+    size_classes: tuple[int, ...] = SIZE_CLASSES
+    terms: SumTerms = TERMS
+    drops: dict[tuple[int, str], set[str]] = field(default_factory=dict)
+    held: list[HeldSum] = field(default_factory=list)
+    states: list[ServerState] = field(default_factory=list)
+
+    def model(self) -> DemandGRU:
+        sizes = {"num_features": self.series.num_features, "num_future": self.series.num_future}
+        return make_model(self.plan.model, **sizes, seed=0)
+
+    def run(self, mechanism: Mechanism = WITHOUT_NOISE) -> ServerState:
+        training = self.plan.privacy.training
+        identities = [
+            Ed25519PrivateKey.from_private_bytes(bytes([place]) * 32) for place in range(len(self.size_classes))
+        ]
+        run_hash = self.plan.run_hash(private=mechanism.noise_multiplier > 0)
+        session = make_session(run_hash, identities, self.size_classes, self.terms)
+        with ExitStack() as stack:
+            apps = {}
+            noise = SeededNoise(np.random.default_rng(1))
+            for name, key, own in zip(session.names, identities, split(self.series, self.cohort), strict=True):
+                store = stack.enter_context(closing(SumStore(self.folder / f"{name}.sqlite")))
+                member = SumMember(session, name, key, store, agreements=MemoryAgreements())
+                merchant = Merchant(self.plan, training.num_rounds, own, mechanism, noise, CPU)
+                apps[name] = DroppingApp(name, make_sum_app(merchant, member), self.drops)
+            book = stack.enter_context(closing(SumBook(None)))
+            sums = make_federation(session, mechanism, plan=self.plan, training=training, book=book, seconds=60.0)
+            return run_sum_rounds(make_grid(apps), sums, start_state(get_vector(self.model())), on_round=self._note)
+
+    def _note(self, state: ServerState, held: HeldSum) -> None:
+        self.held.append(held)
+        self.states.append(state)
+
+    def fast(self, mechanism: Mechanism = WITHOUT_NOISE) -> ServerState:
+        """Run the fast engine, in each round with those who were in the sum."""
+        state = start_state(get_vector(self.model()))
+        for held in self.held:
+            state = self._fast_round(state, [int(name.removeprefix("merchant-")) for name in held.survivors], mechanism)
+        return state
+
+    def _fast_round(self, state: ServerState, survivors: list[int], mechanism: Mechanism) -> ServerState:
+        rows = torch.nonzero(torch.isin(self.cohort.merchant_of, torch.tensor(survivors)))[:, 0]
+        place = {merchant: number for number, merchant in enumerate(survivors)}
+        owner = torch.tensor([place[int(merchant)] for merchant in self.cohort.merchant_of[rows]])
+        cohort = Cohort(owner, tuple(self.size_classes[merchant] for merchant in survivors))
+        heard: list[ServerState] = []
+        federate(
+            self.model(),
+            self.series.select(rows),
+            cohort,
+            mechanism,
+            training=self.plan.privacy.training,
+            cap=1.0,
+            noise=SeededNoise(np.random.default_rng(1)),
+            device=CPU,
+            state=state,
+            on_round=lambda state, loss: heard.append(state),
+        )
+        return heard[0]
+
+
+@pytest.fixture
+def street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path) -> Street:
+    # Adam divides by what it has seen of a coordinate, and makes of the last bit of a small one a step of 1e-5.
+    plan = make_plan(privacy={"training": {"num_rounds": 5, "optimizer": "momentum", "learning_rate": 1.0}})
+    owner = np.random.default_rng(2).permutation(np.repeat(np.arange(len(ENTITIES)), ENTITIES))
+    merchants = np.array([f"shop-{number}" for number in owner], dtype=object)
+    panel = make_panel(num_entities=len(owner), merchants=merchants)
+    return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES), tmp_path)
+
+
+def test_without_noise_the_sum_is_the_fast_engines_whoever_drops_out_where(street: Street) -> None:
+    names = [f"merchant-{number}" for number in range(5)]
+    street.drops = {
+        (1, SHARES): {names[0]},
+        (2, "train"): {names[1]},
+        (3, AGREE): {names[2]},
+        (4, REVEAL): {names[3]},
+    }
+    final = street.run()
+    assert [held.failure for held in street.held] == [""] * 5
+    gone = [set(names) - set(held.survivors) for held in street.held]
+    assert gone == [{names[0]}, {names[1]}, set(), set(), set()]
+    start = get_vector(street.model()).double()
+    assert float((final.average - start).abs().max()) > 1e-3, "nothing was trained"
+    torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
+
+
+def test_two_sums_of_one_round_there_are_never(street: Street) -> None:
+    """Two drop out after the set was put to them: the round is spent, the model stays, and the next one goes on."""
+    street.drops = {(2, AGREE): {"merchant-0", "merchant-1"}, (3, REVEAL): {"merchant-0", "merchant-1"}}
+    final = street.run()
+    assert [bool(held.failure) for held in street.held] == [False, True, True, False, False]
+    assert all("spent" in held.failure for held in street.held[1:3])
+    before, spent = street.states[0], street.states[2]
+    assert spent.round_number == 3
+    assert torch.equal(spent.parameters, before.parameters)
+    assert torch.equal(spent.average, before.average)
+    assert final.round_number == 5
+
+
+@pytest.mark.slow
+def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_engines(
+    make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path
+) -> None:
+    """In every round six others: two before their shares, two before their masked sum, one unsigned, one mute."""
+    generator, members = np.random.default_rng(7), 20
+    training = {"num_rounds": 30, "optimizer": "momentum", "learning_rate": 1.0}
+    plan = make_plan(privacy={"training": training})
+    owner = generator.permutation(np.repeat(np.arange(members), 3))
+    merchants = np.array([f"shop-{number}" for number in owner], dtype=object)
+    panel = make_panel(num_entities=len(owner), merchants=merchants)
+    sizes = tuple(int(size) for size in generator.integers(3, 30, members))
+    threshold, colluders = usual_terms(members)
+    cohort = Cohort(torch.from_numpy(owner), sizes)
+    street = Street(plan, build_series(panel, plan.model, 60), cohort, tmp_path, sizes, SumTerms(threshold, colluders))
+    for number in range(1, 31):
+        dying = [f"merchant-{place:02}" for place in generator.permutation(members)[:6]]
+        for kind, names in ((SHARES, dying[:2]), ("train", dying[2:4]), (AGREE, dying[4:5]), (REVEAL, dying[5:])):
+            street.drops[number, kind] = set(names)
+    final = street.run()
+    assert [held.failure for held in street.held] == [""] * 30
+    # Shares ride on the round before, so none is asked for them alone but in the first round, and after an absence.
+    assert len(street.held[0].survivors) == 16
+    assert {len(held.survivors) for held in street.held} <= {16, 17, 18}
+    torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
