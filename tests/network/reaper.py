@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,13 @@ class Step(NamedTuple):
     message_type: str
 
 
+class Moment(NamedTuple):
+    """When somebody dies: in which round, at replies of what type."""
+
+    round_number: int
+    message_type: str
+
+
 class Reaper:
     """Look at every reply that comes to a door, and have merchants die before those that they were meant to die at.
 
@@ -30,12 +37,23 @@ class Reaper:
     ----------
     deaths
         Where somebody dies; each happens once.
+    moments
+        The place, from 1 on, of the reply at which its merchant dies, among those of its type in its round; who that is
+        nobody knows before.
     kill
         Ends a merchant's daemon at once.
     """
 
-    def __init__(self, folder: Path, names: list[str], *, deaths: set[Step], kill: Callable[[str], None]) -> None:
-        self.deaths, self._kill = deaths, kill
+    def __init__(
+        self,
+        folder: Path,
+        names: list[str],
+        *,
+        kill: Callable[[str], None],
+        deaths: Collection[Step] = (),
+        moments: Mapping[Moment, int] | None = None,
+    ) -> None:
+        self.deaths, self.moments, self._kill = set(deaths), dict(moments or {}), kill
         self.died: list[Step] = []
         self.passed: list[Step] = []
         self._lock = threading.Lock()
@@ -53,10 +71,13 @@ class Reaper:
         number = int(about.group_id) if about.group_id.isdecimal() else 0
         step = Step(name, number, about.message_type)
         with self._lock:
-            if step not in self.deaths:
+            moment = Moment(number, about.message_type)
+            place = 1 + len({passed.merchant for passed in self.passed if passed[1:] == moment})
+            if step not in self.deaths and self.moments.get(moment) != place:
                 self.passed.append(step)
                 return True
             self.deaths.discard(step)
+            self.moments.pop(moment, None)
             self._kill(name)
             self.died.append(step)
         return False

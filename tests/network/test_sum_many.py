@@ -20,8 +20,8 @@ from common.message.sum_agree import AGREE
 from common.message.sum_reveal import REVEAL
 from common.secure_sum.roster import usual_terms
 from fleet.typed import TypedFederation
-from network.federation import await_launch, journal, kill, launch, plan_text, redirect, released_model, report
-from network.reaper import Door, Reaper, Step
+from network.federation import await_launch, journal, kill, launch, plan_text, redirect, released_model
+from network.reaper import Door, Moment, Reaper
 from network.recorder import second_door
 from network.sum_federation import await_peers, let_members_in, replay, sealed_total, sum_plan_text
 from server.folder import CoordinatorFolder
@@ -39,8 +39,7 @@ def test_many_die_at_random_in_every_phase_and_the_model_is_that_of_the_same_rou
     with TypedFederation(tmp_path, free_port()) as network:
         names = let_members_in(network, MERCHANTS)
         network.start_coordinator()
-        deaths = choose_deaths(names)
-        reaper = Reaper(network.folder, names, deaths=set(deaths), kill=lambda name: kill(network, name))
+        reaper = Reaper(network.folder, names, moments=choose_deaths(), kill=lambda name: kill(network, name))
         with second_door(
             CoordinatorFolder(network.coordinator), network.port + 3, lambda app: Door(app, reaper)
         ) as door:
@@ -72,19 +71,20 @@ def test_many_die_at_random_in_every_phase_and_the_model_is_that_of_the_same_rou
         print(f"bytes a round {summed_bytes / ROUNDS:.0f} and {plain_bytes / PLAIN_ROUNDS:.0f}; "  # noqa: T201
               f"memory of a daemon {statistics.median(memory) / 2**20:.0f} MiB")  # fmt: skip
         assert [line["round"] for line in lines] == list(range(1, ROUNDS + 1))
-        assert len(reaper.died) == 3 * DEATHS, report(network)
+        assert len(reaper.died) == 3 * DEATHS, reaper.moments
         expected = replay(network.folder, text, lines).average.to(torch.float32)
         torch.testing.assert_close(released_model(network, number), expected, rtol=0, atol=1e-6)
         seen = bytes(door.seen)
         assert all(sealed_total(network.folder / name).numpy().astype("<i8").tobytes() in seen for name in names)
 
 
-def choose_deaths(names: list[str]) -> list[Step]:
-    """Choose who dies when: in each phase six, nobody in two rounds in a row, so that it has time to come back."""
+def choose_deaths() -> dict[Moment, int]:
+    """Choose who dies when: in each phase six, one in a round, at a reply that is sure to come."""
     chosen = random.Random(11)  # noqa: S311  who dies is no secret
     rounds = chosen.sample(range(2, ROUNDS), 3 * DEATHS)
     kinds = ["train"] * DEATHS + [AGREE] * DEATHS + [REVEAL] * DEATHS
-    return [Step(chosen.choice(names), number, kind) for number, kind in zip(rounds, kinds, strict=True)]
+    most = usual_terms(MERCHANTS)[0] - 1
+    return {Moment(number, kind): chosen.randint(1, most) for number, kind in zip(rounds, kinds, strict=True)}
 
 
 def is_over(network: TypedFederation, number: int) -> bool:
