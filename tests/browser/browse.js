@@ -28,6 +28,17 @@ async function take(page, [what, at, value]) {
   } else throw new Error(`no step is called ${what}`);
 }
 
+// A page that something goes on in loads itself anew now and then: what was asked of the one before is asked again.
+const steadily = async (page, look, ...given) => {
+  for (let times = 0; ; times += 1) {
+    try { return await page.evaluate(look, ...given); }
+    catch (error) {
+      if (times === 5 || !error.message.includes("context was destroyed")) throw error;
+      await page.waitForFunction(() => document.readyState === "complete", { timeout: 60000 });
+    }
+  }
+};
+
 (async () => {
   const order = JSON.parse(fs.readFileSync(0, "utf8"));
   const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -54,9 +65,9 @@ async function take(page, [what, at, value]) {
     const answer = await page.goto(order.address + view.path, { waitUntil: "load" });
     if (view.until) await page.waitForFunction((text) => document.body.innerText.includes(text), { timeout: 240000 }, view.until);
     page.off("response", count);
-    const timing = await page.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventEnd);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    const faults = await page.evaluate(async (source) => {
+    const timing = await steadily(page, () => performance.getEntriesByType("navigation")[0].loadEventEnd);
+    const wide = await steadily(page, () => document.documentElement.scrollWidth - innerWidth);
+    const faults = await steadily(page, async (source) => {
       new Function(source)();
       const found = await window.axe.run(document, { resultTypes: ["violations"] });
       return { passes: found.passes.length, found: found.violations.map((each) => `${each.impact}: ${each.id}: ${each.nodes[0].html.slice(0, 200)}`) };
@@ -74,7 +85,7 @@ async function take(page, [what, at, value]) {
       else await page.keyboard.press(key);
     }
     for (const step of view.steps ?? []) await take(page, step);
-    const text = await page.evaluate(() => document.body.innerText);
+    const text = await steadily(page, () => document.body.innerText);
     const line = { path: view.path, language: view.language, width: view.width, status: answer.status(), told: [...told], bytes, timing, wide, axe: faults, keys, at: page.url(), text };
     process.stdout.write(JSON.stringify(line) + "\n");
   }
