@@ -36,6 +36,7 @@ from common.model.demand_gru import DemandGRU
 from common.plan.schema import Plan
 
 FEDERATED, PERSONALISED = Method("federated"), Method("federated", personalised=True)
+FITTED = Method("warm", personalised=True)
 USUAL = (FEDERATED, PERSONALISED, Method("anchor"))  # where a plan names no candidates
 LOCAL = "_local"
 
@@ -95,7 +96,7 @@ def read_method(name: str) -> Method:
     ConfigError
         There is none that a merchant can use.
     """
-    known = {call(method): method for method in (FEDERATED, PERSONALISED, *map(Method, OWN), Method("routed"))}
+    known = {call(method): method for method in (FEDERATED, PERSONALISED, *map(Method, OWN), FITTED, Method("routed"))}
     known |= {"released": FEDERATED, "routed_own": Method("routed_own")}
     method = known.get(name) or _as_here(Method.parse(name))
     if method not in known.values():

@@ -3,7 +3,8 @@
 seasonal_naive, moving_average, weekday_mean    points, from the entity's own past
 anchor                                          the untrained model: what the network corrects
 warm                                            the public model, trained on invented demand only
-auto_ets, croston                               classic forecasts of single series
+warm_personalised                               that model, fitted to each merchant's own data
+auto_ets, croston, tsb, imapa                   classic forecasts of single series
 lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place
 logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
 gru_local, gru_pooled                           the demand model alone, or with all data in one place
@@ -28,13 +29,13 @@ POINTS = ("seasonal_naive", "moving_average", "weekday_mean")
 UNTRAINED = (*POINTS, "anchor", "warm")
 PURCHASES_ONLY = ("logistic_local", "logistic_pooled")
 POOLED = ("logistic_pooled", "lightgbm_pooled", "gru_pooled")
-OWN = (*UNTRAINED, "logistic_local", "auto_ets", "croston", "lightgbm_local", "gru_local")
+CLASSIC = ("auto_ets", "croston", "tsb", "imapa")
+OWN = (*UNTRAINED, "logistic_local", *CLASSIC, "lightgbm_local", "gru_local")
 ROUTED = ("routed", "routed_own")
 NAMES = (
     *UNTRAINED,
     *PURCHASES_ONLY,
-    "auto_ets",
-    "croston",
+    *CLASSIC,
     "lightgbm_local",
     "lightgbm_pooled",
     "gru_local",
@@ -42,6 +43,7 @@ NAMES = (
     "federated",
 )
 FEDERATED = re.compile(r"federated(?:_eps(\d+(?:\.\d+)?)(_sum)?)?(_personalised)?")
+FITTED = "warm_personalised"  # what anybody can fit without a federation
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Method:
     epsilon
         Of a federation with noise, per entity; None for one without, and for every other kind.
     personalised
-        Whether the federation's model is fitted to each merchant.
+        Whether the federation's model, or the public one, is fitted to each merchant.
     trusts_sum
         Of a federation with noise, whether its promise rests on the secure sum; else on each merchant's own noise.
     """
@@ -69,6 +71,8 @@ class Method:
     def parse(cls, name: str) -> Method:
         """Read a name as plans and summaries have it."""
         match = FEDERATED.fullmatch(name)
+        if name == FITTED:
+            return cls("warm", personalised=True)
         if match is None:
             return cls(name)
         epsilon, summed, personalised = match.groups()
@@ -109,5 +113,5 @@ class Method:
 
     @property
     def federation(self) -> Method:
-        """Give what the personalised form of a federation rests on."""
+        """Give what the personalised form of a federation, or of the public model, rests on."""
         return replace(self, personalised=False)

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from client.forecast.own import start_network
 from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
 from client.forecast.routing import Candidate, Routed, route
@@ -95,7 +96,7 @@ def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     if part.method.is_routed:
         for candidate in candidates_of(part.method, plan):
             read += _readings(candidate, part, first_seed).values()
-    elif part.stage == "served" or part.method.personalised:
+    elif part.method.is_federated and (part.stage == "served" or part.method.personalised):
         rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
         read.append(rehearsal)
         if part.stage == "whole":
@@ -140,9 +141,8 @@ def rehearsed_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
 
 
 def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
-    """Fit the federation's model to every merchant, and forecast the trial's horizon."""
-    earlier = rehearsed_model(part, trial, folder)
-    model = earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)
+    """Fit the federation's model, or the public one, to every merchant, and forecast the trial's horizon."""
+    model, earlier = _models_to_fit(part, trial, folder)
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
 
     def serve(rows: np.ndarray) -> Forecast:
@@ -152,6 +152,15 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         forecasts = list(pool.map(serve, rows_of))
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
+
+
+def _models_to_fit(part: Part, trial: Trial, folder: RunFolder) -> tuple[DemandGRU, DemandGRU]:
+    """Give what serves, and what tells how far it may move: that has learned nothing of the last horizon."""
+    if not part.method.is_federated:
+        public = start_network(part.method, trial.view, seed=0)
+        return public, public
+    earlier = rehearsed_model(part, trial, folder)
+    return (earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)), earlier
 
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:
