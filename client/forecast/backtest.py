@@ -115,9 +115,10 @@ def prove(
     made = {method: forecast_by(method, view, context.models, device=device) for method in methods}
     routed = serve(ROUTER, view, context.models, device=device, made=made)
     forecasts = {call(method): forecast for method, forecast in made.items()}
-    if routed.weighed_on is not None:
+    joins = routed.weighed_on is not None and not {call(FEDERATED), call(PERSONALISED)}.isdisjoint(routed.weights)
+    if joins:
         forecasts[call(ROUTER)] = routed.forecast
-    weights = routed.weights if routed.weighed_on else {}
+    weights = routed.weights if joins else {}
     proof = _compare(view, forecasts, last, weights, {**left_out, **routed.left_out})
     return replace(
         proof,

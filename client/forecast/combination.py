@@ -1,11 +1,10 @@
-"""Weigh the methods that serve a merchant, by what each would have said of the merchant's own last horizon.
+"""Average what several methods say, in shares that follow what each would have said of the merchant's last horizon.
 
-Notable here: the weights are protected against two kinds of luck. The best of several methods on a few dozen entities
-is best by chance half of the time, so a method counts as worse only by what its loss exceeds the best one's beyond a
-standard error of their difference, and no single entity can make that error large enough to hide behind. And the
-best on thousands of entities may be so in this one horizon only, so weights fall smoothly with that excess, as a power
-of the loss (Stock & Watson 2004), and a method that is a little worse keeps a say: an average of forecasts errs less
-than one picked from them (Bates & Granger 1969). Nothing that is compared was trained on that horizon.
+Notable here: shares move slowly. The best of several methods on one horizon is best by chance more often than not, so
+what a method's loss exceeds the best by is shrunk towards nothing, by how unsure the difference is
+(`client.forecast.evidence`), and its usual share falls smoothly with that excess, as a power of the loss (Stock & Watson
+2004): an average of forecasts errs less than one picked from them (Bates & Granger 1969). Nothing that is compared was
+trained on that horizon.
 """
 
 from __future__ import annotations
@@ -16,45 +15,63 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
+from client.forecast.evidence import standard_error
+from common.forecast.method import Method
 from common.forecast.metric import QUANTILE_LEVELS, Forecast
 
 POWER = 30.0  # of the loss: a method that is 2 % worse beyond doubt has half the say of the best, 15 % a hundredth
-MOST_LUCK = 0.5  # of the best loss: of two entities one says nothing of the other, and errs as far as it likes
+PRIOR_SPREAD = 0.03  # of the loss: how far a method's excess over the best differs between merchants
+CERTAIN = 4.0  # standard errors: of an excess of so many half is believed, however large it is
+LEAST_ERROR, MOST_ERROR = 0.01, 0.5  # of the loss: no horizon tells more, and none less, of the one that follows
+# How much of an average each has before there is evidence; whatever is not named has as much as a point forecast.
+USUAL_SHARES = {
+    "lightgbm_local": 1.0,
+    "logistic_local": 0.7,
+    "gru_local": 0.55,
+    "anchor": 0.25,
+    "auto_ets": 0.15,
+    "federated": 1.0,
+    "warm": 0.6,
+}
+SHARE_OF_POINTS = 0.03
 LEAST_PROBABILITY = 1e-6
 LEAST_LOSS = 1e-12
 
+Blocks = Float[np.ndarray, "entity week"]
 
-def weigh_methods(losses: Mapping[str, Float[np.ndarray, " entity"]]) -> dict[str, float]:
+
+def weigh_methods(losses: Mapping[Method, Blocks]) -> dict[Method, float]:
     """Give each method its share in the average, in falling measure as its mean loss exceeds the best.
 
-    With less than two entities to compare them on, the first serves alone: the one that stands for trust in the plan.
+    Parameters
+    ----------
+    losses
+        Of the same blocks, by method (`client.forecast.evidence.block_losses`).
     """
-    names = tuple(losses)
-    if len(losses[names[0]]) < 2:
-        return {name: float(name == names[0]) for name in names}
-    best = min(losses.values(), key=np.mean)
-    weights = {name: (1.0 + _excess(loss, best)) ** -POWER for name, loss in losses.items()}
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+    best = min(losses, key=lambda method: losses[method].mean())
+    shares = {
+        method: usual_share(method) * float(np.exp(-POWER * shrunk_excess(loss, losses[best])))
+        for method, loss in losses.items()
+    }
+    total = sum(shares.values())
+    return {method: share / total for method, share in shares.items()}
 
 
-def _excess(loss: Float[np.ndarray, " entity"], best: Float[np.ndarray, " entity"]) -> float:
-    """By what share a mean loss exceeds the best, beyond what may be bad luck in their paired difference."""
-    difference, least = loss - best, float(best.mean())
-    beyond = float(difference.mean()) - min(_standard_error(difference), MOST_LUCK * least)
-    return max(beyond, 0.0) / max(least, LEAST_LOSS)
+def shrunk_excess(loss: Blocks, other: Blocks) -> float:
+    """By what share of the lower a mean loss exceeds another, shrunk towards none by how unsure it is.
 
-
-def _standard_error(difference: Float[np.ndarray, " entity"]) -> float:
-    """Give the standard error of a mean, to which no entity adds more than all others together.
-
-    Where one entity carries the whole difference D of n, the plain standard error is D/n, which is the mean itself: a
-    method that fails on one entity would never count as worse, however far it fails.
+    What lies far off widens what is thought possible, so that a failure is not doubted for being large.
     """
-    squares = (difference - difference.mean()) ** 2
-    furthest = int(squares.argmax())
-    squares[furthest] = min(squares[furthest], np.delete(squares, furthest).sum())
-    return float(np.sqrt(squares.sum() / (len(squares) - 1) / len(squares)))
+    difference, least = loss - other, max(min(float(loss.mean()), float(other.mean())), LEAST_LOSS)
+    error = min(max(standard_error(difference) / least, LEAST_ERROR), MOST_ERROR)
+    excess = float(difference.mean()) / least
+    spread = max(PRIOR_SPREAD, abs(excess) / CERTAIN)
+    return excess * spread**2 / (spread**2 + error**2)
+
+
+def usual_share(method: Method) -> float:
+    """Tell how much of an average a method has before there is evidence."""
+    return USUAL_SHARES.get(method.kind, SHARE_OF_POINTS)
 
 
 def average(forecasts: Sequence[Forecast], weights: Sequence[float], *, counts: bool) -> Forecast:

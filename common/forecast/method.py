@@ -112,6 +112,11 @@ class Method:
         return not self.is_federated and self.kind not in POOLED and self.kind != "routed"
 
     @property
+    def is_from_outside(self) -> bool:
+        """Whether this is a network that learned before it came here: the federation's, or the public one."""
+        return self.is_federated or self.kind == "warm"
+
+    @property
     def federation(self) -> Method:
         """Give what the personalised form of a federation, or of the public model, rests on."""
         return replace(self, personalised=False)

@@ -12,7 +12,8 @@ One federation serves them all, in two goes:
   moving the rehearsed one, on the rehearsal days.
 - `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went
   (`client.forecast.routing`, which serves a merchant too), each fitted again up to the origin. `routed_own` averages
-  among the candidates that need no federation: what the merchant could do alone.
+  among the candidates that need no federation: what the merchant could do alone. Wherever a federation's model is a
+  candidate the public model is one too (`client.forecast.public`).
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
@@ -30,6 +31,7 @@ import torch
 
 from client.forecast.own import start_network
 from client.forecast.personalise import personalise
+from client.forecast.public import add_public
 from client.forecast.released import forecast_demand
 from client.forecast.routing import Candidate, Routed, route
 from common.errors import ConfigError
@@ -75,14 +77,14 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
 
 
 def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
-    """List what a routed method chooses from.
+    """List what a routed method averages: the plan's candidates, and the public model beside the federation's.
 
     Raises
     ------
     ConfigError
         There is none.
     """
-    candidates = tuple(map(Method.parse, plan.evaluation.candidates))
+    candidates = add_public(map(Method.parse, plan.evaluation.candidates), plan.model)
     if method.kind == "routed_own":
         candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
     if not candidates:
@@ -165,31 +167,33 @@ def _models_to_fit(part: Part, trial: Trial, folder: RunFolder) -> tuple[DemandG
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:
     """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
-    read = {
-        candidate.name: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)
-    }
+    read = {candidate: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)}
     everyone = {
-        name: Candidate(
+        candidate: Candidate(
             folder.read_forecast(parts["rehearsal"], len(rehearsal.panel.entities)),
             folder.read_forecast(parts["forecast"], len(trial.panel.entities)),
         )
-        for name, parts in read.items()
+        for candidate, parts in read.items()
     }
     served = {merchant: _route(everyone, trial, rehearsal, merchant) for merchant in trial.merchants}
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
     forecasts = [routed.forecast for routed in served.values()]
     return RoutedMerchants(
         Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of))),
-        {merchant: routed.weights for merchant, routed in served.items()},
+        {merchant: _name(routed.weights) for merchant, routed in served.items()},
     )
 
 
-def _route(everyone: Mapping[str, Candidate], trial: Trial, rehearsal: Trial, merchant: str) -> Routed:
+def _name(weights: Mapping[Method, float]) -> dict[str, float]:
+    return {method.name: weight for method, weight in weights.items()}
+
+
+def _route(everyone: Mapping[Method, Candidate], trial: Trial, rehearsal: Trial, merchant: str) -> Routed:
     """Serve one merchant, from its own entities' rehearsals alone."""
     rehearsed, rows = rehearsal.rows_of(merchant), trial.rows_of(merchant)
     own = {
-        name: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
-        for name, candidate in everyone.items()
+        method: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
+        for method, candidate in everyone.items()
     }
     return route(own, rehearsal.outcome.select(rehearsed), trial.plan)
 

@@ -14,6 +14,7 @@ from common.forecast.method import NAMES, POOLED, ROUTED, Method
         ("federated_eps2_personalised", Method("federated", 2.0, personalised=True)),
         ("federated_eps2_sum", Method("federated", 2.0, trusts_sum=True)),
         ("federated_eps8_sum_personalised", Method("federated", 8.0, personalised=True, trusts_sum=True)),
+        ("warm_personalised", Method("warm", personalised=True)),
         *((name, Method(name)) for name in (*NAMES, *ROUTED)),
     ],
 )
@@ -31,6 +32,7 @@ def test_a_name_is_read_and_written_as_plans_have_it(name, method):
         "federated_eps8x",
         "my_federated_eps8",
         "federated_sum",
+        "anchor_personalised",
         "federated_eps2_personalised_sum",
         "",
     ],
@@ -49,7 +51,15 @@ def test_one_federation_stands_behind_its_model_as_it_is_and_personalised():
 
 
 def test_own_methods_are_those_in_which_nobody_else_had_a_part():
-    own = ("anchor", "gru_local", "logistic_local", "routed_own", "lightgbm_local")
+    own = ("anchor", "gru_local", "logistic_local", "routed_own", "lightgbm_local", "warm", "warm_personalised", "tsb")
     others = ("routed", "federated", "federated_eps2_personalised", *POOLED)
     assert all(Method.parse(name).is_own for name in own)
     assert not any(Method.parse(name).is_own for name in others)
+
+
+def test_what_learned_elsewhere_is_the_federations_network_and_the_public_one():
+    outside = ("federated", "federated_eps2_sum_personalised", "warm", "warm_personalised")
+    assert all(Method.parse(name).is_from_outside for name in outside)
+    assert not any(
+        Method.parse(name).is_from_outside for name in ("anchor", "gru_local", "gru_pooled", "lightgbm_local")
+    )
