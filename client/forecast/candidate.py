@@ -230,7 +230,7 @@ def _serve_routed(
 def _leave_out_learned(
     candidates: tuple[Method, ...], models: ReleasedModels
 ) -> tuple[tuple[Method, ...], dict[str, str]]:
-    """Leave out a released model that has learned from the days it would be weighed on, where there is anything else."""
+    """Leave out a released model that has learned from the days it would be weighed on, if there is another."""
     others = tuple(method for method in candidates if not method.is_federated)
     if models.rehearsed is not None or not others:
         return candidates, {}

@@ -4,8 +4,8 @@
     rehearsal: every candidate as it would have been then, held against what came
     forecast: every candidate fitted again, on these days too
 
-Two sides are averaged. One is what the merchant learned alone: trees, classic methods, a network of its own. The other is
-a network that came from outside, as it is and fitted to the merchant: the federation's, or the public one, which
+Two sides are averaged. One is what the merchant learned alone: trees, classic methods, a network of its own. The other
+is a network that came from outside, as it is and fitted to the merchant: the federation's, or the public one, which
 learned from invented demand and which anybody can have. A merchant that stays alone has the public one in the very
 place of the federation's. So a federation that has learned nothing gains exactly nothing here, and what `routed` gains
 over `routed_own` was learned from others.

@@ -5,7 +5,6 @@ from client.forecast.combination import average, is_close, shrunk_excess, weigh_
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
 
-
 TREES, NETWORK, POINTS = Method("lightgbm_local"), Method("gru_local"), Method("weekday_mean")
 WEEKS = 4
 
@@ -38,7 +37,7 @@ def test_little_evidence_moves_shares_less_than_much_of_the_same():
     assert 0.15 < few < many
 
 
-# With an error of the least that a horizon has (1 %) and a usual spread of 3 %, nine tenths of what is seen are believed.
+# With the least error that a horizon has (1 %) and a usual spread of 3 %, nine tenths of what is seen are believed.
 def test_an_excess_is_shrunk_by_how_unsure_it_is():
     assert shrunk_excess(blocks([1.06] * 50), blocks([1.0] * 50)) == pytest.approx(0.054)
     assert shrunk_excess(blocks([1.0] * 50), blocks([1.06] * 50)) == pytest.approx(-0.054)
