@@ -3,8 +3,8 @@
 Notable here: shares move slowly. The best of several methods on one horizon is best by chance more often than not, so
 what a method's loss exceeds the best by is shrunk towards nothing, by how unsure the difference is
 (`client.forecast.evidence`), and its usual share falls smoothly with that excess, as a power of the loss (Stock &
-Watson 2004): an average of forecasts errs less than one picked from them (Bates & Granger 1969). Nothing that is compared was
-trained on that horizon.
+Watson 2004): an average of forecasts errs less than one picked from them (Bates & Granger 1969). Nothing that is
+compared was trained on that horizon.
 """
 
 from __future__ import annotations
