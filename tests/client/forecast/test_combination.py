@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from client.forecast.combination import average, is_close, shrunk_excess, weigh_methods
+from client.forecast.combination import average, is_close, shrunk_excess, spread_counts, weigh_methods
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
 
@@ -80,6 +80,33 @@ def test_without_any_loss_all_that_have_none_serve_and_what_is_wrong_does_not():
     assert weights[TREES] > weights[NETWORK] > 0
 
 
+def test_counts_spread_over_their_levels_are_those_counts_again_when_rounded():
+    counts = np.sort(np.random.default_rng(0).poisson(0.8, (50, 3, 9)).astype(float), axis=2)
+    spread = spread_counts(counts)
+    np.testing.assert_array_equal(np.rint(spread), counts)
+    assert (np.diff(spread, axis=2) > 0).all()
+
+
+# Of levels .1 to .9 five say none and four say one piece: its probability ends, and begins, at .55.
+def test_a_level_stands_where_it_lies_within_its_count():
+    spread = spread_counts(np.array([[[0.0, 0, 0, 0, 0, 1, 1, 1, 1]]]))[0, 0]
+    np.testing.assert_allclose(spread[[0, 4, 5, 8]], [-0.5 + 0.1 / 0.55, -0.5 + 0.5 / 0.55, 0.625, 1.375])
+
+
+# Rounded as they are, .5 would become 0 at all levels between.
+def test_an_average_of_counts_falls_to_either_side_as_their_levels_do():
+    one = Forecast(np.ones((1, 1)), np.zeros((1, 1)), np.array([[[0.0, 0, 0, 0, 0, 0, 1, 1, 2]]]), None)
+    two = Forecast(np.ones((1, 1)), np.ones((1, 1)), np.array([[[0.0, 0, 0, 1, 1, 1, 2, 2, 3]]]), None)
+    assert average([one, two], [0.5, 0.5], counts=True).quantiles[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 2, 2]
+
+
+def test_what_is_no_count_is_averaged_as_it_is():
+    normal = np.linspace(0.3, 2.7, 9)[None, None]
+    np.testing.assert_array_equal(spread_counts(normal), normal)
+    point = np.full((1, 1, 9), 2.0)
+    np.testing.assert_array_equal(spread_counts(point), point)
+
+
 def test_among_fits_of_one_model_close_is_within_one_standard_error():
     noise = 0.01 * np.sqrt(3) * np.array([1.0, -1.0, 1.0, -1.0])
     best = np.ones(4)
@@ -90,10 +117,10 @@ def test_among_fits_of_one_model_close_is_within_one_standard_error():
 def test_an_average_is_one_of_means_of_quantiles_and_of_log_odds():
     ones = np.ones((2, 1))
     point = Forecast(2 * ones, 2 * ones, None, np.array([0.5, 0.2]))
-    spread = Forecast(4 * ones, 3 * ones, np.tile(np.arange(9.0), (2, 1, 1)), np.array([0.9, 0.2]))
+    spread = Forecast(4 * ones, 4 * ones, np.tile(np.arange(9.0), (2, 1, 1)), np.array([0.9, 0.2]))
     both = average([point, spread], [0.5, 0.5], counts=False)
     np.testing.assert_allclose(both.mean, 3 * ones)
-    np.testing.assert_allclose(both.median, 2.5 * ones)
+    np.testing.assert_allclose(both.median, 3 * ones)
     assert both.quantiles is not None
     np.testing.assert_allclose(both.quantiles[0, 0], (2 + np.arange(9.0)) / 2)
     assert both.probability is not None
