@@ -108,7 +108,7 @@ def average(forecasts: Sequence[Forecast], weights: Sequence[float], *, counts: 
 
 
 def spread_counts(quantiles: Float[np.ndarray, "entity bucket level"]) -> Float[np.ndarray, "entity bucket level"]:
-    """Put each level where it lies within its count: half of the levels at which a count k stands lie below k, half above.
+    """Put each level where it lies within its count: of the levels at which a count k stands, half lie below k.
 
     Averages of counts as they are fall between two counts, and always to the same side where one says none and another
     one piece: rounded to the nearest they lost 1 to 2 % of quantile loss. The nearest count of what is returned is the
