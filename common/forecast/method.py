@@ -12,6 +12,11 @@ federated_eps<number>                           the same at that epsilon per ent
 federated_eps<number>_sum                       the same where merchants trust a secure sum, and share the noise
 federated…_personalised                         that model, fitted to each merchant's own data
 routed, routed_own                              each merchant by the average of what served its last horizon well
+federated…_null                                 a federation that learns nothing: it hands out what it started from
+federated…_shuffled                             one that learns noise: its labels are of other entities and other weeks
+routed_null, routed_shuffled                    routed, with such a federation in place of the real one
+
+The last three are controls: whatever they gain over staying alone is not the federation's doing.
 
 What one merchant can do by itself is in `client.forecast`; where methods need more than hansa's own libraries is there
 too (`client.forecast.own`).
@@ -30,6 +35,7 @@ PURCHASES_ONLY = ("logistic_local", "logistic_pooled")
 POOLED = ("logistic_pooled", "lightgbm_pooled", "gru_pooled")
 OWN = (*UNTRAINED, "logistic_local", "auto_ets", "croston", "lightgbm_local", "gru_local")
 ROUTED = ("routed", "routed_own")
+CONTROLS = ("null", "shuffled")
 NAMES = (
     *UNTRAINED,
     *PURCHASES_ONLY,
@@ -41,7 +47,9 @@ NAMES = (
     "gru_pooled",
     "federated",
 )
-FEDERATED = re.compile(r"federated(?:_eps(\d+(?:\.\d+)?)(_sum)?)?(_personalised)?")
+CONTROL = rf"(?:_({'|'.join(CONTROLS)}))?"
+FEDERATED = re.compile(rf"federated(?:_eps(\d+(?:\.\d+)?)(_sum)?)?{CONTROL}(_personalised)?")
+ROUTER = re.compile(rf"routed{CONTROL}")
 
 
 @dataclass(frozen=True)
@@ -58,28 +66,35 @@ class Method:
         Whether the federation's model is fitted to each merchant.
     trusts_sum
         Of a federation with noise, whether its promise rests on the secure sum; else on each merchant's own noise.
+    control
+        One of `CONTROLS` where the federation is one that cannot help; empty where it is real, or there is none.
     """
 
     kind: str
     epsilon: float | None = None
     personalised: bool = False
     trusts_sum: bool = False
+    control: str = ""
 
     @classmethod
     def parse(cls, name: str) -> Method:
         """Read a name as plans and summaries have it."""
+        router = ROUTER.fullmatch(name)
+        if router is not None:
+            return cls("routed", control=router.group(1) or "")
         match = FEDERATED.fullmatch(name)
         if match is None:
             return cls(name)
-        epsilon, summed, personalised = match.groups()
+        epsilon, summed, control, personalised = match.groups()
         noise = None if epsilon is None else float(epsilon)
-        return cls("federated", noise, personalised is not None, summed is not None)
+        return cls("federated", noise, personalised is not None, summed is not None, control or "")
 
     @property
     def name(self) -> str:
         """Write the name as plans and summaries have it."""
         noise = "" if self.epsilon is None else f"_eps{np.format_float_positional(self.epsilon, trim='-')}"
-        ends = ("_sum" * self.trusts_sum, "_personalised" * self.personalised)
+        control = self.control and f"_{self.control}"
+        ends = ("_sum" * self.trusts_sum, control, "_personalised" * self.personalised)
         return f"{self.kind}{noise}{''.join(ends)}"
 
     @property
@@ -89,7 +104,12 @@ class Method:
 
     @property
     def is_federated(self) -> bool:
-        """Whether this is a federation's model, as it is or personalised."""
+        """Whether this is a federation's model, as it is or personalised; a control's is none."""
+        return self.has_federation and not self.control
+
+    @property
+    def has_federation(self) -> bool:
+        """Whether this is a federation's model, or a control that stands in for one."""
         return self.kind == "federated"
 
     @property
@@ -105,7 +125,7 @@ class Method:
     @property
     def is_own(self) -> bool:
         """Whether a merchant can use the method alone: no other merchant's data has a part in it."""
-        return not self.is_federated and self.kind not in POOLED and self.kind != "routed"
+        return not self.has_federation and self.kind not in POOLED and self.kind != "routed"
 
     @property
     def federation(self) -> Method:

@@ -14,6 +14,11 @@ from common.forecast.method import NAMES, POOLED, ROUTED, Method
         ("federated_eps2_personalised", Method("federated", 2.0, personalised=True)),
         ("federated_eps2_sum", Method("federated", 2.0, trusts_sum=True)),
         ("federated_eps8_sum_personalised", Method("federated", 8.0, personalised=True, trusts_sum=True)),
+        ("federated_null", Method("federated", control="null")),
+        ("federated_eps2_sum_null", Method("federated", 2.0, trusts_sum=True, control="null")),
+        ("federated_eps2_shuffled_personalised", Method("federated", 2.0, personalised=True, control="shuffled")),
+        ("routed_null", Method("routed", control="null")),
+        ("routed_shuffled", Method("routed", control="shuffled")),
         *((name, Method(name)) for name in (*NAMES, *ROUTED)),
     ],
 )
@@ -32,6 +37,10 @@ def test_a_name_is_read_and_written_as_plans_have_it(name, method):
         "my_federated_eps8",
         "federated_sum",
         "federated_eps2_personalised_sum",
+        "federated_eps2_personalised_null",
+        "federated_eps2_null_shuffled",
+        "routed_own_null",
+        "anchor_null",
         "",
     ],
 )
@@ -53,3 +62,14 @@ def test_own_methods_are_those_in_which_nobody_else_had_a_part():
     others = ("routed", "federated", "federated_eps2_personalised", *POOLED)
     assert all(Method.parse(name).is_own for name in own)
     assert not any(Method.parse(name).is_own for name in others)
+
+
+def test_a_control_is_no_federation_and_nobody_s_own_and_keeps_its_control_whatever_it_is_asked():
+    for name in ("federated_eps2_null", "federated_eps2_shuffled_personalised", "routed_null", "routed_shuffled"):
+        control = Method.parse(name)
+        assert not control.is_federated
+        assert not control.is_own
+    null = Method.parse("federated_eps2_null_personalised")
+    assert null.has_federation
+    assert null.federation == Method.parse("federated_eps2_null")
+    assert Method.parse("routed_null").is_routed
