@@ -40,7 +40,8 @@ def kept_of_gain(summary: Mapping[str, Any], metric: str) -> dict[str, Kept]:
     if nothing is None or everything is None or everything >= nothing:
         return {}
     gain = nothing - everything
-    private = [name for name in scores if (method := Method.parse(name)).is_private and not method.personalised]
+    federated = {name: method for name in scores if (method := Method.parse(name)).is_federated}
+    private = [name for name, method in federated.items() if method.is_private and not method.personalised]
     return {
         name: Kept((nothing - value) / gain, (summary["spread"].get(name, {}).get(metric) or 0.0) / gain)
         for name in private

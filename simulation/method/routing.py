@@ -13,6 +13,7 @@ One federation serves them all, in two goes:
 - `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went
   (`client.forecast.routing`, which serves a merchant too), each fitted again up to the origin. `routed_own` averages
   among the candidates that need no federation: what the merchant could do alone.
+- `routed_null` and `routed_shuffled` are `routed` with a federation that cannot help (`simulation.method.control`).
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
@@ -58,12 +59,12 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
     ConfigError
         The candidates of `routed` rest on more than one federation.
     """
-    if method.is_federated:
+    if method.has_federation:
         return method.federation
     if method.kind != "routed":
         return None
-    candidates = map(Method.parse, plan.evaluation.candidates)
-    federations = {candidate.federation for candidate in candidates if candidate.is_federated}
+    candidates = _named_candidates(method, plan)
+    federations = {candidate.federation for candidate in candidates if candidate.has_federation}
     if len(federations) > 1:
         names = sorted(federation.name for federation in federations)
         raise ConfigError(
@@ -81,12 +82,20 @@ def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
     ConfigError
         There is none.
     """
-    candidates = tuple(map(Method.parse, plan.evaluation.candidates))
+    candidates = _named_candidates(method, plan)
     if method.kind == "routed_own":
-        candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
+        candidates = tuple(candidate for candidate in candidates if not candidate.has_federation)
     if not candidates:
         raise ConfigError(f"{method.name} has nothing to choose from; list methods in evaluation.candidates.")
     return candidates
+
+
+def _named_candidates(method: Method, plan: Plan) -> tuple[Method, ...]:
+    """List the plan's candidates, with a control in place of the federation where the router is one."""
+    named = map(Method.parse, plan.evaluation.candidates)
+    if not method.control:
+        return tuple(named)
+    return tuple(replace(each, control=method.control) if each.has_federation else each for each in named)
 
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
@@ -110,8 +119,8 @@ def _serving(rehearsal: Part) -> Part:
 
 def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]:
     """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
-    rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
-    released = candidate.is_federated and not candidate.personalised
+    rehearsal = Part(candidate, part.origin, part.seed if candidate.has_federation else first_seed, "rehearsal")
+    released = candidate.has_federation and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
 
 
