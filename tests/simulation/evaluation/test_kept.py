@@ -11,7 +11,7 @@ def summary_of(**losses: float | None) -> dict[str, object]:
 
 def test_what_remains_of_a_gain_is_told_for_either_trust():
     losses = {"anchor": 0.05, "federated": 0.04, "federated_eps2": 0.052, "federated_eps2_sum": 0.042}
-    kept = kept_of_gain(summary_of(**losses, federated_eps2_sum_personalised=0.03), "wql")
+    kept = kept_of_gain(summary_of(**losses, federated_eps2_sum_personalised=0.03, federated_eps2_null=0.05), "wql")
     assert {name: (found.share, found.spread) for name, found in kept.items()} == {
         "federated_eps2": (pytest.approx(-0.2), 0.0),
         "federated_eps2_sum": (pytest.approx(0.8), pytest.approx(0.1)),
