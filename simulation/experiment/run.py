@@ -53,15 +53,19 @@ CHECKPOINT_SECONDS = 5.0
 
 
 def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
-    """List the parts of a run, each after those it reads; private methods once per seed: their noise is what varies."""
+    """List the parts of a run, each after those it reads; what has noise once per seed, since the noise varies."""
     wanted = [
         Part(method, origin, seed + repetition)
         for origin in plan.evaluation.origins
         for method in map(Method.parse, methods)
-        for repetition in range(plan.evaluation.seeds if epsilon_of_method(method, plan) is not None else 1)
+        for repetition in range(plan.evaluation.seeds if _has_noise(method, plan) else 1)
     ]
     in_order = [step for part in wanted for step in (*prerequisites(part, plan, seed), part)]
     return list(dict.fromkeys(in_order))
+
+
+def _has_noise(method: Method, plan: Plan) -> bool:
+    return epsilon_of_method(method, plan) is not None and method.control != "null"
 
 
 def run_plan(

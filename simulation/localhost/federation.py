@@ -14,6 +14,7 @@ from rich.table import Table
 
 from client.account.starter import write_section
 from common.errors import ConfigError, HansaError
+from common.forecast.gain import say_share
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
 from simulation.experiment.progress_bar import ProgressBar
@@ -196,7 +197,7 @@ def _say_gain(gain: dict[str, float | None] | None) -> str:
     """Write a gain as a loss is written: minus is better."""
     if gain is None or gain["gain"] is None:
         return "–"
-    said = f"{-gain['gain']:+.1%}"
+    said = say_share(-gain["gain"], signed=True)
     if gain["low"] is None or gain["high"] is None:
         return said
-    return f"{said} ({-gain['high']:+.1%} to {-gain['low']:+.1%})"
+    return f"{said} ({say_share(-gain['high'], signed=True)} to {say_share(-gain['low'], signed=True)})"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from client.decision.stock.wording import say_amount
+from common.forecast.gain import say_share
 from common.forecast.method import Method
 from common.plan.schema import Plan
 from simulation.evaluation.kept import Kept
@@ -168,7 +170,7 @@ def money_words(saving: Mapping[str, Any], currency: str) -> str:
     if currency:
         verb = "saves" if saving["amount"] >= 0 else "costs"
         words = f"{verb} {abs(saving['amount']):,.0f} {currency} a month"
-        ends = [f"{saving[end]:+,.0f}".replace("-", "−") for end in ("low", "high") if saving[end] is not None]
+        ends = [say_amount(saving[end]).replace("-", "−") for end in ("low", "high") if saving[end] is not None]
     else:
         words = f"{percent(abs(saving['stock_share']))} {'less' if saving['stock_share'] >= 0 else 'more'} stock"
         ends = [signed_percent(saving[end]) for end in ("stock_low", "stock_high") if saving[end] is not None]
@@ -195,9 +197,9 @@ def times(value: float) -> str:
 
 def percent(value: float | None) -> str:
     """Write a share."""
-    return "–" if value is None else f"{value:.1%}".replace("%", PERCENT)
+    return "–" if value is None else say_share(value).replace("%", PERCENT)
 
 
 def signed_percent(value: float | None) -> str:
     """Write a gain with its sign."""
-    return "–" if value is None else f"{value:+.1%}".replace("%", PERCENT).replace("-", "−")
+    return "–" if value is None else say_share(value, signed=True).replace("%", PERCENT).replace("-", "−")
