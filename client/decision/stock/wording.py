@@ -52,9 +52,7 @@ def _say_share(saving: Saving) -> str:
     said = f"{say_share(abs(saving.stock_share))} {less} stock".replace("%", " %")
     if saving.stock_low is None or saving.stock_high is None:
         return f"{said}, with too few products to say how sure that is"
-    ends = f"{say_share(saving.stock_low, signed=True)} to {say_share(saving.stock_high, signed=True)} less".replace(
-        "%", " %"
-    )
+    low, high = (say_share(end, signed=True).replace("%", " %") for end in (saving.stock_low, saving.stock_high))
     unclear = saving.stock_low <= 0 <= saving.stock_high
     return f"{said} (95 % interval {low} to {high} less{', so it may be nothing' if unclear else ''})"
 
