@@ -16,10 +16,12 @@ from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
 from common.plan.schema import Section
+from simulation.evaluation.group import group_by_size
 from simulation.evaluation.history import TrialMethod, describe_history, measure_curves
+from simulation.evaluation.learned import choose_federated
 from simulation.evaluation.money import PIECES, WEEKLY, measure_money
 from simulation.evaluation.results import Results, read_results
-from simulation.evaluation.verdict import OWN, RESAMPLES, answer, choose_federated, choose_pair
+from simulation.evaluation.verdict import OWN, RESAMPLES, answer, choose_pair
 from simulation.experiment.folder import Part, RunFolder
 from simulation.method.method import Progress, run_method
 from simulation.origin.origin import Trial
@@ -64,8 +66,15 @@ def conclude(
         found["history"] = read_history(folder)
         own = [name for name in own_methods(results) if name != found["method"]]
         others = own if found["chosen"] in {"nearest", OWN} else [found["against"]]
+        merchants = found["metrics"][results.metrics[0]]["merchants"]
         found["money"] = measure_money(
-            results, found["method"], others, costs=costs, rhythm=rhythm, resamples=resamples
+            results,
+            found["method"],
+            others,
+            costs=costs,
+            rhythm=rhythm,
+            resamples=resamples,
+            sizes=group_by_size({name: each["entities"] for name, each in merchants.items()}),
         )
     summary = {**results.summary, "answer": found}
     folder.write_json("summary.json", summary)

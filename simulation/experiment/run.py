@@ -26,6 +26,7 @@ from server.round.optimizer import ServerState
 from simulation.engine.cluster.engine import Cluster
 from simulation.evaluation.summary import describe_privacy, score_part, summarise
 from simulation.experiment.ending import conclude, write_history
+from simulation.experiment.entity import write_entities
 from simulation.experiment.fingerprint import fingerprint_data
 from simulation.experiment.folder import Part, RunFolder
 from simulation.experiment.progress_bar import ProgressBar
@@ -104,6 +105,7 @@ def run_plan(
             _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
         folder.join_forecasts([part for part in shown if part.stage == "whole"])
+        write_entities(folder, plan, panel)
         _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
         write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
         return conclude(folder)

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from common.forecast.method import Method
 from simulation.evaluation.kept import kept_of_gain
+from simulation.evaluation.learned import choose_federated
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
-from simulation.evaluation.verdict import choose_federated
 from simulation.report import chart, wording
 from simulation.report.calibration import Point, demand_points, purchase_points
 from simulation.report.example import choose_examples, choose_odds
