@@ -12,6 +12,7 @@ from common.forecast.gain import say_share
 from common.forecast.method import Method
 from common.plan.schema import Plan
 from simulation.evaluation.kept import Kept
+from simulation.evaluation.summary import CONTROL_WORDS
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ METRICS = {
 }
 PERCENT = "\N{NO-BREAK SPACE}%"
 TRUST = {False: "noise of one's own", True: "trusting the sum"}  # whose noise a private federation rests on
+WORTH = {"better": "yes", "worse": "no", "unclear": "unclear"}
+WORD = {"yes": "Yes.", "no": "No.", "unclear": "Undecided.", "not shown": "Not shown."}
+TONE = {"yes": "better", "no": "worse", "unclear": "unclear", "not shown": "unclear"}
 IN_PERCENT = ("coverage80", "coverage80_mid", "accuracy", "precision", "recall")
 
 
@@ -67,11 +71,14 @@ def verdict(plan: Plan, found: Mapping[str, Any] | None, headline: str) -> Verdi
     pooled = found["metrics"][headline]["pooled"]
     if pooled is None:
         return Verdict("unclear", "This run cannot tell.", "Nothing happened in the horizon.", _ground(found))
-    tone, method, against = pooled["verdict"], _method(plan, found), _against(found)
-    word = {"better": "Yes.", "worse": "No.", "unclear": "No clear difference."}[tone]
-    how = "about as well as" if tone == "unclear" else f"{tone} than"
-    sentence = f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}."
-    return Verdict(tone, word, sentence, _ground(found))
+    method, against, said = _method(plan, found), _against(found), pooled["verdict"]
+    worth = found.get("worth", WORTH[said])  # an answer of an older version has the gain's own verdict alone
+    how = "about as well as" if said == "unclear" else f"{said} than"
+    doubt = f"; but {say_doubt(found, headline)}" if worth == "not shown" else ""
+    sentence = (
+        f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}{doubt}."
+    )
+    return Verdict(TONE[worth], WORD[worth], sentence, _ground(found))
 
 
 def _method(plan: Plan, found: Mapping[str, Any]) -> str:
@@ -95,9 +102,31 @@ def _against(found: Mapping[str, Any]) -> str:
 def gain_words(gain: Mapping[str, Any], metric: str) -> str:
     """Say how much better or worse by a metric, with the interval where there is one."""
     words = f"{METRICS[metric].name} {percent(abs(gain['gain']))} {'better' if gain['gain'] >= 0 else 'worse'}"
+    return f"{words}{span_words(gain)}"
+
+
+def span_words(gain: Mapping[str, Any]) -> str:
+    """Write the interval of a gain in brackets; empty where there is none."""
     if gain["low"] is None:
-        return words
-    return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+        return ""
+    return f" (95{PERCENT} interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+
+
+def say_doubt(found: Mapping[str, Any], metric: str) -> str:
+    """Say in a clause why a gain is not shown to be the federation's doing."""
+    for name, gain in found["controls"].items():
+        if gain["verdict"] == "better":
+            said = f"a federation that {CONTROL_WORDS[name]} seems better in its place, too"
+            return f"{said} ({gain_words(gain, metric)}), so this is not shown to be the federation's doing"
+    unclear = {name: gain["over"] for name, gain in found["controls"].items() if not _is_better(gain["over"])}
+    name, over = next(iter(unclear.items()))
+    return f"it is not clearly better than with a federation that {CONTROL_WORDS[name]}" + (
+        f" ({gain_words(over, metric)})" if over else ""
+    )
+
+
+def _is_better(gain: Mapping[str, Any] | None) -> bool:
+    return gain is not None and gain["verdict"] == "better"
 
 
 def kept_words(kept: Mapping[str, Kept], metric: str) -> str:
