@@ -3,10 +3,10 @@
 `summary.json` keeps it under `answer`, by the run's headline metric:
 
     added       what the run can tell of routed over routed_own, of the federation over the public model, and of both
-                fitted to each merchant: a list of gains, each with its method and against
-    controls    CONTROL → method, against: the same comparison as the answer's with a federation that cannot help
-                (`simulation.method.control`), its gain, and the real one's gain `over` it; empty where none was run
-    noise       federations that do worse than one with more noise, a list of gains
+                fitted to each merchant: a list of method, against (both names), gain, low, high, verdict
+    controls    CONTROL → the same of a federation that cannot help (`simulation.method.control`) in the place of the
+                answer's, and the answer's gain `over` it; empty where none was run
+    noise       the same of federations that do worse than one with more noise, as a list
     worth       yes, no, unclear, or not shown: better by what a federation that cannot help would be better by too
 
 Yes is said where the method is clearly better than what it is held against, where no control is, and where it is
@@ -52,7 +52,10 @@ class Comparer:
         found = [self._measure(name) for name in (method, against)]
         pairs = pair_losses(self.results, found[0], found[1], self.results.metrics[0])
         gain = gain_of(pairs, self.resamples, [self.seed, 4])
-        return None if gain is None else {"method": method, "against": against, **gain}
+        if gain is None:
+            return None
+        known = {key: gain[key] for key in ("gain", "low", "high", "verdict")}  # the losses are among the methods'
+        return {"method": method, "against": against, **known}
 
     def _measure(self, name: str) -> pd.DataFrame:
         if name not in self.losses:

@@ -124,6 +124,14 @@ def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
 
 
+def models_of(part: Part) -> list[Part]:
+    """List the parts whose models a federated part forecasts with: its own, or what its fit starts from."""
+    if not part.method.personalised:
+        return [part]
+    rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
+    return [rehearsal, _serving(rehearsal)]
+
+
 def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
     """Count the rounds of a part's federation that came before it, and those that it runs itself.
 

@@ -163,9 +163,9 @@ def history(found: Mapping[str, Any]) -> str:
     start = f"With {months(first['months'])} of history the federation's model ({found['federated']}) forecasts"
     whole = f"with all {months(last['months'])}"
     if last["equal_months"] is None:
-        whole += " it is better than anything alone"
+        whole += f" it is better than anything alone, the best of which is {last['own_method']}"
     else:
-        whole += f" as well as {months(last['equal_months'])} alone"
+        whole += f" as well as {months(last['equal_months'])} alone, where {last['own_method']} is the best"
     return f"{start} {_worth(first)}; {whole}."
 
 
