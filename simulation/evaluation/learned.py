@@ -51,7 +51,7 @@ class Comparer:
             return None
         found = [self._measure(name) for name in (method, against)]
         pairs = pair_losses(self.results, found[0], found[1], self.results.metrics[0])
-        gain = gain_of(pairs, self.resamples, [self.seed, 4])
+        gain = gain_of(pairs, self.resamples, [self.seed, 0])  # the draws of the answer's own gain
         if gain is None:
             return None
         known = {key: gain[key] for key in ("gain", "low", "high", "verdict")}  # the losses are among the methods'

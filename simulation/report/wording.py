@@ -116,13 +116,14 @@ def say_doubt(found: Mapping[str, Any], metric: str) -> str:
     """Say in a clause why a gain is not shown to be the federation's doing."""
     for name, gain in found["controls"].items():
         if gain["verdict"] == "better":
-            said = f"a federation that {CONTROL_WORDS[name]} seems better in its place, too"
-            return f"{said} ({gain_words(gain, metric)}), so this is not shown to be the federation's doing"
+            return (
+                f"with a federation that {CONTROL_WORDS[name]} in its place it is {percent(gain['gain'])} better as "
+                "well, so not all of it, if any, is the federation's doing"
+            )
     unclear = {name: gain["over"] for name, gain in found["controls"].items() if not _is_better(gain["over"])}
     name, over = next(iter(unclear.items()))
-    return f"it is not clearly better than with a federation that {CONTROL_WORDS[name]}" + (
-        f" ({gain_words(over, metric)})" if over else ""
-    )
+    said = f"it is not clearly better than with a federation that {CONTROL_WORDS[name]} in its place"
+    return f"{said}, over which it is {gain_words(over, metric)}" if over else said
 
 
 def _is_better(gain: Mapping[str, Any] | None) -> bool:

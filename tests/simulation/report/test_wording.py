@@ -63,8 +63,8 @@ def test_a_gain_that_a_federation_which_learns_nothing_has_too_is_no_yes(make_pl
     said = verdict(make_plan(), found, "log_loss")
     assert (said.tone, said.word) == ("unclear", "Not shown.")
     assert said.sentence.endswith(
-        f"; but a federation that learns nothing seems better in its place, too (log-loss 3.3{SPACE}% better "
-        f"(95{SPACE}% interval +2.4{SPACE}% to +4.3{SPACE}%)), so this is not shown to be the federation's doing."
+        f"; but with a federation that learns nothing in its place it is 3.3{SPACE}% better as well, so not all of it, "
+        "if any, is the federation's doing."
     )
     assert say_controls(found, "log_loss") == [
         f"A federation that learns nothing (routed_null against routed_own): gain +3.3{SPACE}% in log-loss (95{SPACE}% "
@@ -77,7 +77,10 @@ def test_a_gain_that_is_not_clearly_more_than_one_without_learning_is_no_yes(mak
     found = judged((0.004, 0.001, 0.007), {"null": control(0.003, -0.001, 0.007, over=(0.001, -0.001, 0.003))})
     said = verdict(make_plan(), found, "log_loss")
     assert said.word == "Not shown."
-    assert "it is not clearly better than with a federation that learns nothing (log-loss 0.1" in said.sentence
+    assert said.sentence.endswith(
+        "; but it is not clearly better than with a federation that learns nothing in its place, over which it is "
+        f"log-loss 0.1{SPACE}% better (95{SPACE}% interval {MINUS}0.1{SPACE}% to +0.3{SPACE}%)."
+    )
 
 
 @pytest.mark.parametrize(
