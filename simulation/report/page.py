@@ -58,6 +58,7 @@ def make_page(results: Results) -> str:
         history=wording.history(found["history"]) if found and found["history"] else None,
         money=_say_money(found),
         money_words=wording.money_words,
+        money_cell=wording.money_cell,
         shown=_shown_methods(results)[0],
         methods=_methods(results),
         columns=HEADLINE[results.plan.evaluation.task],

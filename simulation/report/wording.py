@@ -200,11 +200,23 @@ def money_words(saving: Mapping[str, Any], currency: str) -> str:
     if currency:
         verb = "saves" if saving["amount"] >= 0 else "costs"
         words = f"{verb} {abs(saving['amount']):,.0f} {currency} a month"
-        ends = [say_amount(saving[end]).replace("-", "−") for end in ("low", "high") if saving[end] is not None]
+        ends = [_signed_amount(saving[end]) for end in ("low", "high") if saving[end] is not None]
     else:
         words = f"{percent(abs(saving['stock_share']))} {'less' if saving['stock_share'] >= 0 else 'more'} stock"
         ends = [signed_percent(saving[end]) for end in ("stock_low", "stock_high") if saving[end] is not None]
     return f"{words} (95{PERCENT} interval {ends[0]} to {ends[1]}, + is saved)" if ends else words
+
+
+def money_cell(saving: Mapping[str, Any], currency: str) -> str:
+    """Write a saving for a table: in money a month where prices are known, as a share of stock else; + is saved."""
+    keys = ("amount", "low", "high") if currency else ("stock_share", "stock_low", "stock_high")
+    write = _signed_amount if currency else signed_percent
+    value, *ends = (None if saving[key] is None else write(saving[key]) for key in keys)
+    return f"{value}" if None in ends else f"{value} ({ends[0]} to {ends[1]})"
+
+
+def _signed_amount(amount: float) -> str:
+    return say_amount(amount).replace("-", "−")
 
 
 def months(value: float) -> str:

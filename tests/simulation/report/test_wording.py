@@ -5,7 +5,18 @@ import pytest
 from simulation.evaluation.learned import judge
 from simulation.evaluation.summary import HEADLINE
 from simulation.report.learning import say_controls, say_groups, say_noise
-from simulation.report.wording import METRICS, history, money, months, number, percent, signed_percent, times, verdict
+from simulation.report.wording import (
+    METRICS,
+    history,
+    money,
+    money_cell,
+    months,
+    number,
+    percent,
+    signed_percent,
+    times,
+    verdict,
+)
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 
@@ -166,6 +177,13 @@ def test_joining_is_said_in_stock_or_where_there_are_prices_in_money():
     assert priced.endswith(f": saves 1,234 EUR a month (95{SPACE}% interval {MINUS}10 to +2,500, + is saved).")
     dear = {**STOCK["pooled"], "amount": -5.0, "low": None, "high": None}
     assert money({**STOCK, "currency": "EUR", "pooled": dear}, "routed").endswith(": costs 5 EUR a month.")
+
+
+def test_a_saving_in_a_table_is_of_stock_or_where_there_are_prices_of_money():
+    pooled = STOCK["pooled"]
+    assert money_cell(pooled, "") == f"{MINUS}2.1{SPACE}% ({MINUS}3.0{SPACE}% to {MINUS}1.2{SPACE}%)"
+    assert money_cell(pooled, "EUR") == f"+1,234 ({MINUS}10 to +2,500)"
+    assert money_cell({**pooled, "low": None}, "EUR") == "+1,234"
 
 
 def test_a_share_that_is_not_served_is_said_and_no_number():
