@@ -188,7 +188,7 @@ def choose_methods(plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:
 def public_methods(plan: Plan) -> tuple[Method, ...]:
     """Name the public model and its fit to a merchant, where there is one of the plan's shape."""
     there = warm_path(plan.model).is_file()
-    return tuple(Method.parse(name) for name in PUBLIC.values() if there and name in OWN)
+    return tuple(Method.parse(name) for name in PUBLIC.values() if there and Method.parse(name).kind in OWN)
 
 
 def _require_rows(context: ReleasedContext, last: date, *, later: bool) -> None:

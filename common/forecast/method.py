@@ -104,13 +104,13 @@ class Method:
 
     @property
     def is_federated(self) -> bool:
-        """Whether this is a federation's model, as it is or personalised; a control's is none."""
-        return self.has_federation and not self.control
+        """Whether this is a federation's model, as it is or personalised, be it a control's."""
+        return self.kind == "federated"
 
     @property
-    def has_federation(self) -> bool:
-        """Whether this is a federation's model, or a control that stands in for one."""
-        return self.kind == "federated"
+    def is_real(self) -> bool:
+        """Whether this is no control, so that it may be chosen, served and promised."""
+        return not self.control
 
     @property
     def is_private(self) -> bool:
@@ -125,7 +125,7 @@ class Method:
     @property
     def is_own(self) -> bool:
         """Whether a merchant can use the method alone: no other merchant's data has a part in it."""
-        return not self.has_federation and self.kind not in POOLED and self.kind != "routed"
+        return not self.is_federated and self.kind not in POOLED and self.kind != "routed"
 
     @property
     def federation(self) -> Method:

@@ -40,7 +40,7 @@ def kept_of_gain(summary: Mapping[str, Any], metric: str) -> dict[str, Kept]:
     if nothing is None or everything is None or everything >= nothing:
         return {}
     gain = nothing - everything
-    federated = {name: method for name in scores if (method := Method.parse(name)).is_federated}
+    federated = {name: method for name in scores if (method := Method.parse(name)).is_federated and method.is_real}
     private = [name for name, method in federated.items() if method.is_private and not method.personalised]
     return {
         name: Kept((nothing - value) / gain, (summary["spread"].get(name, {}).get(metric) or 0.0) / gain)

@@ -98,7 +98,7 @@ def judge(pooled: Mapping[str, Any] | None, controls: Mapping[str, Mapping[str, 
 def find_controls(comparer: Comparer, method: str, against: str) -> dict[str, dict[str, Any]]:
     """Hold the control of a method against the same, and the method against its control."""
     real, found = Method.parse(method), {}
-    for control in CONTROLS if real.is_federated or real.kind == "routed" else ():
+    for control in CONTROLS if real.is_real and (real.is_federated or real.kind == "routed") else ():
         name = replace(real, control=control).name
         gain = comparer.compare(name, against)
         if gain is not None:
@@ -123,7 +123,11 @@ def federation_behind(results: Results, method: str) -> Method | None:
     """Name the federation that a method of a run rests on; the one at the epsilon nearest to 2 for any other."""
     named = Method.parse(method)
     candidates = map(Method.parse, results.plan.evaluation.candidates) if named.kind == "routed" else ()
-    behind = named if named.is_federated else next((each for each in candidates if each.is_federated), None)
+    behind = (
+        named
+        if named.is_federated and named.is_real
+        else next((each for each in candidates if each.is_federated), None)
+    )
     if behind is None:
         chosen = choose_federated(results.methods)
         behind = Method.parse(chosen) if chosen else None
@@ -135,7 +139,7 @@ def choose_federated(methods: Sequence[str]) -> str:
 
     Of two trusts it is the one that supposes less.
     """
-    federated = [method for name in methods if (method := Method.parse(name)).is_federated]
+    federated = [method for name in methods if (method := Method.parse(name)).is_federated and method.is_real]
     return min(federated, key=_distance).name if federated else ""
 
 
@@ -147,7 +151,8 @@ def _distance(method: Method) -> tuple[float, bool, bool]:
 def find_noise(comparer: Comparer) -> list[dict[str, Any]]:
     """Find federations that do worse than the same with the next smaller epsilon, hence more noise."""
     scores, headline = comparer.results.summary["methods"], comparer.results.metrics[0]
-    private = [method for name in scores if (method := Method.parse(name)).is_federated and method.is_private]
+    federated = [method for name in scores if (method := Method.parse(name)).is_federated and method.is_real]
+    private = [method for method in federated if method.is_private]
     found = []
     for trusts_sum, personalised in sorted({(method.trusts_sum, method.personalised) for method in private}):
         alike = [each for each in private if (each.trusts_sum, each.personalised) == (trusts_sum, personalised)]

@@ -120,7 +120,7 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
     results = read_results(folder.path)
     best = best_alone(results)
     names = dict.fromkeys((*cheap_methods(trial), *([best] if best else [])))
-    own = {name: _own_method(name, seed, device) for name in names}
+    own = {name: _own_method(Part(Method.parse(name), trial.origin, seed), folder, device) for name in names}
     is_slow = results.summary["timing_seconds"].get(best, 0.0) > SLOW_SECONDS * len(results.summary["origins"])
     lengths = FEWER_MONTHS if is_slow else MONTHS
     curves = measure_curves(trial, own, _federated_method(parts[federated], folder, device), lengths=lengths)
@@ -131,7 +131,7 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
 
 def _is_trained(part: Part, folder: RunFolder) -> bool:
     """Whether the run holds the models of a federation, as it is or fitted to each merchant."""
-    if not part.method.is_federated:
+    if not (part.method.is_federated and part.method.is_real):
         return False
     return all(folder.model_path(needed).exists() for needed in models_of(part))
 
@@ -166,8 +166,11 @@ def cheap_methods(trial: Trial) -> tuple[str, ...]:
     return (*POINTS, "anchor", *public, *(["logistic_local"] if purchases else []))
 
 
-def _own_method(name: str, seed: int, device: torch.device) -> TrialMethod:
+def _own_method(part: Part, folder: RunFolder, device: torch.device) -> TrialMethod:
+    if part.method.personalised:
+        return lambda trial: run_personalised(part, trial, folder)
+
     def forecast(trial: Trial) -> Forecast:
-        return run_method(Method.parse(name), trial, seed=seed, device=device, progress=Progress()).forecast
+        return run_method(part.method, trial, seed=part.seed, device=device, progress=Progress()).forecast
 
     return forecast

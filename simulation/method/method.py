@@ -176,7 +176,7 @@ def run_method(
     if method.kind in NETWORKS:
         network = start_network(method, trial.view, seed=seed)
         return Result(forecast_demand(network, trial.series, device=device), network)
-    if not method.has_federation:
+    if not method.is_federated:
         return Result(_forecast_without_federation(method, trial, seed=seed, device=device, progress=progress))
     training = training_of(method, trial.plan)
     model = _start_federation(method, trial, seed) if leg.start is None else freeze(leg.start, training.trained)

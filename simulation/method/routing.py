@@ -59,12 +59,12 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
     ConfigError
         The candidates of `routed` rest on more than one federation.
     """
-    if method.has_federation:
+    if method.is_federated:
         return method.federation
     if method.kind != "routed":
         return None
     candidates = _named_candidates(method, plan)
-    federations = {candidate.federation for candidate in candidates if candidate.has_federation}
+    federations = {candidate.federation for candidate in candidates if candidate.is_federated}
     if len(federations) > 1:
         names = sorted(federation.name for federation in federations)
         raise ConfigError(
@@ -84,7 +84,7 @@ def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
     """
     candidates = _named_candidates(method, plan)
     if method.kind == "routed_own":
-        candidates = tuple(candidate for candidate in candidates if not candidate.has_federation)
+        candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
     if not candidates:
         raise ConfigError(f"{method.name} has nothing to choose from; list methods in evaluation.candidates.")
     return candidates
@@ -95,7 +95,7 @@ def _named_candidates(method: Method, plan: Plan) -> tuple[Method, ...]:
     named = map(Method.parse, plan.evaluation.candidates)
     if not method.control:
         return tuple(named)
-    return tuple(replace(each, control=method.control) if each.has_federation else each for each in named)
+    return tuple(replace(each, control=method.control) if each.is_federated else each for each in named)
 
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
@@ -119,8 +119,8 @@ def _serving(rehearsal: Part) -> Part:
 
 def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]:
     """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
-    rehearsal = Part(candidate, part.origin, part.seed if candidate.has_federation else first_seed, "rehearsal")
-    released = candidate.has_federation and not candidate.personalised
+    rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
+    released = candidate.is_federated and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
 
 

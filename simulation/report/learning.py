@@ -33,7 +33,7 @@ def say_added(found: Mapping[str, Any], metric: str) -> list[str]:
 def say_controls(found: Mapping[str, Any], metric: str) -> list[str]:
     """Say what each control seems to gain, which ought to be nothing, or how to find out."""
     method = Method.parse(found["method"])
-    if "controls" not in found or not (method.is_federated or method.kind == "routed"):
+    if "controls" not in found or not (method.is_real and (method.is_federated or method.kind == "routed")):
         return []
     if not found["controls"]:
         return [

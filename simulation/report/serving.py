@@ -37,6 +37,6 @@ def _serve(name: str, shares: Mapping[str, float]) -> ServedMerchant:
     ordered = sorted(shares.items(), key=lambda item: -item[1])
     return ServedMerchant(
         name,
-        sum((share for candidate, share in ordered if Method.parse(candidate).has_federation), 0.0),
+        sum((share for candidate, share in ordered if Method.parse(candidate).is_federated), 0.0),
         {candidate: share for candidate, share in ordered if share >= LEAST_SHOWN},
     )

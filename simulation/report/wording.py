@@ -86,7 +86,7 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     if method == "routed":
         return "merchants who could also draw on the federation's forecasts"
     named = Method.parse(method)
-    if not named.is_federated:
+    if not (named.is_federated and named.is_real):
         return method
     privacy = "without noise" if named.epsilon is None else f"at epsilon {named.epsilon:g} per {plan.privacy.unit}"
     trust = ", trusting the sum," if named.trusts_sum else ""

@@ -64,12 +64,13 @@ def test_own_methods_are_those_in_which_nobody_else_had_a_part():
     assert not any(Method.parse(name).is_own for name in others)
 
 
-def test_a_control_is_no_federation_and_nobody_s_own_and_keeps_its_control_whatever_it_is_asked():
+def test_a_control_is_told_from_what_is_real_and_goes_the_way_of_a_federation():
     for name in ("federated_eps2_null", "federated_eps2_shuffled_personalised", "routed_null", "routed_shuffled"):
         control = Method.parse(name)
-        assert not control.is_federated
+        assert not control.is_real
         assert not control.is_own
     null = Method.parse("federated_eps2_null_personalised")
-    assert null.has_federation
+    assert null.is_federated
+    assert Method.parse("federated_eps2").is_real
     assert null.federation == Method.parse("federated_eps2_null")
     assert Method.parse("routed_null").is_routed
