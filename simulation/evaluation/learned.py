@@ -30,7 +30,7 @@ PUBLIC = Method("warm")
 USUAL_EPSILON = 2.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Comparer:
     """Compare methods of a run by its headline metric; what was read of one is kept for the next.
 

@@ -148,6 +148,21 @@ def test_values_are_those_of_the_summary_pooled_per_merchant_and_small(finished_
                 assert merchant[key] == pytest.approx(summary["merchants"][method][name][metric], abs=1e-6)
 
 
+def test_the_gain_is_told_by_history_of_the_entity_and_of_its_merchant(plant):
+    young = np.repeat([1.0, 30.0, 30.0], 12)
+    run = plant([12, 24], lambda names: np.where(young < 3, 1.0, 2.0))
+    rows = pd.read_parquet(run.path / "forecasts.parquet")[["origin", "merchant", "entity"]].drop_duplicates()
+    rows["months"] = rows["entity"].map(lambda name: young[int(name[1:])])
+    assert answer(run, ROUTERS)["metrics"]["wape"]["histories"] == []  # nothing is known of it
+    rows.to_parquet(run.path / "entities.parquet")
+    found = answer(run, ROUTERS)["metrics"]["wape"]
+    for kind in ("histories", "merchant_histories"):
+        told = [(group["since"], group["until"], group["entities"], group["merchants"]) for group in found[kind]]
+        assert told == [(0, 3, 12, 1), (24, None, 24, 1)]
+        assert [group["verdict"] for group in found[kind]] == ["better", "unclear"]
+        assert [group["gain"] for group in found[kind]] == pytest.approx([0.5, 0.0])
+
+
 def test_where_nothing_sold_there_is_no_gain_and_nobody_counts(plant):
     run = plant([12], lambda names: np.ones(len(names)))
     rows = pd.read_parquet(run.path / "forecasts.parquet").assign(actual=0.0)

@@ -50,6 +50,29 @@ def test_a_routed_run_serves_every_merchant_by_some_of_the_candidates(finished):
             assert set(shares) == CHOSEN_FROM[method]
 
 
+def test_the_answer_of_a_routed_run_holds_the_control_and_what_the_federation_added(finished):
+    found = json.loads((finished / "summary.json").read_text())["answer"]
+    assert (found["method"], found["against"], found["worth"]) == ("routed", "routed_own", "unclear")  # six entities
+    control = found["controls"]["null"]
+    assert (control["method"], control["against"]) == ("routed_null", "routed_own")
+    assert (control["over"]["method"], control["over"]["against"]) == ("routed", "routed_null")
+    assert [(gain["method"], gain["against"]) for gain in found["added"]] == [
+        ("routed", "routed_own"),
+        ("federated_eps8_personalised", "federated_eps8_null_personalised"),
+    ]
+    assert "A federation that learns nothing (routed_null against routed_own)" in (finished / "report.html").read_text()
+
+
+def test_the_months_that_it_is_worth_are_of_the_fitted_model_against_the_best_own_method(finished):
+    summary = json.loads((finished / "summary.json").read_text())
+    history = json.loads((finished / "history.json").read_text())
+    assert history["federated"] == "federated_eps8_personalised"
+    last = history["lengths"][-1]
+    own = {name: summary["methods"][name]["wql"] for name in ("anchor", "weekday_mean")}
+    assert last["own"] <= min(own.values()) + 1e-6
+    assert last["federated"] == pytest.approx(summary["methods"]["federated_eps8_personalised"]["wql"], abs=0.02)
+
+
 def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finished):
     parts = finished / "parts"
     choices = json.loads((parts / "routed-2024-02-06-0.json").read_text())["choices"]
