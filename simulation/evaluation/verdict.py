@@ -94,13 +94,13 @@ def _best_own(results: Results) -> str:
 
 def answer(results: Results, pair: Pair, *, resamples: int = RESAMPLES, seed: int = 0) -> Answer:
     """Compare two methods by every metric that is a mean over entities."""
-    losses = {name: measure_losses(results, name) for name in (pair.method, pair.against)}
+    method, against = (measure_losses(results, name) for name in (pair.method, pair.against))
     months = results.read_months()
     metrics = {
-        metric: _compare(_add_months(pair_losses(results, *losses.values(), metric), months), resamples, seed)
+        metric: _compare(_add_months(pair_losses(results, method, against, metric), months), resamples, seed)
         for metric in results.metrics
     }
-    comparer = Comparer(results, losses, resamples, seed)
+    comparer = Comparer(results, {pair.method: method, pair.against: against}, resamples, seed)
     return {
         **asdict(pair),
         **describe_learning(comparer, pair.method, pair.against, metrics[results.metrics[0]]["pooled"]),

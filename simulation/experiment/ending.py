@@ -12,6 +12,7 @@ from client.decision.stock.walk import Rhythm
 from client.forecast.released import forecast_demand
 from common.disk.reading import read_file_json
 from common.errors import DataError
+from common.forecast.method import OWN as OWN_KINDS
 from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import load_model, make_model
@@ -29,6 +30,7 @@ from simulation.method.routing import models_of, run_personalised
 from simulation.origin.origin import Trial
 from simulation.report.page import make_page
 
+FITTED = "warm_personalised"
 SLOW_SECONDS = 30.0  # of a method at one origin, beyond which it is not trained anew at every length of history
 
 
@@ -119,7 +121,8 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
         return
     results = read_results(folder.path)
     best = best_alone(results)
-    names = dict.fromkeys((*cheap_methods(trial), *([best] if best else [])))
+    fitted = fitted_public(trial) if parts[federated].method.personalised else ()
+    names = dict.fromkeys((*cheap_methods(trial), *fitted, *([best] if best else [])))
     own = {name: _own_method(Part(Method.parse(name), trial.origin, seed), folder, device) for name in names}
     is_slow = results.summary["timing_seconds"].get(best, 0.0) > SLOW_SECONDS * len(results.summary["origins"])
     lengths = FEWER_MONTHS if is_slow else MONTHS
@@ -157,6 +160,12 @@ def best_alone(results: Results) -> str:
     alone = [name for name in own_methods(results) if not Method.parse(name).is_routed]
     known = {name: loss for name in alone if (loss := scores[name][headline]) is not None}
     return min(known, key=lambda name: known[name], default="")
+
+
+def fitted_public(trial: Trial) -> tuple[str, ...]:
+    """Name the public model that is fitted to each merchant, where it is a method: a fitted federation meets a fit."""
+    there = warm_path(trial.plan.model).is_file() and Method.parse(FITTED).kind in OWN_KINDS
+    return (FITTED,) if there else ()
 
 
 def cheap_methods(trial: Trial) -> tuple[str, ...]:

@@ -21,11 +21,10 @@ from torch import Tensor
 from common.model.features import Series
 
 WEEK_DAYS = 7
-LABELS = ("target", "open", "censored", "expected")  # of `Series`: what a label is made of, and no input is
 
 
 def shuffle_labels(series: Series, generator: np.random.Generator) -> Series:
-    """Give each entity the labels of another, turned by some weeks; what it forecasts from stays its own.
+    """Give each entity what labels are made of of another, turned by some weeks; what it forecasts from stays its own.
 
     The weeks are turned because what everyone shares on a day, as a holiday, would outlast a shuffle of entities, and
     is worth learning. Weekdays stay, and nothing from the origin on comes before it.
@@ -40,5 +39,10 @@ def shuffle_labels(series: Series, generator: np.random.Generator) -> Series:
     def shuffle(values: Shaped[Tensor, "entity day"]) -> Tensor:
         return torch.cat([values[donor, day], values[torch.from_numpy(other), origin:]], dim=1)
 
-    there = {name: values for name in LABELS if (values := getattr(series, name)) is not None}
-    return replace(series, **{name: shuffle(values) for name, values in there.items()})
+    return replace(
+        series,
+        target=shuffle(series.target),
+        open=shuffle(series.open),
+        censored=None if series.censored is None else shuffle(series.censored),
+        expected=None if series.expected is None else shuffle(series.expected),
+    )

@@ -8,7 +8,7 @@ import torch
 
 from common.forecast.method import Method
 from common.model.features import cut_training
-from simulation.method.control import LABELS, WEEK_DAYS, shuffle_labels
+from simulation.method.control import WEEK_DAYS, shuffle_labels
 from simulation.method.method import Progress, run_method
 
 CPU = torch.device("cpu")
@@ -55,11 +55,19 @@ def test_a_shuffled_entity_has_the_days_of_one_other_turned_by_whole_weeks(numbe
 
 def test_what_is_forecast_from_stays_its_own_and_the_labels_alone_are_another_s(trial):
     shuffled = shuffle_labels(trial.series, np.random.default_rng(0))
-    assert {name for name, kept in vars(trial.series).items() if getattr(shuffled, name) is not kept} <= set(LABELS)
+    changed = {name for name, kept in vars(trial.series).items() if getattr(shuffled, name) is not kept}
+    assert changed == {"target", "open"}  # and what is out of stock, where the series knows of it
     real, noise = (cut_training(series, 1) for series in (trial.series, shuffled))
     for name in ("inputs", "future", "spread"):
         assert torch.equal(getattr(real, name), getattr(noise, name))
     assert not torch.equal(real.label, noise.label)
+
+
+def test_days_out_of_stock_go_with_their_demand(numbered):
+    sold_out = replace(numbered, censored=numbered.target % 2 == 0, expected=numbered.target + 0.5)
+    shuffled = shuffle_labels(sold_out, np.random.default_rng(0))
+    assert torch.equal(shuffled.censored, shuffled.target % 2 == 0)
+    assert torch.equal(shuffled.expected, shuffled.target + 0.5)
 
 
 def test_one_that_learns_noise_moves_as_far_as_a_real_one_and_elsewhere(trial):
