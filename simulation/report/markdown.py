@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
-from simulation.evaluation.kept import kept_of_gain
+from simulation.evaluation.kept import kept_of_gain, name_unshared
 from simulation.evaluation.results import Results
 from simulation.evaluation.summary import HEADLINE, name_in_table, say_privacy
 from simulation.report.learning import say_added, say_controls, say_noise
@@ -100,7 +100,9 @@ def _short(value: float | None, metric: str) -> str:
 
 
 def _kept_lines(run: Results) -> list[str]:
-    said = kept_words(kept_of_gain(run.summary, run.metrics[0]), run.metrics[0])
+    headline = run.metrics[0]
+    kept, over = kept_of_gain(run.summary, headline), name_unshared(run.summary, headline)
+    said = kept_words(kept, headline, over=over)
     return [f"{said}.", ""] if said else []
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.forecast.method import Method
-from simulation.evaluation.kept import kept_of_gain
+from simulation.evaluation.kept import kept_of_gain, name_unshared
 from simulation.evaluation.learned import choose_federated
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
@@ -64,9 +64,15 @@ def make_page(results: Results) -> str:
         columns=HEADLINE[results.plan.evaluation.task],
         privacy=summary["privacy"],
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
-        kept=wording.kept_words(kept_of_gain(summary, headline), headline).replace("`", ""),
+        kept=_say_kept(summary, headline),
         pictures=_pictures(results, compared),
     )
+
+
+def _say_kept(summary: Mapping[str, Any], headline: str) -> str:
+    """Say what privacy leaves of the gain; empty where that is not known."""
+    over = name_unshared(summary, headline)
+    return wording.kept_words(kept_of_gain(summary, headline), headline, over=over).replace("`", "")
 
 
 def _groups(found: Mapping[str, Any], compared: Mapping[str, Any], unit: str) -> list[dict[str, Any]]:
@@ -177,7 +183,7 @@ def _epsilons(results: Results) -> Picture | None:
         name: value
         for name, value in known.items()
         if name not in results.summary["privacy"]  # as what is routed among candidates of a private federation
-        and (name in (best, "anchor", "federated", "routed") or name.endswith("_pooled"))
+        and (name in (best, "anchor", "warm", "federated", "routed") or name.endswith("_pooled"))
     }
     if not points:
         return None

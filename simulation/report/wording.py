@@ -130,15 +130,20 @@ def _is_better(gain: Mapping[str, Any] | None) -> bool:
     return gain is not None and gain["verdict"] == "better"
 
 
-def kept_words(kept: Mapping[str, Kept], metric: str) -> str:
-    """Say what each private federation keeps of the gain without noise; empty where that is not known."""
+def kept_words(kept: Mapping[str, Kept], metric: str, *, over: str = "anchor") -> str:
+    """Say what each private federation keeps of the gain without noise; empty where that is not known.
+
+    Parameters
+    ----------
+    over
+        What the gain is over, see `simulation.evaluation.kept`.
+    """
     said = [
         f"`{name}` {found.share:.0%}{f' ± {found.spread:.0%}' if found.spread else ''}".replace("%", PERCENT)
         for name, found in kept.items()
     ]
-    return (
-        f"Of what `federated` gains over `anchor` in {METRICS[metric].name} remain: {', '.join(said)}" if said else ""
-    )
+    start = f"Of what `federated` gains over `{over}` in {METRICS[metric].name} remain"
+    return f"{start}: {', '.join(said)}" if said else ""
 
 
 def _ground(found: Mapping[str, Any]) -> str:

@@ -238,8 +238,8 @@ def test_a_page_says_the_gain_by_size_and_by_history_and_as_stock_where_it_can(f
     found["money"] = {**named, "pooled": saving, "sizes": [], "histories": [{**bounds[0], **saving}, bounds[1]]}
     text = told(make_page(results))
     assert "by history of the product" in text
-    assert "under 3 months 2 3 0.9000 1.0000 +10.0 % +5.0 % to +20.0 % +12.5 %" in text
-    assert "3 to 6 months 2 3 0.9000 1.0000 +10.0 % +5.0 % to +20.0 % cannot be told" in text
+    assert "under 3 months 2 3 +10.0 % +5.0 % to +20.0 % +12.5 %" in text
+    assert "3 to 6 months 2 3 +10.0 % +5.0 % to +20.0 % cannot be told" in text
 
 
 def test_what_the_federation_added_and_what_a_control_gains_stand_in_the_first_box(finished_run):
