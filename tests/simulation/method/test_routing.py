@@ -31,11 +31,20 @@ def plan_file(write_plan, tables):
     return write_plan(evaluation={"methods": METHODS, "candidates": CANDIDATES, "seeds": 2})
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """Keep the one run that all tests here read and none changes."""
+    return {}
+
+
 @pytest.fixture
-def finished(hansa_sim, plan_file, tmp_path):
-    ended = hansa_sim("run", plan_file, "--out", tmp_path / "run", "--data-root", tmp_path)
-    assert ended.code == 0, ended.stderr
-    return tmp_path / "run"
+def finished(hansa_sim, plan_file, tmp_path, tmp_path_factory, kept):
+    if "run" not in kept:
+        out = tmp_path_factory.mktemp("routed") / "run"
+        ended = hansa_sim("run", plan_file, "--out", out, "--data-root", tmp_path)
+        assert ended.code == 0, ended.stderr
+        kept["run"] = out
+    return kept["run"]
 
 
 def test_a_routed_run_serves_every_merchant_by_some_of_the_candidates(finished):
