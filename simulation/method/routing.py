@@ -14,6 +14,7 @@ One federation serves them all, in two goes:
   (`client.forecast.routing`, which serves a merchant too), each fitted again up to the origin. `routed_own` averages
   among the candidates that need no federation: what the merchant could do alone. Wherever a federation's model is a
   candidate the public model is one too (`client.forecast.public`).
+- `routed_null` and `routed_shuffled` are `routed` with a federation that cannot help (`simulation.method.control`).
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
@@ -65,7 +66,7 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
         return method.federation
     if method.kind != "routed":
         return None
-    candidates = map(Method.parse, plan.evaluation.candidates)
+    candidates = _named_candidates(method, plan)
     federations = {candidate.federation for candidate in candidates if candidate.is_federated}
     if len(federations) > 1:
         names = sorted(federation.name for federation in federations)
@@ -84,12 +85,20 @@ def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
     ConfigError
         There is none.
     """
-    candidates = add_public(map(Method.parse, plan.evaluation.candidates), plan.model)
+    candidates = add_public(_named_candidates(method, plan), plan.model)
     if method.kind == "routed_own":
         candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
     if not candidates:
         raise ConfigError(f"{method.name} has nothing to choose from; list methods in evaluation.candidates.")
     return candidates
+
+
+def _named_candidates(method: Method, plan: Plan) -> tuple[Method, ...]:
+    """List the plan's candidates, with a control in place of the federation where the router is one."""
+    named = map(Method.parse, plan.evaluation.candidates)
+    if not method.control:
+        return tuple(named)
+    return tuple(replace(each, control=method.control) if each.is_federated else each for each in named)
 
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
@@ -116,6 +125,14 @@ def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]
     rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
     released = candidate.is_federated and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
+
+
+def models_of(part: Part) -> list[Part]:
+    """List the parts whose models a federated part forecasts with: its own, or what its fit starts from."""
+    if not part.method.personalised:
+        return [part]
+    rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
+    return [rehearsal, _serving(rehearsal)]
 
 
 def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:

@@ -15,6 +15,11 @@ from common.forecast.method import NAMES, POOLED, ROUTED, Method
         ("federated_eps2_sum", Method("federated", 2.0, trusts_sum=True)),
         ("federated_eps8_sum_personalised", Method("federated", 8.0, personalised=True, trusts_sum=True)),
         ("warm_personalised", Method("warm", personalised=True)),
+        ("federated_null", Method("federated", control="null")),
+        ("federated_eps2_sum_null", Method("federated", 2.0, trusts_sum=True, control="null")),
+        ("federated_eps2_shuffled_personalised", Method("federated", 2.0, personalised=True, control="shuffled")),
+        ("routed_null", Method("routed", control="null")),
+        ("routed_shuffled", Method("routed", control="shuffled")),
         *((name, Method(name)) for name in (*NAMES, *ROUTED)),
     ],
 )
@@ -34,6 +39,10 @@ def test_a_name_is_read_and_written_as_plans_have_it(name, method):
         "federated_sum",
         "anchor_personalised",
         "federated_eps2_personalised_sum",
+        "federated_eps2_personalised_null",
+        "federated_eps2_null_shuffled",
+        "routed_own_null",
+        "anchor_null",
         "",
     ],
 )
@@ -63,3 +72,15 @@ def test_what_learned_elsewhere_is_the_federations_network_and_the_public_one():
     assert not any(
         Method.parse(name).is_from_outside for name in ("anchor", "gru_local", "gru_pooled", "lightgbm_local")
     )
+
+
+def test_a_control_is_told_from_what_is_real_and_goes_the_way_of_a_federation():
+    for name in ("federated_eps2_null", "federated_eps2_shuffled_personalised", "routed_null", "routed_shuffled"):
+        control = Method.parse(name)
+        assert not control.is_real
+        assert not control.is_own
+    null = Method.parse("federated_eps2_null_personalised")
+    assert null.is_federated
+    assert Method.parse("federated_eps2").is_real
+    assert null.federation == Method.parse("federated_eps2_null")
+    assert Method.parse("routed_null").is_routed
