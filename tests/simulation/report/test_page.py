@@ -254,8 +254,24 @@ def test_what_the_federation_added_and_what_a_control_gains_stand_in_the_first_b
     begin, end = page.index('<section class="verdict unclear"'), page.index("</section>") + len("</section>")
     first = told(page[begin:end])
     assert first.startswith("Not shown. ")
+    assert "all merchants together, not shown to be the federation's" in told(page)
     assert "federated_eps8 against warm: quantile loss 3.3" in first
     assert "A federation that learns nothing (federated_eps8_null against anchor): gain +3.3" in first
+
+
+def test_a_no_stands_where_a_yes_would_and_what_is_lost_is_called_so(finished_run):
+    results = read_results(finished_run("sales"))
+    found = results.summary["answer"]
+    found["worth"] = "no"
+    pooled = {"value": 1.03, "against": 1.0, "gain": -0.03, "low": -0.04, "high": -0.0003, "verdict": "worse"}
+    found["metrics"]["wql"]["pooled"] = found["metrics"]["wql"]["small_merchants"] = pooled
+    page = make_page(results)
+    assert '<section class="verdict worse"' in page
+    text = told(page)
+    assert "quantile loss 3.0 % worse (95 % interval −4.0 % to −0.03 %)." in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert " No. On these merchants' own past" in text
+    assert "lost against staying alone, all merchants together" in text
+    assert "lost by merchants under 150 products" in text
 
 
 def test_a_page_says_it_where_less_noise_does_worse(finished_run):
