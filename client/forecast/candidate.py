@@ -112,7 +112,8 @@ def read_method(name: str) -> Method:
 
 def _as_here(method: Method) -> Method:
     """Take whatever federation a plan names for the one whose model is here."""
-    return Method("federated", personalised=method.personalised) if method.is_federated else method
+    here = method.is_federated and method.is_real
+    return Method("federated", personalised=method.personalised) if here else method
 
 
 def choose_candidates(router: Method, plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:

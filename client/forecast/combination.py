@@ -27,13 +27,14 @@ LEAST_ERROR, MOST_ERROR = 0.01, 0.5  # of the loss: no horizon tells more, and n
 USUAL_SHARES = {
     "lightgbm_local": 1.0,
     "logistic_local": 0.7,
-    "gru_local": 0.55,
+    "gru_local": 0.3,
     "anchor": 0.25,
     "auto_ets": 0.15,
     "federated": 1.0,
     "warm": 0.6,
 }
 SHARE_OF_POINTS = 0.03
+SHARE_UNFITTED = 0.25  # of a network from outside, of what it has where it is fitted to the merchant
 LEAST_PROBABILITY = 1e-6
 LEAST_LOSS = 1e-12
 
@@ -71,7 +72,8 @@ def shrunk_excess(loss: Blocks, other: Blocks) -> float:
 
 def usual_share(method: Method) -> float:
     """Tell how much of an average a method has before there is evidence."""
-    return USUAL_SHARES.get(method.kind, SHARE_OF_POINTS)
+    share = USUAL_SHARES.get(method.kind, SHARE_OF_POINTS)
+    return share * SHARE_UNFITTED if method.is_from_outside and not method.personalised else share
 
 
 def average(forecasts: Sequence[Forecast], weights: Sequence[float], *, counts: bool) -> Forecast:
