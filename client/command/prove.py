@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from common.forecast.gain import Gain
 
 SHOWN = {"wql": ("wape", "wql", "coverage80_mid", "bias"), "log_loss": ("log_loss", "auc", "brier")}
+WORTH = {"better": "Yes.", "worse": "No.", "unclear": "Undecided."}
 CALLED = {"wql": "quantile loss", "log_loss": "log-loss"}
 
 
@@ -79,6 +80,8 @@ def prove(
         names = {"plan": model.note.plan.name, "run_hash": model.note.run_hash}
         print_json({**said, **names, "terms": None if proof.joining is None else asdict(terms)})
         return
+    for sentence in _say_worth(proof):
+        typer.echo(sentence)
     _print_table(proof)
     whose = f"{proof.entities} of your own in {model.note.plan.data.entity!r}"
     typer.echo(f"{whose}, {proof.origin} to {proof.last}; the model knew no day of these.")
@@ -94,6 +97,20 @@ def prove(
         typer.echo(f"routed is {say_weights(proof.weights)}.")
     for method, reason in proof.left_out.items():
         typer.echo(f"{method} has no part: it {reason}.")
+
+
+def _say_worth(proof: Proof) -> list[str]:
+    """Say whether joining helped, and what the federation's model added to the public one, before anything else."""
+    metric = CALLED[proof.metric]
+    gain = proof.gains[proof.served]
+    said = [
+        f"Did joining help? {WORTH['unclear' if gain is None else gain.verdict]} {proof.served} against the best of "
+        f"your own ({proof.best_own}): {_say(gain, metric)}."
+    ]
+    for name, added in proof.added.items():
+        whose = "which nobody trained" if added.against == "anchor" else "which is public and has seen no data"
+        said.append(f"Added by the federation, {name} against {added.against}, {whose}: {_say(added.gain, metric)}.")
+    return said
 
 
 def _read_shop_if_any(folder: Path) -> Shop | None:
@@ -118,9 +135,12 @@ def _print_table(proof: Proof) -> None:
 
 
 def _say(gain: Gain | None, metric: str) -> str:
+    from common.forecast.gain import say_share
+
     if gain is None:
         return "there was no demand to compare on"
-    said = f"{metric} {abs(gain.gain):.1%} {'lower' if gain.gain >= 0 else 'higher'}"
+    said = f"{metric} {say_share(abs(gain.gain))} {'lower' if gain.gain >= 0 else 'higher'}"
     if gain.low is None or gain.high is None:
         return f"{said}, with too few entities to say more"
-    return f"{said} (95 % interval {gain.low:+.1%} to {gain.high:+.1%}): {gain.verdict}"
+    ends = " to ".join(say_share(end, signed=True) for end in (gain.low, gain.high))
+    return f"{said} (95 % interval {ends}): {gain.verdict}"

@@ -2,7 +2,9 @@
 
 What the released model forecast of them, as it is, fitted to the merchant, and averaged with the plan's other
 candidates as `client.forecast.candidate` serves them, is held against what the merchant could have said alone. The best
-of those is chosen with hindsight, which favours staying alone. Nothing of this leaves.
+of those is chosen with hindsight, which favours staying alone. What is public needs no federation: the public model,
+and its fit to the merchant, are among what it could have said alone, and what the federation added to them is told by
+itself. Nothing of this leaves.
 """
 
 from __future__ import annotations
@@ -25,13 +27,31 @@ from client.forecast.view import View
 from common.errors import ConfigError, DataError
 from common.forecast.entity_loss import COMPARED, entity_losses, entity_weights
 from common.forecast.gain import Gain, estimate_gain
-from common.forecast.method import Method
+from common.forecast.method import OWN, Method
 from common.forecast.metric import Forecast, Outcome, observe, score_demand, score_purchases
+from common.model.warm.start import warm_path
 from common.plan.schema import Plan
 
 ROUTER = Method("routed")
+PUBLIC = {call(FEDERATED): "warm", call(PERSONALISED): "warm_personalised"}  # what each is held against
 WEEKLY = Rhythm()
 PIECES = cost_of_price(np.array(1.0))  # where no price is known
+
+
+@dataclass(frozen=True)
+class Added:
+    """What the federation added to a public model.
+
+    Attributes
+    ----------
+    against
+        The public model's name; `anchor`, which nobody trained, where there is none of the plan's shape.
+    gain
+        None where there was no demand.
+    """
+
+    against: str
+    gain: Gain | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,9 @@ class Proof:
     gains
         Of the released model, as it is and fitted to the merchant, and of what is routed, over that one; None where
         there was no demand.
+    added
+        The federation's model, as it is and fitted to the merchant → what it added to the public one, as it is and
+        fitted; without the latter where that is no method of this version.
     weights
         METHOD → its share in what is routed; empty where nothing could be weighed without looking at days that the
         model has learned from.
@@ -69,10 +92,16 @@ class Proof:
     scores: dict[str, dict[str, float | None]]
     best_own: str
     gains: dict[str, Gain | None]
+    added: dict[str, Added]
     weights: dict[str, float]
     left_out: dict[str, str]
     joining: Joining | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def served(self) -> str:
+        """Name what stands for joining: what is routed where that could be weighed, else the fitted model."""
+        return next(name for name in (call(ROUTER), call(PERSONALISED)) if name in self.gains)
 
 
 def prove(
@@ -115,9 +144,10 @@ def prove(
     made = {method: forecast_by(method, view, context.models, device=device) for method in methods}
     routed = serve(ROUTER, view, context.models, device=device, made=made)
     forecasts = {call(method): forecast for method, forecast in made.items()}
-    if routed.weighed_on is not None:
+    joins = routed.weighed_on is not None and not {call(FEDERATED), call(PERSONALISED)}.isdisjoint(routed.weights)
+    if joins:
         forecasts[call(ROUTER)] = routed.forecast
-    weights = routed.weights if routed.weighed_on else {}
+    weights = routed.weights if joins else {}
     proof = _compare(view, forecasts, last, weights, {**left_out, **routed.left_out})
     return replace(
         proof,
@@ -151,7 +181,15 @@ def choose_methods(plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:
     quick = [Method(kind) for kind in (*POINTS, "anchor")]
     purchases = [Method("logistic_local")] if plan.evaluation.task == "purchase" else []
     candidates, left_out = choose_candidates(ROUTER, plan)
-    return tuple(dict.fromkeys((*quick, *purchases, *candidates, FEDERATED, PERSONALISED))), left_out
+    return tuple(
+        dict.fromkeys((*quick, *public_methods(plan), *purchases, *candidates, FEDERATED, PERSONALISED))
+    ), left_out
+
+
+def public_methods(plan: Plan) -> tuple[Method, ...]:
+    """Name the public model and its fit to a merchant, where there is one of the plan's shape."""
+    there = warm_path(plan.model).is_file()
+    return tuple(Method.parse(name) for name in PUBLIC.values() if there and Method.parse(name).kind in OWN)
 
 
 def _require_rows(context: ReleasedContext, last: date, *, later: bool) -> None:
@@ -176,6 +214,13 @@ def _compare(
     joint = [name for name in (call(FEDERATED), call(PERSONALISED), call(ROUTER)) if name in losses]
     best_own = min((name for name in losses if name not in joint), key=lambda name: losses[name].sum())
     entities = entity_weights(outcome.actual, outcome.counted, task=task)
+
+    def gain(name: str, against: str) -> Gain | None:
+        return estimate_gain(losses[name], losses[against], entities)
+
+    public = {name: known if known in losses else "anchor" for name, known in PUBLIC.items()}
+    if public[call(PERSONALISED)] == "anchor":  # a model that is fitted is no fair match for one that is not
+        del public[call(PERSONALISED)]
     return Proof(
         origin=view.origin,
         last=last,
@@ -183,7 +228,8 @@ def _compare(
         metric=COMPARED[task][0],
         scores={name: _score(forecast, outcome, view.plan) for name, forecast in forecasts.items()},
         best_own=best_own,
-        gains={name: estimate_gain(losses[name], losses[best_own], entities) for name in joint},
+        gains={name: gain(name, best_own) for name in joint},
+        added={name: Added(known, gain(name, known)) for name, known in public.items()},
         weights=weights,
         left_out=left_out,
     )

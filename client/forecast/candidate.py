@@ -5,19 +5,19 @@
 | federated      | the released model as it is; also `released`, and whatever epsilon a plan calls it by       |
 | personalised   | that model, fitted to the merchant's own rows                                               |
 | anchor, …      | a method of `client.forecast.own`; without the `_local` that a simulation puts behind it    |
-| routed         | the average of the plan's candidates, weighed by how each would have forecast the last      |
-|                | horizon before the origin (`client.forecast.routing`)                                       |
+| routed         | the average of the plan's candidates, and of the public model beside the federation's,      |
+|                | weighed by how each would have forecast the last horizon (`client.forecast.routing`)        |
 | routed_own     | the same of those candidates that need no federation                                        |
 
 Guarantee: candidates are weighed on days only that none of them has learned from. A released model has learned up to
 the last origin of its plan. It is weighed on a last horizon after that day, or else its federation's earlier model
-stands in for it (`ReleasedModels.rehearsed`); where neither can be, nothing is weighed and the plan's first candidate
-serves alone.
+stands in for it (`ReleasedModels.rehearsed`); where neither can be it has no part, since nothing tells whether it helps
+here. Where nothing at all can be weighed the best of the merchant's own serves alone, as a rule tells it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -26,8 +26,9 @@ import torch
 
 from client.forecast.own import find_obstacle, forecast_own
 from client.forecast.personalise import personalise
+from client.forecast.public import add_public
 from client.forecast.released import forecast_demand
-from client.forecast.routing import Candidate, route
+from client.forecast.routing import Candidate, choose_usual, route
 from client.forecast.view import View
 from common.errors import ConfigError, DataError
 from common.forecast.method import OWN, Method
@@ -36,8 +37,14 @@ from common.model.demand_gru import DemandGRU
 from common.plan.schema import Plan
 
 FEDERATED, PERSONALISED = Method("federated"), Method("federated", personalised=True)
+FITTED = Method("warm", personalised=True)
 USUAL = (FEDERATED, PERSONALISED, Method("anchor"))  # where a plan names no candidates
 LOCAL = "_local"
+NO_HORIZON = "there is no horizon of history before the origin to weigh methods on"
+LEARNED = (
+    "has learned from the last horizon before the origin, so it cannot be weighed on it; it can be from one horizon "
+    "after its last training day on"
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def read_method(name: str) -> Method:
     ConfigError
         There is none that a merchant can use.
     """
-    known = {call(method): method for method in (FEDERATED, PERSONALISED, *map(Method, OWN), Method("routed"))}
+    known = {call(method): method for method in (FEDERATED, PERSONALISED, *map(Method, OWN), FITTED, Method("routed"))}
     known |= {"released": FEDERATED, "routed_own": Method("routed_own")}
     method = known.get(name) or _as_here(Method.parse(name))
     if method not in known.values():
@@ -105,18 +112,20 @@ def read_method(name: str) -> Method:
 
 def _as_here(method: Method) -> Method:
     """Take whatever federation a plan names for the one whose model is here."""
-    return Method("federated", personalised=method.personalised) if method.is_federated else method
+    here = method.is_federated and method.is_real
+    return Method("federated", personalised=method.personalised) if here else method
 
 
 def choose_candidates(router: Method, plan: Plan) -> tuple[tuple[Method, ...], dict[str, str]]:
-    """Give the plan's candidates that can be used here, in the plan's order, and why the others cannot.
+    """Give the plan's candidates that can be used here, the public model beside them, and why the others cannot.
 
     Raises
     ------
     ConfigError
         None of them can.
     """
-    named = tuple(dict.fromkeys(map(_as_here, map(Method.parse, plan.evaluation.candidates)))) or USUAL
+    said = tuple(map(_as_here, map(Method.parse, plan.evaluation.candidates))) or USUAL
+    named = add_public(said, plan.model)
     wanted = [method for method in named if router.kind == "routed" or not method.is_federated]
     left_out = {call(method): reason for method in wanted if (reason := _say_obstacle(method, plan))}
     usable = tuple(method for method in wanted if call(method) not in left_out)
@@ -193,19 +202,21 @@ def _serve_routed(
     made: Mapping[Method, Forecast],
 ) -> Served:
     candidates, left_out = choose_candidates(router, view.plan)
+    candidates, learned = _leave_out_learned(candidates, models)
+    left_out |= learned
     rehearsal = view.rehearsal()
-    reason = doubt or _why_not_weighed(candidates, models, rehearsal)
+    reason = doubt or ("" if rehearsal else NO_HORIZON) or _why_not_weighed(candidates, models)
     if reason:
-        alone = serve(candidates[0], view, models, device=device, made=made)
+        alone = serve(choose_usual(candidates), view, models, device=device, made=made)
         return Served(alone.forecast, alone.weights, reason=reason, left_out=left_out)
     assert rehearsal is not None  # noqa: S101  for mypy: there would be a reason
     earlier = ReleasedModels(models.rehearsed or models.served, models.rehearsed)
-    taken: dict[str, Candidate] = {}
+    taken: dict[Method, Candidate] = {}
     for method in candidates:
         forecast = made.get(method) or forecast_by(method, view, models, device=device)
         rehearsed = forecast_by(method, rehearsal, earlier, device=device)
         if forecast.is_finite() and rehearsed.is_finite():
-            taken[call(method)] = Candidate(rehearsed, forecast)
+            taken[method] = Candidate(rehearsed, forecast)
         else:
             left_out[call(method)] = "forecasts numbers that are not finite"
     if not taken:
@@ -213,18 +224,23 @@ def _serve_routed(
     outcome = observe(rehearsal.panel, view.plan.model, rehearsal.day)
     routed = route(taken, outcome, view.plan)
     last = view.origin - timedelta(days=1)
-    return Served(routed.forecast, routed.weights, weighed_on=(rehearsal.origin, last), left_out=left_out)
+    weights = {call(method): weight for method, weight in routed.weights.items()}
+    return Served(routed.forecast, weights, weighed_on=(rehearsal.origin, last), left_out=left_out)
 
 
-def _why_not_weighed(candidates: Iterable[Method], models: ReleasedModels, rehearsal: View | None) -> str:
-    if rehearsal is None:
-        return "there is no horizon of history before the origin to weigh methods on"
-    if models.rehearsed is None and any(method.is_federated for method in candidates):
-        return (
-            "the model has learned from the last horizon before the origin, so it cannot be weighed on it; it can be "
-            "from one horizon after its last training day on"
-        )
-    return ""
+def _leave_out_learned(
+    candidates: tuple[Method, ...], models: ReleasedModels
+) -> tuple[tuple[Method, ...], dict[str, str]]:
+    """Leave out a released model that has learned from the days it would be weighed on, if there is another."""
+    others = tuple(method for method in candidates if not method.is_federated)
+    if models.rehearsed is not None or not others:
+        return candidates, {}
+    return others, {call(method): LEARNED for method in candidates if method.is_federated}
+
+
+def _why_not_weighed(candidates: tuple[Method, ...], models: ReleasedModels) -> str:
+    learned = models.rehearsed is None and any(method.is_federated for method in candidates)
+    return f"the model {LEARNED}" if learned else ""
 
 
 def _say_infinite(method: Method, forecast: Forecast, view: View) -> str:

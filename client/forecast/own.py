@@ -3,10 +3,11 @@
 | methods                                 | need                                          |
 |-----------------------------------------|-----------------------------------------------|
 | seasonal_naive, moving_average,         | nothing                                       |
-| weekday_mean, anchor, warm, gru_local   |                                               |
+| weekday_mean, anchor, warm,             |                                               |
+| warm_personalised, gru_local            |                                               |
 | logistic_local                          | scikit-learn                                  |
 | lightgbm_local                          | lightgbm, of the extra `forecast`             |
-| auto_ets, croston                       | statsforecast, of the extra `forecast`        |
+| auto_ets, croston, tsb, imapa           | statsforecast, of the extra `forecast`        |
 
 `_local` is what a simulation calls a method that it runs once per merchant, on that merchant's entities alone; here
 there are no others.
@@ -21,10 +22,11 @@ import numpy as np
 import torch
 
 from client.forecast.method.alone import train_alone
-from client.forecast.method.classic import forecast_auto_ets, forecast_croston
+from client.forecast.method.classic import forecast_auto_ets, forecast_croston, forecast_imapa, forecast_tsb
 from client.forecast.method.logistic import forecast_logistic
 from client.forecast.method.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from client.forecast.method.trees.boosted import forecast_boosted
+from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
 from client.forecast.view import View
 from common.errors import ConfigError
@@ -39,10 +41,14 @@ POINTS = {
     "moving_average": forecast_moving_average,
     "weekday_mean": forecast_weekday_mean,
 }
-CLASSICS = {"auto_ets": forecast_auto_ets, "croston": forecast_croston}
+CLASSICS = {
+    "auto_ets": forecast_auto_ets,
+    "croston": forecast_croston,
+    "tsb": forecast_tsb,
+    "imapa": forecast_imapa,
+}
 LIBRARIES = {
-    "auto_ets": "statsforecast",
-    "croston": "statsforecast",
+    **dict.fromkeys(CLASSICS, "statsforecast"),
     "lightgbm_local": "lightgbm",
     "lightgbm_pooled": "lightgbm",
 }
@@ -71,7 +77,10 @@ def forecast_own(
     if kind in CLASSICS:
         return CLASSICS[kind](panel, plan.model, day, on_step=on_step)
     if kind in NETWORKS:
-        return forecast_demand(start_network(method, view, seed=seed), view.series, device=device)
+        network = start_network(method, view, seed=seed)
+        if method.personalised:
+            network = personalise(network, panel, plan.model, day)
+        return forecast_demand(network, view.series, device=device)
     if kind == "logistic_local":
         return forecast_logistic(panel, plan.model, day)
     if kind == "lightgbm_local":

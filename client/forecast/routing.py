@@ -4,6 +4,15 @@
     rehearsal: every candidate as it would have been then, held against what came
     forecast: every candidate fitted again, on these days too
 
+Two sides are averaged. One is what the merchant learned alone: trees, classic methods, a network of its own. The other
+is a network that came from outside, as it is and fitted to the merchant: the federation's, or the public one, which
+learned from invented demand and which anybody can have. A merchant that stays alone has the public one in the very
+place of the federation's. So a federation that has learned nothing gains exactly nothing here, and what `routed` gains
+over `routed_own` was learned from others.
+
+The sides begin at an even split: forecasts that err differently err less together. Evidence moves it, slowly; where
+there is little of it, or none, the merchant's own side serves.
+
 Everything here is of one merchant and stays there; a simulation does it once per merchant.
 
 Guarantee: no candidate is weighed on days that it has learned from. That is for whoever makes the rehearsals to keep:
@@ -12,13 +21,20 @@ Guarantee: no candidate is weighed on days that it has learned from. That is for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from client.forecast.combination import average, weigh_methods
-from common.forecast.entity_loss import COMPARED, entity_losses
+import numpy as np
+from jaxtyping import Float
+from scipy.special import expit, logit
+
+from client.forecast.combination import POWER, average, shrunk_excess, usual_share, weigh_methods
+from client.forecast.evidence import block_losses
+from common.forecast.method import Method
 from common.forecast.metric import Forecast, Outcome
 from common.plan.schema import Plan
+
+BLOCKS_TO_SHARE = 30  # of an entity and a week: with as many the side from outside begins at a quarter
 
 
 @dataclass(frozen=True)
@@ -34,11 +50,41 @@ class Routed:
     """A forecast, and the share of each candidate in it."""
 
     forecast: Forecast
-    weights: dict[str, float]
+    weights: dict[Method, float]
 
 
-def route(candidates: Mapping[str, Candidate], outcome: Outcome, plan: Plan) -> Routed:
-    """Average the candidates' forecasts by how their rehearsals went; the first serves where nothing can be compared.
+@dataclass(frozen=True)
+class _Judge:
+    """What happened in the last horizon, and how forecasts are averaged and held against it."""
+
+    outcome: Outcome
+    plan: Plan
+
+    def average(self, forecasts: list[Forecast], weights: Iterable[float]) -> Forecast:
+        return average(forecasts, list(weights), counts=self.plan.model.likelihood != "log_normal")
+
+    def rehearsed(self, side: Mapping[Method, float], candidates: Mapping[Method, Candidate]) -> Forecast:
+        return self.average([candidates[method].rehearsed for method in side], side.values())
+
+    def weigh(self, candidates: Mapping[Method, Candidate]) -> dict[Method, float]:
+        """Share one side among its candidates."""
+        return weigh_methods({method: self._losses(candidate.rehearsed) for method, candidate in candidates.items()})
+
+    def share(self, outside: Forecast, own: Forecast) -> float:
+        """Give the share of the side from outside: a half, less where there is little evidence, moved by it."""
+        losses, others = self._losses(outside), self._losses(own)
+        begin = 0.5 * losses.size / (losses.size + BLOCKS_TO_SHARE)
+        return float(expit(logit(begin) - POWER * shrunk_excess(losses, others)))
+
+    def _losses(self, forecast: Forecast) -> Float[np.ndarray, "entity week"]:
+        plan = self.plan
+        return block_losses(forecast, self.outcome, task=plan.evaluation.task, bucket_days=plan.model.bucket_days)
+
+
+def route(candidates: Mapping[Method, Candidate], outcome: Outcome, plan: Plan) -> Routed:
+    """Average the candidates' forecasts by how their rehearsals went.
+
+    Where nothing can be compared the method serves alone that is the best of the merchant's own as a rule.
 
     Parameters
     ----------
@@ -46,12 +92,30 @@ def route(candidates: Mapping[str, Candidate], outcome: Outcome, plan: Plan) -> 
         What happened in the last horizon, of the entities that the rehearsals are of. Those that take part only by
         now are in the forecasts alone.
     """
-    counted, metric = outcome.counted.any(axis=1), COMPARED[plan.evaluation.task][0]
-    losses = {
-        name: entity_losses(candidate.rehearsed, outcome.actual, outcome.counted, metric=metric)[counted]
-        for name, candidate in candidates.items()
-    }
-    weights = weigh_methods(losses)
+    judge, total = _Judge(outcome, plan), dict.fromkeys(candidates, 0.0)
+    for side, share in _share_sides(candidates, judge) if outcome.counted.any() else _usual(candidates):
+        total |= {method: weight * share for method, weight in side.items()}
     forecasts = [candidate.forecast for candidate in candidates.values()]
-    counts = plan.model.likelihood != "log_normal"
-    return Routed(average(forecasts, list(weights.values()), counts=counts), weights)
+    return Routed(judge.average(forecasts, total.values()), total)
+
+
+def choose_usual(methods: Iterable[Method]) -> Method:
+    """Choose what serves where nothing can be compared: the merchant's own before what came from outside."""
+    return max(methods, key=lambda method: (not method.is_from_outside, usual_share(method), method.personalised))
+
+
+def _usual(candidates: Mapping[Method, Candidate]) -> list[tuple[dict[Method, float], float]]:
+    return [({choose_usual(candidates): 1.0}, 1.0)]
+
+
+def _share_sides(candidates: Mapping[Method, Candidate], judge: _Judge) -> list[tuple[dict[Method, float], float]]:
+    """Give each side, with its share in the whole."""
+    own, outside = (
+        {method: candidate for method, candidate in candidates.items() if method.is_from_outside == from_outside}
+        for from_outside in (False, True)
+    )
+    if not own or not outside:
+        return [(judge.weigh(candidates), 1.0)]
+    sides = judge.weigh(own), judge.weigh(outside)
+    share = judge.share(*(judge.rehearsed(side, candidates) for side in reversed(sides)))
+    return [(sides[0], 1.0 - share), (sides[1], share)]

@@ -23,16 +23,26 @@ def entity_losses(
     metric: str,
 ) -> Float[np.ndarray, " entity"]:
     """Give what each entity adds to the metric's upper sum."""
+    total: np.ndarray = bucket_losses(forecast, actual, counted, metric=metric).sum(axis=1)
+    return total
+
+
+def bucket_losses(
+    forecast: Forecast,
+    actual: Float[np.ndarray, "entity bucket"],
+    counted: Bool[np.ndarray, "entity bucket"],
+    *,
+    metric: str,
+) -> Float[np.ndarray, "entity part"]:
+    """Give what each bucket adds to the metric's upper sum; a purchase is one of the whole horizon, in one column."""
     if metric == "log_loss":
-        return _log_loss(forecast, actual)
+        return _log_loss(forecast, actual)[:, None]
     if metric == "wape":
-        absolute: np.ndarray = (np.abs(actual - forecast.median) * counted).sum(axis=1)
-        return absolute
+        return np.abs(actual - forecast.median) * counted
     quantiles = forecast.median[:, :, None] if forecast.quantiles is None else forecast.quantiles
     error, level = actual[:, :, None] - quantiles, np.array(QUANTILE_LEVELS)
     pinball = np.maximum(level * error, (level - 1) * error).mean(axis=2)
-    total: np.ndarray = 2 * (pinball * counted).sum(axis=1)
-    return total
+    return 2 * pinball * counted
 
 
 def entity_weights(

@@ -10,6 +10,8 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 FEWEST_ENTITIES = 10  # with fewer an interval is far too short to be shown
+DUST = 5e-7  # a gain within this of zero is none: two forecasts that are alike differ by the rounding of a computer
+MOST_DIGITS = 4  # of a share in percent, which show whatever is more than dust
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,20 @@ class Gain:
         """Better or worse where the whole interval says so, unclear otherwise."""
         if self.low is None or self.high is None:
             return "unclear"
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "unclear"
+        return "better" if self.low > DUST else "worse" if self.high < -DUST else "unclear"
+
+
+def say_share(share: float, *, signed: bool = False) -> str:
+    """Write a share in percent: with one digit, or as many as it takes not to read as none.
+
+    An interval that ends below zero never reads as one that ends at it, so what is written fits the verdict.
+    """
+    written = (f"{abs(share):.{digits}%}" for digits in range(1, MOST_DIGITS + 1))
+    known = next((text for text in written if text.strip("0.%")), None)
+    if known is None:
+        return "0.0%"
+    sign = "-" if share < 0 else "+" if signed else ""
+    return f"{sign}{known}"
 
 
 def estimate_gain(

@@ -520,7 +520,7 @@ class EvaluationPlan(Section):
     seeds: Count = 1
     alone: AlonePlan = AlonePlan()
     candidates: tuple[str, ...] = Field(
-        (), description="what `routed` draws on; the first serves where nothing can be compared"
+        (), description="what `routed` averages; the public model is added wherever the federation's is named"
     )
 
 

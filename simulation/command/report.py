@@ -106,12 +106,23 @@ def table(
 
 
 def say_answer(run: Results) -> None:
-    """Say the answer in words and where the page is."""
+    """Say the answer in words, what it rests on, and where the page is."""
+    from simulation.report.learning import say_added, say_controls, say_groups, say_noise
     from simulation.report.wording import money, verdict
 
-    said = verdict(run.plan, run.summary["answer"], run.metrics[0])
-    typer.echo(f"Is it worth joining? {said.word} {said.sentence} {said.ground}")
-    found = run.summary["answer"]
+    found, headline = run.summary["answer"], run.metrics[0]
+    said = verdict(run.plan, found, headline)
+    typer.echo(f"Is it worth joining? {said.word} {said.sentence}")
+    if found:
+        for sentence in say_added(found, headline):
+            typer.echo(f"Added by the federation: {sentence}.")
+        for sentence in say_controls(found, headline):
+            typer.echo(sentence)
+    typer.echo(said.ground)
+    if found:
+        unit = run.plan.privacy.unit
+        for sentence in (*say_groups(found["metrics"][headline], unit), *say_noise(found, run.summary, headline)):
+            typer.echo(sentence)
     if found and found.get("money"):
         typer.echo(money(found["money"], found["method"]))
     typer.echo(f"The whole answer is in {run.path / 'report.html'}.")

@@ -1,18 +1,21 @@
 """How many months of own history the federation is worth.
 
-The last origin is forecast again with histories cut to their last 1, 2, 3 … months, by the methods that a merchant
-can train alone within seconds and by the federation's model. What is given for a length is how many months of history
-a merchant alone needs to forecast as well as the federation's model does from that length.
+The last origin is forecast again with histories cut to their last 1, 2, 3 … months, by what a merchant can do alone and
+by the federation's model, fitted to each merchant where the run has that. What is given for a length is how many months
+of history a merchant alone needs to forecast as well as the federation's model does from that length.
 
     entities    the same at every length; one without a row in the months that are kept has an empty past
-    alone       at each length the method that came out best, which is chosen with hindsight and favours being alone
+    alone       the public model, the methods that train within seconds, and the one of the run that came out best, each
+                trained anew at every length; of those the best counts, which hindsight chooses and favours being alone
     federation  the model that the run has trained; it is not trained again on cut histories, so for a merchant that
                 truly is new it is a little too good: one of the merchants that it learned from
+
+Where the best one of the run takes long to train, every other length is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -29,6 +32,7 @@ from simulation.origin.origin import Trial
 
 MONTH_DAYS = 30
 MONTHS = (1, 2, 3, 4, 6, 9, 12, 18, 24, 36)
+FEWER_MONTHS = MONTHS[::2]
 RESAMPLES = 1000
 
 TrialMethod = Callable[[Trial], Forecast]
@@ -68,10 +72,12 @@ def shorten(trial: Trial, days: int) -> Trial:
     return replace(trial, day=days, panel=later, series=build_series(later, trial.plan.model, days))
 
 
-def measure_curves(trial: Trial, own: Mapping[str, TrialMethod], federated: TrialMethod) -> Curves:
-    """Forecast the trial's horizon from histories of every length."""
+def measure_curves(
+    trial: Trial, own: Mapping[str, TrialMethod], federated: TrialMethod, *, lengths: Sequence[int] = MONTHS
+) -> Curves:
+    """Forecast the trial's horizon from histories of every length, in months, and from the whole one."""
     whole = trial.day / MONTH_DAYS
-    months = (*(float(length) for length in MONTHS if length * 1.1 < whole), whole)
+    months = (*(float(length) for length in lengths if length * 1.1 < whole), whole)
     outcome, task = trial.outcome, trial.plan.evaluation.task
     losses: dict[str, list[np.ndarray]] = {name: [] for name in ("", *own)}
     for length in months:

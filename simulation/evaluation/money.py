@@ -6,6 +6,7 @@
     against                                        what joining is held against
     pooled                                         over all merchants
     merchants                                      MERCHANT → the same of one; null where it cannot be told
+    sizes, histories, merchant_histories           the same of each group: its bounds alone where it cannot be told
 
 Each is amount (a month), share (of the cost) and stock_share, all positive where joining is cheaper, each with its ends
 `…low` and `…high`, besides verdict, and stock_days, stock_days_against: days of average sales on the shelf.
@@ -19,17 +20,21 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from client.decision.stock.cost import StockCosts, cost_of_price
 from client.decision.stock.frontier import Ledger, read_point
 from client.decision.stock.horizon import is_long_enough, join_ledgers, keep_horizon, measure_joining
 from client.decision.stock.level import SERVICE_LEVELS
 from client.decision.stock.walk import Rhythm
+from simulation.evaluation.group import SizeGroup, group_by_history
 from simulation.evaluation.results import Record, Results
 
 RESAMPLES = 1000
 WEEKLY = Rhythm()
 PIECES = cost_of_price(np.array(1.0))
+
+HISTORIES = {"histories": "months", "merchant_histories": "merchant_months"}
 
 Unit = tuple[str, str]
 
@@ -42,17 +47,24 @@ def measure_money(
     costs: StockCosts = PIECES,
     rhythm: Rhythm = WEEKLY,
     resamples: int = RESAMPLES,
+    sizes: Sequence[SizeGroup] = (),
 ) -> dict[str, Any] | None:
     """Hold a method of a run against the cheapest of others as stock.
 
     None where the run's horizons are too short, or of purchases. The cheapest over all merchants is held against each
     of them; where there are several to choose from, hindsight favours it.
+
+    Parameters
+    ----------
+    sizes
+        Groups of merchants to tell it of, beside all and each.
     """
     plan = results.plan
     if plan.evaluation.task != "demand" or not is_long_enough(plan.model.horizon_days, plan.model.bucket_days, rhythm):
         return None
-    ledgers, merchants = _join_runs(results, (method, *others), costs, rhythm)
-    names = sorted(set(merchants.tolist()))
+    ledgers, units = _join_runs(results, (method, *others), costs, rhythm)
+    merchants = np.array([merchant for merchant, _ in units])
+    names, months = sorted(set(merchants.tolist())), _months_of(results, units)
     against = _cheapest({name: ledgers[name] for name in others}, costs)
 
     def compare(chosen: np.ndarray) -> dict[str, Any] | None:
@@ -67,7 +79,33 @@ def measure_money(
         "against": against,
         "pooled": compare(np.arange(len(merchants))),
         "merchants": {name: compare(np.flatnonzero(merchants == name)) for name in names},
+        "sizes": [
+            {
+                "smallest": group.smallest,
+                "largest": group.largest,
+                **(compare(np.flatnonzero(np.isin(merchants, group.merchants))) or {}),
+            }
+            for group in sizes
+        ],
+        **{
+            kind: [
+                {"since": group.since, "until": group.until, **(compare(np.flatnonzero(group.chosen)) or {})}
+                for group in group_by_history(months[column])
+            ]
+            for kind, column in HISTORIES.items()
+        },
     }
+
+
+def _months_of(results: Results, units: Sequence[Unit]) -> pd.DataFrame:
+    """Give the months of history of each unit and of its merchant, at the last origin at which it takes part."""
+    known = results.read_months()
+    if known is None:
+        return pd.DataFrame(np.nan, index=range(len(units)), columns=list(HISTORIES.values()))
+    entities = known.groupby(["merchant", "entity"]).max()
+    months = pd.DataFrame({"months": entities.reindex(pd.MultiIndex.from_tuples(units)).to_numpy()})
+    merchants = pd.Series([merchant for merchant, _ in units])
+    return months.assign(merchant_months=months["months"].groupby(merchants).transform("max"))
 
 
 def _cheapest(ledgers: Mapping[str, Ledger], costs: StockCosts) -> str:
@@ -102,8 +140,8 @@ def _compare(
 
 def _join_runs(
     results: Results, methods: tuple[str, ...], costs: StockCosts, rhythm: Rhythm
-) -> tuple[dict[str, Ledger], np.ndarray]:
-    """Give each method's ledger over all origins, the mean over its seeds, and the merchant of every row.
+) -> tuple[dict[str, Ledger], list[Unit]]:
+    """Give each method's ledger over all origins, the mean over its seeds, and merchant and entity of every row.
 
     An entity that is dealt to another merchant at another origin has a row with each.
     """
@@ -123,7 +161,7 @@ def _join_runs(
             places = np.array([place[unit] for unit in _units(same[0])])
             by_origin.append((places, _average(kept)))
         ledgers[method] = join_ledgers(by_origin, len(units))
-    return ledgers, np.array([merchant for merchant, _ in units])
+    return ledgers, units
 
 
 def _units(record: Record) -> list[Unit]:

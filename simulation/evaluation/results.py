@@ -22,6 +22,8 @@ from common.forecast.metric import Forecast
 from common.forecast.table import read_layout, rename_older
 from common.plan.schema import Plan
 
+ENTITIES = "entities.parquet"  # in the folder of a run: which entities take part at each origin, and since when
+
 
 @dataclass(frozen=True)
 class Record:
@@ -98,6 +100,26 @@ class Results:
             raise ConfigError(f"{file} holds no forecast of {method}: finish the run with --resume.")
         for (origin, seed), part in rows.groupby(["origin", "seed"], sort=True):
             yield _read_record(part, origin.date(), int(seed))
+
+    def read_months(self) -> pd.Series | None:
+        """Give the months of history of each entity by origin, merchant and entity; None where an older run left none.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read.
+        """
+        file = self.path / ENTITIES
+        if not file.exists():
+            return None
+        try:
+            require_file(file)
+            rows = pd.read_parquet(file, columns=["origin", "merchant", "entity", "months"])
+        except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
+            sentence = str(error).splitlines()[0]
+            raise DataError(f"Cannot read {file}: {sentence}; make it again with --resume.") from error
+        rows["origin"] = rows["origin"].dt.date
+        return rows.set_index(["origin", "merchant", "entity"])["months"]
 
 
 def read_results(path: Path) -> Results:

@@ -50,6 +50,7 @@ from simulation.origin.origin import Trial
 
 SMALL_MERCHANT_ENTITIES = 150
 BUSIEST_ENTITIES = 500
+CONTROL_WORDS = {"null": "learns nothing", "shuffled": "learns noise"}
 LIBRARIES = ("hansa", "torch", "opacus", "flwr", "numpy", "pandas", "scikit-learn")
 HEADLINE = {
     "demand": ("wape", "rmsse", "rmspe", "wql", "coverage80", "coverage80_mid", "bias"),
@@ -98,9 +99,9 @@ def _score(forecast: Forecast, outcome: Outcome, trial: Trial) -> Metrics:
 
 
 def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) -> dict[str, Any] | None:
-    """State the guarantee of a private method; None for every other."""
+    """State the guarantee of a private method; None for every other, and for a control, which promises nothing."""
     federation = federation_of(method, plan)
-    if federation is None or federation.epsilon is None:
+    if federation is None or federation.epsilon is None or method.control:
         return None
     size_classes = tuple(size_classes)
     largest = max(size_classes)
@@ -250,6 +251,8 @@ def say_privacy(method: str, summary: dict[str, Any]) -> str:
 
 
 def _place_of(method: Method) -> str:
+    if method.control:
+        return f"a control: {CONTROL_WORDS[method.control]}"
     if method.is_federated:
         return "none: no noise"
     return "none: pools all data" if method.kind in POOLED else "data stays"

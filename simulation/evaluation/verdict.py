@@ -8,8 +8,11 @@ and so favours staying alone. The same is told of `routed` where the method to h
 `summary.json` keeps the answer under the key `answer`:
 
     method, against, chosen     what was compared, and how the two were chosen: routers, nearest, own, asked
+    worth, added, controls,     what the federation learned, and whether the gain is its doing
+    noise                       (`simulation.evaluation.learned`)
     resamples, confidence       of the bootstrap (`simulation.evaluation.bootstrap`)
-    metrics                     METRIC → pooled, small_merchants, merchants, sizes, counts, worst_size, worst_tenth
+    metrics                     METRIC → pooled, small_merchants, merchants, sizes, histories, merchant_histories,
+                                counts, worst_size, worst_tenth
     history                     how many months of own history the federation is worth (`simulation.evaluation.history`)
     money                       what it is worth as stock (`simulation.evaluation.money`); null where it cannot be told
 
@@ -18,25 +21,22 @@ A gain is value, against, gain, low, high and verdict: `gain` is the share by wh
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from common.errors import ConfigError
-from common.forecast.gain import CONFIDENCE, Gain
+from common.forecast.gain import CONFIDENCE
 from common.forecast.method import Method
-from simulation.evaluation.bootstrap import measure_gain
+from simulation.evaluation.group import group_by_history, group_by_size
+from simulation.evaluation.learned import Comparer, choose_federated, describe_learning
+from simulation.evaluation.paired import UNITS, gain_of, pair_losses
 from simulation.evaluation.results import Results, measure_losses
 from simulation.evaluation.summary import SMALL_MERCHANT_ENTITIES
 
 RESAMPLES = 1000
-SIZE_GROUPS = 10
-USUAL_EPSILON = 2.0
 OWN = "own"  # asks for the merchants' own method that came out best
 MUCH_WORSE = -0.01  # a merchant is much worse off where its whole interval lies below
 
@@ -84,20 +84,6 @@ def choose_pair(results: Results, method: str = "", against: str = "") -> Pair |
     return Pair(first, second, "routers" if (first, second) == ("routed", "routed_own") else "nearest")
 
 
-def choose_federated(methods: Sequence[str]) -> str:
-    """Name the method that stands for the federation: at the epsilon nearest to 2, personalised where there is one.
-
-    Of two trusts it is the one that supposes less.
-    """
-    federated = [method for name in methods if (method := Method.parse(name)).is_federated]
-    return min(federated, key=_distance).name if federated else ""
-
-
-def _distance(method: Method) -> tuple[float, bool, bool]:
-    epsilon = math.inf if method.epsilon is None else method.epsilon
-    return abs(epsilon - USUAL_EPSILON), method.trusts_sum, not method.personalised
-
-
 def _best_own(results: Results) -> str:
     headline = results.metrics[0]
     own = [name for name in results.methods if Method.parse(name).is_own]
@@ -109,25 +95,27 @@ def _best_own(results: Results) -> str:
 def answer(results: Results, pair: Pair, *, resamples: int = RESAMPLES, seed: int = 0) -> Answer:
     """Compare two methods by every metric that is a mean over entities."""
     method, against = (measure_losses(results, name) for name in (pair.method, pair.against))
+    months = results.read_months()
+    metrics = {
+        metric: _compare(_add_months(pair_losses(results, method, against, metric), months), resamples, seed)
+        for metric in results.metrics
+    }
+    comparer = Comparer(results, {pair.method: method, pair.against: against}, resamples, seed)
     return {
         **asdict(pair),
+        **describe_learning(comparer, pair.method, pair.against, metrics[results.metrics[0]]["pooled"]),
         "resamples": resamples,
         "confidence": CONFIDENCE,
-        "metrics": {
-            metric: _compare(_pair_losses(results, method, against, metric), resamples, seed)
-            for metric in results.metrics
-        },
+        "metrics": metrics,
     }
 
 
-def _pair_losses(results: Results, method: pd.DataFrame, against: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Set the losses of both methods beside each other: one row per origin, merchant and entity of both.
-
-    What is resampled is numbered by `unit`: a dealt entity stays one, whichever merchant it is dealt to at an origin.
-    """
-    joined = method[[metric, "weight"]].join(against[metric].rename("against"), how="inner").reset_index()
-    unit = joined.groupby(["entity"] if results.plan.data.deal else ["merchant", "entity"]).ngroup()
-    return joined.rename(columns={metric: "value"}).assign(unit=unit)
+def _add_months(pairs: pd.DataFrame, months: pd.Series | None) -> pd.DataFrame:
+    """Put the months of history of each entity beside its losses, and those of its merchant."""
+    if months is None:
+        return pairs.assign(months=np.nan, merchant_months=np.nan)
+    known = pairs.join(months, on=UNITS)
+    return known.assign(merchant_months=known.groupby(["origin", "merchant"])["months"].transform("max"))
 
 
 def _compare(pairs: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
@@ -136,11 +124,13 @@ def _compare(pairs: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     sizes = _sizes(pairs, merchants, resamples, seed)
     known = [group for group in sizes if "gain" in group]
     return {
-        "pooled": _gain(pairs, resamples, [seed, 0]),
-        "small_merchants": _gain(pairs[size_at_origin < SMALL_MERCHANT_ENTITIES], resamples, [seed, 1]),
+        "pooled": gain_of(pairs, resamples, [seed, 0]),
+        "small_merchants": gain_of(pairs[size_at_origin < SMALL_MERCHANT_ENTITIES], resamples, [seed, 1]),
         "merchants": merchants,
         "counts": _counts(merchants),
         "sizes": sizes,
+        "histories": _histories(pairs, "months", resamples, seed),
+        "merchant_histories": _histories(pairs, "merchant_months", resamples, seed),
         "worst_size": min(known, key=lambda group: group["gain"], default=None),
         "worst_tenth": _worst_tenth(merchants),
     }
@@ -151,22 +141,35 @@ def _merchants(pairs: pd.DataFrame, resamples: int, seed: int) -> dict[str, Any]
     found = {}
     for place, (name, own) in enumerate(pairs.groupby("merchant", sort=True)):
         entities = len(own) / own["origin"].nunique()
-        found[str(name)] = {"entities": entities, **(_gain(own, resamples, [seed, 2, place]) or {})}
+        found[str(name)] = {"entities": entities, **(gain_of(own, resamples, [seed, 2, place]) or {})}
     return found
 
 
 def _sizes(pairs: pd.DataFrame, merchants: dict[str, Any], resamples: int, seed: int) -> list[dict[str, Any]]:
-    """Compare per group of merchants of like size: ten groups, or fewer where a group would hold a single merchant."""
-    by_size = sorted(merchants, key=lambda name: merchants[name]["entities"])
-    groups = np.array_split(np.array(by_size, dtype=object), max(1, min(SIZE_GROUPS, len(by_size) // 2)))
+    """Compare per group of merchants of like size."""
+    groups = group_by_size({name: found["entities"] for name, found in merchants.items()})
     return [
         {
-            "merchants": len(names),
-            "smallest": merchants[names[0]]["entities"],
-            "largest": merchants[names[-1]]["entities"],
-            **(_gain(pairs[pairs["merchant"].isin(names)], resamples, [seed, 3, place]) or {}),
+            "merchants": len(group.merchants),
+            "smallest": group.smallest,
+            "largest": group.largest,
+            **(gain_of(pairs[pairs["merchant"].isin(group.merchants)], resamples, [seed, 3, place]) or {}),
         }
-        for place, names in enumerate(groups)
+        for place, group in enumerate(groups)
+    ]
+
+
+def _histories(pairs: pd.DataFrame, column: str, resamples: int, seed: int) -> list[dict[str, Any]]:
+    """Compare per group of like history, of the entities or of their merchants."""
+    return [
+        {
+            "since": group.since,
+            "until": group.until,
+            "entities": pairs["unit"][group.chosen].nunique(),
+            "merchants": pairs["merchant"][group.chosen].nunique(),
+            **(gain_of(pairs[group.chosen], resamples, [seed, 5, place]) or {}),
+        }
+        for place, group in enumerate(group_by_history(pairs[column]))
     ]
 
 
@@ -192,24 +195,3 @@ def _worst_tenth(merchants: dict[str, Any]) -> dict[str, Any] | None:
         return None
     worst = gains[: max(1, round(len(gains) / 10))]
     return {"merchants": len(worst), "gain": float(np.mean(worst)), "lowest": worst[0]}
-
-
-def _gain(pairs: pd.DataFrame, resamples: int, seed: Sequence[int]) -> dict[str, Any] | None:
-    if pairs.empty:
-        return None
-    found = measure_gain(_sums(pairs), resamples=resamples, generator=np.random.default_rng(seed))
-    return None if found is None else describe_gain(found)
-
-
-def describe_gain(gain: Gain) -> dict[str, Any]:
-    """Lay a gain out for JSON."""
-    return {**asdict(gain), "verdict": gain.verdict}
-
-
-def _sums(pairs: pd.DataFrame) -> Float[np.ndarray, "entity origin 3"]:
-    """Lay losses out by entity and origin."""
-    unit, units = pd.factorize(pairs["unit"])
-    origin, origins = pd.factorize(pairs["origin"])
-    sums = np.zeros((len(units), len(origins), 3))
-    np.add.at(sums, (unit, origin), pairs[["value", "against", "weight"]].to_numpy())
-    return sums

@@ -110,8 +110,10 @@ def smallest_epsilon(plan: Plan) -> float:
     ConfigError
         The plan has no private method.
     """
-    methods = [method for method in map(Method.parse, plan.evaluation.methods) if not method.trusts_sum]
-    promised = [method.epsilon for method in methods if method.epsilon is not None]
+    methods = [
+        method for method in map(Method.parse, plan.evaluation.methods) if method.is_federated and method.is_real
+    ]
+    promised = [method.epsilon for method in methods if method.epsilon is not None and not method.trusts_sum]
     if not promised:
         raise ConfigError("The plan has no method federated_eps…, so nothing is promised; say what with --epsilon.")
     return min(promised)

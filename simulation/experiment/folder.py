@@ -6,6 +6,7 @@ run.lock                                 held by the command that writes here
 summary.json                             see `simulation.evaluation.summary`
 history.json                             see `simulation.evaluation.history`
 report.html                              the page that answers, see `simulation.report`
+entities.parquet                         merchant and months of history of each entity, by origin
 forecasts.parquet                        every forecast, one row per entity and bucket
 models/METHOD-ORIGIN-SEED.safetensors    the averaged global model
 parts/METHOD-ORIGIN-SEED.*               scores and forecasts of one part; the state while it trains

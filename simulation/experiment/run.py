@@ -26,6 +26,7 @@ from server.round.optimizer import ServerState
 from simulation.engine.cluster.engine import Cluster
 from simulation.evaluation.summary import describe_privacy, score_part, summarise
 from simulation.experiment.ending import conclude, write_history
+from simulation.experiment.entity import write_entities
 from simulation.experiment.fingerprint import fingerprint_data
 from simulation.experiment.folder import Part, RunFolder
 from simulation.experiment.progress_bar import ProgressBar
@@ -53,15 +54,19 @@ CHECKPOINT_SECONDS = 5.0
 
 
 def plan_parts(plan: Plan, methods: tuple[str, ...], seed: int) -> list[Part]:
-    """List the parts of a run, each after those it reads; private methods once per seed: their noise is what varies."""
+    """List the parts of a run, each after those it reads; what has noise once per seed, since the noise varies."""
     wanted = [
         Part(method, origin, seed + repetition)
         for origin in plan.evaluation.origins
         for method in map(Method.parse, methods)
-        for repetition in range(plan.evaluation.seeds if epsilon_of_method(method, plan) is not None else 1)
+        for repetition in range(plan.evaluation.seeds if _has_noise(method, plan) else 1)
     ]
     in_order = [step for part in wanted for step in (*prerequisites(part, plan, seed), part)]
     return list(dict.fromkeys(in_order))
+
+
+def _has_noise(method: Method, plan: Plan) -> bool:
+    return epsilon_of_method(method, plan) is not None and method.control != "null"
 
 
 def run_plan(
@@ -100,6 +105,7 @@ def run_plan(
             _write_summary(folder, shown, plan, header, panel)
     with folder.writing():
         folder.join_forecasts([part for part in shown if part.stage == "whole"])
+        write_entities(folder, plan, panel)
         _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
         write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
         return conclude(folder)

@@ -19,6 +19,7 @@ from client.decision.stock.walk import Rhythm, Walk, plan_walk
 from client.decision.stock.worth import CLASSES, OURS, RESAMPLES, Group, OnStep, compare, keep_ledgers, make_levels
 from common.data.panel import Panel
 from common.errors import ConfigError
+from common.forecast.gain import say_share
 from common.plan.schema import Plan
 from simulation.origin.origin import load_panel
 
@@ -256,7 +257,7 @@ def say_saving(saving: Saving | None, other: str) -> str:
     """Say a saving in a few words."""
     if saving is None:
         return "–"
-    said = f"{saving.share:+.1%}"
+    said = say_share(saving.share, signed=True)
     if saving.share_low is not None and saving.share_high is not None:
-        said += f" ({saving.share_low:+.1%} to {saving.share_high:+.1%})"
-    return f"{said} than {other}; stock {saving.stock_share:+.1%}"
+        said += f" ({say_share(saving.share_low, signed=True)} to {say_share(saving.share_high, signed=True)})"
+    return f"{said} than {other}; stock {say_share(saving.stock_share, signed=True)}"

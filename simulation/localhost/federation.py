@@ -14,6 +14,7 @@ from rich.table import Table
 
 from client.account.starter import write_section
 from common.errors import ConfigError, HansaError
+from common.forecast.gain import say_share
 from common.plan.reading import read_plan
 from common.plan.schema import Plan
 from simulation.experiment.progress_bar import ProgressBar
@@ -178,16 +179,17 @@ def draw_forecasts(plan: Plan, files: dict[str, Path]) -> Table:
 
 
 def draw_proofs(proofs: dict[str, dict[str, Any] | None]) -> Table:
-    """Show for each merchant how much lower the loss of the federation's model was than that of its own best."""
+    """Show for each merchant how the loss of the federation's model stands to its own best, and to the public model."""
     table = Table(
-        "merchant", "entities", "best of its own", "federated", "personalised",
-        title="loss against the best of its own (less is better)",
+        "merchant", "entities", "best of its own", "federated", "personalised", "federated against the public model",
+        title="loss against the best of its own, and against the public model (less is better)",
     )  # fmt: skip
     for merchant, proof in proofs.items():
         if proof is None:
-            table.add_row(merchant, *"––––")
+            table.add_row(merchant, *"–––––")
             continue
-        said = [_say_gain(proof["gains"][name]) for name in ("federated", "personalised")]
+        gains = [*(proof["gains"][name] for name in ("federated", "personalised")), proof["added"]["federated"]["gain"]]
+        said = [_say_gain(gain) for gain in gains]
         table.add_row(merchant, str(proof["entities"]), proof["best_own"], *said)
     return table
 
@@ -196,7 +198,7 @@ def _say_gain(gain: dict[str, float | None] | None) -> str:
     """Write a gain as a loss is written: minus is better."""
     if gain is None or gain["gain"] is None:
         return "–"
-    said = f"{-gain['gain']:+.1%}"
+    said = say_share(-gain["gain"], signed=True)
     if gain["low"] is None or gain["high"] is None:
         return said
-    return f"{said} ({-gain['high']:+.1%} to {-gain['low']:+.1%})"
+    return f"{said} ({say_share(-gain['high'], signed=True)} to {say_share(-gain['low'], signed=True)})"

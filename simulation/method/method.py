@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from client.forecast.method.logistic import forecast_logistic
 from client.forecast.own import NETWORKS, find_obstacle, forecast_own, start_network
 from client.forecast.released import forecast_demand
 from common.errors import ConfigError
-from common.forecast.method import NAMES, ROUTED, Method
+from common.forecast.method import CONTROLS, NAMES, ROUTED, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU, freeze, get_vector
 from common.model.warm.start import start_training
@@ -30,6 +30,7 @@ from server.round.optimizer import ServerState
 from simulation.engine.batch import federate
 from simulation.engine.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine.seeded_noise import SeededNoise
+from simulation.method.control import shuffle_labels
 from simulation.method.logistic import forecast_logistic_local
 from simulation.method.routing import candidates_of, federation_of
 from simulation.method.summed import federate_summed
@@ -93,14 +94,24 @@ def check_methods(names: tuple[str, ...], plan: Plan) -> None:
         _check_method(method, plan)
         if method.is_routed:
             for candidate in candidates_of(method, plan):
-                _check_method(candidate, plan)
+                _check_candidate(candidate, plan, method)
+
+
+def _check_candidate(candidate: Method, plan: Plan, router: Method) -> None:
+    if candidate.control and not router.control:
+        raise ConfigError(
+            f"evaluation.candidates names {candidate.name}, which is there to be held against; name the real "
+            f"federation there, and routed_{candidate.control} in evaluation.methods."
+        )
+    _check_method(candidate, plan)
 
 
 def _check_method(method: Method, plan: Plan) -> None:
     if not method.is_known:
         raise ConfigError(
             f"There is no method {method.name!r}; there are {', '.join((*NAMES, *ROUTED))}, federated_eps<number>, "
-            "the same with _sum behind it, and each federated one with _personalised behind it."
+            "the same with _sum behind it, and each federated one with _personalised behind it; and, to be held "
+            f"against, federated and routed ones with {' or '.join(f'_{control}' for control in CONTROLS)}."
         )
     obstacle = find_obstacle(method, plan)
     if obstacle:
@@ -170,8 +181,16 @@ def run_method(
     training = training_of(method, trial.plan)
     model = _start_federation(method, trial, seed) if leg.start is None else freeze(leg.start, training.trained)
     training = training.model_copy(update={"num_rounds": leg.num_rounds or training.num_rounds})
-    _federate(method, model, trial, training, seed, device, progress, cluster)
+    if method.control != "null":
+        _federate(method, model, _learned_from(method, trial, seed), training, seed, device, progress, cluster)
     return Result(forecast_demand(model, trial.series, device=device), model)
+
+
+def _learned_from(method: Method, trial: Trial, seed: int) -> Trial:
+    """Give the trial as a federation reads it in its rounds."""
+    if method.control != "shuffled":
+        return trial
+    return replace(trial, series=shuffle_labels(trial.series, np.random.default_rng([seed, trial.day])))
 
 
 def _forecast_without_federation(

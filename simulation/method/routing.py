@@ -12,7 +12,9 @@ One federation serves them all, in two goes:
   moving the rehearsed one, on the rehearsal days.
 - `routed` serves each merchant by the average of the candidates, weighed by how their rehearsals went
   (`client.forecast.routing`, which serves a merchant too), each fitted again up to the origin. `routed_own` averages
-  among the candidates that need no federation: what the merchant could do alone.
+  among the candidates that need no federation: what the merchant could do alone. Wherever a federation's model is a
+  candidate the public model is one too (`client.forecast.public`).
+- `routed_null` and `routed_shuffled` are `routed` with a federation that cannot help (`simulation.method.control`).
 
 All of the federation's rounds are charged, once; the choice and the fit never leave. Without noise nothing is charged,
 so there the rehearsal runs all rounds, and what serves is the whole federation of the table.
@@ -28,7 +30,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from client.forecast.own import start_network
 from client.forecast.personalise import personalise
+from client.forecast.public import add_public
 from client.forecast.released import forecast_demand
 from client.forecast.routing import Candidate, Routed, route
 from common.errors import ConfigError
@@ -62,7 +66,7 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
         return method.federation
     if method.kind != "routed":
         return None
-    candidates = map(Method.parse, plan.evaluation.candidates)
+    candidates = _named_candidates(method, plan)
     federations = {candidate.federation for candidate in candidates if candidate.is_federated}
     if len(federations) > 1:
         names = sorted(federation.name for federation in federations)
@@ -74,19 +78,27 @@ def federation_of(method: Method, plan: Plan) -> Method | None:
 
 
 def candidates_of(method: Method, plan: Plan) -> tuple[Method, ...]:
-    """List what a routed method chooses from.
+    """List what a routed method averages: the plan's candidates, and the public model beside the federation's.
 
     Raises
     ------
     ConfigError
         There is none.
     """
-    candidates = tuple(map(Method.parse, plan.evaluation.candidates))
+    candidates = add_public(_named_candidates(method, plan), plan.model)
     if method.kind == "routed_own":
         candidates = tuple(candidate for candidate in candidates if not candidate.is_federated)
     if not candidates:
         raise ConfigError(f"{method.name} has nothing to choose from; list methods in evaluation.candidates.")
     return candidates
+
+
+def _named_candidates(method: Method, plan: Plan) -> tuple[Method, ...]:
+    """List the plan's candidates, with a control in place of the federation where the router is one."""
+    named = map(Method.parse, plan.evaluation.candidates)
+    if not method.control:
+        return tuple(named)
+    return tuple(replace(each, control=method.control) if each.is_federated else each for each in named)
 
 
 def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
@@ -95,7 +107,7 @@ def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     if part.method.is_routed:
         for candidate in candidates_of(part.method, plan):
             read += _readings(candidate, part, first_seed).values()
-    elif part.stage == "served" or part.method.personalised:
+    elif part.method.is_federated and (part.stage == "served" or part.method.personalised):
         rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
         read.append(rehearsal)
         if part.stage == "whole":
@@ -113,6 +125,14 @@ def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]
     rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
     released = candidate.is_federated and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
+
+
+def models_of(part: Part) -> list[Part]:
+    """List the parts whose models a federated part forecasts with: its own, or what its fit starts from."""
+    if not part.method.personalised:
+        return [part]
+    rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
+    return [rehearsal, _serving(rehearsal)]
 
 
 def rounds_of(part: Part, training: TrainingPlan) -> tuple[int, int]:
@@ -140,9 +160,8 @@ def rehearsed_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
 
 
 def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
-    """Fit the federation's model to every merchant, and forecast the trial's horizon."""
-    earlier = rehearsed_model(part, trial, folder)
-    model = earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)
+    """Fit the federation's model, or the public one, to every merchant, and forecast the trial's horizon."""
+    model, earlier = _models_to_fit(part, trial, folder)
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
 
     def serve(rows: np.ndarray) -> Forecast:
@@ -154,33 +173,44 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
 
 
+def _models_to_fit(part: Part, trial: Trial, folder: RunFolder) -> tuple[DemandGRU, DemandGRU]:
+    """Give what serves, and what tells how far it may move: that has learned nothing of the last horizon."""
+    if not part.method.is_federated:
+        public = start_network(part.method, trial.view, seed=0)
+        return public, public
+    earlier = rehearsed_model(part, trial, folder)
+    return (earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)), earlier
+
+
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:
     """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
-    read = {
-        candidate.name: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)
-    }
+    read = {candidate: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)}
     everyone = {
-        name: Candidate(
+        candidate: Candidate(
             folder.read_forecast(parts["rehearsal"], len(rehearsal.panel.entities)),
             folder.read_forecast(parts["forecast"], len(trial.panel.entities)),
         )
-        for name, parts in read.items()
+        for candidate, parts in read.items()
     }
     served = {merchant: _route(everyone, trial, rehearsal, merchant) for merchant in trial.merchants}
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
     forecasts = [routed.forecast for routed in served.values()]
     return RoutedMerchants(
         Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of))),
-        {merchant: routed.weights for merchant, routed in served.items()},
+        {merchant: _name(routed.weights) for merchant, routed in served.items()},
     )
 
 
-def _route(everyone: Mapping[str, Candidate], trial: Trial, rehearsal: Trial, merchant: str) -> Routed:
+def _name(weights: Mapping[Method, float]) -> dict[str, float]:
+    return {method.name: weight for method, weight in weights.items()}
+
+
+def _route(everyone: Mapping[Method, Candidate], trial: Trial, rehearsal: Trial, merchant: str) -> Routed:
     """Serve one merchant, from its own entities' rehearsals alone."""
     rehearsed, rows = rehearsal.rows_of(merchant), trial.rows_of(merchant)
     own = {
-        name: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
-        for name, candidate in everyone.items()
+        method: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
+        for method, candidate in everyone.items()
     }
     return route(own, rehearsal.outcome.select(rehearsed), trial.plan)
 

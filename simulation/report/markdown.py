@@ -7,10 +7,11 @@ from pathlib import Path
 
 from common.disk.reading import read_file_text
 from common.errors import ConfigError
-from simulation.evaluation.kept import kept_of_gain
+from simulation.evaluation.kept import kept_of_gain, name_unshared
 from simulation.evaluation.results import Results
 from simulation.evaluation.summary import HEADLINE, name_in_table, say_privacy
-from simulation.report.wording import METRICS, PERCENT, gain_words, kept_words
+from simulation.report.learning import say_added, say_controls, say_noise
+from simulation.report.wording import METRICS, PERCENT, gain_words, kept_words, verdict
 
 MAIN = {"demand": ("wape", "wql", "coverage80_mid"), "purchase": ("auc", "log_loss")}
 ONE_MINUTE = 90.0  # seconds, from which on minutes are told
@@ -18,7 +19,7 @@ BEGIN, END = "<!-- hansa-sim table -->", "<!-- end of table -->"
 
 
 def make_markdown(runs: Sequence[Results], metrics: Sequence[str] = ()) -> str:
-    """Write one table per run, the best of each column in bold, and the run's answer below it.
+    """Write one table per run, the best of each column in bold, and the run's answer above it.
 
     Raises
     ------
@@ -59,12 +60,13 @@ def _one_run(run: Results, metrics: Sequence[str]) -> str:
     lines = [
         f"`{run.plan.name}`, mean over {origins} origin{'s' * (origins > 1)}:",
         "",
+        *_answer_lines(run),
         "| " + " | ".join(("method", "privacy", *(METRICS[metric].name for metric in metrics), "seconds")) + " |",
         "|---|---|" + "---:|" * (len(metrics) + 1),
         *(_row(run, method, best) for method in run.methods),
         "",
     ]
-    return "\n".join([*lines, *_kept_lines(run), *_answer_lines(run), *_time_lines(run)])
+    return "\n".join([*lines, *_kept_lines(run), *_time_lines(run)])
 
 
 def _row(run: Results, method: str, best: dict[str, float | None]) -> str:
@@ -98,7 +100,9 @@ def _short(value: float | None, metric: str) -> str:
 
 
 def _kept_lines(run: Results) -> list[str]:
-    said = kept_words(kept_of_gain(run.summary, run.metrics[0]), run.metrics[0])
+    headline = run.metrics[0]
+    kept, over = kept_of_gain(run.summary, headline), name_unshared(run.summary, headline)
+    said = kept_words(kept, headline, over=over)
     return [f"{said}.", ""] if said else []
 
 
@@ -107,12 +111,21 @@ def _answer_lines(run: Results) -> list[str]:
     compared = found["metrics"][run.metrics[0]] if found else None
     if not compared or not compared["pooled"]:
         return []
-    said, counts = gain_words(compared["pooled"], run.metrics[0]), compared["counts"]
+    headline, counts = run.metrics[0], compared["counts"]
+    worth = verdict(run.plan, found, headline).word
     return [
-        f"`{found['method']}` against `{found['against']}`: {said}; of {counts['merchants']} merchants "
+        f"**Worth joining? {worth}** `{found['method']}` against `{found['against']}`: "
+        f"{gain_words(compared['pooled'], headline)}; of {counts['merchants']} merchants "
         f"{counts['better']} clearly better, {counts['worse']} clearly worse.",
         "",
+        *_list(say_added(found, headline)),
+        *_list(say_controls(found, headline)),
+        *_list(say_noise(found, run.summary, headline)),
     ]
+
+
+def _list(sentences: Sequence[str]) -> list[str]:
+    return [*(f"- {sentence.removesuffix('.')}." for sentence in sentences), ""] if sentences else []
 
 
 def _time_lines(run: Results) -> list[str]:

@@ -13,14 +13,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from common.forecast.method import Method
-from simulation.evaluation.kept import kept_of_gain
+from simulation.evaluation.kept import kept_of_gain, name_unshared
+from simulation.evaluation.learned import choose_federated
 from simulation.evaluation.results import Record, Results
 from simulation.evaluation.summary import HEADLINE, say_privacy
-from simulation.evaluation.verdict import choose_federated
-from simulation.report import chart, wording
+from simulation.report import chart, learning, wording
 from simulation.report.calibration import Point, demand_points, purchase_points
 from simulation.report.example import choose_examples, choose_odds
 from simulation.report.figure import Picture
+from simulation.report.serving import list_served
 
 TEMPLATES = Environment(
     loader=PackageLoader("simulation.report", ""),
@@ -49,16 +50,60 @@ def make_page(results: Results) -> str:
         metrics=wording.METRICS,
         unit=results.plan.privacy.unit,
         verdict=wording.verdict(results.plan, found, headline),
+        added=learning.say_added(found, headline) if found else [],
+        controls=learning.say_controls(found, headline) if found else [],
+        noise=learning.say_noise(found, summary, headline) if found else [],
+        groups=_groups(found, compared, results.plan.privacy.unit) if found and compared else [],
+        served=list_served(summary, found["method"]) if found else [],
         history=wording.history(found["history"]) if found and found["history"] else None,
         money=_say_money(found),
         money_words=wording.money_words,
+        money_cell=wording.money_cell,
         shown=_shown_methods(results)[0],
         methods=_methods(results),
         columns=HEADLINE[results.plan.evaluation.task],
         privacy=summary["privacy"],
         odds_factor={name: math.exp(stated["epsilon"]) for name, stated in summary["privacy"].items()},
-        kept=wording.kept_words(kept_of_gain(summary, headline), headline).replace("`", ""),
+        kept=_say_kept(summary, headline),
         pictures=_pictures(results, compared),
+    )
+
+
+def _say_kept(summary: Mapping[str, Any], headline: str) -> str:
+    """Say what privacy leaves of the gain; empty where that is not known."""
+    over = name_unshared(summary, headline)
+    return wording.kept_words(kept_of_gain(summary, headline), headline, over=over).replace("`", "")
+
+
+def _groups(found: Mapping[str, Any], compared: Mapping[str, Any], unit: str) -> list[dict[str, Any]]:
+    """Lay out the gain by size and by history: a table each, in money where that can be told."""
+    money = found.get("money") or {}
+    kinds = {
+        "sizes": (f"size, in {unit}s of the merchant", f"{unit}s", learning.name_size),
+        "histories": (f"history of the {unit}", f"{unit}'s history", learning.name_history),
+        "merchant_histories": ("history of the merchant", "merchant's history", learning.name_history),
+    }
+    return [
+        {
+            "title": title,
+            "column": column,
+            "rows": [
+                {**group, "name": name(group), "saving": _saving_of(group, money.get(kind, []))} for group in groups
+            ],
+            "has_money": bool(money.get(kind)),
+            "worst": min(group["gain"] for group in groups),
+        }
+        for kind, (title, column, name) in kinds.items()
+        if (groups := [group for group in compared.get(kind, []) if "gain" in group])
+    ]
+
+
+def _saving_of(group: Mapping[str, Any], savings: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Find what a group saves as stock; None where it cannot be told."""
+    bounds = {key: group[key] for key in ("smallest", "largest", "since", "until") if key in group}
+    return next(
+        (saving for saving in savings if "amount" in saving and bounds.items() <= saving.items()),
+        None,
     )
 
 
@@ -137,7 +182,8 @@ def _epsilons(results: Results) -> Picture | None:
     references = {
         name: value
         for name, value in known.items()
-        if name in (best, "anchor", "federated", "routed") or name.endswith("_pooled")
+        if name not in results.summary["privacy"]  # as what is routed among candidates of a private federation
+        and (name in (best, "anchor", "warm", "federated", "routed") or name.endswith("_pooled"))
     }
     if not points:
         return None

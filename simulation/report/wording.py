@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from client.decision.stock.wording import say_amount
+from common.forecast.gain import say_share
 from common.forecast.method import Method
 from common.plan.schema import Plan
 from simulation.evaluation.kept import Kept
+from simulation.evaluation.summary import CONTROL_WORDS
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ METRICS = {
 }
 PERCENT = "\N{NO-BREAK SPACE}%"
 TRUST = {False: "noise of one's own", True: "trusting the sum"}  # whose noise a private federation rests on
+WORTH = {"better": "yes", "worse": "no", "unclear": "unclear"}
+WORD = {"yes": "Yes.", "no": "No.", "unclear": "Undecided.", "not shown": "Not shown."}
+TONE = {"yes": "better", "no": "worse", "unclear": "unclear", "not shown": "unclear"}
 IN_PERCENT = ("coverage80", "coverage80_mid", "accuracy", "precision", "recall")
 
 
@@ -65,11 +71,14 @@ def verdict(plan: Plan, found: Mapping[str, Any] | None, headline: str) -> Verdi
     pooled = found["metrics"][headline]["pooled"]
     if pooled is None:
         return Verdict("unclear", "This run cannot tell.", "Nothing happened in the horizon.", _ground(found))
-    tone, method, against = pooled["verdict"], _method(plan, found), _against(found)
-    word = {"better": "Yes.", "worse": "No.", "unclear": "No clear difference."}[tone]
-    how = "about as well as" if tone == "unclear" else f"{tone} than"
-    sentence = f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}."
-    return Verdict(tone, word, sentence, _ground(found))
+    method, against, said = _method(plan, found), _against(found), pooled["verdict"]
+    worth = found.get("worth", WORTH[said])  # an answer of an older version has the gain's own verdict alone
+    how = "about as well as" if said == "unclear" else f"{said} than"
+    doubt = f"; but {say_doubt(found, headline)}" if worth == "not shown" else ""
+    sentence = (
+        f"On these merchants' own past, {method} forecast {how} {against}: {gain_words(pooled, headline)}{doubt}."
+    )
+    return Verdict(TONE[worth], WORD[worth], sentence, _ground(found))
 
 
 def _method(plan: Plan, found: Mapping[str, Any]) -> str:
@@ -77,7 +86,7 @@ def _method(plan: Plan, found: Mapping[str, Any]) -> str:
     if method == "routed":
         return "merchants who could also draw on the federation's forecasts"
     named = Method.parse(method)
-    if not named.is_federated:
+    if not (named.is_federated and named.is_real):
         return method
     privacy = "without noise" if named.epsilon is None else f"at epsilon {named.epsilon:g} per {plan.privacy.unit}"
     trust = ", trusting the sum," if named.trusts_sum else ""
@@ -93,20 +102,48 @@ def _against(found: Mapping[str, Any]) -> str:
 def gain_words(gain: Mapping[str, Any], metric: str) -> str:
     """Say how much better or worse by a metric, with the interval where there is one."""
     words = f"{METRICS[metric].name} {percent(abs(gain['gain']))} {'better' if gain['gain'] >= 0 else 'worse'}"
+    return f"{words}{span_words(gain)}"
+
+
+def span_words(gain: Mapping[str, Any]) -> str:
+    """Write the interval of a gain in brackets; empty where there is none."""
     if gain["low"] is None:
-        return words
-    return f"{words} (95\N{NO-BREAK SPACE}% interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
+        return ""
+    return f" (95{PERCENT} interval {signed_percent(gain['low'])} to {signed_percent(gain['high'])})"
 
 
-def kept_words(kept: Mapping[str, Kept], metric: str) -> str:
-    """Say what each private federation keeps of the gain without noise; empty where that is not known."""
+def say_doubt(found: Mapping[str, Any], metric: str) -> str:
+    """Say in a clause why a gain is not shown to be the federation's doing."""
+    for name, gain in found["controls"].items():
+        if gain["verdict"] == "better":
+            return (
+                f"with a federation that {CONTROL_WORDS[name]} in its place it is {percent(gain['gain'])} better as "
+                "well, so not all of it, if any, is the federation's doing"
+            )
+    unclear = {name: gain["over"] for name, gain in found["controls"].items() if not _is_better(gain["over"])}
+    name, over = next(iter(unclear.items()))
+    said = f"it is not clearly better than with a federation that {CONTROL_WORDS[name]} in its place"
+    return f"{said}, over which it is {gain_words(over, metric)}" if over else said
+
+
+def _is_better(gain: Mapping[str, Any] | None) -> bool:
+    return gain is not None and gain["verdict"] == "better"
+
+
+def kept_words(kept: Mapping[str, Kept], metric: str, *, over: str = "anchor") -> str:
+    """Say what each private federation keeps of the gain without noise; empty where that is not known.
+
+    Parameters
+    ----------
+    over
+        What the gain is over, see `simulation.evaluation.kept`.
+    """
     said = [
         f"`{name}` {found.share:.0%}{f' ± {found.spread:.0%}' if found.spread else ''}".replace("%", PERCENT)
         for name, found in kept.items()
     ]
-    return (
-        f"Of what `federated` gains over `anchor` in {METRICS[metric].name} remain: {', '.join(said)}" if said else ""
-    )
+    start = f"Of what `federated` gains over `{over}` in {METRICS[metric].name} remain"
+    return f"{start}: {', '.join(said)}" if said else ""
 
 
 def _ground(found: Mapping[str, Any]) -> str:
@@ -132,9 +169,9 @@ def history(found: Mapping[str, Any]) -> str:
     start = f"With {months(first['months'])} of history the federation's model ({found['federated']}) forecasts"
     whole = f"with all {months(last['months'])}"
     if last["equal_months"] is None:
-        whole += " it is better than anything alone"
+        whole += f" it is better than anything alone, the best of which is {last['own_method']}"
     else:
-        whole += f" as well as {months(last['equal_months'])} alone"
+        whole += f" as well as {months(last['equal_months'])} alone, where {last['own_method']} is the best"
     return f"{start} {_worth(first)}; {whole}."
 
 
@@ -168,11 +205,23 @@ def money_words(saving: Mapping[str, Any], currency: str) -> str:
     if currency:
         verb = "saves" if saving["amount"] >= 0 else "costs"
         words = f"{verb} {abs(saving['amount']):,.0f} {currency} a month"
-        ends = [f"{saving[end]:+,.0f}".replace("-", "−") for end in ("low", "high") if saving[end] is not None]
+        ends = [_signed_amount(saving[end]) for end in ("low", "high") if saving[end] is not None]
     else:
         words = f"{percent(abs(saving['stock_share']))} {'less' if saving['stock_share'] >= 0 else 'more'} stock"
         ends = [signed_percent(saving[end]) for end in ("stock_low", "stock_high") if saving[end] is not None]
     return f"{words} (95{PERCENT} interval {ends[0]} to {ends[1]}, + is saved)" if ends else words
+
+
+def money_cell(saving: Mapping[str, Any], currency: str) -> str:
+    """Write a saving for a table: in money a month where prices are known, as a share of stock else; + is saved."""
+    keys = ("amount", "low", "high") if currency else ("stock_share", "stock_low", "stock_high")
+    write = _signed_amount if currency else signed_percent
+    value, *ends = (None if saving[key] is None else write(saving[key]) for key in keys)
+    return f"{value}" if None in ends else f"{value} ({ends[0]} to {ends[1]})"
+
+
+def _signed_amount(amount: float) -> str:
+    return say_amount(amount).replace("-", "−")
 
 
 def months(value: float) -> str:
@@ -195,9 +244,9 @@ def times(value: float) -> str:
 
 def percent(value: float | None) -> str:
     """Write a share."""
-    return "–" if value is None else f"{value:.1%}".replace("%", PERCENT)
+    return "–" if value is None else say_share(value).replace("%", PERCENT)
 
 
 def signed_percent(value: float | None) -> str:
     """Write a gain with its sign."""
-    return "–" if value is None else f"{value:+.1%}".replace("%", PERCENT).replace("-", "−")
+    return "–" if value is None else say_share(value, signed=True).replace("%", PERCENT).replace("-", "−")

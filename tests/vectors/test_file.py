@@ -28,7 +28,12 @@ from server.folder import CoordinatorFolder
 from server.page.status import gather_status
 from server.registry.registry import Registry
 from server.round.checkpoint import load_checkpoint, save_checkpoint
+from simulation.evaluation.comparison import compare_runs
+from simulation.evaluation.results import read_results
 from simulation.experiment.folder import Part, RunFolder
+from simulation.report.learning import say_added, say_controls
+from simulation.report.markdown import make_markdown
+from simulation.report.wording import verdict
 
 FIRST = Path(__file__).parent / "0.1"
 NEWER = "was written by a newer version of hansa; install that version to read it"
@@ -140,6 +145,15 @@ def test_a_run_is_known_by_its_plan_and_seed_and_says_that_it_did_not_note_its_d
     scores = folder.read_part(Part(Method.parse("federated"), plan.evaluation.origins[0], 5))
     assert scores is not None
     assert scores["method"] == "federated"
+
+
+def test_an_answer_of_the_first_version_is_still_said(vectors: Path) -> None:
+    run = read_results(vectors / "run")
+    found, headline = run.summary["answer"], run.metrics[0]
+    assert verdict(run.plan, found, headline).word in {"Yes.", "No.", "Undecided."}
+    assert "**Worth joining? " in make_markdown([run])
+    assert say_added(found, headline) == say_controls(found, headline) == []
+    assert compare_runs([run, run])["methods"]["anchor"]["wql"]["differences"] == [0.0, 0.0]
 
 
 def test_what_this_version_writes_says_its_schema(tmp_path: Path, vectors: Path) -> None:

@@ -6,6 +6,7 @@ from client.decision.stock.frontier import Saving
 from client.decision.stock.horizon import Joining
 from client.decision.stock.terms import ASKED, SHOP, USUAL, StockTerms
 from client.decision.stock.walk import Rhythm
+from common.forecast.gain import say_share
 from common.plan.schema import ModelPlan
 
 
@@ -35,19 +36,25 @@ def _say_money(saving: Saving, currency: str) -> str:
     if saving.low is None or saving.high is None:
         return f"{said} (too few products to say how sure that is)"
     return (
-        f"{said} (95 % interval {saving.low:+,.0f} to {saving.high:+,.0f}, "
+        f"{said} (95 % interval {say_amount(saving.low)} to {say_amount(saving.high)}, "
         f"{'clearly less' if saving.low > 0 else 'clearly more' if saving.high < 0 else 'so it may be nothing'})"
     )
 
 
+def say_amount(amount: float) -> str:
+    """Write money with its sign: whole, or with the cents that it takes not to read as nothing."""
+    written = (f"{amount:+,.{digits}f}" for digits in (0, 2))
+    return next((text for text in written if text.strip("+-0.,")), "0")
+
+
 def _say_share(saving: Saving) -> str:
     less = "less" if saving.stock_share >= 0 else "more"
-    said = f"{abs(saving.stock_share):.1%} {less} stock".replace("%", " %")
+    said = f"{say_share(abs(saving.stock_share))} {less} stock".replace("%", " %")
     if saving.stock_low is None or saving.stock_high is None:
         return f"{said}, with too few products to say how sure that is"
-    ends = f"{saving.stock_low:+.1%} to {saving.stock_high:+.1%} less".replace("%", " %")
+    low, high = (say_share(end, signed=True).replace("%", " %") for end in (saving.stock_low, saving.stock_high))
     unclear = saving.stock_low <= 0 <= saving.stock_high
-    return f"{said} (95 % interval {ends}{', so it may be nothing' if unclear else ''})"
+    return f"{said} (95 % interval {low} to {high} less{', so it may be nothing' if unclear else ''})"
 
 
 def say_too_short(model: ModelPlan, rhythm: Rhythm) -> str:

@@ -1,8 +1,8 @@
-"""Classic forecasts of single series by `statsforecast`: exponential smoothing, and Croston for rare demand.
+"""Classic forecasts of single series by `statsforecast`: exponential smoothing, and three methods for rare demand.
 
 Each entity's open days before the origin are its series, alone. Exponential smoothing needs whole weeks, so a
-closed day takes the value of the last open day of its weekday; Croston counts only open days, so that a closed
-day is no day without demand. Where a bucket has more days than one, the series is that of past buckets.
+closed day takes the value of the last open day of its weekday; methods for rare demand count only open days, so that a
+closed day is no day without demand. Where a bucket has more days than one, the series is that of past buckets.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,6 +24,8 @@ from common.plan.schema import ModelPlan
 HISTORY = 182  # buckets that exponential smoothing looks back
 SHORTEST = 8  # buckets; fewer are a tiny data set to AutoETS
 SEASONS_TO_SEE_ONE = 3
+FADING = 0.1  # of TSB, of both of what it smooths: in the middle of what its authors try (.05 to .3)
+FEWEST_SALES = 2  # of an interval between sales there are two ends
 NOT_WORTH_WORKERS = 64  # series; starting a worker takes seconds
 CHUNK_ENTITIES = 16  # of one job
 CENTRAL = (80, 60, 40, 20)  # intervals, in percent, whose ends are the quantiles around the median
@@ -59,9 +62,28 @@ def forecast_auto_ets(panel: Panel, plan: ModelPlan, origin: int, *, on_step: On
 
 def forecast_croston(panel: Panel, plan: ModelPlan, origin: int, *, on_step: OnStep = lambda share: None) -> Forecast:
     """Smooth the sizes of rare demand and the intervals between, each at its own best rate (Croston 1972)."""
-    rates = _do_all(_demand_rate, histories(panel, plan, origin), on_step)
-    point = np.maximum(rates, 0.0) * _open_ahead(panel, plan, origin)
-    return Forecast(point, point, None, _probability(point))
+    return _forecast_rates(_demand_rate, panel, plan, origin, on_step)
+
+
+def forecast_tsb(panel: Panel, plan: ModelPlan, origin: int, *, on_step: OnStep = lambda share: None) -> Forecast:
+    """Smooth the probability of demand and its size, so that what is not sold any more fades (Teunter et al. 2011).
+
+    References
+    ----------
+    R. H. Teunter, A. A. Syntetos & M. Z. Babai, "Intermittent demand: linking forecasting to inventory obsolescence",
+    EJOR 2011.
+    """
+    return _forecast_rates(_fading_rate, panel, plan, origin, on_step)
+
+
+def forecast_imapa(panel: Panel, plan: ModelPlan, origin: int, *, on_step: OnStep = lambda share: None) -> Forecast:
+    """Average the smoothed demand of days, of pairs of days, and so on (Petropoulos & Kourentzes 2015).
+
+    References
+    ----------
+    F. Petropoulos & N. Kourentzes, "Forecast combinations for intermittent demand", JORS 2015.
+    """
+    return _forecast_rates(_aggregated_rate, panel, plan, origin, on_step)
 
 
 def histories(panel: Panel, plan: ModelPlan, origin: int) -> list[History]:
@@ -105,15 +127,42 @@ def _fill_closed(history: History) -> Float[np.ndarray, " bucket"]:
     return filled.ravel()[: len(demand)]
 
 
+def _forecast_rates(
+    rate: Callable[[History], np.ndarray], panel: Panel, plan: ModelPlan, origin: int, on_step: OnStep
+) -> Forecast:
+    """Say the same point of every open bucket ahead."""
+    rates = _do_all(rate, histories(panel, plan, origin), on_step)
+    point = np.maximum(rates, 0.0) * _open_ahead(panel, plan, origin)
+    return Forecast(point, point, None, _probability(point))
+
+
 def _demand_rate(history: History) -> Float[np.ndarray, " 1"]:
-    """Demand per open bucket; 0 where there was none."""
     from statsforecast.models import CrostonOptimized
 
+    return _rate_of(CrostonOptimized(), history)
+
+
+def _fading_rate(history: History) -> Float[np.ndarray, " 1"]:
+    from statsforecast.models import TSB
+
+    return _rate_of(TSB(alpha_d=FADING, alpha_p=FADING), history)
+
+
+def _aggregated_rate(history: History) -> Float[np.ndarray, " 1"]:
+    from statsforecast.models import IMAPA
+
+    return _rate_of(IMAPA(), history)
+
+
+def _rate_of(method: Any, history: History) -> Float[np.ndarray, " 1"]:
+    """Demand per open bucket, by a model of `statsforecast`; 0 where there was none, the mean of a tiny history."""
     demand = history.demand[~np.isnan(history.demand)]
     if not demand.any():
         return np.zeros(1)
-    rate: np.ndarray = CrostonOptimized().forecast(demand, h=1)["mean"]
-    return rate
+    if np.count_nonzero(demand) < FEWEST_SALES:
+        return np.full(1, demand.mean())
+    rate: np.ndarray = np.asarray(method.forecast(demand, h=1)["mean"])
+    return rate if np.isfinite(rate).all() else np.full(1, demand.mean())
 
 
 def _do_all(job: Callable[[History], np.ndarray], tasks: list[History], on_step: OnStep) -> np.ndarray:

@@ -29,11 +29,12 @@ CUSTOMERS = 12
 
 @pytest.fixture
 def make_model() -> Callable[..., Model]:
-    """Make a released model that multiplies the anchor's mean."""
+    """Make a released model that multiplies the anchor's mean; one that has learned nothing if the factor is None."""
 
-    def make(plan: Plan, factor: float = 1.0, *, round_number: int | None = None) -> Model:
+    def make(plan: Plan, factor: float | None = 1.0, *, round_number: int | None = None) -> Model:
         network = start_without_data(plan, private=True)
-        network.output.bias.data[0] = math.log(factor)
+        if factor is not None:
+            network.output.bias.data[0] = math.log(factor)
         parameters = get_vector(network)
         note = ReleaseNote(
             plan=plan,

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from client.forecast.backtest import choose_methods, prove
+from client.command.prove import _say_worth
+from client.forecast.backtest import Proof, choose_methods, prove
 from client.forecast.candidate import forecast_by, serve
 from client.forecast.prediction import set_up
 from common.errors import ConfigError, DataError
-from common.forecast.method import Method
+from common.forecast.gain import Gain
+from common.forecast.method import OWN, Method
 
 CPU = torch.device("cpu")
 ORIGIN = date(2024, 3, 1)  # as in conftest.py
@@ -38,6 +40,45 @@ def test_a_model_that_foresaw_a_turn_that_never_came_is_worse(make_plan, make_mo
     gain = prove(make_model(make_plan(), 2.0), write_rows(factor=1), ORIGIN, device=CPU).gains["federated"]
     assert gain is not None
     assert gain.verdict == "worse"
+
+
+WARM = {"model": {"hidden_size": 24, "decoder_size": 24}, "federation": {"start": "warm"}}
+
+
+def test_a_model_that_learned_nothing_adds_nothing_to_the_public_one_that_it_started_from(
+    make_plan, make_model, write_rows
+):
+    proof = prove(make_model(make_plan(**WARM), None), write_rows(), ORIGIN, device=CPU)
+    assert proof.scores["federated"] == pytest.approx(proof.scores["warm"])
+    added = proof.added["federated"]
+    assert added.against == "warm"
+    assert added.gain is not None
+    assert (added.gain.verdict, added.gain.gain) == ("unclear", pytest.approx(0.0, abs=1e-6))
+    own = {name: scores["wql"] for name, scores in proof.scores.items() if name not in FEDERATED}
+    assert proof.best_own == min(own, key=lambda name: own[name])
+    assert "warm" in own
+    gain = proof.gains["federated"]
+    assert gain is not None
+    assert gain.gain <= 1e-6  # the public model is among the merchant's own, so this cannot be a gain
+
+
+def test_what_is_added_is_told_of_the_fitted_model_where_the_fitted_public_one_is_a_method(
+    make_plan, make_model, write_rows
+):
+    proof = prove(make_model(make_plan(**WARM), 2.0), write_rows(), ORIGIN, device=CPU)
+    assert set(proof.added) == (
+        {"federated", "personalised"} if Method.parse("warm_personalised").kind in OWN else {"federated"}
+    )
+    for name, added in proof.added.items():
+        assert added.gain is not None
+        ours, public = proof.scores[name]["wql"], proof.scores[added.against]["wql"]
+        assert added.gain.gain == pytest.approx(1 - ours / public)
+
+
+def test_without_a_public_model_of_the_shape_the_untrained_one_stands_for_it(make_plan, make_model, write_rows):
+    proof = prove(make_model(make_plan(), 2.0), write_rows(), ORIGIN, device=CPU)
+    assert {name: added.against for name, added in proof.added.items()} == {"federated": "anchor"}
+    assert proof.added["federated"].gain.verdict == "better"
 
 
 PURCHASES = {"model": {"bucket_days": 4, "likelihood": "hurdle_negative_binomial"}, "evaluation": {"task": "purchase"}}
@@ -105,11 +146,31 @@ def test_the_command_tells_every_method_and_what_it_means(hansa_prove):
     assert "lower (95 % interval +" in said
 
 
+def test_the_command_s_first_lines_say_whether_joining_helped_and_what_the_federation_added(hansa_prove):
+    first, second, *_ = hansa_prove()[1].splitlines()
+    assert first.startswith("Did joining help? Undecided. personalised against the best of your own (")
+    assert second.startswith("Added by the federation, federated against anchor, which nobody trained: quantile loss ")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.1, 0.3, "Yes."), (-0.3, -0.0003, "No."), (-0.1, 0.2, "Undecided."), (None, None, None)]
+)
+def test_no_is_said_as_plainly_as_yes(low, high, word):
+    gain = Gain(1.0, 1.0, 0.1 if word == "Yes." else -0.1, low, high)
+    proof = Proof(ORIGIN, ORIGIN, 20, "wql", {}, "gru", {"routed": gain, "personalised": None}, {}, {}, {})
+    (said,) = _say_worth(proof)
+    assert said.startswith(f"Did joining help? {word or 'Undecided.'} routed against the best of your own (gru): ")
+    if word == "No.":
+        assert said.endswith("quantile loss 10.0% higher (95 % interval -30.0% to -0.03%): worse.")
+
+
 def test_the_command_tells_the_same_as_json(hansa_prove):
     code, said = hansa_prove("--json")
     told = json.loads(said)
     assert (code, told["origin"], told["metric"]) == (0, "2024-03-01", "wql")
     assert told["gains"]["federated"]["low"] > 0
+    assert told["added"]["federated"]["against"] == "anchor"
+    assert told["added"]["federated"]["gain"]["low"] > 0
 
 
 def test_a_mistake_is_one_sentence(hansa_prove):

@@ -50,11 +50,12 @@ def test_what_is_served_is_the_average_by_those_weights(ask):
 
 
 @pytest.mark.parametrize("days", [0, 1, 3])
-def test_days_that_the_model_has_learned_from_weigh_nothing_and_the_plans_first_serves(ask, days):
+def test_a_model_that_has_learned_from_the_last_horizon_has_no_part_since_nothing_tells_whether_it_helps(ask, days):
     found = ask(origin=ORIGIN + timedelta(days=days))
-    assert found.served.weighed_on is None
-    assert "has learned from the last horizon" in found.served.reason
-    assert found.served.weights == {"federated": 1.0}
+    assert "has learned from the last horizon" in found.served.left_out["federated"]
+    assert "has learned from the last horizon" in found.served.left_out["personalised"]
+    assert set(found.served.weights) == {"anchor", "weekday_mean"}
+    assert found.served.weighed_on == (ORIGIN + timedelta(days=days - 4), ORIGIN + timedelta(days=days - 1))
 
 
 REHEARSED = {**ROUTED, "federation": {"rehearsal": True}}
@@ -82,7 +83,9 @@ def test_a_rehearsals_model_stands_in_on_days_that_the_served_one_has_learned_fr
 
 
 def test_a_rehearsals_model_is_not_weighed_on_days_that_it_has_learned_from_itself(ask_both):
-    assert "has learned from" in ask_both(ORIGIN - timedelta(days=1), seeing=2.0).served.reason
+    found = ask_both(ORIGIN - timedelta(days=1), seeing=2.0).served
+    assert "has learned from" in found.left_out["federated"]
+    assert "federated" not in found.weights
 
 
 def test_one_horizon_on_the_served_model_is_weighed_itself(ask_both):
@@ -237,7 +240,8 @@ def test_the_command_serves_one_method_where_it_is_asked_for(hansa):
         told = json.loads(said)
         assert (code, told["methods"], told["personalised"]) == (0, {"personalised": 1.0}, True)
     code, said = hansa("predict", "--out", "forecasts.csv")
-    assert "They are federated alone, since the model has learned from the last horizon" in said
+    assert "They are anchor, weighed by what" in said
+    assert "federated has no part: it has learned from the last horizon" in said
 
 
 @pytest.mark.parametrize(

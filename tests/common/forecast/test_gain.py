@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from common.forecast.gain import FEWEST_ENTITIES, Gain, estimate_gain
+from common.forecast.gain import DUST, FEWEST_ENTITIES, Gain, estimate_gain, say_share
 from simulation.evaluation.bootstrap import measure_gain
 
 
@@ -44,7 +44,28 @@ def test_without_a_loss_or_a_weight_there_is_nothing_to_compare() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-1.0, 1.0, "unclear")]
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.2, "better"),
+        (-0.2, -0.1, "worse"),
+        (-1.0, 1.0, "unclear"),
+        (1e-6, 0.1, "better"),
+        (1e-16, 1e-16, "unclear"),
+        (-0.1, -1e-16, "unclear"),
+    ],
 )
 def test_the_whole_interval_decides(low: float, high: float, verdict: str) -> None:
     assert Gain(1.0, 1.0, 0.0, low, high).verdict == verdict
+
+
+def test_a_share_is_written_with_as_many_digits_as_its_sign_takes() -> None:
+    said = {0.034: "+3.4%", -0.041: "-4.1%", -0.0003: "-0.03%", -0.00049: "-0.05%", 0.0005: "+0.1%", 2e-6: "+0.0002%"}
+    assert {share: say_share(share, signed=True) for share in said} == said
+    assert [say_share(share, signed=True) for share in (0.0, -0.0, 1e-17)] == ["0.0%"] * 3
+    assert (say_share(0.3), say_share(-0.3), say_share(0.0003)) == ("30.0%", "-30.0%", "0.03%")
+
+
+@pytest.mark.parametrize("end", [*np.geomspace(1.001 * DUST, 0.1, 60), *-np.geomspace(1.001 * DUST, 0.1, 60)])
+def test_an_interval_that_decides_never_reads_as_one_that_ends_at_zero(end: float) -> None:
+    assert Gain(1.0, 1.0, 0.0, min(end, 2 * end), max(end, 2 * end)).verdict == ("better" if end > 0 else "worse")
+    assert float(say_share(end, signed=True).strip("%")) * end > 0

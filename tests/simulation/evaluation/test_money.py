@@ -17,6 +17,7 @@ from client.decision.stock.cost import StockCosts
 from client.decision.stock.walk import Rhythm
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 from common.forecast.table import lay_out
+from simulation.evaluation.group import group_by_size
 from simulation.evaluation.money import measure_money
 from simulation.evaluation.results import Results
 
@@ -115,6 +116,30 @@ def test_three_days_of_twelve_products_come_out_as_by_hand(make_run: MakeRun) ->
     north, south = found["merchants"]["north"], found["merchants"]["south"]
     assert (north["amount"], south["amount"]) == pytest.approx((pooled["amount"] * 10 / 12, pooled["amount"] * 2 / 12))
     assert (south["low"], south["verdict"]) == (None, "unclear")  # two products are too few for an interval
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_groups_of_size_and_of_history_save_what_their_products_save(make_run: MakeRun, tmp_path: Path) -> None:
+    actual, merchants = np.ones((12, 3)), ["north"] * 10 + ["south"] * 2
+    run = make_run(Said("routed", _flat(12), actual, merchants), Said("anchor", _late(12), actual, merchants))
+    sizes = group_by_size({"north": 10.0, "south": 2.0})
+    pd.DataFrame(
+        {
+            "origin": pd.Timestamp(FIRST),
+            "merchant": merchants,
+            "entity": [f"p{place:02}" for place in range(12)],
+            "months": [1.0] * 3 + [30.0] * 9,
+        }
+    ).to_parquet(tmp_path / "entities.parquet")
+    found = measure_money(run, "routed", ["anchor"], costs=COSTS, rhythm=DAILY, resamples=20, sizes=sizes)
+    assert found is not None
+    amount = found["pooled"]["amount"]
+    (group,) = found["sizes"]  # two merchants make one group
+    assert (group["smallest"], group["largest"], group["amount"]) == (2, 10, pytest.approx(amount))
+    young, old = found["histories"]
+    assert [(each["since"], each["until"]) for each in (young, old)] == [(0, 3), (24, None)]
+    assert (young["amount"], old["amount"]) == pytest.approx((amount * 3 / 12, amount * 9 / 12))
+    assert found["merchant_histories"] == []  # both merchants are as old as their oldest product
     assert json.loads(json.dumps(found)) == found
 
 

@@ -67,6 +67,20 @@ def test_a_damaged_file_is_refused(own_run, name):
         read_results(folder)
 
 
+def test_months_of_history_are_those_of_the_panel_and_absent_in_an_older_run_and_refused_where_damaged(own_run):
+    folder = own_run("sales")
+    months = read_results(folder).read_months()
+    assert len(months) == 6
+    assert set(months) == {36 / 30}  # from 1 January to 6 February
+    losses = measure_losses(read_results(folder), "anchor")
+    assert set(months.index) == set(losses.index)
+    (folder / "entities.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"Cannot read .*entities\.parquet"):
+        read_results(folder).read_months()
+    (folder / "entities.parquet").unlink()
+    assert read_results(folder).read_months() is None
+
+
 def test_forecasts_that_are_missing_damaged_or_older_than_the_summary_are_refused(own_run):
     folder = own_run("sales")
     summary = json.loads((folder / "summary.json").read_text())

@@ -217,6 +217,8 @@ def test_a_unit_that_is_no_customer_promises_customers_nothing(make_plan):
     assert touched["5"] > touched["1"] > stated["epsilon"]
 
 
-@pytest.mark.parametrize("method", ["anchor", "federated", "gru_local"])
+@pytest.mark.parametrize(
+    "method", ["anchor", "federated", "gru_local", "federated_eps2_null", "federated_eps2_shuffled"]
+)
 def test_a_method_without_noise_states_no_guarantee(plan, method):
     assert describe_privacy(Method.parse(method), plan, [32]) is None

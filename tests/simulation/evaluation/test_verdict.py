@@ -10,9 +10,10 @@ import pytest
 from common.errors import ConfigError
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
+from simulation.evaluation.learned import choose_federated
 from simulation.evaluation.results import Results, read_results
 from simulation.evaluation.summary import score_part, summarise
-from simulation.evaluation.verdict import Pair, answer, choose_federated, choose_pair
+from simulation.evaluation.verdict import Pair, answer, choose_pair
 from simulation.experiment.folder import Part, forecast_table
 from simulation.origin.origin import make_trial
 
@@ -96,11 +97,10 @@ def test_sizes_are_grouped_in_order_and_every_merchant_is_in_one_group(plant):
     assert found["worst_size"]["smallest"] == 2
 
 
-def test_twenty_merchants_make_ten_groups_and_one_merchant_makes_one(plant):
-    many = answer(plant([2] * 23, lambda names: np.ones(len(names))), ROUTERS, resamples=10)
-    assert [group["merchants"] for group in many["metrics"]["wape"]["sizes"]] == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]
-    one = answer(plant([12], lambda names: np.ones(len(names))), ROUTERS, resamples=10)
-    assert len(one["metrics"]["wape"]["sizes"]) == 1
+def test_one_merchant_makes_one_group_and_so_do_many_of_one_size(plant):
+    for sizes in ([12], [2] * 6):
+        found = answer(plant(sizes, lambda names: np.ones(len(names))), ROUTERS, resamples=10)
+        assert [group["merchants"] for group in found["metrics"]["wape"]["sizes"]] == [len(sizes)]
 
 
 def test_an_entity_keeps_its_origins_together_when_it_is_resampled(plant):
@@ -146,6 +146,21 @@ def test_values_are_those_of_the_summary_pooled_per_merchant_and_small(finished_
             for name, merchant in compared["merchants"].items():
                 assert merchant["entities"] == summary["merchants"][method][name]["entities"]
                 assert merchant[key] == pytest.approx(summary["merchants"][method][name][metric], abs=1e-6)
+
+
+def test_the_gain_is_told_by_history_of_the_entity_and_of_its_merchant(plant):
+    young = np.repeat([1.0, 30.0, 30.0], 12)
+    run = plant([12, 24], lambda names: np.where(young < 3, 1.0, 2.0))
+    rows = pd.read_parquet(run.path / "forecasts.parquet")[["origin", "merchant", "entity"]].drop_duplicates()
+    rows["months"] = rows["entity"].map(lambda name: young[int(name[1:])])
+    assert answer(run, ROUTERS)["metrics"]["wape"]["histories"] == []  # nothing is known of it
+    rows.to_parquet(run.path / "entities.parquet")
+    found = answer(run, ROUTERS)["metrics"]["wape"]
+    for kind in ("histories", "merchant_histories"):
+        told = [(group["since"], group["until"], group["entities"], group["merchants"]) for group in found[kind]]
+        assert told == [(0, 3, 12, 1), (24, None, 24, 1)]
+        assert [group["verdict"] for group in found[kind]] == ["better", "unclear"]
+        assert [group["gain"] for group in found[kind]] == pytest.approx([0.5, 0.0])
 
 
 def test_where_nothing_sold_there_is_no_gain_and_nobody_counts(plant):

@@ -74,6 +74,8 @@ def test_a_plan_without_a_promise_needs_one(write_plan: Callable[..., Path], tab
     with pytest.raises(ConfigError, match="--epsilon"):
         audit_plan(plan, tables, levels=("accounting",))
     assert smallest_epsilon(read_plan(write_plan())) == 8
+    controls = ["federated_eps8", "federated_eps1_shuffled", "federated_eps1_null", "federated_eps2_sum"]
+    assert smallest_epsilon(read_plan(write_plan(evaluation={"methods": controls}))) == 8
 
 
 # Origin: without delta the bound is that of a binomial test, here with every guess right: q^100 = .05.

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from client.decision.stock.walk import Rhythm
+from simulation.evaluation.results import Results
 from simulation.evaluation.verdict import RESAMPLES
+from simulation.experiment import ending
 from simulation.experiment.ending import conclude
 from simulation.experiment.folder import RunFolder
 
@@ -71,6 +73,23 @@ def test_a_run_without_a_federation_has_no_answer_and_a_page_that_says_what_to_r
     assert "This run cannot tell." in page
     assert "--only anchor,federated_eps2" in page
     assert "no method of this run is private" in page
+
+
+def test_the_best_own_method_of_the_run_is_trained_anew_at_every_length(hansa_sim, write_plan, tables):
+    plan = write_plan(evaluation={"methods": ["moving_average", "gru_local", "federated_eps8"]})
+    assert hansa_sim("run", plan, "--data-root", tables, "--out", tables / "run").code == 0
+    lengths = json.loads((tables / "run/history.json").read_text())["lengths"]
+    assert {length["own_method"] for length in lengths} == {"gru_local"}  # better here than all that train in seconds
+    assert lengths[-1]["own"] == pytest.approx(summary_in(tables / "run")["methods"]["gru_local"]["wql"], abs=1e-6)
+    assert lengths[0]["own"] != lengths[-1]["own"]
+
+
+def test_the_best_alone_is_an_own_method_that_averages_no_others(make_plan, tmp_path):
+    losses = {"anchor": 0.3, "gru_local": 0.2, "routed_own": 0.1, "federated_eps2": 0.05, "gru_pooled": 0.1}
+    losses |= {"federated_eps2_null": 0.01, "warm": None}
+    summary = {"methods": {name: {"wql": loss} for name, loss in losses.items()}}
+    assert ending.best_alone(Results(tmp_path, make_plan(), summary)) == "gru_local"
+    assert ending.best_alone(Results(tmp_path, make_plan(), {"methods": {"federated": {"wql": 0.1}}})) == ""
 
 
 # The command

@@ -129,9 +129,12 @@ def test_forecasts_hold_one_row_per_method_entity_and_bucket(run, write_plan, ta
     assert forecasts[forecasts["method"] == "seasonal_naive"]["q10"].isna().all()
 
 
-def test_a_part_is_repeated_per_origin_and_only_private_ones_per_seed(make_plan):
+def test_a_part_is_repeated_per_origin_and_only_what_has_noise_per_seed(make_plan):
     plan = make_plan(evaluation={"origins": [date(2024, 3, 1), date(2024, 2, 1)], "seeds": 2})
     first, second = plan.evaluation.origins
+    assert plan_parts(plan, ("federated_eps2_null",), 5) == [
+        Part(Method.parse("federated_eps2_null"), origin, 5) for origin in (first, second)
+    ]
     assert plan_parts(plan, ("anchor", "federated_eps2"), 5) == [
         Part(Method.parse("anchor"), first, 5),
         Part(Method.parse("federated_eps2"), first, 5),

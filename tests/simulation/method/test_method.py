@@ -75,6 +75,14 @@ def test_what_is_no_method_is_refused(name, make_plan):
         check_methods(("anchor", name), make_plan())
 
 
+def test_a_control_among_the_candidates_is_refused_and_the_router_that_has_it_is_not(make_plan):
+    plan = make_plan(evaluation={"candidates": ["anchor", "federated_eps2_null"]})
+    with pytest.raises(ConfigError, match="name the real federation there, and routed_null in"):
+        check_methods(("routed",), plan)
+    fine = make_plan(evaluation={"candidates": ["anchor", "federated_eps2"]})
+    check_methods(("routed", "routed_null", "routed_shuffled", "federated_eps2_null_personalised"), fine)
+
+
 def test_noise_beyond_what_is_accounted_for_is_refused_before_anything_runs(make_plan):
     with pytest.raises(ConfigError, match="federated_eps0 needs a noise multiplier of"):
         check_methods(("anchor", "federated_eps0"), make_plan())

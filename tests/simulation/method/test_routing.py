@@ -18,7 +18,12 @@ from simulation.method.routing import candidates_of, federation_of, prerequisite
 from simulation.origin.origin import rehearse
 
 CANDIDATES = ["federated_eps8", "anchor", "weekday_mean", "federated_eps8_personalised"]
-METHODS = ["anchor", "federated_eps8_personalised", "routed", "routed_own"]
+METHODS = ["anchor", "federated_eps8_personalised", "routed", "routed_own", "routed_null"]
+CHOSEN_FROM = {
+    "routed": set(CANDIDATES),
+    "routed_own": {"anchor", "weekday_mean"},
+    "routed_null": {"federated_eps8_null", "federated_eps8_null_personalised", "anchor", "weekday_mean"},
+}
 
 
 @pytest.fixture
@@ -26,22 +31,55 @@ def plan_file(write_plan, tables):
     return write_plan(evaluation={"methods": METHODS, "candidates": CANDIDATES, "seeds": 2})
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """Keep the one run that all tests here read and none changes."""
+    return {}
+
+
 @pytest.fixture
-def finished(hansa_sim, plan_file, tmp_path):
-    ended = hansa_sim("run", plan_file, "--out", tmp_path / "run", "--data-root", tmp_path)
-    assert ended.code == 0, ended.stderr
-    return tmp_path / "run"
+def finished(hansa_sim, plan_file, tmp_path, tmp_path_factory, kept):
+    if "run" not in kept:
+        out = tmp_path_factory.mktemp("routed") / "run"
+        ended = hansa_sim("run", plan_file, "--out", out, "--data-root", tmp_path)
+        assert ended.code == 0, ended.stderr
+        kept["run"] = out
+    return kept["run"]
 
 
 def test_a_routed_run_serves_every_merchant_by_some_of_the_candidates(finished):
     summary = json.loads((finished / "summary.json").read_text())
-    assert set(summary["methods"]) == {*METHODS, "weekday_mean"}  # a candidate that nobody asked for is shown too
-    assert set(summary["choices"]) == {"routed", "routed_own"}
+    candidates = {"weekday_mean", "federated_eps8_null_personalised"}  # nobody asked for these; they are shown too
+    assert set(summary["methods"]) == {*METHODS, *candidates}
+    assert set(summary["choices"]) == {"routed", "routed_own", "routed_null"}
     for method, merchants in summary["choices"].items():
         assert set(merchants) == {"north", "south", "west"}
         for shares in merchants.values():
             assert sum(shares.values()) == pytest.approx(1.0)
-            assert set(shares) == set(CANDIDATES if method == "routed" else ["anchor", "weekday_mean"])
+            assert set(shares) == CHOSEN_FROM[method]
+
+
+def test_the_answer_of_a_routed_run_holds_the_control_and_what_the_federation_added(finished):
+    found = json.loads((finished / "summary.json").read_text())["answer"]
+    assert (found["method"], found["against"], found["worth"]) == ("routed", "routed_own", "unclear")  # six entities
+    control = found["controls"]["null"]
+    assert (control["method"], control["against"]) == ("routed_null", "routed_own")
+    assert (control["over"]["method"], control["over"]["against"]) == ("routed", "routed_null")
+    assert [(gain["method"], gain["against"]) for gain in found["added"]] == [
+        ("routed", "routed_own"),
+        ("federated_eps8_personalised", "federated_eps8_null_personalised"),
+    ]
+    assert "A federation that learns nothing (routed_null against routed_own)" in (finished / "report.html").read_text()
+
+
+def test_the_months_that_it_is_worth_are_of_the_fitted_model_against_the_best_own_method(finished):
+    summary = json.loads((finished / "summary.json").read_text())
+    history = json.loads((finished / "history.json").read_text())
+    assert history["federated"] == "federated_eps8_personalised"
+    last = history["lengths"][-1]
+    own = {name: summary["methods"][name]["wql"] for name in ("anchor", "weekday_mean")}
+    assert last["own"] <= min(own.values()) + 1e-6
+    assert last["federated"] == pytest.approx(summary["methods"]["federated_eps8_personalised"]["wql"], abs=0.02)
 
 
 def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finished):
@@ -76,6 +114,17 @@ def test_a_merchant_by_itself_is_served_what_the_simulation_serves_it(finished, 
     table = table[table.merchant == "north"]
     np.testing.assert_allclose(here.forecast.mean.ravel(), table["mean"], rtol=1e-4)
     np.testing.assert_allclose(here.forecast.median.ravel(), table["q50"])
+
+
+def test_a_federation_that_learns_nothing_rehearses_and_serves_with_what_it_started_from(
+    finished, make_small_trial, sales
+):
+    trial = make_small_trial(sales)
+    start = get_vector(start_model(trial.plan.model, trial.series, seed=0, warm=False))
+    for stage in ("rehearsal", "served"):
+        model = start_model(trial.plan.model, trial.series, seed=7, warm=False)
+        load_model(model, finished / "models" / f"federated_eps8_null-2024-02-06-0-{stage}.safetensors")
+        assert torch.equal(get_vector(model), start)
 
 
 def test_what_serves_goes_on_from_its_rehearsal_and_both_share_the_rounds(plan_file):
@@ -155,6 +204,17 @@ def test_every_part_stands_behind_what_it_reads(plan_file):
     assert names.index("federated_eps8-2024-02-06-1-served") < names.index("federated_eps8_personalised-2024-02-06-1")
     assert "anchor-2024-02-06-0" in names
     assert "federated_eps8-2024-02-06-1" not in names  # a federation of its own: another price
+
+
+def test_a_control_stands_where_the_federation_stood_and_nowhere_else(plan_file):
+    plan = read_plan(plan_file)
+    assert federation_of(Method.parse("routed_shuffled"), plan) == Method.parse("federated_eps8_shuffled")
+    assert [candidate.name for candidate in candidates_of(Method.parse("routed_shuffled"), plan)] == [
+        "federated_eps8_shuffled",
+        "anchor",
+        "weekday_mean",
+        "federated_eps8_shuffled_personalised",
+    ]
 
 
 def test_two_federations_among_the_candidates_are_refused(make_plan):

@@ -49,11 +49,18 @@ def test_metrics_can_be_chosen_and_one_that_is_not_there_is_refused(planted):
         make_markdown([planted], ["auc"])
 
 
-def test_the_answer_of_a_run_stands_below_its_table(finished_run):
-    lines = make_markdown([read_results(finished_run("orders"))]).splitlines()
+def test_the_answer_of_a_run_stands_above_its_table_and_what_the_federation_added_next_to_it(finished_run):
+    run = read_results(finished_run("orders"))
+    gain = run.summary["answer"]["metrics"]["log_loss"]["pooled"]
+    run.summary["answer"]["added"] = [{**gain, "method": "federated_eps8", "against": "warm"}]
+    lines = make_markdown([run]).splitlines()
     assert lines[0] == "`orders`, mean over 2 origins:"
-    assert lines[-3].startswith("`federated_eps8` against `")
-    assert "clearly worse." in lines[-3]
+    assert lines[2].startswith("**Worth joining? ")
+    assert "`federated_eps8` against `" in lines[2]
+    assert lines[2].endswith("clearly worse.")
+    assert lines[4].startswith("- federated_eps8 against warm: log-loss ")
+    assert lines[6].startswith("- No federation that learns nothing was run beside it")
+    assert lines[8].startswith("| method | ")
     assert lines[-1].startswith("The whole run took ")
 
 

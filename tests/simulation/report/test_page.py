@@ -196,6 +196,91 @@ def test_accuracy_against_epsilon_has_a_curve_for_each_trust(make_plan, tmp_path
     assert "noise of one's own, at 8; trusting the sum, at 8" in picture.description
 
 
+def test_what_rests_on_a_private_federation_is_none_of_the_methods_that_spend_no_privacy(make_plan, tmp_path):
+    losses = {"anchor": 0.05, "federated": 0.04, "federated_eps8": 0.045, "routed": 0.041}
+    summary = {
+        "methods": {name: {"wql": loss, "wape": loss} for name, loss in losses.items()},
+        "spread": {},
+        "privacy": {name: {"epsilon": 8.0} for name in ("federated_eps8", "routed")},
+    }
+    results = Results(tmp_path, make_plan(), summary)
+    assert _epsilons(results).description.endswith("other methods as horizontal lines: anchor, federated.")
+    del summary["privacy"]["routed"]  # of a federation without noise
+    assert _epsilons(results).description.endswith("lines: anchor, federated, routed.")
+
+
+def told(text):
+    return " ".join(" ".join(Page(text).text).split()).replace(" ,", ",")
+
+
+def test_a_page_says_what_serves_each_merchant_and_how_much_of_it_is_the_federation_s(finished_run):
+    results = read_results(finished_run("sales"))
+    results.summary["choices"]["federated_eps8"] = {
+        "north": {"federated_eps8": 0.25, "anchor": 0.5, "federated_eps8_personalised": 0.25, "weekday_mean": 0.0},
+        "south": {"anchor": 1.0},
+    }
+    text = told(make_page(results))
+    shares = "anchor 50.0 %, federated_eps8 25.0 %, federated_eps8_personalised 25.0 %"
+    assert f"north 50.0 % {shares} south 0.0 % anchor 100.0 %" in text
+    assert "25.0 % of it rests on the federation, in the mean over merchants" in text
+
+
+def test_a_page_says_the_gain_by_size_and_by_history_and_as_stock_where_it_can(finished_run):
+    results = read_results(finished_run("sales"))
+    found = results.summary["answer"]
+    compared = found["metrics"]["wql"]
+    gain = {"value": 0.9, "against": 1.0, "gain": 0.1, "low": 0.05, "high": 0.2, "verdict": "better"}
+    bounds = ({"since": 0, "until": 3}, {"since": 3, "until": 6})
+    compared["histories"] = [{**bound, "entities": 3, "merchants": 2, **gain} for bound in bounds]
+    saving = {"amount": 7.0, "low": None, "stock_share": 0.125, "stock_low": None, "stock_high": None}
+    saving |= {"high": None, "stock_days": 1.0, "stock_days_against": 2.0}
+    named = {"fill_rate": 0.95, "lead_days": 1, "review_days": 1, "currency": "", "against": "anchor", "merchants": {}}
+    found["money"] = {**named, "pooled": saving, "sizes": [], "histories": [{**bounds[0], **saving}, bounds[1]]}
+    text = told(make_page(results))
+    assert "by history of the product" in text
+    assert "under 3 months 2 3 +10.0 % +5.0 % to +20.0 % +12.5 %" in text
+    assert "3 to 6 months 2 3 +10.0 % +5.0 % to +20.0 % cannot be told" in text
+
+
+def test_what_the_federation_added_and_what_a_control_gains_stand_in_the_first_box(finished_run):
+    results = read_results(finished_run("sales"))
+    found = results.summary["answer"]
+    gain = {"value": 1.0, "against": 1.0, "gain": 0.033, "low": 0.02, "high": 0.04, "verdict": "better"}
+    found["added"] = [{**gain, "method": "federated_eps8", "against": "warm"}]
+    found["controls"] = {"null": {**gain, "method": "federated_eps8_null", "against": "anchor", "over": None}}
+    found["worth"] = "not shown"
+    found["metrics"]["wql"]["pooled"] = gain
+    page = make_page(results)
+    begin, end = page.index('<section class="verdict unclear"'), page.index("</section>") + len("</section>")
+    first = told(page[begin:end])
+    assert first.startswith("Not shown. ")
+    assert "all merchants together, not shown to be the federation's" in told(page)
+    assert "federated_eps8 against warm: quantile loss 3.3" in first
+    assert "A federation that learns nothing (federated_eps8_null against anchor): gain +3.3" in first
+
+
+def test_a_no_stands_where_a_yes_would_and_what_is_lost_is_called_so(finished_run):
+    results = read_results(finished_run("sales"))
+    found = results.summary["answer"]
+    found["worth"] = "no"
+    pooled = {"value": 1.03, "against": 1.0, "gain": -0.03, "low": -0.04, "high": -0.0003, "verdict": "worse"}
+    found["metrics"]["wql"]["pooled"] = found["metrics"]["wql"]["small_merchants"] = pooled
+    page = make_page(results)
+    assert '<section class="verdict worse"' in page
+    text = told(page)
+    assert "quantile loss 3.0 % worse (95 % interval −4.0 % to −0.03 %)." in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert " No. On these merchants' own past" in text
+    assert "lost against staying alone, all merchants together" in text
+    assert "lost by merchants under 150 products" in text
+
+
+def test_a_page_says_it_where_less_noise_does_worse(finished_run):
+    results = read_results(finished_run("sales"))
+    gain = {"gain": -0.01, "low": -0.02, "high": -0.005, "verdict": "worse"}
+    results.summary["answer"]["noise"] = [{"method": "federated_eps8", "against": "anchor", **gain}]
+    assert "The likely reason is the bias of clipping" in told(make_page(results))
+
+
 def test_a_page_says_what_a_promise_by_the_sum_supposes(finished_run):
     results = read_results(finished_run("sales"))
     results.summary["privacy"]["federated_eps8"] |= {
