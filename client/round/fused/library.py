@@ -62,7 +62,7 @@ class Task(ctypes.Structure):
 
 
 class Kernel:
-    """A loaded library; several threads may call it, each with a workspace of its own."""
+    """A loaded library; several threads may call it at once."""
 
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
@@ -72,14 +72,11 @@ class Kernel:
             raise OSError(f"{path} was built from other sources.")
         self.lanes = int(self._library.hansa_lanes())
 
-    def run(self, task: Task, workspace: np.ndarray | None = None) -> np.ndarray:
-        """Do a task, and give the memory it worked in, for the next."""
-        size = int(self._library.hansa_workspace_bytes(ctypes.byref(task))) + ALIGNMENT
-        if workspace is None or len(workspace) < size:
-            workspace = np.empty(size, np.uint8)
+    def run(self, task: Task) -> None:
+        """Do a task, in memory that is given back afterwards."""
+        workspace = np.empty(int(self._library.hansa_workspace_bytes(ctypes.byref(task))) + ALIGNMENT, np.uint8)
         start = workspace.ctypes.data + -workspace.ctypes.data % ALIGNMENT
         self._library.hansa_run(ctypes.byref(task), ctypes.c_void_p(start))
-        return workspace
 
 
 def find_kernel() -> Kernel | None:
@@ -97,7 +94,7 @@ def _load() -> Kernel | None:
                 return Kernel(path)
             except OSError as error:
                 LOGGER.warning("The compiled kernel cannot be loaded: %s", error)
-    LOGGER.info(
+    LOGGER.warning(
         "Rounds are computed by torch, with the same numbers and more slowly: no kernel is compiled for this processor. "
         "With a C++ compiler at hand, run: python -m client.round.fused.build"
     )

@@ -44,9 +44,10 @@ def _knows(model: Network) -> bool:
     """Whether it is a DemandGRU, and no other network in its clothes, in single precision."""
     if type(model) is not DemandGRU or type(model.encoder) is not GRU or model.encoder.num_layers != 1:
         return False
-    size = sum(parameter.numel() for parameter in model.parameters())
+    if type(model.likelihood) not in LIKELIHOODS or _trained(model) is None:
+        return False
     single = all(part.dtype == torch.float32 for part in model.state_dict().values())
-    return single and 0 < size <= LARGEST_MODEL
+    return single and sum(parameter.numel() for parameter in model.parameters()) <= LARGEST_MODEL
 
 
 def _knows_clipping(mechanism: Mechanism) -> bool:
@@ -54,12 +55,10 @@ def _knows_clipping(mechanism: Mechanism) -> bool:
 
 
 class FusedStep:
-    """The kernel, ready for one model; not for two threads at once."""
+    """The kernel, ready for one model; several threads may use it at once."""
 
     def __init__(self, model: DemandGRU, kernel: Kernel) -> None:
         self._model, self._kernel = model, kernel
-        self._workspace: np.ndarray | None = None
-        self._trained = next(place for place, frozen in enumerate(FROZEN.values()) if _is_frozen(model, frozen))
         self.size = sum(parameter.numel() for parameter in model.parameters())
 
     def contribution(self, examples: Examples, mechanism: Mechanism) -> Int64[Tensor, " parameter"]:
@@ -89,7 +88,7 @@ class FusedStep:
         return torch.from_numpy(rows)
 
     def _run(
-        self, examples: Examples, clipping: Mapping[str, float], **results: np.ndarray
+        self, examples: Examples, clipping: Mapping[str, int | float], **results: np.ndarray
     ) -> Float64[Tensor, " entity"]:
         """Run the kernel, and give the losses of the buckets that it knows nothing of."""
         arrays = _weights(self._model) | {name: _as_array(getattr(examples, name)) for name in EXAMPLE_PARTS}
@@ -103,9 +102,9 @@ class FusedStep:
         self._call({**numbers, **clipping}, arrays | results)
         return losses
 
-    def _call(self, numbers: Mapping[str, float], arrays: Mapping[str, np.ndarray]) -> None:
+    def _call(self, numbers: Mapping[str, int | float], arrays: Mapping[str, np.ndarray]) -> None:
         addresses = {name: array.ctypes.data for name, array in arrays.items()}
-        self._workspace = self._kernel.run(Task(**numbers, **addresses), self._workspace)
+        self._kernel.run(Task(**numbers, **addresses))
 
     def _numbers(self, examples: Examples) -> dict[str, int]:
         model, (entities, steps, features) = self._model, examples.inputs.shape
@@ -122,7 +121,7 @@ class FusedStep:
             "outputs": model.likelihood.num_outputs,
             "likelihood": LIKELIHOODS.index(type(model.likelihood)),  # type: ignore[arg-type]
             "direct": int(model.direct),
-            "trained": self._trained,
+            "trained": _trained(model) or 0,
             "parameters": self.size,
         }
 
@@ -157,7 +156,7 @@ def _as_array(tensor: Tensor, kind: type = np.float32) -> np.ndarray:
     return np.ascontiguousarray(tensor.numpy(), dtype=kind)
 
 
-def _is_frozen(model: DemandGRU, names: tuple[str, ...]) -> bool:
-    """Whether just these layers do not train."""
+def _trained(model: DemandGRU) -> int | None:
+    """Give the place in `FROZEN` of the layers that do not train; None if it has no such choice."""
     frozen = {name for name, layer in model.named_children() if not any(True for _ in layer.parameters())}
-    return frozen == set(names)
+    return next((place for place, names in enumerate(FROZEN.values()) if frozen == set(names)), None)
