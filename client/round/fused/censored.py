@@ -23,7 +23,8 @@ def censored_slopes(
     slopes, losses = torch.zeros_like(outputs), torch.zeros(len(outputs), dtype=torch.float64)
     parts = {**examples.parts, "outputs": outputs}
     del parts["position"], parts["inputs"], parts["future"], parts["open"]
-    for rows in torch.arange(len(outputs)).split(ENTITIES):
+    for first in range(0, len(outputs), ENTITIES):
+        rows = torch.arange(first, min(first + ENTITIES, len(outputs)))
         filled = rows[torch.arange(ENTITIES) % len(rows)]
         slope, loss = _slopes(likelihood, **{name: part[filled] for name, part in parts.items()})
         slopes[rows], losses[rows] = slope[: len(rows)], loss[: len(rows)]

@@ -73,6 +73,7 @@ Work::Work(const Task &t, Arena &arena) {
 }
 
 static void prepare(const Task &t, Work &w) {
+  if (t.likelihood == ROWS) return;
   const int64_t h = t.hidden, f = t.features, d = t.decoder;
   pack(w.reset_update, 0, h, t.weight_hh, h, 1), pack(w.reset_update, h, f, t.weight_ih, f, 1);
   pack(w.new_input, 0, f, t.weight_ih + 2 * h * f, f, 1), pack(w.new_state, 0, h, t.weight_hh + 2 * h * h, h, 1);
@@ -325,6 +326,10 @@ static void tell_gradients(const Task &t, const Work &w, int64_t first, int64_t 
 }
 
 static void run_block(const Task &t, Work &w, int64_t first, int64_t number) {
+  if (t.likelihood == ROWS) {
+    spread(t.inputs + first * t.parameters, t.parameters, number, t.parameters, 1, w.gradient, 1);
+    return add_block(t, w, first, number);
+  }
   const bool decodes = t.likelihood != SQUARED_STATES;
   encode(t, w, first, number);
   if (decodes) decode(t, w, first, number);

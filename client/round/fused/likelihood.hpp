@@ -3,7 +3,7 @@
 #pragma once
 #include "lanes.hpp"
 
-enum Likelihood { NEGATIVE_BINOMIAL, LOG_NORMAL, HURDLE_NEGATIVE_BINOMIAL, SQUARED_STATES };
+enum Likelihood { NEGATIVE_BINOMIAL, LOG_NORMAL, HURDLE_NEGATIVE_BINOMIAL, SQUARED_STATES, ROWS };
 constexpr double ANCHOR_FLOOR = 0.02;
 
 struct Bucket {

@@ -27,7 +27,7 @@ from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 
 LIKELIHOODS = NegativeBinomial, LogNormal, HurdleNegativeBinomial  # by their numbers in likelihood.hpp
-SQUARED_STATES = 3
+SQUARED_STATES, ROWS = 3, 4
 LARGEST_MODEL = 2**20  # parameters: beyond them rows of gradients no longer stay in a cache
 EXAMPLE_PARTS = "inputs", "future", "anchor", "spread", "label", "weight"
 
@@ -124,6 +124,16 @@ class FusedStep:
             "trained": _trained(model) or 0,
             "parameters": self.size,
         }
+
+
+def sum_rows(
+    kernel: Kernel, gradients: Float32[Tensor, "entity parameter"], mechanism: Mechanism
+) -> Int64[Tensor, " parameter"]:
+    """Clip gradients that are given, and add them up on the lattice, as the kernel does with its own."""
+    total, rows = np.zeros(gradients.shape[1], np.int64), _as_array(gradients)
+    sizes = {"entities": len(rows), "parameters": gradients.shape[1], "likelihood": ROWS}
+    kernel.run(Task(**sizes, **_clipping(mechanism), inputs=rows.ctypes.data, total=total.ctypes.data))
+    return torch.from_numpy(total)
 
 
 def _clipping(mechanism: Mechanism) -> dict[str, float]:
