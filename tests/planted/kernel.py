@@ -14,14 +14,13 @@ from planted.fault import Severity
 
 @dataclass(frozen=True)
 class KernelFault:
-    """One fault: `line` of `file` reads `instead`."""
+    """One fault: `line` of kernel.cpp reads `instead`."""
 
     name: str
     severity: Severity
     sentence: str
     line: str
     instead: str
-    file: str = "kernel.cpp"
 
 
 def compile_faulty(fault: KernelFault, folder: Path) -> Kernel:
@@ -30,9 +29,9 @@ def compile_faulty(fault: KernelFault, folder: Path) -> Kernel:
     source.mkdir()
     for name in build.SOURCES:
         shutil.copy(build.FOLDER / name, source)
-    text = (source / fault.file).read_text()
+    text = (source / build.SOURCES[0]).read_text()
     assert text.count(fault.line) == 1, fault.name
-    (source / fault.file).write_text(text.replace(fault.line, fault.instead))
+    (source / build.SOURCES[0]).write_text(text.replace(fault.line, fault.instead))
     compiler = build.find_compiler()
     assert compiler is not None
     path = folder / "faulty.so"
@@ -77,14 +76,6 @@ FAULTS = (
         "what is no number is added all the same",
         "is_one ? -1 : 0",
         "-1",
-    ),
-    KernelFault(
-        "kernel-clamped-to-a-number",
-        "medium",
-        "a clamp in front of exp makes a number of none, and a broken record of an entity counts",
-        "static inline Floats at_most(Floats x, float most) { return x > most ? all(most) : x; }",
-        "static inline Floats at_most(Floats x, float most) { return x < most ? x : all(most); }",
-        "lanes.hpp",
     ),
     KernelFault(
         "kernel-away-from-zero",
