@@ -67,8 +67,8 @@ FAULTS = (
         "kernel-norm-of-a-part",
         "high",
         "the norm leaves the last layers out",
-        "  for (int64_t k = 0; k < t.parameters; k++)\n    for (int half = 0; half < 2; half++) {\n      Doubles value",
-        "  for (int64_t k = 0; k < t.parameters / 2; k++)\n    for (int half = 0; half < 2; half++) {\n      Doubles value",
+        "for (int64_t first_of = 0; first_of < whole; first_of += SUMS)",
+        "for (int64_t first_of = 0; first_of < whole / 2; first_of += SUMS)",
     ),
     KernelFault(
         "kernel-no-guard",
@@ -101,9 +101,9 @@ FAULTS = (
     KernelFault(
         "kernel-gradients-left-over",
         "critical",
-        "a block begins with the gradients of the one before",
-        "  memset(w.gradient, 0, t.parameters * sizeof(Floats));",
-        "  if (first == 0) memset(w.gradient, 0, t.parameters * sizeof(Floats));",
+        "the last layer's gradient begins with that of the block before",
+        "add_outer<false>(slopes",
+        "add_outer<true>(slopes",
     ),
     KernelFault(
         "kernel-state-left-over",
@@ -130,7 +130,7 @@ FAULTS = (
         "kernel-sum-in-16-bits",
         "high",
         "the sum of a block keeps the last 16 bits",
-        "t.total[k] += sum;",
-        "t.total[k] += (int16_t)sum;",
+        "t.total[k] += add_lanes(",
+        "t.total[k] += (int16_t)add_lanes(",
     ),
 )

@@ -112,7 +112,8 @@ static void encode(const Task &t, Work &w, int64_t first, int64_t number) {
     multiply<false>(w.new_input, state + h, t.bias_ih + 2 * h, gate);
     multiply<false>(w.new_state, state, t.bias_hh + 2 * h, gate + 3 * h);
     for (int64_t k = 0; k < h; k++) {
-      Floats reset = sigmoid(gate[h + k]), update = sigmoid(gate[2 * h + k]);
+      Floats reset = gate[h + k], update = gate[2 * h + k];
+      sigmoids(reset, update);
       Floats fresh = hyperbolic(gate[k] + reset * gate[3 * h + k]);
       gate[k] = fresh, gate[h + k] = reset, gate[2 * h + k] = update;
       after[k] = fresh + update * (state[k] - fresh);
@@ -210,8 +211,8 @@ struct Places {
 static void decode_back(const Task &t, Work &w, const Places &to) {
   const int64_t h = t.hidden, d = t.decoder, c = t.covariates + 1, o = t.outputs;
   const Rows slopes = {w.slopes, o, o}, deltas = {w.deltas, d, d}, summed = {w.summed, d, d};
-  add_outer(slopes, {w.read_out, w.width, w.width}, w.rows, to.output_weight);
-  add_rows(slopes, w.rows, to.output_bias);
+  add_outer<false>(slopes, {w.read_out, w.width, w.width}, w.rows, to.output_weight);
+  add_rows<false>(slopes, w.rows, to.output_bias);
   if (t.trained == OUTPUT) return;
   memset(w.summed, 0, t.positions * d * sizeof(Floats));
   for (int64_t row = 0; row < w.rows; row++) {
@@ -225,9 +226,9 @@ static void decode_back(const Task &t, Work &w, const Places &to) {
       sum[k] += delta[k];
     }
   }
-  add_outer(deltas, {w.ahead, c, c}, w.rows, to.future_weight);
-  add_outer(summed, {w.contexts, w.context, w.context}, t.positions, to.context_weight);
-  add_rows(summed, t.positions, to.context_bias);
+  add_outer<false>(deltas, {w.ahead, c, c}, w.rows, to.future_weight);
+  add_outer<false>(summed, {w.contexts, w.context, w.context}, t.positions, to.context_weight);
+  add_rows<false>(summed, t.positions, to.context_bias);
   memcpy(to.future_bias, to.context_bias, d * sizeof(Floats));
   if (t.trained == DECODER) return;
   for (int64_t p = 0; p < t.positions; p++) multiply<false>(w.context_back, w.summed + p * d, nullptr, w.pulled + p * h);
@@ -255,33 +256,50 @@ static void step_back(const Task &t, Work &w, int64_t step) {
   multiply<true>(w.state_back, gate + h, nullptr, carry);
 }
 
-static void encode_back(const Task &t, Work &w, const Places &to) {
+// Add what some steps give to the gradients of the encoder's weights; without ADD they are the first to.
+template <bool ADD>
+static void add_steps(const Task &t, Work &w, const Places &to, int64_t first, int64_t n) {
   const int64_t h = t.hidden, f = t.features;
+  const Floats *gate = w.gates + first * 4 * h, *state = w.seen + first * w.read;
+  const Rows states = {state, w.read, h}, inputs = {state + h, w.read, f}, fresh = {gate, 4 * h, h};
+  add_outer<ADD>({gate + h, 4 * h, 3 * h}, states, n, to.weight_hh);
+  add_outer<ADD>({gate + h, 4 * h, 2 * h}, inputs, n, to.weight_ih);
+  add_outer<ADD>(fresh, inputs, n, to.weight_ih + 2 * h * f);
+  add_rows<ADD>({gate + h, 4 * h, 3 * h}, n, to.bias_hh);
+  add_rows<ADD>(fresh, n, to.bias_ih + 2 * h);
+}
+
+static void encode_back(const Task &t, Work &w, const Places &to) {
+  const int64_t h = t.hidden;
   int64_t chunk = CACHED_BYTES / ((w.read + 4 * h) * (int64_t)sizeof(Floats));
   if (chunk < 16) chunk = 16;
   memset(w.carried, 0, h * sizeof(Floats));
   for (int64_t last = w.length; last > 0; last -= chunk) {
     const int64_t first = last > chunk ? last - chunk : 0, n = last - first;
     for (int64_t step = last - 1; step >= first; step--) step_back(t, w, step);
-    const Floats *gate = w.gates + first * 4 * h, *state = w.seen + first * w.read;
-    const Rows states = {state, w.read, h}, inputs = {state + h, w.read, f}, fresh = {gate, 4 * h, h};
-    add_outer({gate + h, 4 * h, 3 * h}, states, n, to.weight_hh);
-    add_outer({gate + h, 4 * h, 2 * h}, inputs, n, to.weight_ih);
-    add_outer(fresh, inputs, n, to.weight_ih + 2 * h * f);
-    add_rows({gate + h, 4 * h, 3 * h}, n, to.bias_hh);
-    add_rows(fresh, n, to.bias_ih + 2 * h);
+    if (last == w.length) add_steps<false>(t, w, to, first, n);
+    else add_steps<true>(t, w, to, first, n);
   }
   memcpy(to.bias_ih, to.bias_hh, 2 * h * sizeof(Floats));
 }
 
+constexpr int SUMS = 4;
+
+static inline void add_square(const Floats *from, Doubles *to) {
+  const HalfFloats *halves = (const HalfFloats *)from;
+  const Doubles low = widen(halves[0]), high = widen(halves[1]);
+  to[0] += low * low, to[1] += high * high;
+}
+
 // The factor of each entity: in double precision, as in common/privacy/clipping.py, whose proof holds for it.
 static void weigh(const Task &t, const Work &w, int64_t first, int64_t number, Doubles *factor, Longs *counts) {
-  Doubles square[2] = {every(0.0), every(0.0)};
-  for (int64_t k = 0; k < t.parameters; k++)
-    for (int half = 0; half < 2; half++) {
-      Doubles value = widen(((HalfFloats *)(w.gradient + k))[half]);
-      square[half] += value * value;
-    }
+  Doubles squares[SUMS][2] = {}, square[2] = {};  // several, so that no addition waits for the one before
+  const int64_t whole = t.parameters / SUMS * SUMS;
+  for (int64_t first_of = 0; first_of < whole; first_of += SUMS)
+#pragma GCC unroll 4
+    for (int sum = 0; sum < SUMS; sum++) add_square(w.gradient + first_of + sum, squares[sum]);
+  for (int64_t k = whole; k < t.parameters; k++) add_square(w.gradient + k, square);
+  for (int sum = 0; sum < SUMS; sum++) square[0] += squares[sum][0], square[1] += squares[sum][1];
   for (int lane = 0; lane < L; lane++) {
     double norm = std::sqrt(square[lane / HALF][lane % HALF]), part = 1.0;
     if (t.stability > 0.0) part = t.clipping_norm / (norm + t.stability);
@@ -307,15 +325,9 @@ static void add_block(const Task &t, Work &w, int64_t first, int64_t number) {
   for (int64_t k = 0; k < t.parameters; k++) {
     Doubles low = scale_lanes(w.gradient + k, 0, factor, counts), high = scale_lanes(w.gradient + k, 1, factor, counts);
     if (t.entity_weight) {
-      Doubles both = low + high;
-      double sum = both[0];
-      for (int lane = 1; lane < HALF; lane++) sum += both[lane];
-      t.weighted_total[k] += sum;
+      t.weighted_total[k] += add_lanes(low + high);
     } else {  // toward zero; an entity has at most 2^24 steps, so that 32 bits hold a block
-      HalfInts both = __builtin_convertvector(low, HalfInts) + __builtin_convertvector(high, HalfInts);
-      int32_t sum = both[0];
-      for (int lane = 1; lane < HALF; lane++) sum += both[lane];
-      t.total[k] += sum;
+      t.total[k] += add_lanes(__builtin_convertvector(low, HalfInts) + __builtin_convertvector(high, HalfInts));
     }
   }
 }
@@ -336,7 +348,6 @@ static void run_block(const Task &t, Work &w, int64_t first, int64_t number) {
   if (t.out) return tell_outputs(t, w, first, number);
   if (decodes) judge(t, w, first, number);
   const Places places(t, w);
-  memset(w.gradient, 0, t.parameters * sizeof(Floats));
   if (decodes) decode_back(t, w, places);
   if (t.trained == ALL) encode_back(t, w, places);
   if (t.gradients) tell_gradients(t, w, first, number);

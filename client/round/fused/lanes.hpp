@@ -29,6 +29,21 @@ static inline Doubles at_least(Doubles x, double least) { return x < least ? eve
 static inline Doubles widen(const HalfFloats &x) { return __builtin_convertvector(x, Doubles); }
 static inline HalfFloats narrow(const Doubles &x) { return __builtin_convertvector(x, HalfFloats); }
 
+// The sum of all lanes, in one order: of halves, of quarters, and so on.
+template <typename Vector>
+static inline auto add_lanes(Vector x) {
+#if LANES == 16 && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+  auto four = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+  auto two = __builtin_shufflevector(four, four, 0, 1) + __builtin_shufflevector(four, four, 2, 3);
+  return two[0] + two[1];
+#endif
+#endif
+  auto sum = x[0];
+  for (int lane = 1; lane < HALF; lane++) sum += x[lane];
+  return sum;
+}
+
 // exp in single precision, to about two units in the last place (Cephes' polynomial).
 static inline Floats exponential(Floats x) {
   x = at_least(at_most(x, 88.0f), -87.0f);
@@ -45,7 +60,12 @@ static inline Floats exponential(Floats x) {
   y = y * x * x + x + 1.0f;
   return y * (Floats)((power + 127) << 23);
 }
-static inline Floats sigmoid(Floats x) { return 1.0f / (1.0f + exponential(-x)); }
+// Two at the price of one division; below -43 both are 2e-19, so that their product is a number.
+static inline void sigmoids(Floats &a, Floats &b) {
+  Floats over_a = 1.0f + exponential(-at_least(a, -43.0f)), over_b = 1.0f + exponential(-at_least(b, -43.0f));
+  Floats both = 1.0f / (over_a * over_b);
+  a = over_b * both, b = over_a * both;
+}
 static inline Floats hyperbolic(Floats x) { return 2.0f / (1.0f + exponential(-(x + x))) - 1.0f; }
 
 // The same in double precision, to a few units in the last place.

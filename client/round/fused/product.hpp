@@ -62,13 +62,13 @@ struct Rows {
   int64_t stride, columns;
 };
 
-template <int R, int C>
+template <int R, int C, bool ADD>
 static inline void outer_tile(const Floats *a, int64_t as, const Floats *b, int64_t bs, int64_t n, Floats *out, int64_t ld) {
   Floats sum[R][C];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 3
-    for (int c = 0; c < C; c++) sum[r][c] = out[r * ld + c];
+    for (int c = 0; c < C; c++) sum[r][c] = ADD ? out[r * ld + c] : all(0.0f);
   for (int64_t t = 0; t < n; t++, a += as, b += bs) {
     Floats x[C];
 #pragma GCC unroll 3
@@ -86,23 +86,27 @@ static inline void outer_tile(const Floats *a, int64_t as, const Floats *b, int6
     for (int c = 0; c < C; c++) out[r * ld + c] = sum[r][c];
 }
 
-template <int R>
+template <int R, bool ADD>
 static inline void outer_strip(const Floats *a, int64_t as, const Rows &b, int64_t n, Floats *out) {
   int64_t c = 0;
   for (; c + OUTER_COLUMNS <= b.columns; c += OUTER_COLUMNS)
-    outer_tile<R, OUTER_COLUMNS>(a, as, b.values + c, b.stride, n, out + c, b.columns);
-  for (; c < b.columns; c++) outer_tile<R, 1>(a, as, b.values + c, b.stride, n, out + c, b.columns);
+    outer_tile<R, OUTER_COLUMNS, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
+  for (; c < b.columns; c++) outer_tile<R, 1, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
 }
 
-// out[r][c] += sum over n rows of a[row][r] · b[row][c]
+// out[r][c] = sum over n rows of a[row][r] · b[row][c], or with ADD that much more.
+template <bool ADD>
 static inline void add_outer(const Rows &a, const Rows &b, int64_t n, Floats *out) {
   int64_t r = 0;
-  for (; r + 8 <= a.columns; r += 8) outer_strip<8>(a.values + r, a.stride, b, n, out + r * b.columns);
-  for (; r + 2 <= a.columns; r += 2) outer_strip<2>(a.values + r, a.stride, b, n, out + r * b.columns);
-  for (; r < a.columns; r++) outer_strip<1>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (; r + 8 <= a.columns; r += 8) outer_strip<8, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (; r + 2 <= a.columns; r += 2) outer_strip<2, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (; r < a.columns; r++) outer_strip<1, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
 }
 
+template <bool ADD>
 static inline void add_rows(const Rows &a, int64_t n, Floats *out) {
+  if (!ADD)
+    for (int64_t c = 0; c < a.columns; c++) out[c] = all(0.0f);
   for (int64_t t = 0; t < n; t++)
     for (int64_t c = 0; c < a.columns; c++) out[c] += a.values[t * a.stride + c];
 }
