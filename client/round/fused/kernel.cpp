@@ -271,7 +271,7 @@ static void add_steps(const Task &t, Work &w, const Places &to, int64_t first, i
 
 static void encode_back(const Task &t, Work &w, const Places &to) {
   const int64_t h = t.hidden;
-  int64_t chunk = CACHED_BYTES / ((w.read + 4 * h) * (int64_t)sizeof(Floats));
+  int64_t chunk = CACHED_BYTES / (w.read * (int64_t)sizeof(Floats));
   if (chunk < 16) chunk = 16;
   memset(w.carried, 0, h * sizeof(Floats));
   for (int64_t last = w.length; last > 0; last -= chunk) {

@@ -5,7 +5,7 @@
 
 constexpr int TILE = 8;                              // rows of a shared matrix
 constexpr int OUTER_COLUMNS = LANES == 16 ? 3 : 1;   // of a tile of outer products; as many as there are registers
-constexpr int64_t CACHED_BYTES = 3 << 17;            // of what an outer product reads again and again
+constexpr int64_t CACHED_BYTES = 5 << 17;            // of what an outer product reads again and again
 
 // A shared matrix, laid out tile by tile: for each column the rows of the tile side by side.
 struct Matrix {
