@@ -10,6 +10,7 @@ from client.audit.subject import AuditSubject
 from client.round.fused.build import find_compiler
 from planted.kernel import FAULTS, KernelFault, planter
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
 DEFAULT = {"kernel-label-of-the-first"}
 CASES = [pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * (fault.name not in DEFAULT)) for fault in FAULTS]
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C++ compiler")
@@ -26,5 +27,9 @@ def test_a_fault_of_the_kernel_is_caught(
         assert replay_neighbours(subject, most_violations=1).violations
 
 
-def test_the_faults_have_names_and_sentences_of_their_own() -> None:
+def test_the_faults_have_names_and_sentences_of_their_own_and_stand_in_the_documentation() -> None:
     assert len({fault.name for fault in FAULTS}) == len({fault.sentence for fault in FAULTS}) == len(FAULTS)
+    lines = DOCUMENT.read_text().splitlines()
+    assert [line for line in lines if line.startswith("| `kernel-")] == [
+        f"| `{fault.name}` | {fault.severity} | {fault.sentence} |" for fault in FAULTS
+    ]
