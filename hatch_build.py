@@ -1,4 +1,4 @@
-"""Compile the kernel when hansa is installed or packed, where a compiler is at hand; elsewhere hansa is Python alone."""
+"""Compile the kernel when hansa is installed or packed, where a compiler is at hand; elsewhere it is Python alone."""
 
 from __future__ import annotations
 

@@ -41,7 +41,12 @@ def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, A
         }
         timings = time_side_by_side(contestants, patience_seconds=patience_seconds)
         peaks = {name: peak_bytes(run_step, name, entities) for name in ("hansa", "nn_gru")}
-        memory = {"of": "hansa", "to": "nn_gru", "what": "peak_bytes", "ratio": peaks["hansa"] / max(1, peaks["nn_gru"])}
+        memory = {
+            "of": "hansa",
+            "to": "nn_gru",
+            "what": "peak_bytes",
+            "ratio": peaks["hansa"] / max(1, peaks["nn_gru"]),
+        }
         yield {
             "model": "DemandGRU",
             "hidden_size": HIDDEN_SIZE,

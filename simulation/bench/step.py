@@ -8,7 +8,7 @@ kernel, which is what a CPU runs, and by torch, which is what runs elsewhere and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,7 @@ def make_private_step(gru: GRU, inputs: Tensor) -> Step:
 
 
 @torch.no_grad()
-def _update(parameters: list[Tensor], total: Tensor, entities: int) -> None:
+def _update(parameters: Sequence[Tensor], total: Tensor, entities: int) -> None:
     """Add noise to a sum, and take the step."""
     total += NOISE_MULTIPLIER * CLIPPING_NORM * torch.randn(len(total))
     parts = total.split([parameter.numel() for parameter in parameters])

@@ -59,7 +59,9 @@ def wider_clip(patch: Patch) -> None:
 
     def faulty(*arguments: Any, round_number: int, **rest: Any) -> Tensor:
         with pytest.MonkeyPatch.context() as inner:
-            on_torch(inner).setattr(module, "clip", lambda gradients, norm: clip(gradients, norm * (1 + round_number // 100)))
+            on_torch(inner).setattr(
+                module, "clip", lambda gradients, norm: clip(gradients, norm * (1 + round_number // 100))
+            )
             return train_round(*arguments, round_number=round_number, **rest)
 
     patch.setattr(answers, "train_round", faulty)

@@ -43,9 +43,8 @@ def _slopes(
     expected: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     outputs = outputs.double().requires_grad_()
-    seen = (part.double() for part in (anchor, spread, label))
-    above = None if expected is None else expected.double()
-    loss = likelihood.loss(outputs, *seen, censored, above)
+    seen = anchor.double(), spread.double(), label.double()
+    loss = likelihood.loss(outputs, *seen, censored, None if expected is None else expected.double())
     counted = torch.where(censored, loss * weight.double(), 0.0).sum((1, 2)) / weight[0].numel()
     (slopes,) = torch.autograd.grad(counted.sum(), outputs)
     return slopes.float(), counted.detach()

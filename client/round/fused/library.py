@@ -15,24 +15,31 @@ from client.round.fused.build import TARGETS, library_path
 
 LOGGER = logging.getLogger(__name__)
 SWITCH = "HANSA_KERNEL"  # "torch" leaves the kernel alone
-NEEDED = {"avx512": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"), "avx2": ("avx2", "bmi2", "fma"), "neon": ()}
+NEEDED = {
+    "avx512": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
+    "avx2": ("avx2", "bmi2", "fma"),
+    "neon": (),
+}
 ALIGNMENT = 64
 
 NUMBERS = (
-    "entities steps features hidden positions buckets covariates decoder outputs likelihood direct trained parameters"
-).split()
-ARRAYS = (
-    "position inputs future anchor spread label weight given is_given weight_ih weight_hh bias_ih bias_hh context_weight "
-    "context_bias future_weight future_bias output_weight output_bias center scale"
-).split()
-REALS = "clipping_norm bound lattice_step stability".split()
-RESULTS = "entity_weight total weighted_total norms losses out gradients".split()
+    *("entities", "steps", "features", "hidden", "positions", "buckets", "covariates", "decoder", "outputs"),
+    *("likelihood", "direct", "trained", "parameters"),
+)
+EXAMPLES = "position", "inputs", "future", "anchor", "spread", "label", "weight", "given", "is_given"
+WEIGHTS = (
+    *("weight_ih", "weight_hh", "bias_ih", "bias_hh"),
+    *("context_weight", "context_bias", "future_weight", "future_bias", "output_weight", "output_bias"),
+    *("center", "scale"),
+)
+REALS = "clipping_norm", "bound", "lattice_step", "stability"
+RESULTS = "entity_weight", "total", "weighted_total", "norms", "losses", "out", "gradients"
 
 
 class Task(ctypes.Structure):
-    """What the kernel is to do for one chunk of entities; `struct Task` of kernel.cpp.
+    """What the kernel is to do for one chunk of entities; `struct Task` of task.hpp.
 
-    Numbers are sizes; `likelihood` and `trained` are places in `common.plan.schema`'s lists as kernel.cpp has them.
+    Numbers are sizes; `likelihood` and `trained` are places in `common.plan.schema`'s lists as the sources have them.
     Arrays are contiguous, entities first, single precision; `position` and `total` are of 64 bits, and
     `entity_weight`, `weighted_total`, `norms` and `losses` in double precision. One that is null is neither read nor
     written.
@@ -55,7 +62,7 @@ class Task(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in NUMBERS),
-        *((name, ctypes.c_void_p) for name in ARRAYS),
+        *((name, ctypes.c_void_p) for name in (*EXAMPLES, *WEIGHTS)),
         *((name, ctypes.c_double) for name in REALS),
         *((name, ctypes.c_void_p) for name in RESULTS),
     )
@@ -95,7 +102,7 @@ def _load() -> Kernel | None:
             except OSError as error:
                 LOGGER.warning("The compiled kernel cannot be loaded: %s", error)
     LOGGER.warning(
-        "Rounds are computed by torch, with the same numbers and more slowly: no kernel is compiled for this processor. "
+        "Rounds are computed by torch, with the same numbers but slowly: no kernel is compiled for this processor. "
         "With a C++ compiler at hand, run: python -m client.round.fused.build"
     )
     return None

@@ -76,9 +76,7 @@ class FusedStep:
     ) -> tuple[Float64[Tensor, " parameter"], Float64[Tensor, " entity"]]:
         """Return the clipped gradients, each times its entity's weight, added up in float64; and the losses."""
         total, losses, each = np.zeros(self.size), np.zeros(len(weight)), weight.double().numpy()
-        more = self._run(
-            examples, _clipping(mechanism), entity_weight=each, weighted_total=total, losses=losses
-        )
+        more = self._run(examples, _clipping(mechanism), entity_weight=each, weighted_total=total, losses=losses)
         return torch.from_numpy(total), torch.from_numpy(losses) + more
 
     def gradients(self, examples: Examples) -> Float32[Tensor, "entity parameter"]:
@@ -119,7 +117,7 @@ class FusedStep:
             "covariates": covariates,
             "decoder": len(model.from_context.bias),
             "outputs": model.likelihood.num_outputs,
-            "likelihood": LIKELIHOODS.index(type(model.likelihood)),  # type: ignore[arg-type]
+            "likelihood": LIKELIHOODS.index(type(model.likelihood)),
             "direct": int(model.direct),
             "trained": _trained(model) or 0,
             "parameters": self.size,
@@ -155,9 +153,7 @@ def _weights(model: DemandGRU) -> dict[str, np.ndarray]:
     """Name what the kernel reads of a model, whether it trains or not."""
     encoder = {name: getattr(model.encoder, f"{name}_l0") for name in NAMES}
     layers = {"context": model.from_context, "future": model.from_future, "output": model.output}
-    decoder = {
-        f"{name}_{part}": getattr(layer, part) for name, layer in layers.items() for part in ("weight", "bias")
-    }
+    decoder = {f"{name}_{part}": getattr(layer, part) for name, layer in layers.items() for part in ("weight", "bias")}
     direct = {"center": model.center, "scale": model.scale} if model.direct else {}
     return {name: _as_array(part.detach()) for name, part in (encoder | decoder | direct).items()}
 

@@ -1,4 +1,4 @@
-"""A line of the kernel that is another one is caught by the neighbour replay; some faults of the whole list by default."""
+"""A line of the kernel that is another one is caught by the neighbour replay; one by default."""
 
 from collections.abc import Callable
 from pathlib import Path

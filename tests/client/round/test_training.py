@@ -164,9 +164,7 @@ def test_a_sold_out_label_that_is_no_amount_moves_the_sum_by_the_clipping_norm_a
 
 
 @pytest.mark.parametrize("size", [1, 3, 20])
-def test_layers_that_fill_no_vector_register_are_as_exact(
-    make_plan: Callable[..., Plan], path: str, size: int
-) -> None:
+def test_layers_that_fill_no_vector_register_are_as_exact(make_plan: Callable[..., Plan], path: str, size: int) -> None:
     plan, few = units_plan(make_plan, size), BASE[BASE["customer"] < "customer-018"]
     silent = Mechanism(clipping_norm=0.1, noise_multiplier=0.0)
     without = replay(make_series(few, plan), plan, mechanism=silent)
