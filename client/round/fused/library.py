@@ -15,9 +15,10 @@ from client.round.fused.build import TARGETS, library_path
 
 LOGGER = logging.getLogger(__name__)
 SWITCH = "HANSA_KERNEL"  # "torch" leaves the kernel alone
-NEEDED = {
-    "avx512": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
-    "avx2": ("avx2", "bmi2", "fma"),
+AVX2 = "avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"  # as Linux calls what x86-64-v3 is made of
+NEEDED: dict[str, tuple[str, ...]] = {
+    "avx512": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", *AVX2),
+    "avx2": AVX2,
     "neon": (),
 }
 ALIGNMENT = 64

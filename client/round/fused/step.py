@@ -75,6 +75,8 @@ class FusedStep:
         self, examples: Examples, mechanism: Mechanism, weight: Float[Tensor, " entity"]
     ) -> tuple[Float64[Tensor, " parameter"], Float64[Tensor, " entity"]]:
         """Return the clipped gradients, each times its entity's weight, added up in float64; and the losses."""
+        if len(weight) != len(examples.inputs):
+            raise ValueError("Each entity needs one weight.")
         total, losses, each = np.zeros(self.size), np.zeros(len(weight)), weight.double().numpy()
         more = self._run(examples, _clipping(mechanism), entity_weight=each, weighted_total=total, losses=losses)
         return torch.from_numpy(total), torch.from_numpy(losses) + more
@@ -107,6 +109,10 @@ class FusedStep:
     def _numbers(self, examples: Examples) -> dict[str, int]:
         model, (entities, steps, features) = self._model, examples.inputs.shape
         _, positions, buckets, covariates = examples.future.shape
+        if (features, covariates + 1) != (model.encoder.input_size, model.from_future.in_features):
+            raise ValueError("These examples have other columns than the model; the kernel would read beyond them.")
+        if not bool(((examples.position >= 0) & (examples.position < steps)).all()):
+            raise ValueError("A position lies outside the window; the kernel would read beyond it.")
         return {
             "entities": entities,
             "steps": steps,

@@ -165,3 +165,14 @@ def test_what_the_kernel_does_not_know_is_left_to_torch(kernel: Kernel, make: Ma
     assert find_step(model, MECHANISM, CPU) is None
     model.encoder = encoder
     assert find_step(model.double(), MECHANISM, CPU) is None
+
+
+def test_what_does_not_fit_together_is_refused_before_anything_is_read(kernel: Kernel, make: Make) -> None:
+    model, examples = make()
+    step = FusedStep(model, kernel)
+    with pytest.raises(ValueError, match="columns"):
+        step.gradients(replace(examples, inputs=examples.inputs[:, :, 1:]))
+    with pytest.raises(ValueError, match="position"):
+        step.gradients(replace(examples, position=examples.position + 90))
+    with pytest.raises(ValueError, match="weight"):
+        step.weighted_sum(examples, MECHANISM, torch.ones(4))
