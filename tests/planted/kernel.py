@@ -110,7 +110,7 @@ FAULTS = (
         "high",
         "a block begins with the last state of the one before",
         "w.seen[k] = all(0.0f);",
-        "w.seen[k] = first == 0 ? all(0.0f) : w.seen[w.length * w.read + k];",
+        "w.seen[k] = first == 0 ? all(0.0f) : w.seen[w.length * w.seen_row + k];",
     ),
     KernelFault(
         "kernel-ragged-end",

@@ -9,10 +9,10 @@
 
 static void encode(const Task &t, Work &w, int64_t first, int64_t number) {
   const int64_t h = t.hidden, size = t.steps * t.features;
-  spread(t.inputs + first * size, size, number, w.length, t.features, w.seen + h, w.read);
+  spread(t.inputs + first * size, size, number, w.length, t.features, w.seen + h, w.seen_row);
   for (int64_t k = 0; k < h; k++) w.seen[k] = all(0.0f);
   for (int64_t step = 0; step < w.length; step++) {
-    Floats *state = w.seen + step * w.read, *after = state + w.read, *gate = w.gates + step * 4 * h;
+    Floats *state = w.seen + step * w.seen_row, *after = state + w.seen_row, *gate = w.gates + step * w.gate_row;
     multiply<false>(w.reset_update, state, w.joint_bias, gate + h);
     multiply<false>(w.new_input, state + h, t.bias_ih + 2 * h, gate);
     multiply<false>(w.new_state, state, t.bias_hh + 2 * h, gate + 3 * h);
@@ -31,8 +31,8 @@ static void decode(const Task &t, Work &w, int64_t first, int64_t number) {
   spread(t.future + first * each, each, number, w.rows, t.covariates, w.ahead, c);
   spread(t.anchor + first * w.rows, w.rows, number, w.rows, 1, w.ahead + c - 1, c);
   for (int64_t p = 0; p < t.positions; p++) {
-    Floats *context = w.contexts + p * w.context, *step = w.seen + t.position[p] * w.read;
-    memcpy(context, step + w.read, h * sizeof(Floats));
+    Floats *context = w.contexts + p * w.context, *step = w.seen + t.position[p] * w.seen_row;
+    memcpy(context, step + w.seen_row, h * sizeof(Floats));
     memcpy(context + h, step + h, t.features * sizeof(Floats));
     multiply<false>(w.context_map, context, w.decoder_bias, w.base + p * d);
   }
@@ -124,8 +124,8 @@ static void decode_back(const Task &t, Work &w, const Places &to) {
 // Turn the gates of a step into their gradients, in place, and carry the gradient of the state to the step before.
 static void step_back(const Task &t, Work &w, int64_t step) {
   const int64_t h = t.hidden;
-  Floats *gate = w.gates + step * 4 * h, *carry = w.carried;
-  const Floats *state = w.seen + step * w.read, *after = state + w.read;
+  Floats *gate = w.gates + step * w.gate_row, *carry = w.carried;
+  const Floats *state = w.seen + step * w.seen_row, *after = state + w.seen_row;
   if (t.likelihood == SQUARED_STATES)
     for (int64_t k = 0; k < h; k++) carry[k] += after[k] + after[k];
   else
@@ -147,12 +147,12 @@ static void step_back(const Task &t, Work &w, int64_t step) {
 template <bool ADD>
 static void add_steps(const Task &t, Work &w, const Places &to, int64_t first, int64_t n) {
   const int64_t h = t.hidden, f = t.features;
-  const Floats *gate = w.gates + first * 4 * h, *state = w.seen + first * w.read;
-  const Rows states = {state, w.read, h}, inputs = {state + h, w.read, f}, fresh = {gate, 4 * h, h};
-  add_outer<ADD>({gate + h, 4 * h, 3 * h}, states, n, to.weight_hh);
-  add_outer<ADD>({gate + h, 4 * h, 2 * h}, inputs, n, to.weight_ih);
+  const Floats *gate = w.gates + first * w.gate_row, *state = w.seen + first * w.seen_row;
+  const Rows states = {state, w.seen_row, h}, inputs = {state + h, w.seen_row, f}, fresh = {gate, w.gate_row, h};
+  add_outer<ADD>({gate + h, w.gate_row, 3 * h}, states, n, to.weight_hh);
+  add_outer<ADD>({gate + h, w.gate_row, 2 * h}, inputs, n, to.weight_ih);
   add_outer<ADD>(fresh, inputs, n, to.weight_ih + 2 * h * f);
-  add_rows<ADD>({gate + h, 4 * h, 3 * h}, n, to.bias_hh);
+  add_rows<ADD>({gate + h, w.gate_row, 3 * h}, n, to.bias_hh);
   add_rows<ADD>(fresh, n, to.bias_ih + 2 * h);
 }
 

@@ -35,6 +35,7 @@ struct Arena {
 
 struct Work {
   int64_t read, context, width, rows, length;  // columns of what is read, number of buckets, steps that matter
+  int64_t seen_row, gate_row;  // vectors from one step to the next: an odd number, else all steps share a few lines of a cache
   Matrix reset_update, new_input, new_state, state_back, context_map, future_map, output_map, context_back;
   float *joint_bias, *decoder_bias;
   int64_t *first_at, *next_at;
@@ -51,13 +52,14 @@ static Matrix take_matrix(Arena &arena, int64_t rows, int64_t columns) {
 Work::Work(const Task &t, Arena &arena) {
   const int64_t h = t.hidden, f = t.features, d = t.decoder;
   read = h + f, context = h + f, width = d + (t.direct ? f : 0), rows = t.positions * t.buckets, length = t.steps;
+  seen_row = read | 1, gate_row = 4 * h + 1;
   reset_update = take_matrix(arena, 2 * h, read), new_input = take_matrix(arena, h, f);
   new_state = take_matrix(arena, h, h), state_back = take_matrix(arena, h, 3 * h);
   context_map = take_matrix(arena, d, context), future_map = take_matrix(arena, d, t.covariates + 1);
   output_map = take_matrix(arena, t.outputs, width), context_back = take_matrix(arena, h, d);
   joint_bias = arena.take<float>(2 * h), decoder_bias = arena.take<float>(d);
   first_at = arena.take<int64_t>(t.steps), next_at = arena.take<int64_t>(t.positions);
-  seen = arena.take<Floats>((length + 1) * read), gates = arena.take<Floats>(length * 4 * h);
+  seen = arena.take<Floats>((length + 1) * seen_row), gates = arena.take<Floats>(length * gate_row);
   pulled = arena.take<Floats>(t.positions * h), carried = arena.take<Floats>(h);
   contexts = arena.take<Floats>(t.positions * context), ahead = arena.take<Floats>(rows * (t.covariates + 1));
   base = arena.take<Floats>(t.positions * d), hidden = arena.take<Floats>(rows * d);
