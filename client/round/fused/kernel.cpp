@@ -171,6 +171,7 @@ static void encode_back(const Task &t, Work &w, const Places &to) {
 }
 
 constexpr int SUMS = 4;
+constexpr double LARGEST = 1.7976931348623157e308;
 
 static inline void add_square(const Floats *from, Doubles *to) {
   const HalfFloats *halves = (const HalfFloats *)from;
@@ -192,7 +193,7 @@ static void weigh(const Task &t, const Work &w, int64_t first, int64_t number, D
     if (t.stability > 0.0) part = t.clipping_norm / (norm + t.stability);
     double scaled = norm * part;
     double times = part * (t.bound / (scaled > t.bound ? scaled : t.bound));
-    bool is_one = lane < number && norm <= 1.7976931348623157e308;
+    bool is_one = lane < number && norm <= LARGEST && times <= LARGEST;
     if (t.entity_weight && is_one) times *= t.entity_weight[first + lane];
     factor[lane / HALF][lane % HALF] = t.entity_weight ? times : times / t.lattice_step;
     counts[lane / HALF][lane % HALF] = is_one ? -1 : 0;

@@ -28,7 +28,8 @@ from common.privacy.mechanism import Mechanism
 
 LIKELIHOODS = NegativeBinomial, LogNormal, HurdleNegativeBinomial  # by their numbers in likelihood.hpp
 SQUARED_STATES, ROWS = 3, 4
-LARGEST_MODEL = 2**20  # parameters: beyond them rows of gradients no longer stay in a cache
+LARGEST_MODEL = 2**20  # parameters: so many have room for a rule in the proof of common/privacy/clipping.py
+SMALLEST_STABILITY = 1e-9  # of the automatic rule: its factor stays a number of ordinary size
 EXAMPLE_PARTS = "inputs", "future", "anchor", "spread", "label", "weight"
 
 
@@ -51,7 +52,9 @@ def _knows(model: Network) -> bool:
 
 
 def _knows_clipping(mechanism: Mechanism) -> bool:
-    return mechanism.clipping_norm is not None and isinstance(mechanism.rule, Automatic | None)
+    rule = mechanism.rule
+    proven = rule is None or (type(rule) is Automatic and rule.stability >= SMALLEST_STABILITY)
+    return mechanism.clipping_norm is not None and proven
 
 
 class FusedStep:
