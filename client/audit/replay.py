@@ -25,6 +25,8 @@ from client.audit.report import LevelReport
 from client.audit.rounds import last_round, pair_rounds, sample_rounds
 from client.audit.subject import AuditSubject, Reply, Silence, ask
 from client.round.answers import Answers
+from client.round.fused.library import find_kernel
+from client.round.fused.step import LARGEST_MODEL, sum_rows
 from client.round.leg import Legs
 from common.errors import DataError, HansaError
 from common.message.round import RoundRequest
@@ -252,15 +254,25 @@ class Replayer:
 def check_gradients(
     mechanism: Mechanism, gradients: Float32[Tensor, "record parameter"]
 ) -> tuple[list[float], list[str]]:
-    """Hand gradients to a mechanism, one by one and together."""
-    own = [mechanism.contribution(gradients[row : row + 1]) for row in range(len(gradients))]
+    """Hand gradients to a mechanism, one by one and together; and to the compiled kernel, which clips by itself."""
+    both = [_check_contribution(mechanism.contribution, gradients)]
+    kernel = find_kernel()
+    if kernel is not None and gradients.shape[1] <= LARGEST_MODEL and mechanism.clipping_norm is not None:
+        both.append(_check_contribution(lambda rows: sum_rows(kernel, rows, mechanism), gradients))
+    return [shift for shift, _ in both], list(dict.fromkeys(sentence for _, found in both for sentence in found))
+
+
+def _check_contribution(
+    contribution: Callable[[Tensor], Tensor], gradients: Float32[Tensor, "record parameter"]
+) -> tuple[float, list[str]]:
+    own = [contribution(gradients[row : row + 1]) for row in range(len(gradients))]
     longest = max(squared_norm(vector) for vector in own)
     found = []
     if longest > BOUND**2:
         found.append(f"a record's contribution is {longest**0.5 / BOUND:.9f} clipping norms long")
-    if not torch.equal(mechanism.contribution(gradients), torch.stack(own).sum(0)):
+    if not torch.equal(contribution(gradients), torch.stack(own).sum(0)):
         found.append("records together do not give the sum of what each gives alone")
-    return [longest**0.5 / BOUND], found
+    return longest**0.5 / BOUND, found
 
 
 def choose(legs: Legs, who: Callable[[Series], Bool[np.ndarray, " entity"]]) -> Legs:

@@ -22,6 +22,11 @@ Together ‖c‖ ≤ C·(1 - 2⁻³⁰)·(1 + u)³ / (1 - (d+2)u) + 2⁻¹⁰⁶
    |fl(c/step)| ≤ |c|/step·(1 + u); a smaller one becomes 0; truncating makes none longer. So the integers' norm is
    below 2²⁴·(1 - 2⁻³¹)·(1 + u) < 2²⁴, which is C in steps.
 
+6. **The compiled kernel** (`client.round.fused`) takes N, B and f alike, with N from the float32 gradient. It divides f
+   by the step and multiplies once: as many roundings as in points 4 and 5. A rule's factor r is part of f there,
+   fl(r·fl(B / max(fl(N·r), B))): that errs upwards by three roundings more, and for the at most 2²⁰ parameters that
+   the kernel takes (d+9)u < 2⁻³² leaves room for a million of them.
+
 A clipping rule comes before all this: what it makes of a gradient is g here, whatever it is (`clipping_rule`). A finite
 float32 gradient has T < 2¹³⁹, so the limit of 2⁵¹² never touches it. `make test-clipping` looks for a counterexample.
 """

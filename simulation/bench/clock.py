@@ -16,16 +16,18 @@ from common.errors import ConfigError
 
 FEWEST_TURNS, MOST_TURNS = 3, 50
 KIBIBYTE = 1024
+SMALLEST_SECONDS = 1e-9
 RESET_PEAK = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one thing over all its turns."""
+    """Seconds of one thing over all its turns; those of the processor tell more where others share the machine."""
 
     median_seconds: float
     minimum_seconds: float
     turns: int
+    median_cpu_seconds: float
 
 
 def time_side_by_side(contestants: Mapping[str, Callable[[], object]], *, patience_seconds: float) -> dict[str, Timing]:
@@ -33,20 +35,26 @@ def time_side_by_side(contestants: Mapping[str, Callable[[], object]], *, patien
     for run in contestants.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    cpu: dict[str, list[float]] = {name: [] for name in contestants}
     started, turns = time.perf_counter(), 0
     while turns < FEWEST_TURNS or (turns < MOST_TURNS and time.perf_counter() - started < patience_seconds):
         for name, run in contestants.items():
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
             run()
             seconds[name].append(time.perf_counter() - began)
+            cpu[name].append(time.process_time() - cpu_began)
         turns += 1
-    return {name: Timing(statistics.median(each), min(each), turns) for name, each in seconds.items()}
+    return {
+        name: Timing(statistics.median(each), min(each), turns, statistics.median(cpu[name]))
+        for name, each in seconds.items()
+    }
 
 
 def compare(timings: Mapping[str, Timing], name: str, other: str) -> dict[str, Any]:
     """Set one median against another: `ratio` is how many times the time of `other` it takes."""
     ratio = timings[name].median_seconds / timings[other].median_seconds
-    return {"of": name, "to": other, "ratio": ratio}
+    cpu_ratio = timings[name].median_cpu_seconds / max(timings[other].median_cpu_seconds, SMALLEST_SECONDS)
+    return {"of": name, "to": other, "ratio": ratio, "cpu_ratio": cpu_ratio}
 
 
 def describe_timings(timings: Mapping[str, Timing]) -> dict[str, dict[str, float]]:

@@ -32,6 +32,7 @@ import torch
 from rich.box import SIMPLE
 from rich.table import Table
 
+from client.round.fused.library import find_kernel
 from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
 from simulation.bench.explanation import time_explanation
@@ -160,6 +161,7 @@ def _time_reference(*, quick: bool, patience_seconds: float, num_threads: int) -
 
 def describe_machine(num_threads: int) -> dict[str, Any]:
     """Say where, with how many threads and with which allocator this was measured."""
+    kernel = find_kernel()
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -167,6 +169,7 @@ def describe_machine(num_threads: int) -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "kernel": 0 if kernel is None else kernel.lanes,
         "allocator": {
             name: value for name, value in sorted(os.environ.items()) if name == "LD_PRELOAD" or "MALLOC" in name
         },

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
 from opacus.grad_sample import GradSampleModule
 from opacus.layers import DPGRU
 from opacus.optimizers import DPOptimizer
-from torch import nn
+from torch import Tensor, nn
 
 from client.round.entity_gradient import GradientFactorModule
+from client.round.fused.step import find_step
 from common.model.demand_gru import DemandGRU, entity_losses
-from common.model.features import Examples, cut_training
-from simulation.bench.clock import compare, describe_timings, time_side_by_side
+from common.model.features import Examples, Series, cut_training
+from common.privacy.mechanism import Mechanism
+from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
 from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, new_model
 
 ENTITIES, QUICK_ENTITIES = (16, 256, 1024), (16,)
 LEARNING_RATE = 1e-3
+CPU = torch.device("cpu")
 
 Step = Callable[[], object]
 
@@ -32,17 +36,46 @@ def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, A
         contestants = {
             "nn_gru": _make_plain_step(with_torch_gru(model), examples),
             "opacus": _make_opacus_step(with_opacus_gru(model), examples),
-            "hansa": _make_private_step(model, examples),  # last: its hooks must not be on the copies
+            "hansa": _make_step(copy.deepcopy(model), examples),
+            "hansa_torch": _make_torch_step(model, examples),  # last: its hooks must not be on the copies
         }
         timings = time_side_by_side(contestants, patience_seconds=patience_seconds)
+        peaks = {name: peak_bytes(run_step, name, entities) for name in ("hansa", "nn_gru")}
+        memory = {
+            "of": "hansa",
+            "to": "nn_gru",
+            "what": "peak_bytes",
+            "ratio": peaks["hansa"] / max(1, peaks["nn_gru"]),
+        }
         yield {
             "model": "DemandGRU",
             "hidden_size": HIDDEN_SIZE,
             "steps": STEPS,
             "entities": entities,
             "timings": describe_timings(timings),
-            "comparisons": [compare(timings, "hansa", "nn_gru"), compare(timings, "opacus", "hansa")],
+            "peak_bytes": peaks,
+            "comparisons": [
+                compare(timings, "hansa", "nn_gru"),
+                compare(timings, "opacus", "hansa"),
+                compare(timings, "hansa_torch", "nn_gru"),
+                memory,
+            ],
         }
+
+
+def run_step(name: str, entities: int, *, warm: bool) -> None:
+    """Make one step of a contestant, for whoever watches the memory: few entities' examples, again and again."""
+    torch.set_num_threads(1)
+    series = _few()
+    rows = torch.arange(1 if warm else entities) % series.num_entities
+    examples, model = cut_training(series.select(rows), 1), new_model(series)
+    step = _make_step(model, examples) if name == "hansa" else _make_plain_step(with_torch_gru(model), examples)
+    step()
+
+
+@cache
+def _few() -> Series:
+    return draw_series(1)
 
 
 def with_torch_gru(model: DemandGRU) -> DemandGRU:
@@ -64,18 +97,35 @@ def _with_encoder(model: DemandGRU, encoder: nn.Module) -> DemandGRU:
     return twin
 
 
-def _make_private_step(model: DemandGRU, examples: Examples) -> Step:
+def _make_step(model: DemandGRU, examples: Examples) -> Step:
+    """Make ours, as a CPU runs it: by the compiled kernel where there is one."""
+    mechanism, weight = Mechanism(1.0, 1.0), torch.ones(len(examples.inputs))
+    optimizer, kernel = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE), find_step(model, mechanism, CPU)
+    if kernel is None:
+        return _make_torch_step(model, examples)
+
+    def step() -> None:
+        _update(model, optimizer, kernel.weighted_sum(examples, mechanism, weight)[0].float())
+
+    return step
+
+
+def _update(model: DemandGRU, optimizer: torch.optim.Optimizer, total: Tensor) -> None:
+    """Add noise to a sum, and take the step."""
+    total += torch.randn(len(total))
+    parts = total.split([parameter.numel() for parameter in model.parameters()])
+    for parameter, part in zip(model.parameters(), parts, strict=True):
+        parameter.grad = part.view_as(parameter)
+    optimizer.step()
+
+
+def _make_torch_step(model: DemandGRU, examples: Examples) -> Step:
     hooked, weight = GradientFactorModule(model), torch.ones(len(examples.inputs))
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
 
     def step() -> None:
         gradients, _ = hooked.gradients(examples)
-        total = gradients.sum_clipped(weight, 1.0)
-        total += torch.randn(len(total))
-        parts = total.split([parameter.numel() for parameter in model.parameters()])
-        for parameter, part in zip(model.parameters(), parts, strict=True):
-            parameter.grad = part.view_as(parameter)
-        optimizer.step()
+        _update(model, optimizer, gradients.sum_clipped(weight, 1.0))
 
     return step
 

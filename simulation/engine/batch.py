@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from client.round.entity_gradient import GradientFactorModule
+from client.round.fused.step import find_step
 from common.model.demand_gru import entity_losses, get_vector, set_vector
 from common.model.features import Examples, Series, cut_training, draws_windows
 from common.model.network import Network
@@ -194,8 +195,11 @@ class Workers:
 def _sum_chunk(
     model: Network, examples: Examples, weight: Float[Tensor, " entity"], mechanism: Mechanism
 ) -> tuple[Float[Tensor, " parameter"], float]:
+    step = find_step(model, mechanism, examples.inputs.device)
     if mechanism.clipping_norm is None:
         total, losses = _plain_sum(model, examples, weight)
+    elif step is not None:
+        total, losses = step.weighted_sum(examples, mechanism, weight)
     else:
         with closing(GradientFactorModule(model)) as hooked:
             gradients, losses = hooked.gradients(examples)

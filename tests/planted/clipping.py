@@ -8,13 +8,13 @@ from torch import Tensor
 
 from common.privacy import mechanism
 from common.privacy.clipping import clip, clip_factors
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 
 
 def clip_as(faulty: Callable[[Tensor, float], Tensor]) -> Callable[[Patch], None]:
-    return lambda patch: patch.setattr(mechanism, "clip", faulty)
+    return lambda patch: on_torch(patch).setattr(mechanism, "clip", faulty)
 
 
 def finite(values: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def single_precision_clip(gradients: Tensor, clipping_norm: float) -> Tensor:
 
 
 def truncate_as(faulty: Callable[[Tensor, float], Tensor]) -> Callable[[Patch], None]:
-    return lambda patch: patch.setattr(mechanism, "truncate", faulty)
+    return lambda patch: on_torch(patch).setattr(mechanism, "truncate", faulty)
 
 
 def sum_single(integers: Tensor) -> Tensor:
@@ -129,6 +129,6 @@ FAULTS = (
         "sum-in-float32",
         "low",
         "entities are added in float32",
-        lambda patch: patch.setattr(mechanism, "sum_entities", sum_single),
+        lambda patch: on_torch(patch).setattr(mechanism, "sum_entities", sum_single),
     ),
 )

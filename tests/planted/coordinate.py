@@ -14,7 +14,7 @@ from common.privacy import noise as module
 from common.privacy.clipping import clip_factors
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 SMALL_NORM = 0.1
@@ -87,7 +87,7 @@ def half_norms(patch: Patch) -> None:
         clipped = gradients.double() * clip_factors(norms, clipping_norm)[:, None]
         return torch.where(torch.isfinite(norms)[:, None], clipped, 0.0)
 
-    patch.setattr(mechanism, "clip", faulty)
+    on_torch(patch).setattr(mechanism, "clip", faulty)
 
 
 FAULTS = (

@@ -18,7 +18,7 @@ from common.model import features
 from common.model.demand_gru import DemandGRU
 from common.model.features import Examples
 from common.privacy.mechanism import Mechanism
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 
@@ -171,7 +171,7 @@ def noise_per_chunk(patch: Patch) -> None:
 
 def ragged_chunks(patch: Patch) -> None:
     """Let the last chunk be as long as what is left."""
-    patch.setattr(training, "_fill", lambda rows, *size: rows)
+    on_torch(patch).setattr(training, "_fill", lambda rows, *size: rows)
 
 
 def deduplicate(patch: Patch) -> None:

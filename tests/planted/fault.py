@@ -6,6 +6,8 @@ from typing import Literal
 
 import pytest
 
+from client.round.fused.library import SWITCH
+
 Severity = Literal["critical", "high", "medium", "low"]  # what each means is in docs/privacy.md
 
 
@@ -29,3 +31,9 @@ class Fault:
     severity: Severity
     sentence: str
     plant: Callable[[pytest.MonkeyPatch], None]
+
+
+def on_torch(patch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Let torch compute the rounds: what is patched there the compiled kernel does itself (`planted.kernel`)."""
+    patch.setenv(SWITCH, "torch")
+    return patch

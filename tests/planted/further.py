@@ -22,6 +22,7 @@ from common.model import features
 from common.privacy import mechanism, noise
 from common.privacy.clipping import clip
 from common.privacy.noise import SecureNoise
+from planted.fault import on_torch
 
 Patch = pytest.MonkeyPatch
 
@@ -143,7 +144,7 @@ def halves_above(most: int) -> Callable[[Patch, Path], None]:
             return clip(gradients, clipping_norm)
         return torch.cat([clip(half, clipping_norm) for half in torch.tensor_split(gradients, 2, dim=1)], dim=1)
 
-    return lambda patch, folder: patch.setattr(mechanism, "clip", faulty)
+    return lambda patch, folder: on_torch(patch).setattr(mechanism, "clip", faulty)
 
 
 def capped_rows(patch: Patch, folder: Path) -> None:

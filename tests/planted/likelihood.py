@@ -15,7 +15,7 @@ from common.model.likelihood import HurdleNegativeBinomial
 from common.privacy.clipping_rule import Automatic, apply_rule
 from common.privacy.lattice import sum_entities, truncate
 from common.privacy.mechanism import Mechanism
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 MOST = 20.0  # times that a young entity counts
@@ -54,7 +54,7 @@ def weighed_by_buyers(patch: Patch) -> None:
         share = some.float().mean().clamp(0.01, 0.99)
         return loss(self, outputs, anchor, spread, label, *hidden) * torch.where(some, 0.5 / share, 0.5 / (1 - share))
 
-    patch.setattr(HurdleNegativeBinomial, "loss", faulty)
+    on_torch(patch).setattr(HurdleNegativeBinomial, "loss", faulty)
 
 
 def gap_of_all(patch: Patch) -> None:
@@ -90,7 +90,7 @@ def rule_instead_of_clip(patch: Patch) -> None:
             return clip(self, gradients)
         return apply_rule(gradients, self.clipping_norm, self.rule)
 
-    patch.setattr(Mechanism, "clip", faulty)
+    on_torch(patch).setattr(Mechanism, "clip", faulty)
 
 
 def rule_by_mean(patch: Patch) -> None:
@@ -99,7 +99,7 @@ def rule_by_mean(patch: Patch) -> None:
     def faulty(self: Automatic, norms: Tensor, clipping_norm: float) -> Tensor:
         return clipping_norm / (norms + norms[norms.isfinite()].mean())
 
-    patch.setattr(Automatic, "factors", faulty)
+    on_torch(patch).setattr(Automatic, "factors", faulty)
 
 
 def young_count_more(patch: Patch) -> None:
@@ -118,7 +118,7 @@ def young_count_more(patch: Patch) -> None:
         return sum_entities(truncate(clipped, self.lattice_step))
 
     patch.setattr(training, "cut_training", faulty)
-    patch.setattr(Mechanism, "contribution", contribution)
+    on_torch(patch).setattr(Mechanism, "contribution", contribution)
 
 
 def calendar_of_the_busiest(patch: Patch) -> None:

@@ -16,7 +16,7 @@ from common.message.round import RoundReply, encode_reply
 from common.privacy import mechanism as module
 from common.privacy.clipping import clip
 from common.privacy.mechanism import Mechanism
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 train_round, train, release = answers.train_round, Answers._train, Mechanism.release
@@ -59,7 +59,9 @@ def wider_clip(patch: Patch) -> None:
 
     def faulty(*arguments: Any, round_number: int, **rest: Any) -> Tensor:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(module, "clip", lambda gradients, norm: clip(gradients, norm * (1 + round_number // 100)))
+            on_torch(inner).setattr(
+                module, "clip", lambda gradients, norm: clip(gradients, norm * (1 + round_number // 100))
+            )
             return train_round(*arguments, round_number=round_number, **rest)
 
     patch.setattr(answers, "train_round", faulty)

@@ -22,7 +22,7 @@ from common.privacy import mechanism as module
 from common.privacy.clipping import clip
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from planted.fault import Fault
+from planted.fault import Fault, on_torch
 
 Patch = pytest.MonkeyPatch
 MANY_ENTITIES, MANY_PARAMETERS, MANY_ROWS, BLOCK = 200, 100_000, 1_000_000, 1 << 16
@@ -58,7 +58,7 @@ def clip_halves(patch: Patch) -> None:
             return clip(gradients, clipping_norm)
         return torch.cat([clip(half, clipping_norm) for half in torch.tensor_split(gradients, 2, dim=1)], dim=1)
 
-    patch.setattr(module, "clip", faulty)
+    on_torch(patch).setattr(module, "clip", faulty)
 
 
 def cap_rows(patch: Patch) -> None:

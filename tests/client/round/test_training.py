@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from client.round.fused.library import SWITCH, find_kernel
 from client.round.training import CHUNK_ENTITIES, train_round
 from common.model.demand_gru import DemandGRU, get_vector, make_model
 from common.model.features import Series, build_series
@@ -79,6 +80,16 @@ def integer_norm(integers: Tensor) -> float:
     return math.sqrt(sum(value * value for value in integers.tolist()))  # Python's integers do not overflow
 
 
+@pytest.fixture(params=["kernel", "torch"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Compute the rounds by the kernel, where one is compiled, and by torch."""
+    if request.param == "torch":
+        monkeypatch.setenv(SWITCH, "torch")
+    elif find_kernel() is None:
+        pytest.skip("no kernel is compiled for this processor: run python -m client.round.fused.build")
+    return str(request.param)
+
+
 BASE = draw_rows([f"customer-{number:03d}" for number in range(NUM_CUSTOMERS)])
 
 
@@ -92,7 +103,7 @@ def newcomer(name: str, *, copies: int = 1, units: float | None = None) -> pd.Da
     ("copies", "units"), [(1, None), (16, None), (1, 1e12)], ids=["ordinary", "sixteenfold", "enormous"]
 )
 def test_one_entity_more_adds_its_own_contribution_and_changes_no_bit_of_the_others(
-    plan: Plan, name: str, copies: int, units: float | None
+    plan: Plan, path: str, name: str, copies: int, units: float | None
 ) -> None:
     rows = newcomer(name, copies=copies, units=units)
     without = replay(make_series(BASE, plan), plan)
@@ -153,7 +164,7 @@ def test_a_sold_out_label_that_is_no_amount_moves_the_sum_by_the_clipping_norm_a
 
 
 @pytest.mark.parametrize("size", [1, 3, 20])
-def test_layers_that_fill_no_vector_register_are_as_exact(make_plan: Callable[..., Plan], size: int) -> None:
+def test_layers_that_fill_no_vector_register_are_as_exact(make_plan: Callable[..., Plan], path: str, size: int) -> None:
     plan, few = units_plan(make_plan, size), BASE[BASE["customer"] < "customer-018"]
     silent = Mechanism(clipping_norm=0.1, noise_multiplier=0.0)
     without = replay(make_series(few, plan), plan, mechanism=silent)
@@ -179,7 +190,7 @@ def test_an_entity_whose_features_break_every_bound_moves_the_sum_by_the_clippin
     assert integer_norm(replay(series, plan) - without) <= 2**LATTICE_BITS
 
 
-def test_an_entity_without_a_finite_gradient_counts_as_nobody(plan: Plan) -> None:
+def test_an_entity_without_a_finite_gradient_counts_as_nobody(plan: Plan, path: str) -> None:
     series = make_series(pd.concat([BASE, newcomer("a-first")]), plan)
     series.inputs[0] = math.nan
     assert torch.equal(replay(series, plan), replay(make_series(BASE, plan), plan))

@@ -23,7 +23,8 @@ from common.errors import ConfigError
 from small_shop import draw_sales, make_shop
 
 ROOT = Path(client.__file__).parents[1]
-PACKED = ("certs", "client", "common", "server", "simulation", "plans", "pyproject.toml", "README.md", "LICENSE")
+FOLDERS = ("certs", "client", "common", "server", "simulation", "plans")
+PACKED = (*FOLDERS, "hatch_build.py", "pyproject.toml", "README.md", "LICENSE")
 # What a broken version may do: bring the ledger forward for good, and then fail.
 BROKEN = """
 import sqlite3, sys

@@ -25,6 +25,7 @@ def test_what_takes_longer_has_the_larger_ratio_and_turns_are_taken_in_order() -
     )
     assert order == ["slow", "fast"] * 4  # one turn to warm up, and the fewest that count
     assert compare(timings, "slow", "fast")["ratio"] > 2
+    assert describe_timings(timings)["slow"]["median_cpu_seconds"] < 0.02  # it slept
     assert describe_timings(timings)["slow"]["minimum_seconds"] >= 0.02
     assert timings["slow"].turns == 3
 

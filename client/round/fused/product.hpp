@@ -1,0 +1,112 @@
+// Products of a matrix that all entities share with a vector of each (`Matrix`), and sums over rows of products of two
+// vectors of each (`add_outer`). Sums stay in registers: a tile of rows, or of rows and columns, at a time.
+#pragma once
+#include "lanes.hpp"
+
+constexpr int TILE = 8;                              // rows of a shared matrix
+constexpr int OUTER_COLUMNS = LANES == 16 ? 3 : 1;   // of a tile of outer products; as many as there are registers
+constexpr int64_t CACHED_BYTES = 5 << 17;            // of what an outer product reads again and again
+
+// A shared matrix, laid out tile by tile: for each column the rows of the tile side by side.
+struct Matrix {
+  float *values;
+  int64_t rows, columns;
+};
+
+static inline int64_t packed_size(int64_t rows, int64_t columns) { return (rows + 15) / 16 * 16 * columns; }
+
+// Copy a part of a matrix, given by the strides of its rows and columns, into its tiles. Parts may be set side by side.
+static inline void pack(Matrix to, int64_t first, int64_t count, const float *from, int64_t row, int64_t column) {
+  for (int64_t r = 0; r < to.rows; r++) {
+    int64_t tile = r / TILE * TILE, width = to.rows - tile < TILE ? to.rows - tile : TILE;
+    for (int64_t c = 0; c < count; c++)
+      to.values[tile * to.columns + (first + c) * width + r - tile] = from[r * row + c * column];
+  }
+}
+
+template <int R, bool ADD>
+static inline void multiply_tile(const float *w, int64_t columns, const Floats *in, const float *bias, Floats *out) {
+  Floats sum[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) sum[r] = ADD ? out[r] : (bias ? all(bias[r]) : all(0.0f));
+  for (int64_t k = 0; k < columns; k++, w += R) {
+    Floats x = in[k];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) sum[r] += w[r] * x;
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) out[r] = sum[r];
+}
+
+// out = bias + matrix · in, or with ADD out += matrix · in.
+template <bool ADD>
+static inline void multiply(const Matrix &m, const Floats *in, const float *bias, Floats *out) {
+  int64_t r = 0;
+  for (; r + TILE <= m.rows; r += TILE)
+    multiply_tile<TILE, ADD>(m.values + r * m.columns, m.columns, in, bias ? bias + r : bias, out + r);
+  const float *w = m.values + r * m.columns, *b = bias ? bias + r : bias;
+  switch (m.rows - r) {
+    case 1: multiply_tile<1, ADD>(w, m.columns, in, b, out + r); break;
+    case 2: multiply_tile<2, ADD>(w, m.columns, in, b, out + r); break;
+    case 3: multiply_tile<3, ADD>(w, m.columns, in, b, out + r); break;
+    case 4: multiply_tile<4, ADD>(w, m.columns, in, b, out + r); break;
+    case 5: multiply_tile<5, ADD>(w, m.columns, in, b, out + r); break;
+    case 6: multiply_tile<6, ADD>(w, m.columns, in, b, out + r); break;
+    case 7: multiply_tile<7, ADD>(w, m.columns, in, b, out + r); break;
+  }
+}
+
+// Some columns of some vectors, one below the other: `stride` apart.
+struct Rows {
+  const Floats *values;
+  int64_t stride, columns;
+};
+
+template <int R, int C, bool ADD>
+static inline void outer_tile(const Floats *a, int64_t as, const Floats *b, int64_t bs, int64_t n, Floats *out, int64_t ld) {
+  Floats sum[R][C];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 3
+    for (int c = 0; c < C; c++) sum[r][c] = ADD ? out[r * ld + c] : all(0.0f);
+  for (int64_t t = 0; t < n; t++, a += as, b += bs) {
+    Floats x[C];
+#pragma GCC unroll 3
+    for (int c = 0; c < C; c++) x[c] = b[c];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+      Floats y = a[r];
+#pragma GCC unroll 3
+      for (int c = 0; c < C; c++) sum[r][c] += y * x[c];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++)
+#pragma GCC unroll 3
+    for (int c = 0; c < C; c++) out[r * ld + c] = sum[r][c];
+}
+
+template <int R, bool ADD>
+static inline void outer_strip(const Floats *a, int64_t as, const Rows &b, int64_t n, Floats *out) {
+  int64_t c = 0;
+  for (; c + OUTER_COLUMNS <= b.columns; c += OUTER_COLUMNS)
+    outer_tile<R, OUTER_COLUMNS, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
+  for (; c < b.columns; c++) outer_tile<R, 1, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
+}
+
+// out[r][c] = sum over n rows of a[row][r] · b[row][c], or with ADD that much more.
+template <bool ADD>
+static inline void add_outer(const Rows &a, const Rows &b, int64_t n, Floats *out) {
+  int64_t r = 0;
+  for (; r + 8 <= a.columns; r += 8) outer_strip<8, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (; r + 2 <= a.columns; r += 2) outer_strip<2, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (; r < a.columns; r++) outer_strip<1, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+}
+
+template <bool ADD>
+static inline void add_rows(const Rows &a, int64_t n, Floats *out) {
+  if (!ADD)
+    for (int64_t c = 0; c < a.columns; c++) out[c] = all(0.0f);
+  for (int64_t t = 0; t < n; t++)
+    for (int64_t c = 0; c < a.columns; c++) out[c] += a.values[t * a.stride + c];
+}
