@@ -95,7 +95,7 @@ def test_what_is_routed_is_the_weighed_average_of_the_candidates_forecasts(finis
             means.append(own[own.merchant == merchant]["mean"].to_numpy())
         expected = np.average(means, axis=0, weights=list(weights.values()))
         np.testing.assert_allclose(routed[routed.merchant == merchant]["mean"], expected)
-    assert any(weights["federated_eps8"] > 0.01 for weights in choices.values())
+    assert any(weights["federated_eps8_personalised"] > 0.01 for weights in choices.values())
 
 
 @pytest.mark.parametrize("router", ["routed", "routed_own"])
