@@ -73,11 +73,10 @@ def fault_of_name(country: str, subdivision: str, holiday: str) -> str:
 
 
 def _spells(country: str, subdivision: str, holiday: str, first: date, last: date) -> list[tuple[int, int]]:
-    """Give first and last day of each run of days of a holiday, counted from `first`, with what reaches into the span."""
+    """Give first and last day of each run of days of a holiday, counted from `first`, of those near the span."""
     reach = timedelta(days=-BEGIN + END)
     days = [
-        (day - first).days
-        for day in days_of(country, subdivision, holiday, first=first - reach, last=last + reach)
+        (day - first).days for day in days_of(country, subdivision, holiday, first=first - reach, last=last + reach)
     ]
     starts = [day for day in days if day - 1 not in days]
     ends = [day for day in days if day + 1 not in days]

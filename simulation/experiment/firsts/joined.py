@@ -24,9 +24,7 @@ from simulation.origin.origin import Trial
 CPU = torch.device("cpu")
 
 
-def train_without(
-    method: Method, others: Trial, *, seed: int, on_share: Callable[[str, float], None]
-) -> DemandGRU:
+def train_without(method: Method, others: Trial, *, seed: int, on_share: Callable[[str, float], None]) -> DemandGRU:
     """Train a federation on the merchants that are not left out, up to the origin."""
     rounds = training_of(method, others.plan).num_rounds
     progress = Progress(on_round=lambda state, loss: on_share(method.name, state.round_number / rounds))

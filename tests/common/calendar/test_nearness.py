@@ -78,7 +78,7 @@ def test_a_holiday_that_the_country_does_not_have_is_refused_with_those_that_it_
         origins = [2014-11-01]
         methods = ["anchor"]
     """
-    with pytest.raises(ConfigError, match="data.holidays.near: DE has no public holiday 'Easter'; .*Easter Monday"):
+    with pytest.raises(ConfigError, match=r"data\.holidays\.near: DE has no public holiday 'Easter'; .*Easter Monday"):
         parse_plan(text)
     covariates = parse_plan(text.replace('"Easter"', '"Easter Monday"')).data.covariates
     assert covariates == ("holiday", "before", "after", *near_names("Easter Monday"))
