@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-NEAR_DAYS = (-14, -7, -3, -1, 0, 1, 3, 7)  # from the holiday to the day
-BEGIN, END = -28, 14  # where nearness begins, and has ended
+NEAR_DAYS = (-7, -3, -1, 0, 1, 3)  # from the holiday to the day
+BEGIN, END = -14, 7  # where nearness begins, and has ended
 
 
 def near_names(holiday: str) -> tuple[str, ...]:

@@ -14,20 +14,21 @@ from common.plan.reading import parse_plan
 
 
 def test_a_day_belongs_to_the_two_distances_that_it_lies_between() -> None:
-    there = nearness(np.array([-14, -10, -1, 0, 2, 7]))
-    assert there[0].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
-    assert there[1] == pytest.approx([3 / 7, 4 / 7, 0, 0, 0, 0, 0, 0])
-    assert there[2].tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
-    assert there[3].tolist() == [0, 0, 0, 0, 1, 0, 0, 0]
-    assert there[4] == pytest.approx([0, 0, 0, 0, 0, 0.5, 0.5, 0])
-    assert there[5].tolist() == [0, 0, 0, 0, 0, 0, 0, 1]
+    there = nearness(np.array([-7, -6, -1, 0, 2, 3, 5]))
+    assert there[0].tolist() == [1, 0, 0, 0, 0, 0]
+    assert there[1] == pytest.approx([3 / 4, 1 / 4, 0, 0, 0, 0])
+    assert there[2].tolist() == [0, 0, 1, 0, 0, 0]
+    assert there[3].tolist() == [0, 0, 0, 1, 0, 0]
+    assert there[4] == pytest.approx([0, 0, 0, 0, 0.5, 0.5])
+    assert there[5].tolist() == [0, 0, 0, 0, 0, 1]
+    assert there[6] == pytest.approx([0, 0, 0, 0, 0, 0.5])
 
 
-def test_nearness_begins_four_weeks_before_a_holiday_and_ends_two_weeks_after() -> None:
+def test_nearness_begins_two_weeks_before_a_holiday_and_ends_one_after() -> None:
     first = date(2014, 3, 1)
     near = near_holiday("DE", "", "Good Friday", first=first, last=date(2014, 5, 31))
     felt = [first + timedelta(days=int(day)) for day in np.flatnonzero(near.sum(axis=1))]
-    assert (felt[0], felt[-1]) == (date(2014, 3, 22), date(2014, 5, 1))  # Good Friday was 18 April 2014
+    assert (felt[0], felt[-1]) == (date(2014, 4, 5), date(2014, 4, 24))  # Good Friday was 18 April 2014
     assert near[(date(2014, 4, 18) - first).days, NEAR_DAYS.index(0)] == 1
 
 
