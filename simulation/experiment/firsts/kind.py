@@ -30,7 +30,7 @@ def find_kinds(young: Trial) -> Iterator[tuple[str, Mask]]:
     """Give each kind that any entity's horizon holds, with the buckets that any day of it lies in."""
     yield ALL, np.ones(young.outcome.counted.shape, bool)
     for name, days in (*_first_weeks(young), *_first_days(young)):
-        buckets = days.reshape(len(days), *_buckets(young)).any(axis=2)
+        buckets = np.asarray(days.reshape(len(days), *_buckets(young)).any(axis=2))
         if buckets.any():
             yield name, buckets
 

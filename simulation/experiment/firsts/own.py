@@ -40,14 +40,18 @@ def forecast_own_all(young: Trial, *, seed: int, on_share: OnShare) -> dict[str,
 def _run(names: list[str], trial: Trial, seed: int, on_share: OnShare) -> dict[str, Forecast]:
     found: dict[str, Forecast] = {}
     for name in names:
-        progress = Progress(on_step=lambda share, loss, name=name: on_share(name, share))
         try:
-            forecast = run_method(Method.parse(name), trial, seed=seed, device=CPU, progress=progress).forecast
+            forecast = _run_one(name, trial, seed, on_share)
         except DataError:
             continue
         if forecast.is_finite():
             found[name] = forecast
     return found
+
+
+def _run_one(name: str, trial: Trial, seed: int, on_share: OnShare) -> Forecast:
+    progress = Progress(on_step=lambda share, loss: on_share(name, share))
+    return run_method(Method.parse(name), trial, seed=seed, device=CPU, progress=progress).forecast
 
 
 def _average(

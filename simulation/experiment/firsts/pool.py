@@ -35,7 +35,7 @@ def pool_firsts(losses: pd.DataFrame, plan: Plan) -> dict[str, Any]:
 
 def _rows(losses: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for (kind, days), part in losses.groupby(["kind", "days"], sort=False):
-        about = {"kind": kind, "days": int(days), "size": EVERY, "origin": EVERY}
+        about = {"kind": kind, "days": int(str(days)), "size": EVERY, "origin": EVERY}
         yield from _compare(part, about)
         for low, high in SIZES:
             sized = part[part["entities"].between(low, high or part["entities"].max())]

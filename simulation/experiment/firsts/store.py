@@ -42,10 +42,8 @@ class Store:
         try:
             tensors = load(file.read_bytes())
             methods = dict.fromkeys(key.partition(BETWEEN)[0] for key in tensors)
-            return {
-                method: Forecast(*(tensors.get(f"{method}{BETWEEN}{field}") for field in FIELDS)) for method in methods
-            }
-        except (OSError, SafetensorError, ValueError) as error:
+            return {method: _forecast_of(method, tensors) for method in methods}
+        except (OSError, SafetensorError, KeyError) as error:
             raise DataError(f"{file} is damaged; delete it, and run the same command with --resume.") from error
 
     def write(self, name: str, forecasts: dict[str, Forecast]) -> None:
@@ -75,3 +73,9 @@ class Store:
 
     def _model(self, name: str) -> Path:
         return self.path / "models" / f"{name}.safetensors"
+
+
+def _forecast_of(method: str, tensors: dict[str, np.ndarray]) -> Forecast:
+    mean, median = (tensors[f"{method}{BETWEEN}{field}"] for field in ("mean", "median"))
+    quantiles, probability = (tensors.get(f"{method}{BETWEEN}{field}") for field in ("quantiles", "probability"))
+    return Forecast(mean, median, quantiles, probability)
