@@ -48,10 +48,9 @@ def test_a_day_that_is_two_holidays_is_near_both() -> None:
     assert days_of("DE", "", "Labor Day", first=date(2008, 1, 1), last=date(2008, 12, 31)) == (date(2008, 5, 1),)
 
 
-@pytest.mark.parametrize("language", ["C", "de_DE.UTF-8", "en_US.UTF-8"])
-def test_a_plan_means_the_same_on_a_machine_of_any_language(language: str) -> None:
+def test_a_plan_means_the_same_on_a_machine_of_another_language() -> None:
     code = "from common.calendar.nearness import fault_of_name; print(fault_of_name('DE', '', 'Good Friday'))"
-    environment = {"LC_ALL": language, "LANGUAGE": language, "PYTHONPATH": ":".join(sys.path)}
+    environment = {"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "PYTHONPATH": ":".join(sys.path)}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == ""
 
