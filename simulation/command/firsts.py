@@ -13,6 +13,7 @@ from common.command.app import DataRootOption, JsonOption, PlanArgument
 from common.command.output import make_console, print_json, print_table
 from common.errors import ConfigError, HansaError
 from simulation.command.terminal import split_words
+from simulation.command.warm import read_origins
 
 ALL_DAYS = "all"
 
@@ -22,6 +23,7 @@ def firsts(
     out: Annotated[Path, typer.Option(help="Folder for what is measured.", show_default=False)],
     data_root: DataRootOption = Path(),
     days: Annotated[str, typer.Option(help="Days of history left to a merchant, separated by commas.")] = "60,120,365",
+    origins: Annotated[str, typer.Option(help="Dates, separated by commas; the plan's origins if left out.")] = "",
     only: Annotated[str, typer.Option(help="Federations, separated by commas; all of the plan's if left out.")] = "",
     folds: Annotated[int, typer.Option(min=2, help="Each is left out of one training.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions of each federation.")] = 1,
@@ -52,7 +54,8 @@ def firsts(
     plan = read_named_plan(plan_file)
     methods = federations_of(plan, split_words(only))
     check_methods((*(method.name for method in methods), "routed_own"), plan)
-    asked = Asked(read_lengths(days), methods, folds=folds, seeds=seeds, seed=seed)
+    chosen = read_origins(origins) or plan.evaluation.origins
+    asked = Asked(chosen, read_lengths(days), methods, folds=folds, seeds=seeds, seed=seed)
     folder = RunFolder(out)
     data = fingerprint_data(plan, data_root)
     with folder.held(), ProgressBar(make_console(stderr=True)) as display:

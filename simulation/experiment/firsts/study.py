@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,7 @@ class Asked:
         Repetitions of each federation, from `seed` on.
     """
 
+    origins: tuple[date, ...]
     days: tuple[int, ...]
     methods: tuple[Method, ...]
     folds: int = 3
@@ -86,7 +88,7 @@ def measure_firsts(plan: Plan, panel: Panel, asked: Asked, store: Store, *, on_s
     """
     tables = [
         table
-        for origin in plan.evaluation.origins
+        for origin in asked.origins
         for table in _measure_origin(make_trial(plan, panel, origin), asked, store, on_share)
     ]
     return pd.concat(tables, ignore_index=True)
