@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from common.forecast.gain import estimate_gain
+from common.forecast.method import Method
 from common.plan.schema import Plan
 from simulation.experiment.firsts.kind import ALL
 from simulation.experiment.firsts.own import ROUTED_OWN
@@ -28,7 +29,8 @@ def pool_firsts(losses: pd.DataFrame, plan: Plan) -> dict[str, Any]:
     -------
     dict
         `rows`: kind, days (0: all history), size and origin (`all`: all of them), method, entities, and `gain` with
-        value, against, gain, low, high and verdict, see `common.forecast.gain`.
+        value, against, gain, low, high and verdict, see `common.forecast.gain`. `over_best_own` is the same over the
+        own method that came out best there, which is chosen with hindsight and favours being alone.
     """
     return {"schema": 1, "plan": plan.name, "plan_hash": plan.hash, "rows": list(_rows(losses))}
 
@@ -53,15 +55,30 @@ def name_size(low: int, high: int | None) -> str:
 def _compare(part: pd.DataFrame, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
     by_seed = part.groupby(["method", "merchant", "entity", "origin"])[["loss", "weight"]].mean()
     sums = by_seed.groupby(["method", "merchant", "entity"]).sum()
-    if ROUTED_OWN.name not in sums.index.get_level_values("method"):
+    methods = sorted(part["method"].unique(), key=lambda name: (name != ROUTED_OWN.name, name))
+    if ROUTED_OWN.name not in methods:
         return
-    own = sums.loc[ROUTED_OWN.name]
-    for method in sorted(part["method"].unique(), key=lambda name: (name != ROUTED_OWN.name, name)):
-        both = sums.loc[method].join(own, rsuffix="_own", how="inner")
-        gain = estimate_gain(both["loss"].to_numpy(), both["loss_own"].to_numpy(), both["weight_own"].to_numpy())
+    best = min(filter(_is_own, methods), key=lambda name: float(sums.loc[name]["loss"].sum()))
+    for method in methods:
+        gain = _gain(sums, method, ROUTED_OWN.name)
         if gain is not None:
-            found = {**asdict(gain), "verdict": gain.verdict}
-            yield about | {"method": method, "entities": len(both), "gain": found}
+            over_best = {"method": best, "gain": _gain(sums, method, best)}
+            yield about | {
+                "method": method,
+                "entities": len(sums.loc[method]),
+                "gain": gain,
+                "over_best_own": over_best,
+            }
+
+
+def _is_own(name: str) -> bool:
+    return Method.parse(name).is_own
+
+
+def _gain(sums: pd.DataFrame, method: str, against: str) -> dict[str, Any] | None:
+    both = sums.loc[method].join(sums.loc[against], rsuffix="_own", how="inner")
+    gain = estimate_gain(both["loss"].to_numpy(), both["loss_own"].to_numpy(), both["weight_own"].to_numpy())
+    return None if gain is None else {**asdict(gain), "verdict": gain.verdict}
 
 
 def is_headline(row: dict[str, Any]) -> bool:

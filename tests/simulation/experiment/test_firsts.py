@@ -116,7 +116,7 @@ def make_losses(**columns):
         {"origin": origin, "days": 60, "kind": "all", "method": method, "merchant": "a", "entity": f"e{number}"}
         | {"entities": 12, "loss": loss * (1 + number), "weight": 10.0}
         for origin in (date(2024, 1, 1), date(2024, 2, 1))
-        for method, loss in (("routed_own", 2.0), ("federated", 1.5))
+        for method, loss in (("routed_own", 2.0), ("federated", 1.5), ("warm", 1.6), ("gru_pooled", 0.1))
         for number in range(12)
     ]
     return pd.DataFrame(rows).assign(**columns)
@@ -129,6 +129,8 @@ def test_a_gain_is_of_sums_over_origins_and_an_entity_counts_once(trial):
     assert (whole["entities"], whole["gain"]["gain"]) == (12, pytest.approx(0.25))
     assert whole["gain"]["value"] == pytest.approx(2 * 1.5 * 78 / 240)
     assert whole["gain"]["verdict"] == "better"
+    assert whole["over_best_own"]["method"] == "warm"  # what pools everyone's rows is nobody's own
+    assert whole["over_best_own"]["gain"]["gain"] == pytest.approx(1 - 1.5 / 1.6)
     assert found["10-29", "all", "federated"]["entities"] == 12
     assert found["all", "2024-01-01", "routed_own"]["gain"]["gain"] == 0.0
 
