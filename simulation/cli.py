@@ -8,6 +8,7 @@ from simulation.command.audit import audit
 from simulation.command.bench import bench
 from simulation.command.births import births
 from simulation.command.customers import customers
+from simulation.command.firsts import firsts
 from simulation.command.joint import joint
 from simulation.command.market import drift, trends
 from simulation.command.network import export, federation
@@ -32,6 +33,7 @@ for command in (
     plans,
     warm,
     newcomer,
+    firsts,
     stock,
     recommend,
     shop,

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from common.calendar.nearness import near_holiday
 from common.calendar.public_holiday import HolidayCalendar, holidays_between
 from common.calendar.shopping_day import is_shopping_day
 from common.data.cells import as_days, as_names, as_numbers, canonical_name
@@ -213,9 +214,16 @@ def _keys(table: AheadTable, merchants: np.ndarray, entities: np.ndarray) -> pd.
 def _public_holidays(plan: DataPlan, wanted: PublicHolidays, owner: Int[np.ndarray, " entity"]) -> Part:
     calendar = holidays_between(wanted.country, wanted.subdivision, plan.start, plan.end)
     years = np.array([(plan.start + timedelta(days=day)).year for day in range(len(calendar.is_holiday))])
-    columns, told = zip(*(_holiday_column(calendar, name, years) for name in wanted.covariates), strict=True)
-    values = np.stack(columns, axis=1)[None].astype(np.float32)
-    return Part(values, np.stack(told, axis=1)[None], owner, wanted.missing)
+    columns, told_of = zip(*(_holiday_column(calendar, name, years) for name in wanted.covariates), strict=True)
+    near = [_near_columns(plan, wanted, holiday) for holiday in wanted.near]
+    known = np.isin(years, calendar.unknown_years, invert=True)[:, None]
+    values = np.concatenate([np.stack(columns, axis=1), *near], axis=1)[None].astype(np.float32)
+    told = np.concatenate([np.stack(told_of, axis=1), *(np.broadcast_to(known, each.shape) for each in near)], axis=1)
+    return Part(values, told[None], owner, wanted.missing)
+
+
+def _near_columns(plan: DataPlan, wanted: PublicHolidays, holiday: str) -> Float[np.ndarray, "day near"]:
+    return near_holiday(wanted.country, wanted.subdivision, holiday, first=plan.start, last=plan.end)
 
 
 def _holiday_column(

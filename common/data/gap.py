@@ -131,7 +131,7 @@ def tellings(plan: DataPlan) -> Iterator[Telling]:
     if (holidays := plan.holidays) is not None:
         advice = "bring the package `holidays` up to date when it knows these years"
         what = f"the public holidays of {holidays.country}"
-        for name in holidays.covariates:
+        for name in holidays.names:
             yield Telling(name, what, "data.holidays.missing", holidays.missing, advice)
     for name in plan.shopping_days:
         yield Telling(name, "the calendar", "data.shopping_days", "zero", "it is always told")

@@ -39,10 +39,21 @@ def read_plan(path: Path) -> Plan:
 def parse_plan(text: str, *, origin: str = "plan") -> Plan:
     """Check the text of a plan, and that its paths stay below the data root; `origin` names it in errors."""
     plan = parse_toml(text, Plan, origin=origin)
-    fault = fault_of_places(plan.data)
+    fault = fault_of_places(plan.data) or _fault_of_near(plan)
     if fault:
         raise ConfigError(f"{origin}: {fault}")
     return plan
+
+
+def _fault_of_near(plan: Plan) -> str:
+    """Say which holiday of `data.holidays.near` the place does not have; "" where there is none."""
+    holidays = plan.data.holidays
+    if holidays is None or not holidays.near:
+        return ""
+    from common.calendar.nearness import fault_of_name  # most plans do without the library
+
+    faults = (fault_of_name(holidays.country, holidays.subdivision, name) for name in holidays.near)
+    return next((f"data.holidays.near: {fault}" for fault in faults if fault), "")
 
 
 def parse_toml(text: str, form: type[Form], *, origin: str) -> Form:

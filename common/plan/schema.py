@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from common.plan.first_keys import FIRST_KEYS
+from common.plan.near_day import near_names
 from common.schema import SCHEMA
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -188,6 +189,14 @@ class PublicHolidays(Section):
     subdivision: str = Field("", description="state or province, as BY")
     covariates: tuple[HolidayKind, ...] = Field(("holiday", "before", "after"), min_length=1)
     missing: Literal["refuse", "zero"] = "refuse"
+    near: tuple[str, ...] = Field(
+        (), description="holidays by their English names, as Good Friday, whose weeks before and after have covariates"
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name each covariate: kinds of days, then nearness to holidays."""
+        return (*self.covariates, *(name for holiday in self.near for name in near_names(holiday)))
 
 
 class SchoolHolidays(Section):
@@ -358,7 +367,7 @@ class DataPlan(Section):
         """
         names = [name for attribute in self.known for name in attribute.names]
         names += [name for table in self.ahead for attribute in table.known for name in attribute.names]
-        names += self.holidays.covariates if self.holidays else ()
+        names += self.holidays.names if self.holidays else ()
         names += self.shopping_days
         if self.school_holidays:
             named = self.school_holidays.names

@@ -60,6 +60,12 @@ class ProgressBar:
         self._say(label)
         self._progress.reset(self._task, description=label, text="")
 
+    def follow(self, label: str, share: float) -> None:
+        """Tell how far something is that begins where its label is new."""
+        if label != self._label:
+            self.begin(label)
+        self.show(share, "")
+
     def show(self, share: float, text: str) -> None:
         """Tell how far it is."""
         self._progress.update(self._task, completed=share, text=text)

@@ -199,6 +199,7 @@ CASES = (
     study("federation --plan plan.toml --from plan.toml --out f", PLAN),
     study("warm plan.toml", PLAN),
     study("newcomer plan.toml", PLAN),
+    study("firsts plan.toml --out f --days 12", PLAN, is_slow=True),
     study("stock plan.toml --only anchor", PLAN, is_slow=True),
     study("shop plan.toml --out made", PLAN, is_slow=True),
     study("worth plan.toml", PLAN, is_slow=True),

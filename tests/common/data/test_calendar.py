@@ -17,6 +17,7 @@ from common.data.calendar import DayTables
 from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError
+from common.plan.near_day import near_names
 from common.plan.reading import parse_plan
 from common.plan.schema import DataPlan, Plan
 
@@ -148,6 +149,20 @@ def test_public_days_need_no_file() -> None:
     assert np.flatnonzero(covariate(panel, "before")).tolist() == [2]
     assert np.flatnonzero(covariate(panel, "after")).tolist() == [10]
     assert panel.told is None
+
+
+def test_nearness_to_a_holiday_stands_behind_the_kinds_of_days_and_its_year_must_be_known() -> None:
+    holidays = {"country": "DE", "covariates": ["holiday"], "near": ["Christmas Day", "Good Friday"]}
+    plan = make_data_plan(start=date(2100, 12, 24), end=date(2101, 1, 2), holidays=holidays)
+    panel = read_frame(SALES.assign(day="2100-12-24"), plan).panel
+    assert panel.covariates == ("holiday", *near_names("Christmas Day"), *near_names("Good Friday"))
+    assert covariate(panel, "Christmas Day -1") == [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert covariate(panel, "Christmas Day +0") == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert covariate(panel, "Christmas Day +3") == pytest.approx([0, 0, 0, 0.5, 1, 0.75, 0.5, 0.25, 0, 0])
+    assert covariate(panel, "Good Friday -7") == [0] * 10
+    gaps = find_gaps(panel, plan, 0, 10)
+    assert [gap.covariate for gap in gaps] == list(panel.covariates)
+    assert all("the first 2101-01-01" in gap.sentence for gap in gaps)
 
 
 # ------------------------------------------------------------------ what is missing

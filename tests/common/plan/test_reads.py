@@ -25,6 +25,7 @@ NO_COLUMNS = {  # texts of a plan's data that name no column and no file
     "ahead.known.categories",
     "holidays.country",
     "holidays.subdivision",
+    "holidays.near",
     "school_holidays.names",
     "static.categories",
 }

@@ -32,7 +32,7 @@ def test_a_path_is_a_path(file: str) -> None:
 
 
 def test_a_name_that_is_none_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match=r"no plan of this name; it brings demo, favorita, .*rossmann\."):
+    with pytest.raises(ConfigError, match=r"no plan of this name; it brings demo, favorita, .*young-stores\."):
         find_plan(Path("dmo"))
 
 
