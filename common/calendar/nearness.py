@@ -12,18 +12,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from common.calendar.public_holiday import fault_of_place
+from common.calendar.public_holiday import fault_of_place, look_up
 from common.plan.near_day import BEGIN, END, NEAR_DAYS
 
-if TYPE_CHECKING:
-    from holidays import HolidayBase
-
-ENGLISH = ("en_US", "en_GB")
 KNOWN_YEARS = 2000, 2040  # in which a holiday must have been, or come, to be one
 
 
@@ -86,17 +81,7 @@ def _spells(country: str, subdivision: str, holiday: str, first: date, last: dat
 @lru_cache(maxsize=64)
 def _english(country: str, subdivision: str, first_year: int, last_year: int) -> dict[date, tuple[str, ...]]:
     """Look the names of every holiday up; a day may be two."""
-    from holidays import country_holidays
-
     if fault_of_place(country, subdivision):
         return {}
-    known: HolidayBase = country_holidays(country)
-    language = next((each for each in ENGLISH if each in known.supported_languages), known.default_language)
-    table = country_holidays(
-        country,
-        subdiv=subdivision or None,
-        years=range(first_year, last_year + 1),
-        expand=False,
-        language=language,
-    )
+    table = look_up(country, subdivision, first_year, last_year)
     return {day: tuple(name.strip() for name in names.split(";")) for day, names in table.items()}

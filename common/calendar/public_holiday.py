@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from holidays import HolidayBase
 
 ANNOUNCES_SPANS = frozenset({"CN"})  # its days off are whole spans, weekends included
+ENGLISH = ("en_US", "en_GB")
 ASKED = 2000, 2060  # the years in which it is looked up whether working days were moved
 RECENT_YEARS = 3  # without a gap up to the last one known: such a country moves days every year
 
@@ -130,7 +131,7 @@ def holidays_between(country: str, subdivision: str, first: date, last: date) ->
     years = range(first.year, last.year + 1)
     if fault_of_place(country, subdivision):
         return HolidayCalendar(first, last, {}, frozenset(), tuple(years), ())
-    table = _table(country, subdivision, first.year - 1, last.year + 1)
+    table = look_up(country, subdivision, first.year - 1, last.year + 1)
     unknown = tuple(year for year in years if not any(day.year == year for day in table))
     margin = [day for day in table if first - timedelta(days=1) <= day <= last + timedelta(days=1)]
     names = {day: table[day] for day in sorted(margin)}
@@ -153,10 +154,21 @@ def moves_working_days(country: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _table(country: str, subdivision: str, first_year: int, last_year: int) -> HolidayBase:
+def look_up(country: str, subdivision: str, first_year: int, last_year: int) -> HolidayBase:
+    """Look the holidays of a place that the library has up, called in English where it can.
+
+    It would call them by the language of the process, and a shop's closed holidays are remembered by name.
+    """
     from holidays import country_holidays
 
-    return country_holidays(country, subdiv=subdivision or None, years=range(first_year, last_year + 1), expand=False)
+    known = country_holidays(country)
+    return country_holidays(
+        country,
+        subdiv=subdivision or None,
+        years=range(first_year, last_year + 1),
+        expand=False,
+        language=next((each for each in ENGLISH if each in known.supported_languages), known.default_language),
+    )
 
 
 def _whole_runs(table: HolidayBase, first: date, last: date) -> dict[date, str]:
@@ -193,7 +205,7 @@ def _last_announced(country: str) -> int:
 
 @lru_cache(maxsize=64)
 def _moved_years(country: str) -> tuple[int, ...]:
-    table = _table(country, "", *ASKED)
+    table = look_up(country, "", *ASKED)
     return tuple(sorted({day.year for day in table.weekend_workdays}))
 
 
@@ -218,6 +230,6 @@ def _doubts(country: str, subdivision: str, table: HolidayBase, first: date, las
 @lru_cache(maxsize=64)
 def _partial_days(country: str, first: date, last: date) -> frozenset[date]:
     """Give the days of a span that are public holidays anywhere in a country."""
-    parts = _table(country, "", first.year, last.year).subdivisions
-    days = {day for part in parts for day in _table(country, part, first.year, last.year)}
+    parts = look_up(country, "", first.year, last.year).subdivisions
+    days = {day for part in parts for day in look_up(country, part, first.year, last.year)}
     return frozenset(day for day in days if first <= day <= last)

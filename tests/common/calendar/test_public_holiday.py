@@ -1,5 +1,8 @@
 """Public holidays, held against what governments announced; the dates were written down by hand."""
 
+import os
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -139,3 +142,13 @@ def test_a_place_that_is_not_known_is_one_sentence_and_unknown_in_every_year() -
     with pytest.raises(ConfigError, match=r"shop\.toml: DE has no part 'ZZ'.*BY"):
         require_place("DE", "ZZ", origin="shop.toml")
     assert holidays_between("XX", "", date(2024, 1, 1), date(2025, 1, 1)).unknown_years == (2024, 2025)
+
+
+# The library translates by the environment of the process, and a shop remembers by name on which holidays it is closed.
+@pytest.mark.parametrize("language", ["C", "C.UTF-8", "de_DE.UTF-8", "zh_CN.UTF-8"])
+def test_holidays_are_called_the_same_whatever_the_machine_speaks(language):
+    asked = "from datetime import date; from common.calendar.public_holiday import holidays_between as between; "
+    said = "print(between('DE', '', date(2014, 12, 25), date(2014, 12, 25)).names[date(2014, 12, 25)])"
+    spoken = {"LANG": language, "LANGUAGE": "", "LC_ALL": ""}
+    done = subprocess.run([sys.executable, "-c", asked + said], env=os.environ | spoken, capture_output=True, text=True)
+    assert done.stdout.strip() == "Christmas Day"
