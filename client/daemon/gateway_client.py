@@ -31,6 +31,7 @@ from flwr.proto.fleet_pb2 import (
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest, PushObjectRequest
 from flwr.proto.node_pb2 import Node
+from flwr.proto.recorddict_pb2 import BytesList
 from flwr.supercore.inflatable.inflatable_object import (
     get_all_nested_objects,
     get_object_tree,
@@ -156,18 +157,16 @@ class GatewayClient:
             The gateway does not hand it out.
         """
         ids = object_ids(envelope.tree)
-        run_id = envelope.message.metadata.run_id
-        contents, num_bytes = {}, 0
-        for object_id in ids:
-            contents[object_id] = self._pull_object(run_id, object_id)
-            num_bytes += len(contents[object_id])
-            if num_bytes > MOST_MESSAGE_BYTES:
-                raise too_large()
+        asked = ConfirmMessageReceivedRequest(
+            node=self._node, run_id=envelope.message.metadata.run_id, message_object_id=ids[0]
+        )
+        in_one_piece = self._client.takes_parcels
+        contents = self._pull_parcel(asked, ids) if in_one_piece else self._pull_each(asked.run_id, ids)
         message = inflate(envelope, contents)
         if message.metadata.dst_node_id != self._node.node_id:
             raise MessageError("A message is for another merchant; it is not answered.")
-        confirmed = ConfirmMessageReceivedRequest(node=self._node, run_id=run_id, message_object_id=ids[0])
-        self._call(self._client.ConfirmMessageReceived, confirmed)
+        if not in_one_piece:
+            self._call(self._client.ConfirmMessageReceived, asked)
         return message
 
     def push(self, reply: Message) -> None:
@@ -187,6 +186,9 @@ class GatewayClient:
             message_object_trees=[tree],
             clientapp_runtime_list=[0.0],  # how long it took is nobody's business
         )
+        if self._client.takes_parcels:
+            self._push_parcel(asked, [found.deflate() for found in objects.values()])
+            return
         response = self._call(self._client.PushMessages, asked)
         for object_id in sorted(set(response.objects_to_push) & set(objects)):
             self._push_object(reply.metadata.run_id, response.session_id, object_id, objects[object_id].deflate())
@@ -202,15 +204,38 @@ class GatewayClient:
         except Refused:  # perhaps an id from before this merchant was enrolled anew
             return False
 
+    def _pull_parcel(self, asked: ConfirmMessageReceivedRequest, ids: list[str]) -> dict[str, bytes]:
+        parcel = self._call(self._client.pull_parcel, asked)
+        if not parcel.vals:
+            raise gone()
+        contents = {hashlib.sha256(content).hexdigest(): bytes(content) for content in parcel.vals}
+        if contents.keys() != set(ids):
+            raise other_object()
+        return contents
+
+    def _pull_each(self, run_id: int, ids: list[str]) -> dict[str, bytes]:
+        contents, num_bytes = {}, 0
+        for object_id in ids:
+            contents[object_id] = self._pull_object(run_id, object_id)
+            num_bytes += len(contents[object_id])
+            if num_bytes > MOST_MESSAGE_BYTES:
+                raise too_large()
+        return contents
+
+    def _push_parcel(self, asked: PushMessagesRequest, contents: list[bytes]) -> None:
+        parcel = BytesList(vals=[asked.SerializeToString(), *contents])
+        if self._call(self._client.push_parcel, parcel).objects_to_push:
+            raise not_kept()
+
     def _pull_object(self, run_id: int, object_id: str) -> bytes:
         asked = PullObjectRequest(node=self._node, run_id=run_id, object_id=object_id)
         response = self._call(self._client.PullObject, asked)
         if not response.object_found:
-            raise MessageOver("A message's content is gone from the gateway; it is not answered.")
+            raise gone()
         if not response.object_available:
             raise Unreachable("A message's content is not at the gateway yet; asked for again.")
         if hashlib.sha256(response.object_content).hexdigest() != object_id:
-            raise MessageError("An object of a message is not the one that its id names; it is not answered.")
+            raise other_object()
         return bytes(response.object_content)
 
     def _push_object(self, run_id: int, session_id: str, object_id: str, content: bytes) -> None:
@@ -218,7 +243,7 @@ class GatewayClient:
             node=self._node, run_id=run_id, object_id=object_id, object_content=content, session_id=session_id
         )
         if not self._call(self._client.PushObject, asked).stored:
-            raise Unreachable("The gateway did not keep a part of a reply; handed in again.")
+            raise not_kept()
 
     def _call(self, method: Callable[[Asked], Answer], asked: Asked, *, address: str = "") -> Answer:
         """Call the API; every error of the layers below becomes one of this file's here."""
@@ -231,6 +256,21 @@ class GatewayClient:
             raise explain_failure(error, address) from error
         except ValueError as error:  # no protobuf in a response of status 200
             raise Unreachable(f"What answers at {address} is no gateway; check the address.") from error
+
+
+def gone() -> MessageOver:
+    """Say that a message was taken, and its content is no more."""
+    return MessageOver("A message's content is gone from the gateway; it is not answered.")
+
+
+def other_object() -> MessageError:
+    """Say that what came is not what was announced."""
+    return MessageError("An object of a message is not the one that its id names; it is not answered.")
+
+
+def not_kept() -> Unreachable:
+    """Say that a reply has to be handed in again."""
+    return Unreachable("The gateway did not keep a part of a reply; handed in again.")
 
 
 def read_clock(address: str, context: ssl.SSLContext) -> datetime | None:

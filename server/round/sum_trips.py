@@ -195,7 +195,7 @@ class SumTrips:
         contents = {name: question for name in survivors if name in self._nodes}
         agreeing = self._trip(sum_agree.AGREE, contents, read_signature)
         revealing = self._trip(sum_reveal.REVEAL, {}, read_shares)
-        pauses = Pauses()
+        pauses = Pauses(self._grid)
         while len(revealed) < threshold:
             came = agreeing.sweep()
             if len(signed) >= threshold and (new := sorted(signed - asked)):

@@ -32,6 +32,7 @@ from network.coordinator import (
 from network.doorway import await_true
 from server.process.headers import LARGEST_BODY, PASSED
 from server.process.loopback import WORD_HEADER, make_word
+from server.process.parcel import PULL_PARCEL, PUSH_PARCEL
 from server.process.superlink import open_superlink
 
 ACTIVATE = "/v1/fleet/activate-node"
@@ -96,9 +97,9 @@ def test_no_other_path_is_published_not_even_to_a_member(alice: Knocker, path: s
     assert (answer.status_code, answer.text) == (404, "refused")
 
 
-def test_the_published_paths_are_eight() -> None:
-    assert len(PASSED) == 8
-    assert all(path.startswith("/v1/fleet/") for path in PASSED)
+def test_the_published_paths_are_ten() -> None:
+    assert len(PASSED) == 10
+    assert {path for path in PASSED if not path.startswith("/v1/fleet/")} == {PULL_PARCEL, PUSH_PARCEL}
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/control/list-nodes", "/v1/runtime/acquire-task", ACTIVATE])

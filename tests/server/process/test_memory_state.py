@@ -12,8 +12,8 @@ from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.federation import NoOpFederationManager
 
-from server.process import superlink
-from server.process.superlink import MemoryState
+from server.process import memory_state
+from server.process.memory_state import MemoryState
 
 OWNER, KEY = "", b"a key"
 
@@ -66,8 +66,8 @@ def test_what_nobody_answered_is_let_go_of_with_its_content(
     assert state.num_message_ins() == 3
     kept = len(state.object_store)
     assert kept >= 9
-    later = time.time() + 3 * superlink.SWEEP_SECONDS
-    monkeypatch.setattr(superlink.time, "time", lambda: later)
+    later = time.time() + 3 * memory_state.SWEEP_SECONDS
+    monkeypatch.setattr(memory_state.time, "time", lambda: later)
     new = ask(state, run_id, node_id, "round 4")
     assert state.num_message_ins() == 1
     assert [object_id in state.object_store for object_id in [*old, new]] == [False, False, False, True]

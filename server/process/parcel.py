@@ -1,0 +1,264 @@
+"""Messages in one piece, and questions that wait for news: what Flower's API asks object by object, again and again.
+
+In front of Flower's own application, in the SuperLink's process, with Flower's own checks and handlers:
+
+    /v1/fleet/pull-messages     Flower's, which waits a while where there is no message
+    /v1/hansa/pull-parcel       a message that was taken: its objects, all of them
+    /v1/hansa/push-parcel       a reply and its objects
+    /v1/hansa/ask               of the coordinator alone: questions and their objects
+    /v1/hansa/answers           of the coordinator alone: waits, and hands out whole replies with their objects
+
+A parcel is Flower's `BytesList`. Everything else passes on to Flower as it is. See docs/protocol.md §5.15.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from flwr.proto.fleet_pb2 import PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest, PushObjectRequest
+from flwr.proto.node_pb2 import Node
+from flwr.proto.recorddict_pb2 import BytesList
+from flwr.proto.runtime_pb2 import PullAppMessagesRequest, PullAppMessagesResponse, PushAppMessagesRequest
+from flwr.proto.task_pb2 import Task
+from flwr.supercore.constant import TASK_TOKEN_HEADER
+from flwr.supercore.dependencies.task import authenticate_task
+from flwr.supercore.error import http_error_translator
+from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
+from flwr.supercore.object_store import NoObjectInStoreError
+from flwr.superlink.routers.fleet.node_auth import authenticate_node
+from flwr.superlink.servicer.fleet import fleet_handlers
+from flwr.superlink.servicer.runtime import runtime_handlers
+from google.protobuf.message import DecodeError, Message
+from starlette.concurrency import run_in_threadpool
+
+from server.process.headers import PROTOBUF, PULL
+from server.process.memory_state import MemoryState
+
+PULL_PARCEL, PUSH_PARCEL = "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel"
+ASK, ANSWERS = "/v1/hansa/ask", "/v1/hansa/answers"
+NEWS = frozenset({"/v1/fleet/push-messages", "/v1/fleet/push-object", "/v1/runtime/push-object"})
+WAIT_SECONDS = 3.0  # that a merchant's question for messages waits; it asked every three seconds before
+LONGEST_ANSWER_WAIT_SECONDS = 5.0
+LINGER_SECONDS = 0.01  # so that replies which come together are handed out together
+MOST_WAITING = 160  # of the gateway's 256 lines; who comes after them is answered at once and asks again by itself
+MOST_ANSWER_BYTES = 64 << 20
+SMALL_BYTES = 1 << 20  # up to here a thread of its own costs more than it saves
+COORDINATOR = 0  # no node has this number
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class News:
+    """Wake up who waits for news of a node."""
+
+    def __init__(self) -> None:
+        self._events: dict[int, asyncio.Event] = {}
+        self.waiting = 0
+
+    def of(self, node_id: int) -> asyncio.Event:
+        """Give what is set at the next news; to be taken before one looks, so that nothing is missed."""
+        return self._events.setdefault(node_id, asyncio.Event())
+
+    def tell(self, node_ids: Iterable[int]) -> None:
+        """Tell whoever waits."""
+        for node_id in node_ids:
+            if (event := self._events.pop(node_id, None)) is not None:
+                event.set()
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for news, for so many seconds at most."""
+        self.waiting += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await event.wait()
+        finally:
+            self.waiting -= 1
+
+
+class Parcels:
+    """The ASGI application that answers what is said above; `flower` answers everything else."""
+
+    def __init__(self, flower: FastAPI) -> None:
+        self._flower, self._news = flower, News()
+        self._handlers: dict[str, Handler] = {
+            PULL: self._pull,
+            PULL_PARCEL: self._pull_parcel,
+            PUSH_PARCEL: self._push_parcel,
+            ASK: self._ask,
+            ANSWERS: self._answers,
+        }
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request."""
+        handler = self._handlers.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if handler is None:
+            await self._flower(scope, receive, send)
+            if scope.get("path") in NEWS:
+                self._news.tell((COORDINATOR,))
+            return
+        request = Request({**scope, "app": self._flower, "state": dict(scope.get("state", {}))}, receive)
+        response = await http_error_translator(request, handler)
+        await response(scope, receive, send)
+
+    @property
+    def _state(self) -> MemoryState:
+        return cast(MemoryState, self._flower.state.linkstate_factory.state())
+
+    async def _pull(self, request: Request) -> Response:
+        asked = PullMessagesRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        found = await self._await_message(request, asked)
+        return _protobuf(found)
+
+    async def _await_message(self, request: Request, asked: PullMessagesRequest) -> PullMessagesResponse:
+        """Look for a message until one is there, time is up, or nobody is there to take it."""
+        clock, state = asyncio.get_running_loop(), self._state
+        until = clock.time() + (WAIT_SECONDS if self._news.waiting < MOST_WAITING else 0.0)
+        while True:
+            event = self._news.of(asked.node.node_id)
+            if await request.is_disconnected():  # it must not take a message that nobody gets
+                return PullMessagesResponse()
+            found = fleet_handlers.pull_messages(request=asked, state=state, store=state.object_store)
+            if found.messages_list or clock.time() >= until:
+                return found
+            await self._news.wait(event, until - clock.time())
+
+    async def _pull_parcel(self, request: Request) -> Response:
+        """Give a message's objects, to the node that it is for; nothing where it is over."""
+        asked = ConfirmMessageReceivedRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        state = self._state
+        message = state.message_ins_store.get(asked.message_object_id)
+        if message is None or message.metadata.dst_node_id != asked.node.node_id:
+            return _protobuf(BytesList())
+        contents = []
+        for object_id in _object_ids(state, asked.message_object_id):
+            wanted = PullObjectRequest(node=asked.node, run_id=asked.run_id, object_id=object_id)
+            contents.append(fleet_handlers.pull_object(wanted, state).object_content)
+        return _protobuf(BytesList(vals=contents))
+
+    async def _push_parcel(self, request: Request) -> Response:
+        """Keep a reply; what it answers is let go of."""
+        body = await request.body()
+        asked, contents = _open(body, PushMessagesRequest)
+        self._authenticate(request, asked)
+        state = self._state
+
+        def keep() -> Message:
+            kept = fleet_handlers.push_messages(asked, state)
+            about = asked.messages_list[0].metadata
+            missing = set(kept.objects_to_push)
+            for object_id in missing & contents.keys():
+                part = PushObjectRequest(
+                    node=asked.node,
+                    run_id=about.run_id,
+                    object_id=object_id,
+                    object_content=contents[object_id],
+                    session_id=kept.session_id,
+                )
+                if fleet_handlers.push_object(part, state).stored:
+                    missing.discard(object_id)
+            if not missing:
+                state.object_store.delete(about.reply_to_message_id)
+            kept.ClearField("objects_to_push")
+            kept.objects_to_push.extend(sorted(missing))
+            return kept
+
+        kept = keep() if len(body) <= SMALL_BYTES else await run_in_threadpool(keep)
+        self._news.tell((COORDINATOR,))
+        return _protobuf(kept)
+
+    async def _ask(self, request: Request) -> Response:
+        """Keep questions with their objects."""
+        asked, contents = _open(await request.body(), PushAppMessagesRequest)
+        task, state = self._task(request), self._state
+
+        def keep() -> Message:
+            kept = runtime_handlers.push_messages(asked, state, task)
+            for object_id in kept.objects_to_push:
+                part = PushObjectRequest(
+                    node=Node(node_id=asked.messages_list[0].metadata.src_node_id),
+                    run_id=task.run_id,
+                    object_id=object_id,
+                    object_content=contents[object_id],
+                    session_id=kept.session_id,
+                )
+                runtime_handlers.push_object(part, state, task)
+            return kept
+
+        kept = await run_in_threadpool(keep)
+        self._news.tell(message.metadata.dst_node_id for message in asked.messages_list)
+        return _protobuf(kept)
+
+    async def _answers(self, request: Request) -> Response:
+        """Give the replies that are all there, as soon as there is one, and errors once time is up."""
+        body = BytesList.FromString(await request.body())
+        asked, seconds = PullAppMessagesRequest.FromString(body.vals[0]), int(body.vals[1]) / 1000
+        task, state, clock = self._task(request), self._state, asyncio.get_running_loop()
+        until = clock.time() + min(seconds, LONGEST_ANSWER_WAIT_SECONDS)
+        while True:
+            event = self._news.of(COORDINATOR)
+            found = take_replies(state, asked, task)
+            if found.messages_list or clock.time() >= until or await request.is_disconnected():
+                return _protobuf(_with_objects(state, found))
+            await self._news.wait(event, until - clock.time())
+            await asyncio.sleep(LINGER_SECONDS)
+
+    def _authenticate(self, request: Request, asked: Message) -> None:
+        request.state.protobuf_request = asked
+        authenticate_node(request)
+
+    def _task(self, request: Request) -> Task:
+        return authenticate_task(request, request.headers.get(TASK_TOKEN_HEADER), self._state)
+
+
+def take_replies(state: MemoryState, asked: PullAppMessagesRequest, task: Task) -> PullAppMessagesResponse:
+    """Take replies, no more at once than what fits one answer."""
+    wanted, room = PullAppMessagesRequest(), MOST_ANSWER_BYTES
+    for message_id in asked.message_ids:
+        if room > 0:
+            wanted.message_ids.append(message_id)
+            room -= state.reply_bytes(message_id)
+    return runtime_handlers.pull_messages(wanted, state, task)
+
+
+def _with_objects(state: MemoryState, found: PullAppMessagesResponse) -> BytesList:
+    """Put replies and their objects together, and let go of them."""
+    contents: dict[str, bytes] = {}
+    for tree in found.message_object_trees:
+        for node in _nodes(tree):
+            contents[node] = state.object_store.get(node) or b""
+    for tree in found.message_object_trees:
+        state.object_store.delete(tree.object_id)
+    return BytesList(vals=[found.SerializeToString(), *contents.values()])
+
+
+def _object_ids(state: MemoryState, message_id: str) -> list[str]:
+    try:
+        return _nodes(state.object_store.get_object_tree(message_id))
+    except NoObjectInStoreError:
+        return []
+
+
+def _nodes(tree: ObjectTree) -> list[str]:
+    return [node.object_id for node in iterate_object_tree(tree)]
+
+
+def _open(body: bytes, kind: type[Any]) -> tuple[Any, dict[str, bytes]]:
+    """Take a parcel apart: what is asked, and objects by their ids."""
+    parcel = BytesList.FromString(body)
+    if not parcel.vals:
+        raise DecodeError("a parcel with nothing in it")
+    contents = {hashlib.sha256(content).hexdigest(): content for content in parcel.vals[1:]}
+    return kind.FromString(parcel.vals[0]), contents
+
+
+def _protobuf(message: Message) -> Response:
+    return Response(content=message.SerializeToString(), media_type=PROTOBUF)
