@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -26,6 +26,7 @@ from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
     PullMessagesRequest,
+    PullMessagesResponse,
     PushMessagesRequest,
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
@@ -37,6 +38,7 @@ from flwr.supercore.inflatable.inflatable_object import (
     get_object_tree,
     no_object_id_recompute,
 )
+from google.protobuf.message import DecodeError
 
 from certs.request import public_pem
 from client.daemon.envelope import MOST_MESSAGE_BYTES, Envelope, inflate, object_ids, too_large
@@ -52,6 +54,7 @@ from common.errors import MessageError
 from common.message.protocol import HEADER, write_spoken
 
 HEARTBEAT_SECONDS = 30.0
+AGAIN = "again"  # in the place of a message's id: what was given last did not arrive
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -79,6 +82,7 @@ class GatewayClient:
         self._client = FleetClient(address, key, context)
         self._retired: list[FleetClient] = []
         self._node = Node(node_id=node_id or 0)
+        self._is_lost = False  # whether a message may be on its way that did not arrive
 
     def connect(self) -> int:
         """Say that this merchant is there; return its node id.
@@ -135,15 +139,19 @@ class GatewayClient:
         self._call(self._client.DeactivateNode, DeactivateNodeRequest(node_id=self._node.node_id))
 
     def pull(self) -> Envelope | None:
-        """Take the next message's envelope, if there is one; it is taken once."""
-        response = self._call(self._client.PullMessages, PullMessagesRequest(node=self._node))
-        if not response.messages_list or not response.message_object_trees:
-            return None
+        """Take the next message's envelope, if there is one; it is taken once, unless the answer did not arrive."""
+        asked = PullMessagesRequest(node=self._node)
+        if not self._client.takes_parcels:
+            return _read_envelope(self._call(self._client.PullMessages, asked), None)
+        asked.message_ids.extend([AGAIN] if self._is_lost else [])
+        self._is_lost = True
+        parcel = self._call(self._client.pull_parcel, asked)
+        self._is_lost = False
         try:
-            message = remove_content_from_message(message_from_proto(response.messages_list[0]))
-        except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
-            raise MessageError("An envelope is none of this version of Flower; it is left.") from error
-        return Envelope(message, response.message_object_trees[0])
+            response = PullMessagesResponse.FromString(parcel.vals[0])
+        except (DecodeError, IndexError) as error:
+            raise MessageError("An envelope is none of this version of hansa; it is left.") from error
+        return _read_envelope(response, parcel.vals[1:])
 
     def fetch(self, envelope: Envelope) -> Message:
         """Fetch a message's objects, and put the message together.
@@ -157,16 +165,19 @@ class GatewayClient:
             The gateway does not hand it out.
         """
         ids = object_ids(envelope.tree)
-        asked = ConfirmMessageReceivedRequest(
-            node=self._node, run_id=envelope.message.metadata.run_id, message_object_id=ids[0]
-        )
-        in_one_piece = self._client.takes_parcels
-        contents = self._pull_parcel(asked, ids) if in_one_piece else self._pull_each(asked.run_id, ids)
+        run_id = envelope.message.metadata.run_id
+        if envelope.contents is None:
+            contents = self._pull_each(run_id, ids)
+        else:
+            contents = {hashlib.sha256(content).hexdigest(): bytes(content) for content in envelope.contents}
+            if contents.keys() != set(ids):
+                raise other_object()
         message = inflate(envelope, contents)
         if message.metadata.dst_node_id != self._node.node_id:
             raise MessageError("A message is for another merchant; it is not answered.")
-        if not in_one_piece:
-            self._call(self._client.ConfirmMessageReceived, asked)
+        if envelope.contents is None:
+            confirmed = ConfirmMessageReceivedRequest(node=self._node, run_id=run_id, message_object_id=ids[0])
+            self._call(self._client.ConfirmMessageReceived, confirmed)
         return message
 
     def push(self, reply: Message) -> None:
@@ -204,15 +215,6 @@ class GatewayClient:
         except Refused:  # perhaps an id from before this merchant was enrolled anew
             return False
 
-    def _pull_parcel(self, asked: ConfirmMessageReceivedRequest, ids: list[str]) -> dict[str, bytes]:
-        parcel = self._call(self._client.pull_parcel, asked)
-        if not parcel.vals:
-            raise gone()
-        contents = {hashlib.sha256(content).hexdigest(): bytes(content) for content in parcel.vals}
-        if contents.keys() != set(ids):
-            raise other_object()
-        return contents
-
     def _pull_each(self, run_id: int, ids: list[str]) -> dict[str, bytes]:
         contents, num_bytes = {}, 0
         for object_id in ids:
@@ -231,7 +233,7 @@ class GatewayClient:
         asked = PullObjectRequest(node=self._node, run_id=run_id, object_id=object_id)
         response = self._call(self._client.PullObject, asked)
         if not response.object_found:
-            raise gone()
+            raise MessageOver("A message's content is gone from the gateway; it is not answered.")
         if not response.object_available:
             raise Unreachable("A message's content is not at the gateway yet; asked for again.")
         if hashlib.sha256(response.object_content).hexdigest() != object_id:
@@ -258,9 +260,14 @@ class GatewayClient:
             raise Unreachable(f"What answers at {address} is no gateway; check the address.") from error
 
 
-def gone() -> MessageOver:
-    """Say that a message was taken, and its content is no more."""
-    return MessageOver("A message's content is gone from the gateway; it is not answered.")
+def _read_envelope(response: PullMessagesResponse, contents: Sequence[bytes] | None) -> Envelope | None:
+    if not response.messages_list or not response.message_object_trees:
+        return None
+    try:
+        message = remove_content_from_message(message_from_proto(response.messages_list[0]))
+    except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
+        raise MessageError("An envelope is none of this version of Flower; it is left.") from error
+    return Envelope(message, response.message_object_trees[0], contents)
 
 
 def other_object() -> MessageError:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from flwr.proto.fleet_pb2 import PushMessagesResponse
-from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest
+from flwr.proto.fleet_pb2 import PullMessagesRequest, PushMessagesResponse
 from flwr.proto.recorddict_pb2 import BytesList
 from flwr.supercore.interceptors.http.utils import add_headers
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
@@ -45,8 +44,8 @@ class FleetClient(FleetHttpClient):
         """Whether the gateway said, at its latest answer, that it takes messages in one piece."""
         return (choose_protocol(self._version.spoken) or 0) >= PARCELS
 
-    def pull_parcel(self, asked: ConfirmMessageReceivedRequest) -> BytesList:
-        """Fetch all objects of a message (docs/protocol.md §5.15)."""
+    def pull_parcel(self, asked: PullMessagesRequest) -> BytesList:
+        """Take a message with all its objects (docs/protocol.md §5.15)."""
         return self._unary_unary(
             path="/v1/hansa/pull-parcel", rpc_method="/hansa/PullParcel", request=asked, response_type=BytesList
         )

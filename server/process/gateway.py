@@ -36,7 +36,7 @@ from common.message.protocol import HEADER, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.process.door import MOST_UNSHAKEN, DoorServer
 from server.process.doorkeeper import Doorkeeper
-from server.process.headers import LARGEST_BODY, LONGEST_HEAD, PULL, Head, Improper, read_head, read_kind, read_path
+from server.process.headers import LARGEST_BODY, LONGEST_HEAD, PULLS, Head, Improper, read_head, read_kind, read_path
 from server.process.limits import Bucket, Full, Room, Slots
 from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
 from server.process.seen import keep_seen
@@ -114,7 +114,7 @@ class Gateway:
                 if status != 200:
                     await self._refuse(say, status, reason)
                     return
-                answer = await self._ask(path, head, body) if path != PULL else await self._wait(receive, head, body)
+                answer = await (self._wait(receive, path, head, body) if path in PULLS else self._ask(path, head, body))
                 del body
                 status, reason = self._doorkeeper.look_again(state["certificate"], state["valid_until"])
                 if status != 200:
@@ -141,9 +141,9 @@ class Gateway:
             LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
             return None
 
-    async def _wait(self, receive: Any, head: Head, body: bytearray) -> httpx.Response | None:
+    async def _wait(self, receive: Any, path: str, head: Head, body: bytearray) -> httpx.Response | None:
         """Ask for a message, which may take a while; the SuperLink is let go of as soon as the merchant is gone."""
-        asking = asyncio.ensure_future(self._ask(PULL, head, body))
+        asking = asyncio.ensure_future(self._ask(path, head, body))
         leaving = asyncio.ensure_future(_is_gone(receive))
         try:
             await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)

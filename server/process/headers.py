@@ -18,7 +18,8 @@ KEY_HEADER = "flwr-public-key"
 LARGEST_BODY = 40 << 20  # bytes: the largest model that privacy holds for, as a sum of 64-bit integers, and its frame
 LONGEST_HEAD = 16 << 10  # bytes
 PROTOBUF = "application/protobuf"
-PULL = "/v1/fleet/pull-messages"
+PULL, PULL_PARCEL, PUSH_PARCEL = "/v1/fleet/pull-messages", "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel"
+PULLS = frozenset({PULL, PULL_PARCEL})  # which may wait for a message
 PASSED = frozenset(
     {
         "/v1/fleet/activate-node",
@@ -29,8 +30,8 @@ PASSED = frozenset(
         "/v1/fleet/pull-object",
         "/v1/fleet/push-object",
         "/v1/fleet/confirm-message-received",
-        "/v1/hansa/pull-parcel",
-        "/v1/hansa/push-parcel",
+        PULL_PARCEL,
+        PUSH_PARCEL,
     }
 )
 _WORD = r"[A-Za-z0-9._+-]{1,64}"

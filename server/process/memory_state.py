@@ -26,6 +26,7 @@ class MemoryState(InMemoryLinkState):
         super().__init__(federation_manager, object_store)
         self._swept_at = time.time()
         self._waiting: dict[int, dict[str, None]] = {}  # what each node has not taken yet, in the order that it came
+        self._taken: dict[int, str] = {}  # what each node took last
 
     def delete_node(self, owner_aid: str, node_id: int) -> None:
         """Shut a node out, and strike it out."""
@@ -38,6 +39,7 @@ class MemoryState(InMemoryLinkState):
             self.node_public_key_to_node_id.pop(gone.public_key, None)
             self.owner_to_node_ids.get(owner_aid, set()).discard(node_id)
             self._waiting.pop(node_id, None)
+            self._taken.pop(node_id, None)
 
     def store_message_ins(self, message: Message) -> str | None:
         """Keep a question, and let go of those whose time was up a while ago."""
@@ -64,10 +66,20 @@ class MemoryState(InMemoryLinkState):
                 elif run_id in (None, message.metadata.run_id) and self.num_bytes(message_id) is not None:
                     del waiting[message_id]
                     message.metadata.delivered_at = now().isoformat()
+                    self._taken[node_id] = message_id
                     found.append(message)
             if not waiting:
                 self._waiting.pop(node_id, None)
         return found
+
+    def give_back(self, node_id: int) -> None:
+        """Let a node take anew what it took last and has not answered: it says that it never got it."""
+        with self.lock:
+            message_id = self._taken.pop(node_id, "")
+            message = self.message_ins_store.get(message_id)
+            if message is not None and message_id not in self.message_ins_id_to_message_res_id:
+                message.metadata.delivered_at = ""
+                self._waiting[node_id] = {message_id: None} | self._waiting.get(node_id, {})
 
     def get_message_res(self, message_ids: set[str], run_id: int) -> list[Message]:
         """Hand out, once, the replies that are all there, and for what can have none any more an error."""

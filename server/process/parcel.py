@@ -3,7 +3,7 @@
 In front of Flower's own application, in the SuperLink's process, with Flower's own checks and handlers:
 
     /v1/fleet/pull-messages     Flower's, which waits a while where there is no message
-    /v1/hansa/pull-parcel       a message that was taken: its objects, all of them
+    /v1/hansa/pull-parcel       the same, with all objects of the message
     /v1/hansa/push-parcel       a reply and its objects
     /v1/hansa/ask               of the coordinator alone: questions and their objects
     /v1/hansa/answers           of the coordinator alone: waits, and hands out whole replies with their objects
@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from flwr.proto.fleet_pb2 import PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
-from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, ObjectTree, PullObjectRequest, PushObjectRequest
+from flwr.proto.message_pb2 import ObjectTree, PushObjectRequest
 from flwr.proto.node_pb2 import Node
 from flwr.proto.recorddict_pb2 import BytesList
 from flwr.proto.runtime_pb2 import PullAppMessagesRequest, PullAppMessagesResponse, PushAppMessagesRequest
@@ -30,17 +30,15 @@ from flwr.supercore.constant import TASK_TOKEN_HEADER
 from flwr.supercore.dependencies.task import authenticate_task
 from flwr.supercore.error import http_error_translator
 from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
-from flwr.supercore.object_store import NoObjectInStoreError
 from flwr.superlink.routers.fleet.node_auth import authenticate_node
 from flwr.superlink.servicer.fleet import fleet_handlers
 from flwr.superlink.servicer.runtime import runtime_handlers
 from google.protobuf.message import DecodeError, Message
 from starlette.concurrency import run_in_threadpool
 
-from server.process.headers import PROTOBUF, PULL
+from server.process.headers import PROTOBUF, PULL, PULL_PARCEL, PUSH_PARCEL
 from server.process.memory_state import MemoryState
 
-PULL_PARCEL, PUSH_PARCEL = "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel"
 ASK, ANSWERS = "/v1/hansa/ask", "/v1/hansa/answers"
 NEWS = frozenset({"/v1/fleet/push-messages", "/v1/fleet/push-object", "/v1/runtime/push-object"})
 WAIT_SECONDS = 3.0  # that a merchant's question for messages waits; it asked every three seconds before
@@ -49,6 +47,7 @@ LINGER_SECONDS = 0.01  # so that replies which come together are handed out toge
 MOST_WAITING = 160  # of the gateway's 256 lines; who comes after them is answered at once and asks again by itself
 MOST_ANSWER_BYTES = 64 << 20
 SMALL_BYTES = 1 << 20  # up to here a thread of its own costs more than it saves
+AGAIN = "again"  # in the place of a message's id: what was given last did not arrive
 COORDINATOR = 0  # no node has this number
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -112,14 +111,20 @@ class Parcels:
         return cast(MemoryState, self._flower.state.linkstate_factory.state())
 
     async def _pull(self, request: Request) -> Response:
+        return _protobuf(await self._await_message(request))
+
+    async def _pull_parcel(self, request: Request) -> Response:
+        """Give a message with its objects; one that was given and did not arrive is given again."""
+        found = await self._await_message(request)
+        return _protobuf(_with_objects(self._state, found.message_object_trees, found))
+
+    async def _await_message(self, request: Request) -> PullMessagesResponse:
+        """Look for a message until one is there, time is up, or nobody is there to take it."""
         asked = PullMessagesRequest.FromString(await request.body())
         self._authenticate(request, asked)
-        found = await self._await_message(request, asked)
-        return _protobuf(found)
-
-    async def _await_message(self, request: Request, asked: PullMessagesRequest) -> PullMessagesResponse:
-        """Look for a message until one is there, time is up, or nobody is there to take it."""
         clock, state = asyncio.get_running_loop(), self._state
+        if list(asked.message_ids) == [AGAIN]:
+            state.give_back(asked.node.node_id)
         until = clock.time() + (WAIT_SECONDS if self._news.waiting < MOST_WAITING else 0.0)
         while True:
             event = self._news.of(asked.node.node_id)
@@ -129,20 +134,6 @@ class Parcels:
             if found.messages_list or clock.time() >= until:
                 return found
             await self._news.wait(event, until - clock.time())
-
-    async def _pull_parcel(self, request: Request) -> Response:
-        """Give a message's objects, to the node that it is for; nothing where it is over."""
-        asked = ConfirmMessageReceivedRequest.FromString(await request.body())
-        self._authenticate(request, asked)
-        state = self._state
-        message = state.message_ins_store.get(asked.message_object_id)
-        if message is None or message.metadata.dst_node_id != asked.node.node_id:
-            return _protobuf(BytesList())
-        contents = []
-        for object_id in _object_ids(state, asked.message_object_id):
-            wanted = PullObjectRequest(node=asked.node, run_id=asked.run_id, object_id=object_id)
-            contents.append(fleet_handlers.pull_object(wanted, state).object_content)
-        return _protobuf(BytesList(vals=contents))
 
     async def _push_parcel(self, request: Request) -> Response:
         """Keep a reply; what it answers is let go of."""
@@ -207,7 +198,10 @@ class Parcels:
             event = self._news.of(COORDINATOR)
             found = take_replies(state, asked, task)
             if found.messages_list or clock.time() >= until or await request.is_disconnected():
-                return _protobuf(_with_objects(state, found))
+                parcel = _with_objects(state, found.message_object_trees, found)
+                for tree in found.message_object_trees:
+                    state.object_store.delete(tree.object_id)
+                return _protobuf(parcel)
             await self._news.wait(event, until - clock.time())
             await asyncio.sleep(LINGER_SECONDS)
 
@@ -229,26 +223,11 @@ def take_replies(state: MemoryState, asked: PullAppMessagesRequest, task: Task) 
     return runtime_handlers.pull_messages(wanted, state, task)
 
 
-def _with_objects(state: MemoryState, found: PullAppMessagesResponse) -> BytesList:
-    """Put replies and their objects together, and let go of them."""
-    contents: dict[str, bytes] = {}
-    for tree in found.message_object_trees:
-        for node in _nodes(tree):
-            contents[node] = state.object_store.get(node) or b""
-    for tree in found.message_object_trees:
-        state.object_store.delete(tree.object_id)
-    return BytesList(vals=[found.SerializeToString(), *contents.values()])
-
-
-def _object_ids(state: MemoryState, message_id: str) -> list[str]:
-    try:
-        return _nodes(state.object_store.get_object_tree(message_id))
-    except NoObjectInStoreError:
-        return []
-
-
-def _nodes(tree: ObjectTree) -> list[str]:
-    return [node.object_id for node in iterate_object_tree(tree)]
+def _with_objects(state: MemoryState, trees: Iterable[ObjectTree], found: Message) -> BytesList:
+    """Put an answer and the objects of its messages together, each object once."""
+    object_ids = dict.fromkeys(node.object_id for tree in trees for node in iterate_object_tree(tree))
+    contents = (state.object_store.get(object_id) for object_id in object_ids)
+    return BytesList(vals=[found.SerializeToString(), *(content for content in contents if content)])
 
 
 def _open(body: bytes, kind: type[Any]) -> tuple[Any, dict[str, bytes]]:

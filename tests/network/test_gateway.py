@@ -30,9 +30,8 @@ from network.coordinator import (
     run_process,
 )
 from network.doorway import await_true
-from server.process.headers import LARGEST_BODY, PASSED
+from server.process.headers import LARGEST_BODY, PASSED, PULL_PARCEL, PUSH_PARCEL
 from server.process.loopback import WORD_HEADER, make_word
-from server.process.parcel import PULL_PARCEL, PUSH_PARCEL
 from server.process.superlink import open_superlink
 
 ACTIVATE = "/v1/fleet/activate-node"
