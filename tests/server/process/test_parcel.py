@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -69,6 +69,7 @@ class Line:
     authority: bytes
     context: ssl.SSLContext
     grid: LeanGrid
+    opened: list[GatewayClient] = field(default_factory=list)
 
     def let_in(self) -> tuple[int, EllipticCurvePrivateKey]:
         key = generate_private_key(NODE_CURVE)
@@ -77,6 +78,7 @@ class Line:
     def merchant(self) -> tuple[int, GatewayClient]:
         node_id, key = self.let_in()
         client = GatewayClient(self.address, key, self.context)
+        self.opened.append(client)
         assert client.connect() == node_id
         return node_id, client
 
@@ -108,6 +110,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
             host="127.0.0.1",
             port=port,
             lifespan="off",
+            ws="none",
             log_level="error",
             ssl_certfile=folder / "server.pem",
             ssl_keyfile=str(folder / "server.key"),
@@ -117,11 +120,15 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     while not server.started:
+        assert thread.is_alive()
         time.sleep(0.02)
     grid = LeanGrid(f"127.0.0.1:{port}", authority=authority.pem, token=token)
     grid.set_run(run)
     context = ssl.create_default_context(cadata=authority.pem.decode())
-    yield Line(state, app, f"127.0.0.1:{port}", authority.pem, context, grid)
+    line = Line(state, app, f"127.0.0.1:{port}", authority.pem, context, grid)
+    yield line
+    for client in line.opened:
+        client.close()
     grid.close()
     server.should_exit = True
     thread.join(30)
