@@ -51,6 +51,8 @@ HIDDEN = [
     "/v1/fleet/%2e%2e/control/list-nodes",
     "/v1/fleet//activate-node",
     "/v1/fleet/activate-node/",
+    "/v1/hansa/ask",
+    "/v1/hansa/answers",
     "/docs",
     "/openapi.json",
 ]
