@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import public_pem
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.gateway_error import GatewayError
+from common.errors import MessageError
 from common.message.protocol import HEADER, write_spoken
 from common.message.record import pack
 from fleet.superlink import free_port
@@ -173,12 +174,17 @@ def test_a_question_and_its_answer_are_one_request_each(line: Line) -> None:
     assert message is not None
     assert message.metadata.message_id == message_id
     assert said(message) == "what is it"
-    answer(client, message)
+    said_back = Message(RecordDict({"about": ConfigRecord({"text": "that"})}), reply_to=message)
+    client.push(said_back)
+    client.push(said_back)  # as after an answer that got lost
     reply = collect(line, message_id)
+    client.push(said_back)  # also after it was taken
     assert said(reply) == "that"
     assert reply.metadata.reply_to_message_id == message_id
     asked = [path for path in line.app.asked[before:] if "runtime" not in path]
-    assert asked == [ASK, "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel", ANSWERS]
+    push = "/v1/hansa/push-parcel"
+    assert asked == [ASK, "/v1/hansa/pull-parcel", push, push, ANSWERS, push]
+    assert line.grid.pull_messages([message_id]) == []
     assert message_id not in line.state.object_store, "what was answered is let go of"
 
 
@@ -318,3 +324,53 @@ def test_an_expired_question_is_an_error_for_who_asked(line: Line) -> None:
         found = line.grid.pull_messages([message_id])
         assert time.monotonic() < deadline
     assert found[0].has_error()
+
+
+@pytest.mark.parametrize(
+    ("vals", "word"),
+    [
+        (lambda vals: [], "none of this version"),
+        (lambda vals: [b"\xff\xff", *vals[1:]], "none of this version"),
+        (lambda vals: vals[:-1], "not the one that its id names"),
+        (lambda vals: [*vals, b"more"], "not the one that its id names"),
+        (lambda vals: [*vals[:-1], b"other"], "not the one that its id names"),
+        (lambda vals: vals[:1], "not the one that its id names"),
+    ],
+)
+def test_a_parcel_of_other_things_than_it_says_is_refused(
+    line: Line, vals: Callable[[list[bytes]], list[bytes]], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node_id, client = line.merchant()
+    ask(line, node_id)
+    whole = client._client.pull_parcel
+    monkeypatch.setattr(client._client, "pull_parcel", lambda asked: BytesList(vals=vals(list(whole(asked).vals))))
+    with pytest.raises(MessageError, match=word):
+        take(client)
+
+
+def test_a_parcel_of_too_many_objects_is_refused(line: Line) -> None:
+    node_id, client = line.merchant()
+    content = RecordDict({f"r{number}": ConfigRecord({"n": number}) for number in range(20)})
+    line.grid.push_messages([Message(content, node_id, "query.test", ttl=60.0)])
+    with pytest.raises(MessageError, match="more than 16 objects"):
+        take(client)
+
+
+def test_what_a_merchant_pushes_under_another_hash_is_not_kept(
+    line: Line, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node_id, client = line.merchant()
+    message_id = ask(line, node_id)
+    message = take(client)
+    assert message is not None
+    whole = client._client.push_parcel
+
+    def other(parcels: BytesList) -> object:
+        return whole(BytesList(vals=[*parcels.vals[:-1], parcels.vals[-1] + b"!"]))
+
+    monkeypatch.setattr(client._client, "push_parcel", other)
+    with pytest.raises(GatewayError):
+        answer(client, message)
+    assert line.state.reply_bytes(message_id) == 0
+    line.grid.await_news(0.1)
+    assert line.grid.pull_messages([message_id]) == []
