@@ -18,6 +18,7 @@ from flwr.proto.runtime_pb2 import (
     PushAppMessagesResponse,
 )
 from flwr.supercore.inflatable.inflatable_object import (
+    InflatableObject,
     get_all_nested_objects,
     get_object_id,
     get_object_tree,
@@ -76,7 +77,8 @@ class LeanGrid(HttpGrid):
             self._look(wait_seconds=seconds)
 
     def _push(self, messages: Sequence[Message]) -> list[str]:
-        objects, asked = {}, PushAppMessagesRequest()
+        objects: dict[str, InflatableObject] = {}
+        asked = PushAppMessagesRequest()
         with no_object_id_recompute():
             for message in messages:
                 message.metadata.__dict__["_message_id"] = message.object_id
