@@ -1,9 +1,10 @@
 """The trips of one round of a secure sum: keys and shares where they are missing, masked sums, one set, its shares.
 
-keys, shares    before a round, of those who have none for it: at the beginning, and when a member comes back
-masked          the model out, masked sums back; keys and shares of the next round ride along
-agree, reveal   who survived, signed by the threshold of them; then the shares that take their masks off
-                (`server.round.sum_closing`)
+    keys, shares    before a round, of those who have none for it: at the beginning, and when a member comes back
+    masked          the model out, masked sums back; keys and shares of the next round ride along
+    agree, reveal   who survived, signed by the threshold of them; then the shares that take their masks off
+
+The last two are in `server.round.sum_closing`.
 """
 
 from __future__ import annotations
