@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 QUICKEST_POLL_SECONDS, SLOWEST_POLL_SECONDS, POLL_FACTOR = 0.1, 3.0, 1.5
-HELD_SECONDS = 1.0  # an answer that took so long was waited for at the gateway
 LOOK_SECONDS = 1.0  # how often a new welcome is looked for
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 LINE_SECONDS = 20.0  # a gateway that has just been told of an authority trusts it within a second
@@ -236,7 +235,7 @@ class Daemon:
         LOGGER.info("Connected node=%d", self._node_id)
 
     def _serve(self) -> None:
-        """Poll often after a message, and ever more seldom without one; a gateway that lets us wait sets the pace."""
+        """Poll often after a message, and ever more seldom without one; what the gateway waits counts as a pause."""
         pause = QUICKEST_POLL_SECONDS
         while not self._is_done() and not self._should_leave():
             if self._forgotten.is_set():
@@ -244,9 +243,8 @@ class Daemon:
             asked_at = time.monotonic()
             envelope = self._pull()
             if envelope is None:
-                if time.monotonic() - asked_at < HELD_SECONDS:
-                    self._stop.wait(pause)
-                    pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
+                self._stop.wait(max(0.0, pause - (time.monotonic() - asked_at)))
+                pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
                 continue
             self._handle(envelope)
             self._latest_activity, self._is_awaited = time.monotonic(), None
