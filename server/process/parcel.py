@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, cast
@@ -45,6 +46,7 @@ WAIT_SECONDS = 3.0  # that a merchant's question for messages waits; it asked ev
 LONGEST_ANSWER_WAIT_SECONDS = 5.0
 LINGER_SECONDS = 0.01  # so that replies which come together are handed out together
 MOST_WAITING = 160  # of the gateway's 256 lines; who comes after them is answered at once and asks again by itself
+MOST_WAITING_OF_ONE = 2  # a merchant asks once at a time; one that was killed may not be known to have gone yet
 MOST_ANSWER_BYTES = 64 << 20
 SMALL_BYTES = 1 << 20  # up to here a thread of its own costs more than it saves
 AGAIN = "again"  # in the place of a message's id: what was given last did not arrive
@@ -58,7 +60,11 @@ class News:
 
     def __init__(self) -> None:
         self._events: dict[int, asyncio.Event] = {}
-        self.waiting = 0
+        self._waiting: Counter[int] = Counter()
+
+    def has_room(self, node_id: int) -> bool:
+        """Whether one more question of a node may wait."""
+        return self._waiting.total() < MOST_WAITING and self._waiting[node_id] < MOST_WAITING_OF_ONE
 
     def of(self, node_id: int) -> asyncio.Event:
         """Give what is set at the next news; to be taken before one looks, so that nothing is missed."""
@@ -70,15 +76,17 @@ class News:
             if (event := self._events.pop(node_id, None)) is not None:
                 event.set()
 
-    async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for news, for so many seconds at most."""
-        self.waiting += 1
+    async def wait(self, node_id: int, event: asyncio.Event, seconds: float) -> None:
+        """Wait for news of a node, for so many seconds at most."""
+        self._waiting[node_id] += 1
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await event.wait()
         finally:
-            self.waiting -= 1
+            self._waiting[node_id] -= 1
+            if not self._waiting[node_id]:
+                del self._waiting[node_id]
 
 
 class Parcels:
@@ -122,18 +130,18 @@ class Parcels:
         """Look for a message until one is there, time is up, or nobody is there to take it."""
         asked = PullMessagesRequest.FromString(await request.body())
         self._authenticate(request, asked)
-        clock, state = asyncio.get_running_loop(), self._state
+        clock, state, node_id = asyncio.get_running_loop(), self._state, asked.node.node_id
         if list(asked.message_ids) == [AGAIN]:
-            state.give_back(asked.node.node_id)
-        until = clock.time() + (WAIT_SECONDS if self._news.waiting < MOST_WAITING else 0.0)
+            state.give_back(node_id)
+        until = clock.time() + (WAIT_SECONDS if self._news.has_room(node_id) else 0.0)
         while True:
-            event = self._news.of(asked.node.node_id)
+            event = self._news.of(node_id)
             if await request.is_disconnected():  # it must not take a message that nobody gets
                 return PullMessagesResponse()
             found = fleet_handlers.pull_messages(request=asked, state=state, store=state.object_store)
             if found.messages_list or clock.time() >= until:
                 return found
-            await self._news.wait(event, until - clock.time())
+            await self._news.wait(node_id, event, until - clock.time())
 
     async def _push_parcel(self, request: Request) -> Response:
         """Keep a reply; what it answers is let go of."""
@@ -202,7 +210,7 @@ class Parcels:
                 for tree in found.message_object_trees:
                     state.object_store.delete(tree.object_id)
                 return _protobuf(parcel)
-            await self._news.wait(event, until - clock.time())
+            await self._news.wait(COORDINATOR, event, until - clock.time())
             await asyncio.sleep(LINGER_SECONDS)
 
     def _authenticate(self, request: Request, asked: Message) -> None:

@@ -259,6 +259,23 @@ def test_who_has_gone_takes_nothing_along(line: Line) -> None:
     assert message.metadata.message_id == message_id
 
 
+def test_of_one_merchant_two_questions_wait_and_no_more(line: Line) -> None:
+    node_id, first = line.merchant()
+    others = [GatewayClient(line.address, first._key, line.context, node_id=node_id) for _ in range(2)]
+    line.opened += others
+    for other in others:
+        other.connect()
+    waiting = [threading.Thread(target=client.pull) for client in (first, others[0])]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    assert others[1].pull() is None
+    assert time.monotonic() - began < SOON
+    for thread in waiting:
+        thread.join(30)
+
+
 def test_a_node_gets_no_message_of_another(line: Line, quick: None) -> None:
     node_id, client = line.merchant()
     _, other = line.merchant()
