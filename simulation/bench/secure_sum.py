@@ -27,6 +27,7 @@ from client.secure_sum.store import SumStore
 from common.message.signature import public_bytes
 from common.secure_sum.roster import Peer, Session, usual_terms
 from server.secure_sum.round import SumRound
+from simulation.bench.sum_traffic import count_bytes
 
 MEMBERS, QUICK_MEMBERS = (20, 100), (5,)
 PARAMETERS, QUICK_PARAMETERS = 30_000, 1_000
@@ -66,7 +67,8 @@ def measure_round(number: int, *, lost: int, size: int) -> dict[str, Any]:
     -------
     dict
         `members`, `lost`, `threshold`, `cpu_seconds` of `member` (median over those who reveal) and `coordinator` by
-        step, `peak_bytes` that taking the masks off takes at most beyond what is held, and `held_bytes`.
+        step, `peak_bytes` that taking the masks off takes at most beyond what is held, `held_bytes`, and `wire_bytes`
+        of one member's messages.
     """
     watch, identities = Watch(), [Ed25519PrivateKey.generate() for _ in range(number)]
     roster = tuple(
@@ -85,6 +87,8 @@ def measure_round(number: int, *, lost: int, size: int) -> dict[str, Any]:
         sums.total()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+        first = session.names[lost]
+        wire_bytes = count_bytes(sums, members[first], first, size=size)
     stay = session.names[lost:]
     own = [watch.seconds[name] for name in stay[: session.threshold]]  # who does all steps
     return {
@@ -97,6 +101,7 @@ def measure_round(number: int, *, lost: int, size: int) -> dict[str, Any]:
         },
         "held_bytes": 8 * (size + 1) * len(stay),
         "peak_bytes": peak,
+        "wire_bytes": wire_bytes,
     }
 
 
@@ -145,13 +150,15 @@ def hold_round(
 
 
 def describe(measured: dict[str, Any], *, size: int) -> dict[str, Any]:
-    """Set what was measured beside a second of CPU, and its memory beside the masked sums themselves."""
+    """Set CPU beside a millisecond, memory beside the masked sums themselves, and messages beside those of no sum."""
     spent = {who: sum(steps.values()) for who, steps in measured["cpu_seconds"].items()}
-    seconds = [{"of": who, "to": "second", "what": "CPU seconds", "ratio": each} for who, each in spent.items()]
+    seconds = [{"of": who, "to": "a millisecond", "what": "CPU", "ratio": 1000 * each} for who, each in spent.items()]
     memory = {
         "of": COORDINATOR,
         "to": "the masked sums",
         "what": "peak_bytes",
         "ratio": measured["peak_bytes"] / measured["held_bytes"],
     }
-    return {**measured, "parameters": size, "comparisons": [*seconds, memory]}
+    sent = measured["wire_bytes"]
+    traffic = {"of": "sum", "to": "plain", "what": "bytes of a member's messages", "ratio": sent["sum"] / sent["plain"]}
+    return {**measured, "parameters": size, "comparisons": [*seconds, memory, traffic]}

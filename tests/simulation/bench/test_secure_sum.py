@@ -16,5 +16,7 @@ def test_a_sum_is_measured_whole_and_with_members_lost(hansa_sim: Callable[..., 
         assert set(entry["cpu_seconds"]["member"]) == STEPS
         assert set(entry["cpu_seconds"]["coordinator"]) == STEPS | {"sum"}
         assert all(each > 0 for each in entry["cpu_seconds"]["member"].values())
+        assert entry["wire_bytes"]["sum"] > entry["wire_bytes"]["plain"] > 12 * 1000
+        assert entry["comparisons"][-1]["ratio"] < 1.5
     assert whole["held_bytes"] == 5 * 8 * 1001
     assert lossy["held_bytes"] == 4 * 8 * 1001
