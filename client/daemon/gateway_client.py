@@ -150,7 +150,7 @@ class GatewayClient:
         try:
             response = PullMessagesResponse.FromString(parcel.vals[0])
         except (DecodeError, IndexError) as error:
-            raise MessageError("An envelope is none of this version of hansa; it is left.") from error
+            raise MessageError("An envelope is none of this version of Flower; it is left.") from error
         return _read_envelope(response, parcel.vals[1:])
 
     def fetch(self, envelope: Envelope) -> Message:
