@@ -115,6 +115,9 @@ test-network: setup  ## a federation of processes under kill -9, thirty merchant
 test-sum: setup  ## twenty merchants sum securely, six die at random in every phase; a coordinator killed everywhere
 	$(BIN)/pytest -m slow -s tests/network/test_sum_many.py tests/simulation/engine/test_sums.py tests/server/coordinator/test_sum_loop.py
 
+test-sum-cost: setup  ## what a round with a secure sum costs beside one without: seconds, traffic, CPU; SUM_MERCHANTS=5
+	$(BIN)/pytest -m slow -s tests/network/test_sum_cost.py
+
 test-serving: setup  ## 100,000 answers while editions swap, and the server's memory over an hour
 	$(BIN)/pytest -m slow -s tests/client/serving/test_swap.py
 

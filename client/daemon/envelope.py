@@ -6,6 +6,7 @@ What a stranger sends is bounded in objects and bytes before it is put together.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flwr.app import Array, Message
@@ -31,10 +32,13 @@ class Envelope:
         Its content is empty; it can be replied to.
     tree
         The ids of its objects.
+    contents
+        Its objects where they came with it, not looked at yet; else they are fetched one by one.
     """
 
     message: Message
     tree: ObjectTree
+    contents: Sequence[bytes] | None = None
 
 
 def object_ids(tree: ObjectTree) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -26,16 +26,19 @@ from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
     PullMessagesRequest,
+    PullMessagesResponse,
     PushMessagesRequest,
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest, PushObjectRequest
 from flwr.proto.node_pb2 import Node
+from flwr.proto.recorddict_pb2 import BytesList
 from flwr.supercore.inflatable.inflatable_object import (
     get_all_nested_objects,
     get_object_tree,
     no_object_id_recompute,
 )
+from google.protobuf.message import DecodeError
 
 from certs.request import public_pem
 from client.daemon.envelope import MOST_MESSAGE_BYTES, Envelope, inflate, object_ids, too_large
@@ -51,6 +54,7 @@ from common.errors import MessageError
 from common.message.protocol import HEADER, write_spoken
 
 HEARTBEAT_SECONDS = 30.0
+AGAIN = "again"  # in the place of a message's id: what was given last did not arrive
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -78,6 +82,7 @@ class GatewayClient:
         self._client = FleetClient(address, key, context)
         self._retired: list[FleetClient] = []
         self._node = Node(node_id=node_id or 0)
+        self._is_lost = False  # whether a message may be on its way that did not arrive
 
     def connect(self) -> int:
         """Say that this merchant is there; return its node id.
@@ -134,15 +139,19 @@ class GatewayClient:
         self._call(self._client.DeactivateNode, DeactivateNodeRequest(node_id=self._node.node_id))
 
     def pull(self) -> Envelope | None:
-        """Take the next message's envelope, if there is one; it is taken once."""
-        response = self._call(self._client.PullMessages, PullMessagesRequest(node=self._node))
-        if not response.messages_list or not response.message_object_trees:
-            return None
+        """Take the next message's envelope, if there is one; it is taken once, unless the answer did not arrive."""
+        asked = PullMessagesRequest(node=self._node)
+        if not self._client.takes_parcels:
+            return _read_envelope(self._call(self._client.PullMessages, asked), None)
+        asked.message_ids.extend([AGAIN] if self._is_lost else [])
+        self._is_lost = True
+        parcel = self._call(self._client.pull_parcel, asked)
+        self._is_lost = False
         try:
-            message = remove_content_from_message(message_from_proto(response.messages_list[0]))
-        except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
+            response = PullMessagesResponse.FromString(parcel.vals[0])
+        except (DecodeError, IndexError) as error:
             raise MessageError("An envelope is none of this version of Flower; it is left.") from error
-        return Envelope(message, response.message_object_trees[0])
+        return _read_envelope(response, parcel.vals[1:])
 
     def fetch(self, envelope: Envelope) -> Message:
         """Fetch a message's objects, and put the message together.
@@ -157,17 +166,18 @@ class GatewayClient:
         """
         ids = object_ids(envelope.tree)
         run_id = envelope.message.metadata.run_id
-        contents, num_bytes = {}, 0
-        for object_id in ids:
-            contents[object_id] = self._pull_object(run_id, object_id)
-            num_bytes += len(contents[object_id])
-            if num_bytes > MOST_MESSAGE_BYTES:
-                raise too_large()
+        if envelope.contents is None:
+            contents = self._pull_each(run_id, ids)
+        else:
+            contents = {hashlib.sha256(content).hexdigest(): bytes(content) for content in envelope.contents}
+            if contents.keys() != set(ids):
+                raise other_object()
         message = inflate(envelope, contents)
         if message.metadata.dst_node_id != self._node.node_id:
             raise MessageError("A message is for another merchant; it is not answered.")
-        confirmed = ConfirmMessageReceivedRequest(node=self._node, run_id=run_id, message_object_id=ids[0])
-        self._call(self._client.ConfirmMessageReceived, confirmed)
+        if envelope.contents is None:
+            confirmed = ConfirmMessageReceivedRequest(node=self._node, run_id=run_id, message_object_id=ids[0])
+            self._call(self._client.ConfirmMessageReceived, confirmed)
         return message
 
     def push(self, reply: Message) -> None:
@@ -187,6 +197,9 @@ class GatewayClient:
             message_object_trees=[tree],
             clientapp_runtime_list=[0.0],  # how long it took is nobody's business
         )
+        if self._client.takes_parcels:
+            self._push_parcel(asked, [found.deflate() for found in objects.values()])
+            return
         response = self._call(self._client.PushMessages, asked)
         for object_id in sorted(set(response.objects_to_push) & set(objects)):
             self._push_object(reply.metadata.run_id, response.session_id, object_id, objects[object_id].deflate())
@@ -202,6 +215,20 @@ class GatewayClient:
         except Refused:  # perhaps an id from before this merchant was enrolled anew
             return False
 
+    def _pull_each(self, run_id: int, ids: list[str]) -> dict[str, bytes]:
+        contents, num_bytes = {}, 0
+        for object_id in ids:
+            contents[object_id] = self._pull_object(run_id, object_id)
+            num_bytes += len(contents[object_id])
+            if num_bytes > MOST_MESSAGE_BYTES:
+                raise too_large()
+        return contents
+
+    def _push_parcel(self, asked: PushMessagesRequest, contents: list[bytes]) -> None:
+        parcel = BytesList(vals=[asked.SerializeToString(), *contents])
+        if self._call(self._client.push_parcel, parcel).objects_to_push:
+            raise not_kept()
+
     def _pull_object(self, run_id: int, object_id: str) -> bytes:
         asked = PullObjectRequest(node=self._node, run_id=run_id, object_id=object_id)
         response = self._call(self._client.PullObject, asked)
@@ -210,7 +237,7 @@ class GatewayClient:
         if not response.object_available:
             raise Unreachable("A message's content is not at the gateway yet; asked for again.")
         if hashlib.sha256(response.object_content).hexdigest() != object_id:
-            raise MessageError("An object of a message is not the one that its id names; it is not answered.")
+            raise other_object()
         return bytes(response.object_content)
 
     def _push_object(self, run_id: int, session_id: str, object_id: str, content: bytes) -> None:
@@ -218,7 +245,7 @@ class GatewayClient:
             node=self._node, run_id=run_id, object_id=object_id, object_content=content, session_id=session_id
         )
         if not self._call(self._client.PushObject, asked).stored:
-            raise Unreachable("The gateway did not keep a part of a reply; handed in again.")
+            raise not_kept()
 
     def _call(self, method: Callable[[Asked], Answer], asked: Asked, *, address: str = "") -> Answer:
         """Call the API; every error of the layers below becomes one of this file's here."""
@@ -231,6 +258,26 @@ class GatewayClient:
             raise explain_failure(error, address) from error
         except ValueError as error:  # no protobuf in a response of status 200
             raise Unreachable(f"What answers at {address} is no gateway; check the address.") from error
+
+
+def _read_envelope(response: PullMessagesResponse, contents: Sequence[bytes] | None) -> Envelope | None:
+    if not response.messages_list or not response.message_object_trees:
+        return None
+    try:
+        message = remove_content_from_message(message_from_proto(response.messages_list[0]))
+    except Exception as error:  # Flower's parsers raise anything on a stranger's bytes
+        raise MessageError("An envelope is none of this version of Flower; it is left.") from error
+    return Envelope(message, response.message_object_trees[0], contents)
+
+
+def other_object() -> MessageError:
+    """Say that what came is not what was announced."""
+    return MessageError("An object of a message is not the one that its id names; it is not answered.")
+
+
+def not_kept() -> Unreachable:
+    """Say that a reply has to be handed in again."""
+    return Unreachable("The gateway did not keep a part of a reply; handed in again.")
 
 
 def read_clock(address: str, context: ssl.SSLContext) -> datetime | None:

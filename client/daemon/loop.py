@@ -149,14 +149,21 @@ class Daemon:
         self._is_awaited: bool | None = None  # not looked up since the latest message
         self._stop, self._forgotten = threading.Event(), threading.Event()
         self._node_id = 0
+        self._thread, self._is_asking = 0, False
         self._latest_activity = time.monotonic()
         self._looked_at, self._renewed = time.monotonic(), False
 
     def stop(self) -> None:
-        """End the loop after the answer in hand; one that waits for data to be read is not waited for."""
+        """End the loop after the answer in hand; one that waits for data to be read is not waited for.
+
+        From a signal, which interrupts the loop's own thread, also while a question waits at the gateway; from another
+        thread that question is waited for.
+        """
         self._stop.set()
         if self._handlers is not None:
             self._handlers[0].deadline = -math.inf
+        if self._is_asking and threading.get_ident() == self._thread:
+            raise _Stopped
 
     def _open(self) -> tuple[Handlers, ClientApp]:
         opened = self._merchant.open_handlers()
@@ -191,6 +198,7 @@ class Daemon:
 
         That has not the memory of old plans, and reads a certificate and an address that were renewed meanwhile.
         """
+        self._thread = threading.get_ident()
         if self._merchant.is_awaited():
             self._handlers = self._open()
         retry = _Backoff()
@@ -202,6 +210,8 @@ class Daemon:
                     self._serve()
                 except (GatewayError, MessageError) as error:
                     self._pause(retry, str(error), refused=isinstance(error, Refused))
+                except _Stopped:
+                    pass  # it is asked next whether to go on
                 except Exception as error:  # of a fault of our own: a daemon that ended would answer nobody
                     self._pause(retry, f"A fault of hansa's own ({type(error).__name__}); please report it.")
         if self._should_leave() and not self._is_done():
@@ -225,19 +235,30 @@ class Daemon:
         LOGGER.info("Connected node=%d", self._node_id)
 
     def _serve(self) -> None:
-        """Poll often after a message, and ever more seldom without one."""
+        """Poll often after a message, and ever more seldom without one; what the gateway waits counts as a pause."""
         pause = QUICKEST_POLL_SECONDS
         while not self._is_done() and not self._should_leave():
             if self._forgotten.is_set():
                 raise Unreachable("The gateway has forgotten this merchant; connecting again.")
-            envelope = self._gateway.pull()
+            asked_at = time.monotonic()
+            envelope = self._pull()
             if envelope is None:
-                self._stop.wait(pause)
+                self._stop.wait(max(0.0, pause - (time.monotonic() - asked_at)))
                 pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
                 continue
             self._handle(envelope)
             self._latest_activity, self._is_awaited = time.monotonic(), None
             pause = QUICKEST_POLL_SECONDS
+
+    def _pull(self) -> Envelope | None:
+        """Ask for a message; told to stop, a question that waits at the gateway is left at once."""
+        try:
+            self._is_asking = True
+            return None if self._stop.is_set() else self._gateway.pull()
+        except _Stopped:
+            return None
+        finally:
+            self._is_asking = False
 
     def _handle(self, envelope: Envelope) -> None:
         """Answer one message, and hand the answer in for as long as somebody waits for it."""
@@ -354,6 +375,10 @@ class Daemon:
             LOGGER.info("No goodbye: %s", error)
         self._health.change_state("stopped")
         LOGGER.info("Stopped")
+
+
+class _Stopped(BaseException):
+    """Told to stop while a question waited at the gateway."""
 
 
 class _Backoff:

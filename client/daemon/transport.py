@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from flwr.proto.fleet_pb2 import PullMessagesRequest, PushMessagesResponse
+from flwr.proto.recorddict_pb2 import BytesList
 from flwr.supercore.interceptors.http.utils import add_headers
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
 from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
@@ -18,7 +20,7 @@ from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from client.daemon.envelope import MOST_MESSAGE_BYTES, too_large
 from client.daemon.gateway_error import Refused
-from common.message.protocol import HEADER, SPOKEN, choose_protocol, read_spoken, write_spoken
+from common.message.protocol import FIRST, HEADER, PARCELS, SPOKEN, choose_protocol, read_spoken, write_spoken
 
 TIMEOUT_SECONDS = 30.0
 
@@ -27,13 +29,34 @@ class FleetClient(FleetHttpClient):
     """Flower's client with an HTTP client of our own below: no redirects, no proxies, answers of bounded length."""
 
     def __init__(self, address: str, key: EllipticCurvePrivateKey, context: ssl.SSLContext) -> None:
-        interceptors = (_VersionInterceptor(), NodeAuthHttpInterceptor(key, key.public_key()))
+        self._version = _VersionInterceptor()
+        interceptors = (self._version, NodeAuthHttpInterceptor(key, key.public_key()))
         super().__init__(f"https://{address}", interceptors=interceptors, verify=context)
         self._client.close()
         self._client = httpx.Client(
             transport=BoundedTransport(context),
             timeout=TIMEOUT_SECONDS,
             headers={"accept-encoding": "identity"},
+        )
+
+    @property
+    def takes_parcels(self) -> bool:
+        """Whether the gateway said, at its latest answer, that it takes messages in one piece."""
+        return (choose_protocol(self._version.spoken) or 0) >= PARCELS
+
+    def pull_parcel(self, asked: PullMessagesRequest) -> BytesList:
+        """Take a message with all its objects (docs/protocol.md §5.15)."""
+        return self._unary_unary(
+            path="/v1/hansa/pull-parcel", rpc_method="/hansa/PullParcel", request=asked, response_type=BytesList
+        )
+
+    def push_parcel(self, parcel: BytesList) -> PushMessagesResponse:
+        """Hand in a reply with all its objects."""
+        return self._unary_unary(
+            path="/v1/hansa/push-parcel",
+            rpc_method="/hansa/PushParcel",
+            request=parcel,
+            response_type=PushMessagesResponse,
         )
 
 
@@ -44,12 +67,13 @@ class _VersionInterceptor:
     """
 
     def __init__(self) -> None:
+        self.spoken = FIRST
         self._headers: dict[str, str] = dict(RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata())
 
     def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
         add_headers(context.request, self._headers | {HEADER: write_spoken()})
         response = call_next(context)
-        require_protocol(response)
+        self.spoken = require_protocol(response)
         return response
 
 
@@ -88,8 +112,8 @@ class _BoundedStream(httpx.SyncByteStream):
         self._stream.close()
 
 
-def require_protocol(response: httpx.Response) -> None:
-    """Refuse to speak to a coordinator with whom this version has no protocol in common (docs/protocol.md §5.1)."""
+def require_protocol(response: httpx.Response) -> range:
+    """Return what the coordinator speaks, and refuse to where nothing is in common (docs/protocol.md §5.1)."""
     theirs = read_spoken(response.headers.get(HEADER))
     if choose_protocol(theirs) is None:
         older = "this one" if theirs[0] > SPOKEN[-1] else "the coordinator's"
@@ -97,3 +121,4 @@ def require_protocol(response: httpx.Response) -> None:
             f"The federation speaks protocols {write_spoken(theirs)}, this version of hansa {write_spoken()}; "
             f"{older} is older and has to be brought up to date."
         )
+    return theirs

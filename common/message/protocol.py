@@ -6,7 +6,8 @@ were numbers neither sends the header nor looks at it; it speaks protocol 1.
     1    as first released
     2    a proposal and a release name the public model that training starts from, a proposal names its quorum, every
          round is called with who is asked, signed, and a welcome may come as a message
-    3    a proposal may have a roster, and the rounds of such a plan are secure sums (docs/protocol.md §5.9 to §5.14)
+    3    a proposal may have a roster, and the rounds of such a plan are secure sums (docs/protocol.md §5.9 to §5.14);
+         a message comes, and its answer goes, in one piece (§5.15)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ FIRST = range(1, 2)
 SPOKEN = range(1, 4)
 WELCOMES = 2  # the first protocol in which a welcome may come as a message
 SUMS = 3  # the first protocol in which a plan may be a secure sum
+PARCELS = 3  # the first protocol in which a message comes and goes in one piece
 
 
 def write_spoken(spoken: range = SPOKEN) -> str:

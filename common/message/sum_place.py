@@ -64,6 +64,18 @@ def read_place(about: ConfigRecord) -> Place:
     return Place(read_text(about, "plan_hash"), read_text(about, "session_hash"), read_whole(about, "round_number"))
 
 
+def require_same_place(place: Place, expected: Place) -> None:
+    """Refuse an answer to another question.
+
+    Raises
+    ------
+    MessageError
+        It is one.
+    """
+    if place != expected:
+        raise MessageError("the answer belongs to another round or sum")
+
+
 def read_run(record: RecordDict) -> str:
     """Read which run a message is about, before anything else of it is looked at.
 

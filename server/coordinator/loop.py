@@ -32,6 +32,7 @@ from server.folder import CoordinatorFolder
 from server.process.superlink import SuperLink, open_superlink
 from server.registry.registry import Launch, Member, Registry, State
 from server.round.aggregation import Terms
+from server.round.news import wait_for_news
 
 LOGGER = logging.getLogger(__name__)
 BUSY_SECONDS, IDLE_SECONDS, IDLE_FACTOR = 0.05, 1.0, 1.5
@@ -199,7 +200,8 @@ def coordinate(home: CoordinatorFolder) -> None:
         LOGGER.info("The coordinator is ready.")
         while True:
             try:
-                time.sleep(coordinator.turn())
+                if pause_seconds := coordinator.turn():
+                    wait_for_news(grid, shortest=pause_seconds, longest=pause_seconds)
             except OSError as error:
                 raise cannot_go_on(home, error) from error
 

@@ -36,7 +36,7 @@ from common.message.protocol import HEADER, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.process.door import MOST_UNSHAKEN, DoorServer
 from server.process.doorkeeper import Doorkeeper
-from server.process.headers import LARGEST_BODY, LONGEST_HEAD, Head, Improper, read_head, read_kind, read_path
+from server.process.headers import LARGEST_BODY, LONGEST_HEAD, PULLS, Head, Improper, read_head, read_kind, read_path
 from server.process.limits import Bucket, Full, Room, Slots
 from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
 from server.process.seen import keep_seen
@@ -95,6 +95,8 @@ class Gateway:
                 await self._pass(say, receive, path, head, member)
         except Full:
             await self._refuse(say, 429, f"{member}, who has too much under way")
+        except _Gone:
+            pass
 
     async def _pass(self, say: _Answering, receive: Any, path: str, head: Head, member: str) -> None:
         state = say.scope["state"]
@@ -112,8 +114,14 @@ class Gateway:
                 if status != 200:
                     await self._refuse(say, status, reason)
                     return
-                answer = await self._ask(path, head, body)
+                answer = await (self._wait(receive, path, head, body) if path in PULLS else self._ask(path, head, body))
                 del body
+                status, reason = self._doorkeeper.look_again(state["certificate"], state["valid_until"])
+                if status != 200:
+                    if answer is not None:
+                        await answer.aclose()
+                    await self._refuse(say, status, reason)
+                    return
             if answer is None:
                 await self._refuse(say, 503, f"{member}, since the SuperLink does not answer")
                 return
@@ -132,6 +140,19 @@ class Gateway:
         except httpx.HTTPError as error:
             LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
             return None
+
+    async def _wait(self, receive: Any, path: str, head: Head, body: bytearray) -> httpx.Response | None:
+        """Ask for a message, which may take a while; the SuperLink is let go of as soon as the merchant is gone."""
+        asking = asyncio.ensure_future(self._ask(path, head, body))
+        leaving = asyncio.ensure_future(_is_gone(receive))
+        try:
+            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise _Gone
+            return asking.result()
+        finally:
+            for task in (asking, leaving):
+                task.cancel()
 
     async def _hand_back(self, say: _Answering, answer: httpx.Response, member: str) -> None:
         """Read an answer of bounded length and hand it back, at the pace that the merchant reads it."""
@@ -155,6 +176,10 @@ class Gateway:
             LOGGER.warning("Refused %d from %s: %s", status, (say.scope["client"] or "?")[0], reason)
         ends = [] if goes_on else [(b"connection", b"close")]
         await say.whole(status, [(b"content-type", b"text/plain; charset=utf-8"), *ends], b"refused")
+
+
+class _Gone(Exception):
+    """Report that whoever asks has closed the connection."""
 
 
 class _Answering:
@@ -197,6 +222,12 @@ async def read_body(receive: Any, num_bytes: int) -> bytearray | None:
         pace.note(len(message.get("body", b"")))
         if not message.get("more_body", False) or len(body) > num_bytes:
             return body if len(body) == num_bytes else None
+
+
+async def _is_gone(receive: Any) -> None:
+    """Return when whoever asks has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _parts(body: bytearray) -> AsyncIterator[bytes]:

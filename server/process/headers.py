@@ -18,18 +18,21 @@ KEY_HEADER = "flwr-public-key"
 LARGEST_BODY = 40 << 20  # bytes: the largest model that privacy holds for, as a sum of 64-bit integers, and its frame
 LONGEST_HEAD = 16 << 10  # bytes
 PROTOBUF = "application/protobuf"
+PULL, PULL_PARCEL, PUSH_PARCEL = "/v1/fleet/pull-messages", "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel"
+PULLS = frozenset({PULL, PULL_PARCEL})  # which may wait for a message
 PASSED = frozenset(
-    f"/v1/fleet/{name}"
-    for name in (
-        "activate-node",
-        "deactivate-node",
-        "send-node-heartbeat",
-        "pull-messages",
-        "push-messages",
-        "pull-object",
-        "push-object",
-        "confirm-message-received",
-    )
+    {
+        "/v1/fleet/activate-node",
+        "/v1/fleet/deactivate-node",
+        "/v1/fleet/send-node-heartbeat",
+        PULL,
+        "/v1/fleet/push-messages",
+        "/v1/fleet/pull-object",
+        "/v1/fleet/push-object",
+        "/v1/fleet/confirm-message-received",
+        PULL_PARCEL,
+        PUSH_PARCEL,
+    }
 )
 _WORD = r"[A-Za-z0-9._+-]{1,64}"
 PASSED_ON = {  # header, and its whole form

@@ -1,4 +1,7 @@
-"""The one module of the server that leans on Flower's inside; its tests are the contract with flwr 1.42.
+"""The SuperLink, and how the coordinator reaches it.
+
+With `memory_state`, `parcel` and `lean_grid` this is all of the server that leans on Flower's inside; their tests are
+the contract with flwr 1.42.
 
 The SuperLink is Flower's own application, as `flower-superlink` starts it, behind the word of `loopback.py`. It keeps
 nothing on the disk: who is enrolled stands in the registry, what was asked is asked again in the same words, and with
@@ -20,7 +23,6 @@ from dataclasses import dataclass
 
 import httpx
 import uvicorn
-from flwr.app import Message
 from flwr.cli.build import build_fab_from_files
 from flwr.common.serde import fab_to_proto, run_from_proto
 from flwr.proto.control_pb2 import (
@@ -31,7 +33,7 @@ from flwr.proto.control_pb2 import (
     UnregisterNodeRequest,
 )
 from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullTaskInputRequest
-from flwr.server.superlink.linkstate import InMemoryLinkState, linkstate_factory
+from flwr.server.superlink.linkstate import linkstate_factory
 from flwr.serverapp import Grid
 from flwr.supercore.constant import NodeStatus, TaskType
 from flwr.supercore.control import ControlHttpClient
@@ -40,23 +42,23 @@ from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_htt
 from flwr.supercore.http_logging import get_uvicorn_log_config
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor, SuperExecAuthHttpInterceptor
 from flwr.supercore.logger import console_handler
-from flwr.supercore.object_store import ObjectStore
 from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.cli.flower_superlink import SuperLinkLifespan, _parse_superlink_lifespan_config
-from flwr.superlink.federation import FederationManager
-from flwr.superlink.grid import HttpGrid
 from flwr.superlink.main import create_app
 
 from common.disk.reading import read_file
 from common.errors import HansaError
 from server.folder import CoordinatorFolder, Settings
+from server.process.lean_grid import LeanGrid
 from server.process.loopback import IDLE_SECONDS, Guard, show_word
+from server.process.memory_state import MemoryState
+from server.process.parcel import Parcels
 
 ACQUIRE_SECONDS = 30.0
 ACQUIRE_PAUSE_SECONDS = 0.1
 REQUEST_TIMEOUT_SECONDS = 10.0
-SWEEP_SECONDS = 60.0
+SHUTDOWN_SECONDS = 1  # for questions that wait for news
 PROTECTED = frozenset({"/flwr.proto.Runtime/AcquireTask"})
 PYPROJECT = b"""[build-system]
 requires = ["hatchling"]
@@ -142,7 +144,7 @@ class SuperLink:
         """
         run_id = self._start_run()
         token = self._take_task(run_id)
-        grid = HttpGrid(self.address, insecure=False, root_certificates=self.authority, token=token)
+        grid = LeanGrid(self.address, authority=self.authority, token=token)
         runtime: RuntimeHttpClient = grid._runtime_client
         show_word(runtime._client, self.secret)
         heart = HeartbeatSender(make_task_heartbeat_fn_http(runtime))
@@ -219,60 +221,19 @@ def superlink_words(home: CoordinatorFolder, settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-class MemoryState(InMemoryLinkState):
-    """Flower's state in memory, made fit for weeks of rounds, and for members who leave and come back.
-
-    Flower keeps a node that was shut out, and takes its key never again; it cannot shut out a node that never came; and
-    what nobody answers stays in memory until its run ends.
-    """
-
-    def __init__(self, federation_manager: FederationManager, object_store: ObjectStore) -> None:
-        super().__init__(federation_manager, object_store)
-        self._swept_at = time.time()
-
-    def delete_node(self, owner_aid: str, node_id: int) -> None:
-        """Shut a node out, and strike it out."""
-        with self.lock:
-            node = self.nodes.get(node_id)
-            if node is not None and node.online_until is None:
-                node.online_until = 0.0  # of one that never came
-            super().delete_node(owner_aid, node_id)
-            gone = self.nodes.pop(node_id)
-            self.node_public_key_to_node_id.pop(gone.public_key, None)
-            self.owner_to_node_ids.get(owner_aid, set()).discard(node_id)
-
-    def store_message_ins(self, message: Message) -> str | None:
-        """Keep a question, and let go of those whose time was up a while ago."""
-        if time.time() > self._swept_at + SWEEP_SECONDS:
-            self._sweep()
-        return super().store_message_ins(message)
-
-    def _sweep(self) -> None:
-        with self.lock:
-            self._swept_at = time.time()
-            over = {
-                message_id
-                for message_id, asked in self.message_ins_store.items()
-                if asked.metadata.created_at + asked.metadata.ttl < self._swept_at - SWEEP_SECONDS
-            }
-            answers = {answer for asked, answer in self.message_ins_id_to_message_res_id.items() if asked in over}
-            self.delete_messages(over)
-        for object_id in over | answers:
-            self.object_store.delete(object_id)
-
-
 def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
     """Serve Flower's SuperLink to who shows the word, until SIGTERM."""
     linkstate_factory.InMemoryLinkState = MemoryState  # type: ignore[attr-defined]  # Flower has no other way
     sys.argv = ["flower-superlink", *superlink_words(home, settings)]  # Flower reads its words there, and nowhere else
     config = _parse_superlink_lifespan_config()
     uvicorn.run(
-        Guard(create_app(config, SuperLinkLifespan), home.secret.read_bytes()),
+        Guard(Parcels(create_app(config, SuperLinkLifespan)), home.secret.read_bytes()),
         host=config.host,
         port=config.port,
         log_config=get_uvicorn_log_config(console_handler.level),
         ssl_keyfile=config.ssl_keyfile,
         ssl_certfile=config.ssl_certfile,
         timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         workers=1,
     )

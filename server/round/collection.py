@@ -16,6 +16,7 @@ from flwr.serverapp import Grid
 from common.errors import MessageError
 from common.message.decline import is_declined
 from common.message.round import RoundReply, RoundRequest, decode_reply, encode_request
+from server.round.news import wait_for_news
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5  # an idle question costs the SuperLink 8 ms of CPU
@@ -158,7 +159,8 @@ def _gather(
         legible = {node_id for message_id, node_id in pending.items() if failures[message_id] < MOST_FAILURES}
         if not pending or remaining_seconds <= 0 or (enough and legible <= not_awaited):
             return answers
-        time.sleep(min(pause_seconds, remaining_seconds))
+        longest = min(LONGEST_PAUSE_SECONDS, remaining_seconds)
+        wait_for_news(grid, shortest=pause_seconds, longest=longest)
         pause_seconds = min(1.5 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 

@@ -288,7 +288,7 @@ def _agree(
     if not trips.agree(opened.sums, survivors):
         raise Spent(f"fewer than {sums.session.threshold} members signed and revealed in round {number}; {SPENT}")
     try:
-        total = torch.from_numpy(opened.sums.total())
+        total = torch.from_numpy(trips.total())
         check_sum_norm(total, sums.mechanism, size_class=_size_of(sums, survivors), num_members=len(survivors))
     except MessageError as error:
         raise Spent(f"round {number} gives no sum ({error}); {SPENT}") from error

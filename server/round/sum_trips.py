@@ -4,7 +4,7 @@
     masked          the model out, masked sums back; keys and shares of the next round ride along
     agree, reveal   who survived, signed by the threshold of them; then the shares that take their masks off
 
-The last two overlap: whoever has signed is asked for its shares as soon as there are signatures enough.
+The last two are in `server.round.sum_closing`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from typing import TypeVar
 import numpy as np
 from flwr.app import MessageType, RecordDict
 from flwr.serverapp import Grid
+from jaxtyping import Int64
 
 from common.errors import MessageError
-from common.message import sum_agree, sum_keys, sum_reveal, sum_shares
+from common.message import sum_keys, sum_shares
 from common.message.round import RoundRequest
-from common.message.sum_place import Place
+from common.message.sum_place import Place, require_same_place
 from common.message.sum_round import SumRequest, decode_sum_reply, encode_sum_request
 from common.secure_sum.keys import SignedKeys, verify_keys
 from common.secure_sum.mask import Vector
-from common.secure_sum.recovery import Reveal
 from common.secure_sum.roster import Session
 from common.secure_sum.sealing import SEALED_BYTES
 from server.round.collection import Cause, Refusal
 from server.round.sum_book import Step, SumBook
-from server.round.trip import Pauses, Trip, wait_for
-from server.secure_sum.round import Phase, SumRound
+from server.round.sum_closing import Closing
+from server.round.trip import Trip, wait_for
+from server.secure_sum.round import SumRound
 
 Answer = TypeVar("Answer")
 KEYS_AHEAD = 32  # rounds of which a member sends its keys at once
-BRIEF_SECONDS = 4.0  # what the rest is waited for before a round that can be held; daemons look every 3 seconds
+BRIEF_SECONDS = 4.0  # what the rest is waited for before a round that can be held; an older daemon looks every 3
 
 
 class SumTrips:
@@ -73,6 +74,8 @@ class SumTrips:
         self._grid, self._session, self._place, self._names = grid, session, place, names
         self._nodes = {name: node for node, name in names.items()}
         self._timeout_seconds, self._not_awaited, self._withdrawn = timeout_seconds, not_awaited, withdrawn
+        self._came: dict[str, int] = {}  # the place of each member's masked sum in the order of their coming
+        self._closing: Closing | None = None
         self.refused: dict[str, Refusal] = {}
         self.seconds: dict[str, float] = {}
         self.sent_bytes = self.received_bytes = 0
@@ -86,7 +89,7 @@ class SumTrips:
 
         def read(name: str, content: RecordDict) -> None:
             place, keys = sum_keys.decode_keys(content, num_rounds=count(wanted[name]))
-            self._require(place, self._at(wanted[name]))
+            require_same_place(place, self._at(wanted[name]))
             for signed in keys:
                 verify_keys(self._session, name, signed)
             book.note_keys(name, keys)
@@ -109,7 +112,7 @@ class SumTrips:
 
         def read(name: str, content: RecordDict) -> None:
             place, shares = sum_shares.decode_shares(content)
-            self._require(place, self._place)
+            require_same_place(place, self._place)
             require_shares(shares, recipients=keys.keys() - {name})
             book.note_shares(number, {name: shares})
 
@@ -145,7 +148,8 @@ class SumTrips:
 
         def read(name: str, content: RecordDict) -> None:
             reply = decode_sum_reply(content, size=len(asked.parameters))
-            self._require(reply.place, self._place)
+            require_same_place(reply.place, self._place)
+            self._came.setdefault(name, len(self._came))
             have[name] = reply.total.numpy().view(np.uint64)
             if reply.next_shares:
                 require_shares(reply.next_shares, recipients=next_keys.keys() - {name})
@@ -171,47 +175,35 @@ class SumTrips:
         self._note("masked", trip, began)
 
     def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:
-        """Have the survivors sign their set and reveal its shares; whether enough did both.
-
-        Whoever signs after there are signatures enough is asked for its shares too.
-        """
+        """Have the survivors sign their set and reveal its shares; whether enough did both."""
         began, threshold = time.monotonic(), self._session.threshold
-        signed, revealed, asked = set[str](), set[str](), set[str]()
+        quickest = sorted(survivors, key=lambda name: self._came.get(name, len(self._came)))
+        closing = self._closing = Closing(
+            self._grid,
+            sums,
+            self._place,
+            nodes={name: self._nodes[name] for name in quickest if name in self._nodes},
+            timeout_seconds=self._timeout_seconds,
+            withdrawn=self._withdrawn,
+        )
+        is_done = closing.hold()
+        if closing.agreed_seconds is not None:
+            self.seconds["agree"] = round(closing.agreed_seconds, 3)
+        self._note("agree", closing.agreeing, began, is_late=len(closing.signed) < threshold)
+        self._note("reveal", closing.revealing, began, is_late=not is_done)
+        return is_done
 
-        def read_signature(name: str, content: RecordDict) -> None:
-            place, signature = sum_agree.decode_signature(content)
-            self._require(place, self._place)
-            if sums.phase == Phase.SIGNATURES:
-                sums.add_signature(name, signature)
-            signed.add(name)
+    def total(self) -> Int64[np.ndarray, " parameter"]:
+        """Give the sum of the survivors, once they have agreed.
 
-        def read_shares(name: str, content: RecordDict) -> None:
-            place, shares = sum_reveal.decode_revealed(content)
-            self._require(place, self._place)
-            sums.add_reveal(name, Reveal(shares.self_shares, shares.key_shares))
-            revealed.add(name)
-
-        question = sum_agree.encode_question(self._place, model_hash=sums.model_hash, survivors=survivors)
-        contents = {name: question for name in survivors if name in self._nodes}
-        agreeing = self._trip(sum_agree.AGREE, contents, read_signature)
-        revealing = self._trip(sum_reveal.REVEAL, {}, read_shares)
-        pauses = Pauses()
-        while len(revealed) < threshold:
-            came = agreeing.sweep()
-            if len(signed) >= threshold and (new := sorted(signed - asked)):
-                shown = sum_reveal.encode_question(self._place, sums.signatures())
-                revealing.ask({self._nodes[name]: shown for name in new})
-                asked.update(new)
-                self.seconds.setdefault("agree", round(time.monotonic() - began, 3))
-            came = revealing.sweep() or came
-            for trip in (agreeing, revealing):
-                trip.leave_out(self._withdrawn())
-            if agreeing.is_over and revealing.is_over:
-                break
-            pauses.wait(came=came)
-        self._note("agree", agreeing, began, is_late=len(signed) < threshold)
-        self._note("reveal", revealing, began, is_late=len(revealed) < threshold)
-        return len(revealed) >= threshold
+        Raises
+        ------
+        MessageError
+            What they revealed gives none.
+        """
+        if self._closing is None:
+            raise MessageError("nobody has agreed yet")
+        return self._closing.total()
 
     def _first_without(self, book: SumBook, name: str, num_rounds: int) -> int:
         """Give the round from which on a member's keys are missing: this one or the next; 0 where they are there."""
@@ -268,10 +260,6 @@ class SumTrips:
 
     def _at(self, round_number: int) -> Place:
         return Place(self._place.plan_hash, self._place.session_hash, round_number)
-
-    def _require(self, place: Place, expected: Place) -> None:
-        if place != expected:
-            raise MessageError("the answer belongs to another round or sum")
 
 
 def require_shares(shares: Mapping[str, bytes], *, recipients: Collection[str]) -> None:

@@ -18,6 +18,7 @@ from flwr.serverapp import Grid
 from common.errors import MessageError
 from common.message.wire import to_wire
 from server.round.collection import MOST_FAILURES, Cause, Refusal, refuse_error
+from server.round.news import wait_for_news
 
 Answer = TypeVar("Answer")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.2
@@ -54,7 +55,7 @@ class Trip(Generic[Answer]):
         timeout_seconds: float,
         group_id: str,
     ) -> None:
-        self._grid, self._type, self._read, self._group_id = grid, message_type, read, group_id
+        self.grid, self._type, self._read, self._group_id = grid, message_type, read, group_id
         self._timeout_seconds = timeout_seconds
         self._deadline = time.monotonic() + timeout_seconds
         self._pending: dict[str, int] = {}
@@ -84,7 +85,7 @@ class Trip(Generic[Answer]):
         ]
         self.refusals |= dict.fromkeys(contents, Refusal(Cause.UNSENT))
         # The ids come in the order of the messages, empty where one was refused; none at all where all were.
-        for message_id, (node_id, content) in zip(self._grid.push_messages(messages), contents.items(), strict=False):
+        for message_id, (node_id, content) in zip(self.grid.push_messages(messages), contents.items(), strict=False):
             if message_id:
                 self._pending[message_id] = node_id
                 self.refusals[node_id] = Refusal(Cause.LATE)
@@ -115,7 +116,7 @@ class Trip(Generic[Answer]):
 
     def _pull(self, message_id: str) -> Message | None:
         """Ask for one reply alone: were one of a batch unreadable, Flower would lose the others with it."""
-        for reply in self._grid.pull_messages([message_id]):
+        for reply in self.grid.pull_messages([message_id]):
             if reply.metadata.reply_to_message_id == message_id:
                 return reply
         return None
@@ -135,15 +136,15 @@ class Trip(Generic[Answer]):
 
 
 class Pauses:
-    """Pauses between two looks, ever longer while nothing comes."""
+    """Pauses between two looks: until something comes, or, where nobody tells, ever longer while nothing does."""
 
-    def __init__(self) -> None:
-        self._seconds = FIRST_PAUSE_SECONDS
+    def __init__(self, grid: Grid) -> None:
+        self._grid, self._seconds = grid, FIRST_PAUSE_SECONDS
 
     def wait(self, *, came: bool) -> None:
         """Wait before the next look."""
         self._seconds = FIRST_PAUSE_SECONDS if came else min(1.5 * self._seconds, LONGEST_PAUSE_SECONDS)
-        time.sleep(self._seconds)
+        wait_for_news(self._grid, shortest=self._seconds, longest=LONGEST_PAUSE_SECONDS)
 
 
 def wait_for(
@@ -163,7 +164,7 @@ def wait_for(
     patience_seconds
         After which nobody is waited for any more, where there is enough.
     """
-    pauses, until = Pauses(), time.monotonic() + patience_seconds
+    pauses, until = Pauses(trip.grid), time.monotonic() + patience_seconds
     while True:
         came = trip.sweep()
         trip.leave_out(withdrawn())

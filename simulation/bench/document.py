@@ -12,6 +12,7 @@
     kept        one entry: CPU seconds of a shop's commands, first and again; with `--only kept`
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
     serving     a list, one entry for each model and number of clients; with `--only serving`
+    sum         a list, one entry for each number of members and of lost ones; with `--only sum`
     orders      one entry: seconds from sample paths, and from a history, to what to order; with `--only orders`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
@@ -45,6 +46,7 @@ from simulation.bench.model import time_models
 from simulation.bench.order import time_orders
 from simulation.bench.path import time_paths
 from simulation.bench.reading import LINES, QUICK_LINES, time_reading
+from simulation.bench.secure_sum import time_sums
 from simulation.bench.server import time_aggregation
 from simulation.bench.serving import time_serving
 from simulation.bench.step import time_steps
@@ -63,8 +65,9 @@ PARTS = (
     "explanation",
     "kept",
     "serving",
+    "sum",
 )
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-6]  # the usual way, a history and a large shop take minutes, or much disk
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-7]  # the usual way, a history and a large shop take minutes, or much disk
 POINT = (
     "model",
     "encoding",
@@ -78,6 +81,8 @@ POINT = (
     "products",
     "served",
     "clients",
+    "members",
+    "lost",
 )
 REFERENCE_MERCHANTS, QUICK_REFERENCE_MERCHANTS = 100, 2
 
@@ -128,6 +133,8 @@ def run_parts(
             document[part] = time_explanation(**terms)
         elif part == "kept":
             document[part] = time_kept(quick=quick)
+        elif part == "sum":
+            document[part] = list(time_sums(quick=quick))
         elif part == "serving":
             document[part] = time_serving(quick=quick, patience_seconds=patience_seconds, mlserver=mlserver)
         elif part == "paths":

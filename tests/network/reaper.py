@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flwr.proto.fleet_pb2 import PushMessagesRequest
+from flwr.proto.recorddict_pb2 import BytesList
 
 from certs.request import JoinRequest, read_document
 
-PUSH = "/v1/fleet/push-messages"
+PUSH = "/v1/hansa/push-parcel"
 
 
 class Step(NamedTuple):
@@ -67,7 +68,7 @@ class Reaper:
             return True
         key = dict(headers).get(b"flwr-public-key", b"")
         name = self._names.get(base64.b64decode(key).decode().strip(), "")
-        about = PushMessagesRequest.FromString(body).messages_list[0].metadata
+        about = PushMessagesRequest.FromString(BytesList.FromString(body).vals[0]).messages_list[0].metadata
         number = int(about.group_id) if about.group_id.isdecimal() else 0
         step = Step(name, number, about.message_type)
         with self._lock:

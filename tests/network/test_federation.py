@@ -138,7 +138,7 @@ def test_no_name_of_a_product_is_in_anything_of_the_coordinators(federation: Pas
 def test_no_name_of_a_product_passes_the_gateway(federation: PastFederation) -> None:
     seen = bytes(federation.recorder.seen)
     assert federation.recorder.requests > 100
-    assert b"/v1/fleet/push-object" in seen
+    assert b"/v1/hansa/push-parcel" in seen
     assert len(seen) > MERCHANTS * 2 * ROUNDS * 8 * 1000  # merchants, launches, rounds, bytes, about as many parameters
     assert b"CANARY" not in seen
 

@@ -30,7 +30,7 @@ from network.coordinator import (
     run_process,
 )
 from network.doorway import await_true
-from server.process.headers import LARGEST_BODY, PASSED
+from server.process.headers import LARGEST_BODY, PASSED, PULL_PARCEL, PUSH_PARCEL
 from server.process.loopback import WORD_HEADER, make_word
 from server.process.superlink import open_superlink
 
@@ -51,6 +51,8 @@ HIDDEN = [
     "/v1/fleet/%2e%2e/control/list-nodes",
     "/v1/fleet//activate-node",
     "/v1/fleet/activate-node/",
+    "/v1/hansa/ask",
+    "/v1/hansa/answers",
     "/docs",
     "/openapi.json",
 ]
@@ -96,9 +98,9 @@ def test_no_other_path_is_published_not_even_to_a_member(alice: Knocker, path: s
     assert (answer.status_code, answer.text) == (404, "refused")
 
 
-def test_the_published_paths_are_eight() -> None:
-    assert len(PASSED) == 8
-    assert all(path.startswith("/v1/fleet/") for path in PASSED)
+def test_the_published_paths_are_ten() -> None:
+    assert len(PASSED) == 10
+    assert {path for path in PASSED if not path.startswith("/v1/fleet/")} == {PULL_PARCEL, PUSH_PARCEL}
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/control/list-nodes", "/v1/runtime/acquire-task", ACTIVATE])

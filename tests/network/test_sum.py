@@ -11,8 +11,8 @@ import torch
 
 from common.message.sum_agree import AGREE
 from fleet.typed import TypedFederation
-from network.federation import await_launch, journal, kill, launch, redirect, released_model, report
-from network.reaper import Door, Reaper, Step
+from network.federation import await_launch, await_true, journal, kill, launch, redirect, released_model, report
+from network.reaper import Door, Moment, Reaper
 from network.recorder import second_door
 from network.sum_federation import await_peers, first_total, let_members_in, replay, sealed_total, sum_plan_text
 from server.folder import CoordinatorFolder
@@ -42,8 +42,8 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederat
     with TypedFederation(tmp_path_factory.mktemp("sum"), free_port()) as network:
         names = let_members_in(network, MERCHANTS)
         network.start_coordinator()
-        dying = Step(names[1], 1, AGREE)
-        reaper = Reaper(network.folder, names, deaths={dying}, kill=lambda name: kill(network, name))
+        second = {Moment(1, AGREE): 2}  # of three who are asked; who that is nobody knows before
+        reaper = Reaper(network.folder, names, moments=second, kill=lambda name: kill(network, name))
         home = CoordinatorFolder(network.coordinator)
         with second_door(home, network.port + 3, lambda app: Door(app, reaper)) as door:
             for name in names:
@@ -51,7 +51,8 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederat
                 network.start_merchant(name)
             await_peers(network, names)
             number = launch(network, TEXT, "--without-noise", "--round-seconds", "8")
-            alive = [name for name in names if name != dying.merchant]
+            await_true(lambda: bool(reaper.died), seconds=120, say=lambda: report(network))
+            alive = [name for name in names if name != reaper.died[0].merchant]
             await_launch(network, number, received_by=alive)
             for name in alive:
                 network.stop(name)
@@ -60,7 +61,7 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PastFederat
 
 
 def test_every_round_has_its_sum_and_one_died_after_its_masked_sum_had_left(federation: PastFederation) -> None:
-    assert federation.reaper.died == [Step(federation.names[1], 1, AGREE)]
+    assert [died[1:] for died in federation.reaper.died] == [(1, AGREE)]
     assert [(line["event"], line["round"]) for line in federation.rounds] == [("round", 1), ("round", 2)]
     assert [len(line["answered"]) for line in federation.rounds] == [4, 3], report(federation.network)
 
@@ -82,6 +83,7 @@ def test_no_merchants_sum_passes_the_gateway_without_its_masks(federation: PastF
 
 
 def test_a_merchant_is_told_of_all_that_left(federation: PastFederation) -> None:
-    told = federation.network.client(federation.names[2], "tap")
+    alive = next(name for name in federation.names if name != federation.reaper.died[0].merchant)
+    told = federation.network.client(alive, "tap")
     kinds = {said["kind"] for said in told}
     assert kinds >= {"peer key", "terms", "one-time keys", "shares", "sum", "agreement", "reveal", "receipt"}
