@@ -6,6 +6,7 @@ put to its members, the round is asked for again in the same words; killed after
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -30,6 +31,8 @@ from server.round.aggregation import Terms
 from server.round.federation import Federation
 from server.round.sum_book import SumBook
 from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+
+LOGGER = logging.getLogger(__name__)
 
 
 def invited(session: Session, members: Mapping[str, Member]) -> dict[str, Member]:
@@ -149,10 +152,13 @@ class SumRounds:
 
     def _close(self, session: Session, held: HeldSum) -> None:
         launch = session.launch
+        for name, sentence in held.blame.sentences.items():
+            LOGGER.warning("Launch %d, round %d, %s: %s", launch.number, held.round_number, name, sentence)
+        refused = {name: str(refusal) for name, refusal in held.refused.items()} | held.blame.sentences
         said = {
             "round": held.round_number,
             "answered": sorted(held.survivors),
-            "refused": {name: str(refusal) for name, refusal in sorted(held.refused.items())},
+            "refused": dict(sorted(refused.items())),
             "seconds": round(held.seconds, 3),
             "trips": dict(held.trips),
             "sent_bytes": held.sent_bytes,

@@ -37,6 +37,7 @@ from server.round.federation import Federation, make_request, take_step
 from server.round.optimizer import ServerState, restart
 from server.round.sum_book import Step, SumBook
 from server.round.sum_trips import SumTrips
+from server.secure_sum.blame import Blame
 from server.secure_sum.round import SumRound
 
 SignCall = Callable[[RoundRequest, Collection[str]], Signed | None]
@@ -77,6 +78,8 @@ class SumFederation:
         The round under way, if there is one.
     openings
         How often a round was tried to be begun in vain.
+    broken
+        Members who made wrong shares: no later round is begun with them, until the process is started again.
     """
 
     federation: Federation
@@ -85,6 +88,7 @@ class SumFederation:
     names: Mapping[int, str]
     open: OpenRound | None = None
     openings: int = 0
+    broken: set[str] = field(default_factory=set)
 
     @property
     def num_rounds(self) -> int:
@@ -113,6 +117,8 @@ class HeldSum:
         After the step, or after a round that is spent; None where the round is asked for again in the same words.
     failure
         Why there is no sum; empty where there is one.
+    blame
+        Who told shares that do not fit, or made them, whether or not there is a sum.
     """
 
     round_number: int
@@ -124,6 +130,7 @@ class HeldSum:
     received_bytes: int
     state: ServerState | None
     failure: str = ""
+    blame: Blame = field(default_factory=Blame)
 
 
 def hold_sum_round(
@@ -163,7 +170,7 @@ def hold_sum_round(
         not_awaited=not_awaited,
         withdrawn=withdrawn,
     )
-    survivors: tuple[str, ...] = ()
+    survivors, blame = tuple[str, ...](), Blame()
     can_go_on = len(sums.names.keys() - set(not_awaited)) >= sums.session.threshold
     try:
         opened = _open(trips, sums, request, can_go_on=can_go_on)
@@ -172,7 +179,11 @@ def hold_sum_round(
             opened.sums.add_masked(name, vector)
         survivors = opened.sums.survivors()
         note_answers(request.round_number, survivors)
-        total = _agree(trips, sums, opened, survivors)
+        try:
+            total = _agree(trips, sums, opened, survivors)
+        finally:
+            blame = opened.sums.blame()
+            sums.broken.update(blame.owners)
         after = _step(sums, state, total, survivors)
         failure = ""
     except Missed as missed:
@@ -194,6 +205,7 @@ def hold_sum_round(
         trips.received_bytes,
         after,
         failure,
+        blame,
     )
 
 
@@ -232,7 +244,7 @@ def _open(trips: SumTrips, sums: SumFederation, request: RoundRequest, *, can_go
     for name, signed in keys.items():
         opened.sums.add_keys(name, signed)
     opened.sums.keys()
-    shares = {name: found for name, found in book.shares(number).items() if name in keys}
+    shares = {name: found for name, found in book.shares(number).items() if name in keys.keys() - sums.broken}
     if len(shares) < threshold:
         said = f"round {number} has the shares of {len(shares)} of the {threshold} members that it needs"
         sums.openings += 1
@@ -283,10 +295,10 @@ def _agree(
     trips: SumTrips, sums: SumFederation, opened: OpenRound, survivors: Collection[str]
 ) -> Int64[Tensor, " parameter"]:
     """Put the set to its members, and take the masks off; from here on the round is spent."""
-    number = opened.sums.round_number
+    number, threshold = opened.sums.round_number, sums.session.threshold
     sums.book.choose(number)
     if not trips.agree(opened.sums, survivors):
-        raise Spent(f"fewer than {sums.session.threshold} members signed and revealed in round {number}; {SPENT}")
+        raise Spent(f"fewer than {threshold} members signed and revealed what fits in round {number}; {SPENT}")
     try:
         total = torch.from_numpy(opened.sums.total())
         check_sum_norm(total, sums.mechanism, size_class=_size_of(sums, survivors), num_members=len(survivors))

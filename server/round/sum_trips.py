@@ -173,7 +173,8 @@ class SumTrips:
     def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:
         """Have the survivors sign their set and reveal its shares; whether enough did both.
 
-        Whoever signs after there are signatures enough is asked for its shares too.
+        Whoever signs after there are signatures enough is asked for its shares too, and waited for as long as those
+        that came do not fit.
         """
         began, threshold = time.monotonic(), self._session.threshold
         signed, revealed, asked = set[str](), set[str](), set[str]()
@@ -196,7 +197,7 @@ class SumTrips:
         agreeing = self._trip(sum_agree.AGREE, contents, read_signature)
         revealing = self._trip(sum_reveal.REVEAL, {}, read_shares)
         pauses = Pauses()
-        while len(revealed) < threshold:
+        while not sums.is_settled():
             came = agreeing.sweep()
             if len(signed) >= threshold and (new := sorted(signed - asked)):
                 shown = sum_reveal.encode_question(self._place, sums.signatures())

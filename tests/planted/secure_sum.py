@@ -284,7 +284,7 @@ def charged_for_more_shares(patch: Patch) -> None:
 CHECKS: dict[int, Plant] = {
     1: both_shares,
     2: all_of(unnoted, off("require_same_set"), latest_set),
-    3: off("require_survivors"),
+    3: off("require_survivors", "require_open"),
     4: off("check_signature"),
     5: off("verify_keys"),
     6: off("require_terms", "require_trust", "_require_verified"),

@@ -23,7 +23,7 @@ from client.daemon.handlers import make_handler_app
 from client.data.rows import read_series
 from client.round.training import train_round
 from common.errors import ConfigError, MessageError
-from common.message import proposal, sum_agree, sum_keys, sum_reveal
+from common.message import proposal, sum_agree, sum_keys, sum_reveal, sum_shares
 from common.message.decline import DECLINED
 from common.message.proposal import PROPOSAL, Proposal, parse_proposal
 from common.message.record import hash_vector
@@ -103,6 +103,7 @@ class Town:
     dies_before: set[Step] = field(default_factory=set)
     dies_after: set[Step] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    spoil: dict[tuple[str, str], Callable[[RecordDict], RecordDict]] = field(default_factory=dict)  # of whom, and type
 
     def open(self, name: str) -> None:
         """Start a merchant's daemon, perhaps again, on its folder as it is."""
@@ -176,6 +177,9 @@ class Dying(ClientApp):
         if step in town.dies_after:
             town.open(self._name)
             raise MessageError("gone")
+        spoil = town.spoil.get((self._name, about.message_type))
+        if spoil is not None and reply.has_content():
+            reply.content = spoil(reply.content)
         return reply
 
 
@@ -339,6 +343,42 @@ def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town
     (noise_multiplier,) = {terms.noise_multiplier for terms in town.registry.terms(number)}
     assert noise_multiplier == pytest.approx(2.0 / 3**0.5)
     assert [line["event"] for line in town.lines(number)] == ["round"] * 3
+
+
+def lie(content: RecordDict) -> RecordDict:
+    """Reveal other shares than were sealed for this member."""
+    place, revealed = sum_reveal.decode_revealed(content)
+    told = {name: bytes(32) + share[32:] for name, share in revealed.self_shares.items()}
+    return sum_reveal.encode_revealed(place, sum_reveal.Revealed(told, revealed.key_shares))
+
+
+def break_shares(content: RecordDict) -> RecordDict:
+    """Seal nothing that anybody can open, for the first round."""
+    place, shares = sum_shares.decode_shares(content)
+    return sum_shares.encode_shares(place, {name: bytes(len(sealed)) for name, sealed in shares.items()})
+
+
+def test_who_reveals_wrong_shares_is_named_and_every_sum_comes_out_all_the_same(town: Town, plan: Plan) -> None:
+    town.spoil["alice", REVEAL] = lie
+    number = town.launch(plan)
+    town.finish(number)
+    rounds = town.lines(number)
+    assert [line["event"] for line in rounds] == ["round"] * 3
+    assert {name for line in rounds for name in line["refused"]} == {"alice"}
+    assert "told wrong shares of alice, bob" in rounds[0]["refused"]["alice"]
+    torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_who_seals_broken_shares_is_named_and_later_rounds_go_on_without_it(town: Town, plan: Plan) -> None:
+    town.spoil["alice", SHARES] = break_shares
+    number = town.launch(plan)
+    town.finish(number)
+    rounds = town.lines(number)
+    assert [line["event"] for line in rounds] == ["skipped", "round", "round"]
+    assert set(rounds[0]["refused"]) == {"alice"}
+    assert ["alice" in line["answered"] for line in rounds] == [False] * 3
+    torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
 def test_a_plan_of_sums_is_never_answered_without_masks(town: Town, plan: Plan) -> None:

@@ -119,6 +119,8 @@ def test_a_planted_fault_of_the_masks_is_caught(fault: planted.Fault, patch: pyt
     [
         pytest.param(planted.unnoted, ask_for_two_sets, id="2-without-the-ledger"),
         pytest.param(all_of(planted.unnoted, off("require_same_set")), ask_for_two_sets, id="2-without-both-notes"),
+        pytest.param(off("require_survivors"), mask_with_the_colluder_alone, id="3-without-the-set"),
+        pytest.param(off("require_open"), mask_with_the_colluder_alone, id="3-without-what-opens"),
         pytest.param(CHECKS[8], mask_again_for_others, id="8-alone"),
         pytest.param(CHECKS[9], mask_again_for_others, id="9-alone"),
         pytest.param(CHECKS[11], drop_all_but_one, id="11-alone"),
