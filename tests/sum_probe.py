@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from client.account.sum_terms import join_session, require_trust
 from client.audit.sum.noise import check_bytes, check_seeds
 from common.errors import HansaError, MessageError, PrivacyError
 from common.plan.schema import Plan
+from common.secure_sum.keys import sign_keys
 from common.secure_sum.roster import Peer
+from server.secure_sum.round import SumRound
 from sum_exposure import SIZE, Coordinator, numbers_of
-from sum_world import MODEL, make_members, make_session, to_agreed, to_masked, to_total, totals_of
+from sum_world import MODEL, identity, make_members, make_session, to_agreed, to_masked, to_total, totals_of
 
 REPEATS = 64
 STD = 2.0**40  # of the noise below
@@ -67,6 +70,26 @@ def sum_is_wrong_by_a_liar(folder: Path) -> bool:
     return not np.array_equal(total, sum(totals[name] for name in asked.survivors()))
 
 
+def one_key_stops_everybody(folder: Path) -> bool:
+    """Let one publish a mask key that agrees on the same with everybody: the others have to be able to go on."""
+    session = make_session(5)
+    members, totals = make_members(session, folder), totals_of(session)
+    asked, last = SumRound(session, 1, MODEL), session.names[-1]
+    for name, member in members.items():
+        keys = member.keys(1, 1)
+        if name == last:
+            mine = (replace(keys.keys[0], mask=bytes(32)),)
+            keys = sign_keys(session, name, first_round=1, keys=mine, identity=identity(4))
+        with suppress(MessageError):
+            asked.add_keys(name, keys)
+    for name in session.names[:-1]:
+        asked.add_shares(name, members[name].shares(1, asked.keys()))
+    for name in session.names[:-1]:
+        with suppress(MessageError):
+            asked.add_masked(name, members[name].mask(1, totals[name], asked.shares_for(name), model_hash=MODEL))
+    return len(asked._masked) < session.threshold
+
+
 def vectors_are_not_uniform(folder: Path) -> bool:
     """Look at the bytes of many masked vectors of small totals, as real ones are."""
     session = make_session(5)
@@ -108,6 +131,7 @@ PROBES: tuple[Probe, ...] = (
     noise_shows_by_repeats,
     sum_is_wrong_at_the_edge,
     sum_is_wrong_by_a_liar,
+    one_key_stops_everybody,
     vectors_are_not_uniform,
     seeds_are_short,
 )

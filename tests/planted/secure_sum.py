@@ -21,7 +21,7 @@ from common.plan.schema import Unit
 from common.privacy import shared_noise
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from common.secure_sum import agreement, mask, recovery, roster
+from common.secure_sum import agreement, keys, mask, recovery, roster
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from common.secure_sum.keys import RoundKeys
 from common.secure_sum.mask import add_mask, pair_seed, self_seed
@@ -47,7 +47,7 @@ def off(*names: str) -> Plant:
 
     def plant(patch: Patch) -> None:
         for name in names:
-            for place in (module, agreement, roster, sum_terms, mask, recovery):
+            for place in (module, agreement, roster, sum_terms, keys, mask, recovery):
                 if hasattr(place, name):
                     patch.setattr(place, name, passes)
 
@@ -306,6 +306,7 @@ MASKS = (
     Fault("signatures-of-nobody", "high", "what is signed is not looked at", CHECKS[4]),
     Fault("masks-of-any-model", "critical", "masks do not tell one model from another", any_model),
     Fault("keys-of-anybody", "critical", "keys are taken without the roster's signatures", CHECKS[5]),
+    Fault("keys-of-small-order", "low", "a key is taken that agrees on the same with everybody", off("require_order")),
     Fault("any-terms", "critical", "threshold, colluders and peers have no floors", CHECKS[6]),
     Fault("one-mask-key", "critical", "a mask key serves all rounds", CHECKS[7]),
     Fault("any-participants", "high", "a round is masked for others once more", all_of(CHECKS[8], CHECKS[9])),
