@@ -94,7 +94,8 @@ def propose(shop: Path, make_plan: Callable[..., Plan]) -> Callable[..., tuple[P
         roster = (peer("north", seed), Peer(name="own", key=own, size_class=32), peer("south", 9))
         terms = {"threshold": 3, "colluders": 1, "noise_multiplier": 14.0}
         plan = make_plan(name=name, privacy={"trust": "sum", "sum": terms})
-        note_roster(shop / "peers.json", Proposal(plan=plan, private=True, cohort_size=3, roster=roster), at=AT)
+        proposed = Proposal(plan=plan, private=True, cohort_size=3, quorum=3, roster=roster)
+        note_roster(shop / "peers.json", proposed, at=AT)
         return roster
 
     return note

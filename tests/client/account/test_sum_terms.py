@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree
+from client.account.company import Company, require_company
 from client.account.ledger.balance import Account
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
@@ -84,6 +85,17 @@ def test_terms_that_are_kept_give_this_merchant_s_part_of_the_one_noise(
     assert agreement.epsilon_if_all_collude == pytest.approx(epsilon_of(math.sqrt(3 * 8) / SIGMA, 1e-5))
     assert 1.9 < agreement.epsilon <= 2.0 < 6 < agreement.epsilon_if_all_collude < 7
     assert ledger.account("shop", "customer").mu_squared() == 0.0
+
+
+# The quorum of a call is signed, and the merchant's company is what it says.
+@pytest.mark.parametrize("quorum", [THRESHOLD - 1, THRESHOLD + 1])
+def test_a_round_whose_quorum_is_not_the_threshold_is_refused(
+    quorum: int, trusting: Callable[..., Policy], summed: Callable[..., Offer]
+) -> None:
+    policy, plan = trusting(plan={"smallest_cohort": 1}), summed().plan
+    require_company(policy, plan, Company(20, THRESHOLD, "ab" * 32, "cd" * 32))
+    with pytest.raises(PrivacyError, match=rf"quorum of {quorum}, privacy\.sum\.threshold is {THRESHOLD}"):
+        require_company(policy, plan, Company(20, quorum, "ab" * 32, "cd" * 32))
 
 
 @pytest.mark.parametrize(
