@@ -121,7 +121,7 @@ def too_few_colluders_are_borne(plan: Plan) -> bool:
 
 def _is_accepted(policy: Policy, plan: Plan, roster: tuple[Peer, ...]) -> bool:
     try:
-        require_trust(policy, plan, cohort_size=len(roster))
+        require_trust(policy, plan, num_members=len(roster))
         join_session(policy, plan, MODEL, roster, own=roster[0])
     except HansaError:
         return False

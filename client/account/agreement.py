@@ -18,7 +18,7 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Policy, is_within_hours
 from client.account.scope import require_named, require_within
-from client.account.sum_terms import join_session, require_trust, share_of_noise
+from client.account.sum_terms import join_session, require_trust, share_of_noise, sum_size
 from common.errors import MessageError, PrivacyError
 from common.message.round import RoundRequest, decode_reply
 from common.message.wire import from_wire, to_wire
@@ -67,6 +67,16 @@ class Offer:
     def run_hash(self) -> str:
         """Names the run on every message."""
         return self.plan.run_hash(private=self.private)
+
+    @property
+    def num_members(self) -> int:
+        """Merchants who take part, in the roster where there is one."""
+        return self.cohort_size if self.roster is None else len(self.roster)
+
+    @property
+    def company(self) -> int:
+        """Merchants whose answers hide one another's at least: of a secure sum, those in one sum."""
+        return self.num_members if self.plan.privacy.sum is None else sum_size(self.plan, self.num_members)
 
 
 @dataclass(frozen=True)
@@ -134,8 +144,8 @@ class Agreement:
 
     @property
     def num_members(self) -> int:
-        """Merchants in the roster; as the coordinator says where there is none."""
-        return self.offer.cohort_size if self.session is None else len(self.session.roster)
+        """Merchants who sum with this one, itself included; as the coordinator says where there is no roster."""
+        return self.offer.company if self.session is None else len(self.session.roster)
 
     @property
     def _session_hash(self) -> str:
@@ -203,7 +213,7 @@ def _join_sum(policy: Policy, offer: Offer, own: Peer | None) -> Session | None:
     plan, roster = offer.plan, offer.roster
     if plan.privacy.trust == "nobody":
         return None
-    require_trust(policy, plan, cohort_size=offer.cohort_size if roster is None else len(roster))
+    require_trust(policy, plan, num_members=offer.num_members)
     return None if roster is None else join_session(policy, plan, offer.run_hash, roster, own=own)
 
 
@@ -261,9 +271,9 @@ def _check_rounds(offer: Offer, largest: int, key: str) -> None:
 
 
 def _check_cohort(offer: Offer, smallest: int, key: str) -> None:
-    if offer.cohort_size < smallest:
+    if offer.company < smallest:
         raise PrivacyError(
-            f"The plan {offer.plan.name!r} has {offer.cohort_size} merchants, {key} is {smallest}; wait for more."
+            f"The plan {offer.plan.name!r} has {offer.company} merchants, {key} is {smallest}; wait for more."
         )
 
 

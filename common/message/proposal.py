@@ -25,6 +25,7 @@ from common.message.record import check_hash, pack, read_bytes, read_number, rea
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
 from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+from common.secure_sum.cohort import form_sessions
 from common.secure_sum.roster import Peer, Session
 
 PROPOSAL = "query.proposal"  # Flower's message type
@@ -91,8 +92,8 @@ class Proposal(Document):
         return self.plan.run_hash(private=self.private)
 
     @property
-    def session(self) -> Session:
-        """The session of secure sums that this proposes.
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions of secure sums that this proposes: one, or one for each cohort of a long roster.
 
         Raises
         ------
@@ -102,7 +103,7 @@ class Proposal(Document):
         terms = self.plan.privacy.sum
         if self.roster is None or terms is None:
             raise MessageError(f"The plan {self.plan.name!r} is no secure sum.")
-        return Session(self.run_hash, self.roster, terms.threshold, terms.colluders)
+        return form_sessions(self.roster, self.run_hash, terms)
 
     def to_bytes(self) -> bytes:
         """Write the document that is signed."""

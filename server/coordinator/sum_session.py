@@ -30,7 +30,8 @@ from server.registry.registry import Member, Registry
 from server.round.aggregation import Terms
 from server.round.federation import Federation
 from server.round.sum_book import SumBook
-from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+from server.round.sum_cohort import Asking, SumCohort
+from server.round.sum_federation import HeldSum, hold_sum_round
 
 LOGGER = logging.getLogger(__name__)
 
@@ -56,10 +57,11 @@ def of_one_noise(session: Session, cohort: Mapping[str, Terms]) -> dict[str, Ter
     return {name: terms for name, terms in fitting.items() if terms.mechanism.noise_multiplier == usual}
 
 
-def _open_book(session: Session) -> SumBook:
-    """Open a launch's book; one that is damaged ends this launch, and no other."""
+def _open_books(session: Session, number: int) -> list[SumBook]:
+    """Open a launch's books, one for each cohort; one that is damaged ends this launch, and no other."""
+    names = ["sum.sqlite"] if number == 1 else [f"sum-{place}.sqlite" for place in range(1, number + 1)]
     try:
-        return SumBook(session.folder / "sum.sqlite")
+        return [SumBook(session.folder / name) for name in names]
     except DataError as error:
         raise MessageError(str(error)) from error
 
@@ -75,7 +77,7 @@ class SumRounds:
 
     def __init__(self, registry: Registry, grid: Grid, *, key: Ed25519PrivateKey) -> None:
         self._registry, self._grid, self._key = registry, grid, key
-        self._open: dict[int, SumFederation] = {}  # what a launch has of the round under way
+        self._open: dict[int, list[SumCohort]] = {}  # what a launch has of the round under way
 
     def hold(
         self,
@@ -96,7 +98,7 @@ class SumRounds:
         launch, round_number = session.launch, session.state.round_number + 1
         names = {node: name for name in cohort if (node := members[name].node_id) is not None}
         awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
-        sums = self._federation(session, {node: cohort[name] for node, name in names.items()}, names, awaited)
+        cohorts = self._cohorts(session, {node: cohort[name] for node, name in names.items()}, names, awaited)
 
         def note_answers(number: int, survivors: Collection[str]) -> None:
             self._registry.note_answers(launch.number, round_number=number, members=survivors)
@@ -118,21 +120,14 @@ class SumRounds:
                 node_keys=node_keys,
             )
 
-        held = hold_sum_round(
-            self._grid,
-            sums,
-            session.state,
-            not_awaited=[node for node, name in names.items() if name not in awaited],
-            note_answers=note_answers,
-            withdrawn=gone,
-            sign_call=sign,
-        )
+        not_awaited = [node for node, name in names.items() if name not in awaited]
+        held = hold_sum_round(self._grid, cohorts, session.state, Asking(not_awaited, note_answers, gone, sign))
         note_lateness(session, held.round_number, held.survivors, held.refused, awaited)
         self._close(session, held)
 
-    def _federation(
+    def _cohorts(
         self, session: Session, terms: Mapping[int, Terms], names: Mapping[int, str], awaited: Collection[str]
-    ) -> SumFederation:
+    ) -> list[SumCohort]:
         launch, plan = session.launch, session.proposal.plan
         federation = Federation(
             plan=plan,
@@ -143,12 +138,16 @@ class SumRounds:
             checkpoint=session.folder / "checkpoint.safetensors",
             legs=session.legs,
         )
-        opened = self._open.get(launch.number)
-        if opened is None:
-            book = _open_book(session)
-            opened = self._open[launch.number] = SumFederation(federation, session.proposal.session, book, names)
-        opened.federation, opened.names = federation, names
-        return opened
+        if launch.number not in self._open:
+            sessions = session.proposal.sessions
+            books = _open_books(session, len(sessions))
+            self._open[launch.number] = [
+                SumCohort(federation, one, book, names) for one, book in zip(sessions, books, strict=True)
+            ]
+        for sums in self._open[launch.number]:
+            own = set(sums.session.names)
+            sums.federation, sums.names = federation, {node: name for node, name in names.items() if name in own}
+        return self._open[launch.number]
 
     def _close(self, session: Session, held: HeldSum) -> None:
         launch = session.launch
@@ -171,8 +170,6 @@ class SumRounds:
             session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
             return
         session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
-        if held.failure:
-            session.journal.write("skipped", **said, reason=held.failure)
-        else:
-            session.journal.write("round", **said)
+        reason = {"reason": held.failure} if held.failure else {}
+        session.journal.write("round" if held.survivors else "skipped", **said, **reason)
         self._registry.note_launch(launch.number, round_number=held.round_number, reason=held.failure)

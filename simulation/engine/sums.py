@@ -35,7 +35,8 @@ from server.round.aggregation import Terms
 from server.round.federation import Federation, resume
 from server.round.optimizer import ServerState, start_state
 from server.round.sum_book import SumBook
-from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+from server.round.sum_cohort import SumCohort
+from server.round.sum_federation import HeldSum, hold_sum_round
 from simulation.engine.batch import Cohort
 from simulation.engine.grid import SERVER_NODE_ID, InProcessGrid, make_context
 from simulation.engine.in_process import split
@@ -115,12 +116,12 @@ def make_session(
 
 def make_federation(
     session: Session, mechanism: Mechanism, *, plan: Plan, training: TrainingPlan, book: SumBook, seconds: float
-) -> SumFederation:
+) -> SumCohort:
     """Put together what the coordinator of a session knows; the first member is at `FIRST_NODE_ID`."""
     names = {FIRST_NODE_ID + place: name for place, name in enumerate(session.names)}
     cohort = {node: Terms(session.peer(name).size_class, mechanism) for node, name in names.items()}
     federation = Federation(plan, training, cohort, quorum=session.threshold, timeout_seconds=seconds)
-    return SumFederation(federation, session, book, names)
+    return SumCohort(federation, session, book, names)
 
 
 def make_sum_app(merchant: Merchant, member: SumMember) -> ClientApp:
@@ -143,7 +144,7 @@ def make_grid(apps: Mapping[str, ClientApp]) -> InProcessGrid:
 
 
 def run_sum_rounds(
-    grid: Grid, sums: SumFederation, start: ServerState, *, on_round: SumHook = lambda state, held: None
+    grid: Grid, sums: SumCohort, start: ServerState, *, on_round: SumHook = lambda state, held: None
 ) -> ServerState:
     """Run the rounds that `start`, or the federation's checkpoint, has still before it.
 
@@ -154,7 +155,7 @@ def run_sum_rounds(
     """
     state = resume(start, sums.federation.checkpoint, run_hash=sums.federation.run_hash)
     while state.round_number < sums.num_rounds:
-        held = hold_sum_round(grid, sums, state)
+        held = hold_sum_round(grid, [sums], state)
         for name, refusal in held.refused.items():
             LOGGER.warning("Round %d goes on without %s: %s", held.round_number, name, refusal)
         if held.state is None:

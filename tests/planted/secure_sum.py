@@ -21,7 +21,7 @@ from common.plan.schema import Unit
 from common.privacy import shared_noise
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from common.secure_sum import agreement, keys, mask, recovery, roster
+from common.secure_sum import agreement, cohort, keys, mask, recovery, roster
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from common.secure_sum.keys import RoundKeys
 from common.secure_sum.mask import add_mask, pair_seed, self_seed
@@ -47,7 +47,7 @@ def off(*names: str) -> Plant:
 
     def plant(patch: Patch) -> None:
         for name in names:
-            for place in (module, agreement, roster, sum_terms, keys, mask, recovery):
+            for place in (module, agreement, cohort, roster, sum_terms, keys, mask, recovery):
                 if hasattr(place, name):
                     patch.setattr(place, name, passes)
 

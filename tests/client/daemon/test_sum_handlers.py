@@ -73,7 +73,7 @@ class Liar:
         roster = (Peer(name=OWN, key=key, size_class=SIZE_CLASS), *others)
         offered = Proposal(plan=self.plan, private=True, cohort_size=5, quorum=4, roster=roster)
         self.handlers.consider(encode_signed(sign(offered.to_bytes(), KEY, purpose=proposal.PURPOSE)))
-        self.session = offered.session
+        self.session = offered.sessions[0]
 
     def place(self, number: int = 1) -> Place:
         return Place(self.session.run_hash, self.session.hash, number)

@@ -410,7 +410,7 @@ def is_refused(town: Town, content: RecordDict, message_type: str) -> bool:
 
 
 def session_of(town: Town, number: int) -> Session:
-    return parse_proposal(town.registry.launch(number).signed.content).session
+    return parse_proposal(town.registry.launch(number).signed.content).sessions[0]
 
 
 def test_a_member_of_an_older_protocol_is_never_asked_and_a_roster_is_made_without_it(town: Town, plan: Plan) -> None:
