@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ class Town:
     registry: Registry
     superlink: KnownNodes
     stack: ExitStack
+    nodes: Mapping[str, int] = field(default_factory=lambda: NODES)
     apps: dict[str, ClientApp] = field(default_factory=dict)
     dies_before: set[Step] = field(default_factory=set)
     dies_after: set[Step] = field(default_factory=set)
@@ -112,7 +113,7 @@ class Town:
 
     def connect(self) -> None:
         """Start the coordinator's process, perhaps again."""
-        self.grid = Network({name: (Dying(self, name), make_context(node)) for name, node in NODES.items()})
+        self.grid = Network({name: (Dying(self, name), make_context(node)) for name, node in self.nodes.items()})
         self.coordinator = Coordinator(
             self.home, registry=self.registry, superlink=self.superlink, grid=self.grid, key=KEY
         )
@@ -183,29 +184,35 @@ class Dying(ClientApp):
         return reply
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    home = CoordinatorFolder(tmp_path / "coordinator")
+@contextmanager
+def make_town(folder: Path, nodes: Mapping[str, int], limits: str) -> Iterator[Town]:
+    home = CoordinatorFolder(folder / "coordinator")
     home.folder.mkdir()
     home.settings_file.write_text('name = "hanse"\nhosts = ["localhost"]\n')
-    registry, nodes = Registry(home.registry), {}
+    registry, known = Registry(home.registry), {}
     with ExitStack() as stack:
         stack.enter_context(closing(registry))
-        for name, node in NODES.items():
-            with open_merchant(tmp_path / name, name, key=KEY, seed=node):
-                policy = tmp_path / name / "policy.toml"
-                policy.write_text(policy.read_text() + LIMITS)
-            tls_key = read_or_make_curve_key(tmp_path / name / "tls.key", TLS_CURVE)
-            node_key = read_or_make_curve_key(tmp_path / name / "node.key", NODE_CURVE)
+        for name, node in nodes.items():
+            with open_merchant(folder / name, name, key=KEY, seed=node):
+                policy = folder / name / "policy.toml"
+                policy.write_text(policy.read_text() + limits)
+            tls_key = read_or_make_curve_key(folder / name / "tls.key", TLS_CURVE)
+            node_key = read_or_make_curve_key(folder / name / "node.key", NODE_CURVE)
             request = make_request(name, SIZE_CLASS, tls_key=tls_key, node_key=node_key)
             registry.enroll(request, certificate=name)
             registry.note_protocol(name, 3)
-            nodes[request.node_key] = node
-        made = Town(tmp_path, home, registry, KnownNodes("", b"", b"", nodes), stack)
-        for name in NODES:
+            known[request.node_key] = node
+        made = Town(folder, home, registry, KnownNodes("", b"", b"", known), stack, nodes)
+        for name in nodes:
             made.open(name)
         made.connect()
-        made.go(lambda: set(registry.peer_keys()) == set(NODES))
+        made.go(lambda: set(registry.peer_keys()) == set(nodes))
+        yield made
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with make_town(tmp_path, NODES, LIMITS) as made:
         yield made
 
 
@@ -379,6 +386,31 @@ def test_who_seals_broken_shares_is_named_and_later_rounds_go_on_without_it(town
     assert set(rounds[0]["refused"]) == {"alice"}
     assert ["alice" in line["answered"] for line in rounds] == [False] * 3
     torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_long_roster_sums_in_cohorts_and_one_without_enough_is_left_out(
+    tmp_path: Path, make_plan: Callable[..., Plan]
+) -> None:
+    """Six in two sums of three: one is killed in the first round, and there is nobody to spare in its cohort."""
+    nodes = {**NODES, "frank": 15}
+    terms = {"threshold": 3, "colluders": 1, "cohort": 3}
+    training = {"num_rounds": 2}
+    privacy = {"unit": "customer", "training": training, "trust": "sum", "sum": terms}
+    plan = make_plan(privacy=privacy, federation={"training": training})
+    with make_town(tmp_path, nodes, LIMITS.replace("smallest_cohort = 5", "smallest_cohort = 3")) as town:
+        number = town.launch(plan)
+        sessions = parse_proposal(town.registry.launch(number).signed.content).sessions
+        gone, others = sessions[0].names, set(sessions[1].names)
+        town.dies_before = {(gone[0], 1, AGREE)}
+        town.finish(number)
+        first, second = town.lines(number)
+        assert [line["event"] for line in (first, second)] == ["round", "round"]
+        assert set(first["answered"]) == others
+        assert "spent" in first["reason"]
+        assert set(second["answered"]) == set(nodes)
+        assert [town.ledger(name)[0] for name in nodes] == [[1, 2]] * 6
+        torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
 def test_a_plan_of_sums_is_never_answered_without_masks(town: Town, plan: Plan) -> None:
