@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from client.account import sum_terms
 from client.account.policy import Policy, SumLimits
-from client.account.sum_terms import join_session, require_trust
+from client.account.sum_terms import fingerprint, require_trust
 from client.audit.sum.noise import check_bytes, check_seeds
 from common.errors import HansaError, MessageError, PrivacyError
-from common.plan.schema import Plan
+from common.plan.schema import Plan, PrivacyPlan, SumPlan
+from common.secure_sum.cohort import form_sessions, session_of
 from common.secure_sum.keys import sign_keys
 from common.secure_sum.roster import Peer
 from server.secure_sum.round import SumRound
@@ -119,10 +121,21 @@ def too_few_colluders_are_borne(plan: Plan) -> bool:
     return _is_accepted(Policy.model_construct(sum=limits), plan, roster)
 
 
+def peers_elsewhere_count(folder: Path) -> bool:
+    """Propose a long roster to a merchant that knows peers in another cohort alone."""
+    roster = tuple(Peer(name=f"shop-{place}", key=f"{place + 1:064x}", size_class=1) for place in range(8))
+    terms = SumPlan(threshold=3, colluders=1, cohort=4)
+    plan = Plan.model_construct(name="long", privacy=PrivacyPlan.model_construct(trust="sum", sum=terms))
+    mates = session_of(roster[0].name, form_sessions(roster, MODEL, terms)).roster
+    known = tuple(fingerprint(peer) for peer in roster if peer not in mates)
+    limits = SumLimits(smallest_cohort=4, verified_peers=2, colluders=1, epsilon_if_all_collude=8.0, peers=known)
+    return _is_accepted(Policy.model_construct(sum=limits), plan, roster)
+
+
 def _is_accepted(policy: Policy, plan: Plan, roster: tuple[Peer, ...]) -> bool:
     try:
         require_trust(policy, plan, num_members=len(roster))
-        join_session(policy, plan, MODEL, roster, own=roster[0])
+        sum_terms.join_session(policy, plan, MODEL, roster, own=roster[0])
     except HansaError:
         return False
     return True
@@ -134,6 +147,7 @@ PROBES: tuple[Probe, ...] = (
     sum_is_wrong_at_the_edge,
     sum_is_wrong_by_a_liar,
     one_key_stops_everybody,
+    peers_elsewhere_count,
     vectors_are_not_uniform,
     seeds_are_short,
 )

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from client.account import sum_terms
 from client.account.ledger.entry import Spend
+from client.account.policy import Policy, SumLimits
 from client.secure_sum import member as module
 from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.kept import Agreed, RoundSecrets
 from client.secure_sum.member import SumMember
 from client.secure_sum.store import Kind, SumStore
-from common.plan.schema import Unit
+from common.plan.schema import Plan, Unit
 from common.privacy import shared_noise
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
@@ -26,7 +27,7 @@ from common.secure_sum.agreement import sign_agreement, write_agreement
 from common.secure_sum.keys import RoundKeys
 from common.secure_sum.mask import add_mask, pair_seed, self_seed
 from common.secure_sum.recovery import Reveal
-from common.secure_sum.roster import Session
+from common.secure_sum.roster import Peer, Session
 from common.secure_sum.sealing import ShareBundle, Way
 from common.secure_sum.shamir import SHARE_BYTES
 from planted.fault import Fault
@@ -122,6 +123,21 @@ def any_model(patch: Patch) -> None:
         return pair_seed(secret, public, session, model_hash="cd" * 32, **where)
 
     patch.setattr(module, "pair_seed", faulty)
+
+
+def peers_of_the_roster(patch: Patch) -> None:
+    """Count verified peers in the whole roster, not in the own cohort."""
+    require, join = sum_terms._require_verified, sum_terms.join_session
+
+    def faulty(policy: Policy, plan: Plan, run_hash: str, roster: tuple[Peer, ...], *, own: Peer | None) -> Session:
+        def require_anywhere(given: Policy, limits: SumLimits, mates: tuple[Peer, ...], *who: Any) -> None:
+            require(given, limits, roster, *who)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(sum_terms, "_require_verified", require_anywhere)
+            return join(policy, plan, run_hash, roster, own=own)
+
+    patch.setattr(sum_terms, "join_session", faulty)
 
 
 def one_mask_key(patch: Patch) -> None:
@@ -308,6 +324,7 @@ MASKS = (
     Fault("keys-of-anybody", "critical", "keys are taken without the roster's signatures", CHECKS[5]),
     Fault("keys-of-small-order", "low", "a key is taken that agrees on the same with everybody", off("require_order")),
     Fault("any-terms", "critical", "threshold, colluders and peers have no floors", CHECKS[6]),
+    Fault("peers-of-the-roster", "high", "peers that a merchant knows count in any cohort", peers_of_the_roster),
     Fault("one-mask-key", "critical", "a mask key serves all rounds", CHECKS[7]),
     Fault("any-participants", "high", "a round is masked for others once more", all_of(CHECKS[8], CHECKS[9])),
     Fault("masked-anew", "high", "a repeat is masked anew, around other noise", CHECKS[9]),
