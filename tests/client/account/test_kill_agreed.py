@@ -151,7 +151,7 @@ def sets_of(ledger: Path) -> Mapping[int, list[str]]:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize(("rounds", "seed"), [(5, 0), pytest.param(150, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("rounds", "seed"), [(4, 0), pytest.param(150, 1, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_a_merchant_signs_one_set_of_a_round_and_it_is_in_the_ledger(
     siege: Siege, rounds: int, seed: int
 ) -> None:
@@ -176,9 +176,8 @@ def test_killed_at_any_moment_a_merchant_signs_one_set_of_a_round_and_it_is_in_t
         assert len(signed) == 1, f"round {number}: {sorted(signed)}"
         assert noted[number] == [digest_survivors(next(iter(signed)))]
     assert siege.killed.total() >= rounds - 2
-    print(
-        f"{min(whole):.4f} {siege.killed}, sets signed {Counter(len(next(iter(one))) for one in siege.signed.values())}"
-    )  # noqa: T201
+    sizes = Counter(len(next(iter(signed))) for signed in siege.signed.values())
+    print(f"{siege.killed}, sets signed by size {sizes}")  # noqa: T201
 
 
 # The set is noted, and the process is killed before its file of sums knows of it: the ledger alone has to hold.
