@@ -23,8 +23,9 @@ import torch
 from flwr.app import RecordDict
 from flwr.clientapp import ClientApp
 
-from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
+from client.account.agreement import Agreement, Offer, agree, require_approved
 from client.account.company import CallReader, Company, require_company, require_quorum
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.ledger import Ledger
 from client.account.peer_book import note_roster
 from client.account.policy import read_policy

@@ -9,8 +9,8 @@ import pytest
 from flwr.app import RecordDict
 
 from client.account import agreement
-from client.account.agreement import LedgerAnswerLog
 from client.account.ledger import ledger as module
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.balance import Account, accounts_of, require_room, room_of
 from client.account.ledger.entry import Entry, Opening, Seal, Spend
 from client.account.ledger.ledger import Ledger

@@ -13,9 +13,10 @@ from flwr.app import RecordDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree
+from client.account.agreement import Agreement, Offer, agree
 from client.account.assumption import explain_sum
 from client.account.company import Company, require_company
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.balance import Account
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
