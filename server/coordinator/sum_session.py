@@ -7,7 +7,6 @@ put to its members, the round is asked for again in the same words; killed after
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
@@ -20,11 +19,12 @@ from common.message.protocol import SUMS
 from common.message.round import RoundRequest
 from common.message.signature import Signed
 from server.coordinator.session import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
     Session,
+    federation_of,
+    go_on,
     note_lateness,
-    wait_longer_for_readers,
+    pause,
+    who_is_there,
 )
 from server.registry.registry import Member, Registry
 from server.round.aggregation import Terms
@@ -95,17 +95,13 @@ class SumRounds:
         MessageError
             The plan's model is not finite any more.
         """
-        launch, round_number = session.launch, session.state.round_number + 1
-        names = {node: name for name in cohort if (node := members[name].node_id) is not None}
-        awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
-        cohorts = self._cohorts(session, {node: cohort[name] for node, name in names.items()}, names, awaited)
+        launch, present = session.launch, who_is_there(session, cohort, members, online)
 
         def note_answers(number: int, survivors: Collection[str]) -> None:
             self._registry.note_answers(launch.number, round_number=number, members=survivors)
 
         def gone() -> set[int]:
-            left = withdrawn()
-            return {node for node, name in names.items() if name in left}
+            return present.nodes_of(withdrawn())
 
         def sign(request: RoundRequest, asked: Collection[str]) -> Signed | None:
             node_keys = [members[name].node_key for name in asked if name in members]
@@ -120,34 +116,25 @@ class SumRounds:
                 node_keys=node_keys,
             )
 
-        not_awaited = [node for node, name in names.items() if name not in awaited]
-        held = hold_sum_round(self._grid, cohorts, session.state, Asking(not_awaited, note_answers, gone, sign))
-        note_lateness(session, held.round_number, held.survivors, held.refused, awaited)
+        cohorts = self._cohorts(session, federation_of(self._registry, session, cohort, present), present.names)
+        asking = Asking(present.not_awaited, note_answers, gone, sign)
+        held = hold_sum_round(self._grid, cohorts, session.state, asking)
+        note_lateness(session, held.round_number, held.survivors, held.refused, present.awaited)
         self._close(session, held)
 
-    def _cohorts(
-        self, session: Session, terms: Mapping[int, Terms], names: Mapping[int, str], awaited: Collection[str]
-    ) -> list[SumCohort]:
-        launch, plan = session.launch, session.proposal.plan
-        federation = Federation(
-            plan=plan,
-            training=plan.training(private=session.proposal.private),
-            cohort=terms,
-            quorum=launch.quorum,
-            timeout_seconds=wait_longer_for_readers(self._registry, session, awaited),
-            checkpoint=session.folder / "checkpoint.safetensors",
-            legs=session.legs,
-        )
-        if launch.number not in self._open:
+    def _cohorts(self, session: Session, federation: Federation, names: Mapping[int, str]) -> list[SumCohort]:
+        """Give what is kept of each cohort of a launch, as it is before a round."""
+        number = session.launch.number
+        if number not in self._open:
             sessions = session.proposal.sessions
             books = _open_books(session, len(sessions))
-            self._open[launch.number] = [
+            self._open[number] = [
                 SumCohort(federation, one, book, names) for one, book in zip(sessions, books, strict=True)
             ]
-        for sums in self._open[launch.number]:
+        for sums in self._open[number]:
             own = set(sums.session.names)
             sums.federation, sums.names = federation, {node: name for node, name in names.items() if name in own}
-        return self._open[launch.number]
+        return self._open[number]
 
     def _close(self, session: Session, held: HeldSum) -> None:
         launch = session.launch
@@ -165,11 +152,8 @@ class SumRounds:
         }
         if held.state is None:
             session.journal.write("missed", **said, reason=held.failure)
-            self._registry.note_launch(launch.number, reason=held.failure)
-            session.again_at = time.monotonic() + session.pause_seconds
-            session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
+            pause(self._registry, session, held.failure)
             return
-        session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
         reason = {"reason": held.failure} if held.failure else {}
         session.journal.write("round" if held.survivors else "skipped", **said, **reason)
-        self._registry.note_launch(launch.number, round_number=held.round_number, reason=held.failure)
+        go_on(self._registry, session, held.state, held.failure)
