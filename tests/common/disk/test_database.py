@@ -39,9 +39,13 @@ class Killed(BaseException):
 def test_of_a_block_that_fails_nothing_is_written_and_the_error_is_told(
     connection: sqlite3.Connection, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), transaction(connection):
-        connection.execute("INSERT INTO number VALUES (1)")
-        raise error
+    def fail() -> None:
+        with transaction(connection):
+            connection.execute("INSERT INTO number VALUES (1)")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert values(connection) == []
     assert not connection.in_transaction
 
