@@ -151,7 +151,7 @@ def sets_of(ledger: Path) -> Mapping[int, list[str]]:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize(("rounds", "seed"), [(4, 0), pytest.param(150, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("rounds", "seed"), [(3, 0), pytest.param(150, 1, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_a_merchant_signs_one_set_of_a_round_and_it_is_in_the_ledger(
     siege: Siege, rounds: int, seed: int
 ) -> None:

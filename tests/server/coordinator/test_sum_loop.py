@@ -344,12 +344,15 @@ def test_a_merchant_that_lost_its_one_time_secrets_is_back_some_rounds_later(
     torch.testing.assert_close(town.released(number), replay(town, longer, number), rtol=0, atol=1e-6)
 
 
-def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town, plan: Plan) -> None:
+def test_under_noise_every_member_adds_its_share_though_one_reveals_wrong_shares(town: Town, plan: Plan) -> None:
+    town.spoil["alice", REVEAL] = lie
     number = town.launch(plan, private=True)
     town.finish(number)
     (noise_multiplier,) = {terms.noise_multiplier for terms in town.registry.terms(number)}
     assert noise_multiplier == pytest.approx(2.0 / 3**0.5)
     assert [line["event"] for line in town.lines(number)] == ["round"] * 3
+    assert [set(line["refused"]) for line in town.lines(number)] == [{"alice"}] * 3
+    assert "told wrong shares of alice, bob" in town.lines(number)[0]["refused"]["alice"]
 
 
 def lie(content: RecordDict) -> RecordDict:
@@ -365,6 +368,7 @@ def break_shares(content: RecordDict) -> RecordDict:
     return sum_shares.encode_shares(place, {name: bytes(len(sealed)) for name, sealed in shares.items()})
 
 
+@pytest.mark.slow
 def test_who_reveals_wrong_shares_is_named_and_every_sum_comes_out_all_the_same(town: Town, plan: Plan) -> None:
     town.spoil["alice", REVEAL] = lie
     number = town.launch(plan)
