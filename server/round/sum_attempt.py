@@ -53,10 +53,10 @@ def hold_cohort(
     Parameters
     ----------
     others
-        Whether the round can go on without this cohort.
+        Whether the round can go on without this cohort, since another has enough for a sum.
     """
     number, threshold = request.round_number, sums.session.threshold
-    if others and len(sums.names) < threshold:
+    if others and not sums.has_enough:
         return CohortRound(number, is_over=True, failure=f"{len(sums.names)} of the {threshold} of a sum have accepted")
     trips = SumTrips(
         grid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -68,6 +68,10 @@ class CohortRound:
     sent_bytes: int = 0
     received_bytes: int = 0
 
+    def said_before(self) -> CohortRound:
+        """Give the same without what was told of it when it was held, while another cohort is asked again."""
+        return replace(self, blame=Blame(), refused={}, trips={}, sent_bytes=0, received_bytes=0)
+
 
 @dataclass
 class SumCohort:
@@ -99,6 +103,11 @@ class SumCohort:
     held: CohortRound | None = None
     openings: int = 0
     broken: set[str] = field(default_factory=set)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether so many have accepted that they could make a sum."""
+        return len(self.names) >= self.session.threshold
 
     @property
     def num_rounds(self) -> int:

@@ -76,8 +76,11 @@ def hold_sum_round(
     began, federation = time.monotonic(), cohorts[0].federation
     request = make_request(state, plan_hash=federation.run_hash)
     for sums in cohorts:
-        if sums.held is None or sums.held.round_number != request.round_number or not sums.held.is_over:
-            sums.held = hold_cohort(grid, sums, request, asking or Asking(), others=len(cohorts) > 1)
+        if sums.held is not None and sums.held.round_number == request.round_number and sums.held.is_over:
+            sums.held = sums.held.said_before()
+        else:
+            others = any(other.has_enough for other in cohorts if other is not sums)
+            sums.held = hold_cohort(grid, sums, request, asking or Asking(), others=others)
     held = [sums.held for sums in cohorts if sums.held is not None]
     after = _go_on(state, cohorts, held)
     if after is not None:

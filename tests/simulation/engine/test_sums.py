@@ -19,7 +19,7 @@ from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
 from client.secure_sum.store import SumStore
 from common.data.panel import Panel
-from common.errors import MessageError
+from common.errors import HansaError, MessageError
 from common.message.sum_agree import AGREE
 from common.message.sum_reveal import REVEAL
 from common.message.sum_shares import SHARES
@@ -75,6 +75,7 @@ class Street:
     held: list[HeldSum] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
     sessions: tuple[Session, ...] = ()
+    absent: set[str] = field(default_factory=set)  # who never accepted
 
     def model(self) -> DemandGRU:
         sizes = {"num_features": self.series.num_features, "num_future": self.series.num_future}
@@ -104,6 +105,8 @@ class Street:
             books = [stack.enter_context(closing(SumBook(None))) for _ in self.sessions]
             terms = {"plan": self.plan, "training": training, "books": books, "seconds": 60.0}
             cohorts = make_cohorts(self.sessions, mechanism, **terms)
+            for sums in cohorts:
+                sums.names = {node: name for node, name in sums.names.items() if name not in self.absent}
             return run_sum_rounds(make_grid(apps), cohorts, start_state(get_vector(self.model())), on_round=self._note)
 
     def _note(self, state: ServerState, held: HeldSum) -> None:
@@ -247,6 +250,23 @@ def test_cohorts_sum_each_for_itself_and_together_they_are_the_fast_engine(town:
     assert street.held[0].failure == ""
     assert "spent" in street.held[1].failure
     torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
+
+
+def test_a_cohort_of_whom_too_few_accepted_is_left_out_and_where_all_are_such_no_round_is_lost(
+    town: Callable[..., Street],
+) -> None:
+    street = town(8, rounds=1)
+    street.form()
+    whole, few = (session.names for session in street.sessions)
+    street.absent = set(few[:2])
+    street.run()
+    assert street.held[0].survivors == whole
+    assert street.held[0].failure == "2 of the 3 of a sum have accepted"
+    street.absent |= set(whole[:2])
+    street.folder = street.folder / "again"
+    street.folder.mkdir()
+    with pytest.raises(HansaError, match="has the keys of 2 of the 3 members that it needs"):
+        street.run()
 
 
 @pytest.mark.slow
