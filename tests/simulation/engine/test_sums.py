@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ from simulation.engine.batch import Cohort, federate
 from simulation.engine.in_process import split
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.engine.sums import make_cohorts, make_grid, make_sessions, make_sum_app, name_of, run_sum_rounds
+from sum_world import folder_in_memory
 
 SIZE_CLASSES = (2, 4, 8, 16, 32)
 ENTITIES = (2, 3, 5, 9, 21)
@@ -142,13 +143,20 @@ class Street:
 
 
 @pytest.fixture
-def street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path) -> Street:
+def memory() -> Iterator[Path]:
+    """Give a folder in which no member waits for a disk."""
+    with folder_in_memory() as folder:
+        yield folder
+
+
+@pytest.fixture
+def street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path) -> Street:
     # Adam divides by what it has seen of a coordinate, and makes of the last bit of a small one a step of 1e-5.
     plan = make_plan(privacy={"training": {"num_rounds": 5, "optimizer": "momentum", "learning_rate": 1.0}})
     owner = np.random.default_rng(2).permutation(np.repeat(np.arange(len(ENTITIES)), ENTITIES))
     merchants = np.array([f"shop-{number}" for number in owner], dtype=object)
     panel = make_panel(num_entities=len(owner), merchants=merchants)
-    return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES), tmp_path)
+    return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES), memory)
 
 
 def test_without_noise_the_sum_is_the_fast_engines_whoever_drops_out_where(street: Street) -> None:
@@ -183,7 +191,7 @@ def test_two_sums_of_one_round_there_are_never(street: Street) -> None:
 
 @pytest.mark.slow
 def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_engines(
-    make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path
+    make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path
 ) -> None:
     """In every round six others: two before their shares, two before their masked sum, one unsigned, one mute."""
     generator, members = np.random.default_rng(7), 20
@@ -199,7 +207,7 @@ def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_
         plan,
         build_series(panel, plan.model, 60),
         cohort,
-        tmp_path,
+        memory,
         sizes,
         SumPlan(threshold=threshold, colluders=colluders),
     )
@@ -216,7 +224,7 @@ def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_
 
 
 @pytest.fixture
-def town(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path) -> Callable[..., Street]:
+def town(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path) -> Callable[..., Street]:
     """Make a roster of some merchants, of whom each sums with about four."""
 
     def make(members: int, *, cohort: int | None = 4, rounds: int = 3) -> Street:
@@ -228,7 +236,7 @@ def town(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_p
         threshold, colluders = usual_cohort_terms(members, cohort)
         terms = SumPlan(threshold=threshold, colluders=colluders, cohort=cohort)
         series = build_series(panel, plan.model, 60)
-        return Street(plan, series, Cohort(torch.from_numpy(owner), sizes), tmp_path, sizes, terms)
+        return Street(plan, series, Cohort(torch.from_numpy(owner), sizes), memory, sizes, terms)
 
     return make
 
