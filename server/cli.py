@@ -212,9 +212,11 @@ def launch(
     done = launch_plan(home, plan, private=not without_noise, quorum=quorum, round_seconds=round_seconds)
     left_out = f"Not in its sums, without a peer key: {', '.join(done.without_key)}.\n" if done.without_key else ""
     said = {"launch": done.number, "plan_hash": plan.hash, "run_hash": done.run_hash, "quorum": done.quorum}
+    cut = f", who are cut into {done.sums} sums with that quorum each" if done.sums > 1 else ""
+    also = {"without_key": list(done.without_key)} if done.without_key else {}
     say(
-        said | ({"without_key": list(done.without_key)} if done.without_key else {}),
-        f"Launched {plan.name} as number {done.number}; quorum {done.quorum} of {done.members}. "
+        said | also | ({"sums": done.sums} if done.sums > 1 else {}),
+        f"Launched {plan.name} as number {done.number}; quorum {done.quorum} of {done.members}{cut}. "
         f"Who asks for a smallest_cohort above {done.quorum} declines.\n{left_out}"
         f"Merchants approve it by its hash {plan.hash}\nWatch it with: hansa-server status --live",
         as_json=as_json,

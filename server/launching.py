@@ -23,6 +23,8 @@ class Launched:
     ----------
     members
         Who are invited.
+    sums
+        Into how many secure sums they are cut; 1 where everyone is in one, and where nobody trusts in a sum.
     without_key
         Members whose peer key is not known, so that a secure sum goes on without them.
     """
@@ -32,6 +34,7 @@ class Launched:
     quorum: int
     members: int
     without_key: tuple[str, ...] = ()
+    sums: int = 1
 
 
 def launch_plan(
@@ -82,4 +85,5 @@ def launch_plan(
             quorum=chosen,
             round_seconds=round_seconds,
         )
-    return Launched(number, proposal.run_hash, chosen, members, without_key(welcome, roster))
+        sums = 1 if roster is None else len(proposal.sessions)
+    return Launched(number, proposal.run_hash, chosen, members, without_key(welcome, roster), sums)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from common.errors import ConfigError
-from common.plan.schema import Plan
-from common.secure_sum.roster import MOST_MEMBERS, Peer, require_terms, usual_terms
+from common.plan.schema import Plan, SumPlan
+from common.secure_sum.cohort import cohort_sizes, require_cohort_terms, usual_cohort_terms
+from common.secure_sum.roster import Peer
 from server.registry.registry import Member
 
 
@@ -30,21 +31,25 @@ def make_roster(plan: Plan, welcome: Sequence[Member], keys: Mapping[str, str]) 
             f"The peer keys of {len(roster)} of the {len(welcome)} members are known, and a secure sum has at least 2; "
             "a member shows its key once it has connected with this version of hansa."
         )
-    if len(roster) > MOST_MEMBERS:
-        raise ConfigError(
-            f"A secure sum has at most {MOST_MEMBERS} members, and {len(roster)} are welcome; form several federations "
-            "of about 100 each, one launch for each."
-        )
     terms = plan.privacy.sum
     assert terms is not None  # noqa: S101  for mypy: a plan that trusts in the sum has them
     try:
-        require_terms(len(roster), terms.threshold, terms.colluders)
+        require_cohort_terms(len(roster), terms)
     except ConfigError as error:
-        threshold, colluders = usual_terms(len(roster))
+        threshold, colluders = usual_cohort_terms(len(roster), terms.cohort)
         raise ConfigError(
-            f"{error} Usual for {len(roster)} is: threshold = {threshold}, colluders = {colluders}"
+            f"{error} Usual for {say_sums(len(roster), terms)} is: threshold = {threshold}, colluders = {colluders}"
         ) from error
     return roster
+
+
+def say_sums(num_members: int, terms: SumPlan) -> str:
+    """Say how many sum, and in how many sums where it is not one."""
+    sizes = cohort_sizes(num_members, terms.cohort)
+    if len(sizes) == 1:
+        return str(num_members)
+    each = str(sizes[-1]) if sizes[0] == sizes[-1] else f"{sizes[-1]} or {sizes[0]}"
+    return f"{num_members} in {len(sizes)} sums of {each}"
 
 
 def without_key(welcome: Sequence[Member], roster: Sequence[Peer] | None) -> tuple[str, ...]:

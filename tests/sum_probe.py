@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from client.account import sum_terms
 from client.account.policy import Policy, SumLimits
-from client.account.sum_terms import join_session, require_trust
+from client.account.sum_terms import fingerprint, require_trust
 from client.audit.sum.noise import check_bytes, check_seeds
 from common.errors import HansaError, MessageError, PrivacyError
-from common.plan.schema import Plan
+from common.plan.schema import Plan, PrivacyPlan, SumPlan
+from common.secure_sum.cohort import form_sessions, session_of
+from common.secure_sum.keys import sign_keys
 from common.secure_sum.roster import Peer
+from server.secure_sum.round import SumRound
 from sum_exposure import SIZE, Coordinator, numbers_of
-from sum_world import MODEL, make_members, make_session, to_agreed, to_masked, to_total, totals_of
+from sum_world import MODEL, identity, make_members, make_session, to_agreed, to_masked, to_total, totals_of
 
 REPEATS = 64
 STD = 2.0**40  # of the noise below
@@ -67,6 +72,28 @@ def sum_is_wrong_by_a_liar(folder: Path) -> bool:
     return not np.array_equal(total, sum(totals[name] for name in asked.survivors()))
 
 
+def one_key_stops_everybody(folder: Path) -> bool:
+    """Let one publish a mask key that agrees on the same with everybody: the others have to be able to go on."""
+    session = make_session(5)
+    members, totals = make_members(session, folder), totals_of(session)
+    asked, last = SumRound(session, 1, MODEL), session.names[-1]
+    for name, member in members.items():
+        keys = member.keys(1, 1)
+        if name == last:
+            mine = (replace(keys.keys[0], mask=bytes(32)),)
+            keys = sign_keys(session, name, first_round=1, keys=mine, identity=identity(4))
+        with suppress(MessageError):
+            asked.add_keys(name, keys)
+    keyed = asked.keys()
+    for name in keyed:
+        honest = {**keyed, name: members[name].keys(1, 1)}  # as if nothing were wrong with its key
+        asked.add_shares(name, members[name].shares(1, honest))
+    for name in session.names[:-1]:
+        with suppress(MessageError):
+            asked.add_masked(name, members[name].mask(1, totals[name], asked.shares_for(name), model_hash=MODEL))
+    return len(asked._masked) < session.threshold
+
+
 def vectors_are_not_uniform(folder: Path) -> bool:
     """Look at the bytes of many masked vectors of small totals, as real ones are."""
     session = make_session(5)
@@ -94,10 +121,21 @@ def too_few_colluders_are_borne(plan: Plan) -> bool:
     return _is_accepted(Policy.model_construct(sum=limits), plan, roster)
 
 
+def peers_elsewhere_count(folder: Path) -> bool:
+    """Propose a long roster to a merchant that knows peers in another cohort alone."""
+    roster = tuple(Peer(name=f"shop-{place}", key=f"{place + 1:064x}", size_class=1) for place in range(8))
+    terms = SumPlan(threshold=3, colluders=1, cohort=4)
+    plan = Plan.model_construct(name="long", privacy=PrivacyPlan.model_construct(trust="sum", sum=terms))
+    mates = session_of(roster[0].name, form_sessions(roster, MODEL, terms)).roster
+    known = tuple(fingerprint(peer) for peer in roster if peer not in mates)
+    limits = SumLimits(smallest_cohort=4, verified_peers=2, colluders=1, epsilon_if_all_collude=8.0, peers=known)
+    return _is_accepted(Policy.model_construct(sum=limits), plan, roster)
+
+
 def _is_accepted(policy: Policy, plan: Plan, roster: tuple[Peer, ...]) -> bool:
     try:
-        require_trust(policy, plan, cohort_size=len(roster))
-        join_session(policy, plan, MODEL, roster, own=roster[0])
+        require_trust(policy, plan, num_members=len(roster))
+        sum_terms.join_session(policy, plan, MODEL, roster, own=roster[0])
     except HansaError:
         return False
     return True
@@ -108,6 +146,8 @@ PROBES: tuple[Probe, ...] = (
     noise_shows_by_repeats,
     sum_is_wrong_at_the_edge,
     sum_is_wrong_by_a_liar,
+    one_key_stops_everybody,
+    peers_elsewhere_count,
     vectors_are_not_uniform,
     seeds_are_short,
 )

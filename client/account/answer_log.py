@@ -1,7 +1,7 @@
 """What a merchant remembers of the rounds that it answered, so that none is answered twice in different words.
 
 An answer log has two implementations: this one, in memory, for a whole federation in one process; and
-`client.account.agreement`, which charges the merchant's ledger and seals every message on its disk.
+`client.account.ledger.answer_log`, which charges the merchant's ledger and seals every message on its disk.
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ def require_quorum(policy: Policy, plan: Plan, quorum: int | None) -> None:
 
 
 def require_company(policy: Policy, plan: Plan, company: Company | None) -> None:
-    """Refuse a round in smaller company than the policy allows; a round without a call is one in which we are alone.
+    """Refuse a round in smaller company than the policy allows, or another than a secure sum's.
+
+    A round without a call is one in which we are alone.
 
     Raises
     ------
@@ -126,6 +128,11 @@ def require_company(policy: Policy, plan: Plan, company: Company | None) -> None
         raise PrivacyError(
             f"A round of plan {plan.name!r} is asked of {company.asked} merchants with a quorum of {company.quorum}, "
             f"{key} is {smallest}; it is not answered."
+        )
+    if plan.privacy.sum is not None and company.quorum != plan.privacy.sum.threshold:
+        raise PrivacyError(
+            f"A round of plan {plan.name!r} is asked for with a quorum of {company.quorum}, privacy.sum.threshold is "
+            f"{plan.privacy.sum.threshold}; it is not answered."
         )
 
 

@@ -16,19 +16,32 @@ from common.disk.reading import read_file
 from common.errors import DataError
 from common.message.proposal import Proposal
 from common.plan.reading import refuse_newer
-from common.plan.schema import Document, Section
+from common.plan.schema import Count, Document, Section
+from common.secure_sum.cohort import form_cohorts
 from common.secure_sum.roster import Peer
 
 MOST_ROSTERS = 10  # a coordinator may propose any number
 
 
 class ProposedRoster(Section):
-    """Everyone in one proposed sum, and when it was proposed last."""
+    """Everyone in one proposal of a sum, and when it was proposed last.
+
+    Attributes
+    ----------
+    cohort
+        About how many of them sum together, where the plan says so; see `common.secure_sum.cohort`.
+    """
 
     plan: str
     run_hash: str
     at: AwareDatetime
     roster: tuple[Peer, ...]
+    cohort: Count | None = None
+
+    def mates_of(self, key: str) -> tuple[Peer, ...]:
+        """Give who sums with the holder of a key (hex), itself included; everyone where it is not in the roster."""
+        cohorts = form_cohorts(self.roster, self.run_hash, self.cohort)
+        return next((mates for mates in cohorts if key in {peer.key for peer in mates}), self.roster)
 
 
 class PeerBook(Document):
@@ -65,6 +78,13 @@ def note_roster(file: Path, proposed: Proposal, *, at: datetime) -> None:
     except DataError:
         before = ()
     others = [each for each in before if each.run_hash != proposed.run_hash]
-    latest = ProposedRoster(plan=proposed.plan.name, run_hash=proposed.run_hash, at=at, roster=proposed.roster)
+    terms = proposed.plan.privacy.sum
+    latest = ProposedRoster(
+        plan=proposed.plan.name,
+        run_hash=proposed.run_hash,
+        at=at,
+        roster=proposed.roster,
+        cohort=None if terms is None else terms.cohort,
+    )
     book = PeerBook(rosters=(*others, latest)[-MOST_ROSTERS:])
     write_whole(file, book.model_dump_json(indent=1).encode())

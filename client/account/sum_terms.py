@@ -17,7 +17,8 @@ from common.privacy.accounting import epsilon_of, round_mu_squared
 from common.privacy.guarantee import mu_within
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 from common.privacy.shared_noise import count_roundings, share_noise
-from common.secure_sum.roster import Peer, Session, require_terms
+from common.secure_sum.cohort import cohort_sizes, form_sessions, require_cohort_terms, session_of
+from common.secure_sum.roster import Peer, Session
 
 Roster = tuple[Peer, ...]
 
@@ -33,8 +34,18 @@ def count_verified(policy: Policy, roster: Roster, own: Peer | None) -> int:
     return sum(fingerprint(peer) in known for peer in roster if peer != own)
 
 
-def require_trust(policy: Policy, plan: Plan, *, cohort_size: int) -> None:
+def sum_size(plan: Plan, num_members: int) -> int:
+    """Return how many merchants of so many sum together at least: a long roster is cut into several sums."""
+    return min(cohort_sizes(num_members, _terms_of(plan).cohort))
+
+
+def require_trust(policy: Policy, plan: Plan, *, num_members: int) -> None:
     """Hold a plan that trusts in the sum against the policy's terms, before there is a roster.
+
+    Parameters
+    ----------
+    num_members
+        Merchants in the whole roster.
 
     Raises
     ------
@@ -47,9 +58,10 @@ def require_trust(policy: Policy, plan: Plan, *, cohort_size: int) -> None:
             f"{name} would have this merchant's answers stand behind other merchants' noise, and the policy has no "
             "section [sum] that says on which terms; stay away, or decide on them."
         )
-    if cohort_size < limits.smallest_cohort:
+    size = sum_size(plan, num_members)
+    if size < limits.smallest_cohort:
         raise PrivacyError(
-            f"{name} sums {cohort_size} merchants, sum.smallest_cohort is {limits.smallest_cohort}; wait for more."
+            f"{name} sums {size} merchants, sum.smallest_cohort is {limits.smallest_cohort}; wait for more."
         )
     if terms.colluders < limits.colluders:
         raise PrivacyError(
@@ -57,13 +69,15 @@ def require_trust(policy: Policy, plan: Plan, *, cohort_size: int) -> None:
             f"for {limits.colluders}; ask for a plan that bears more."
         )
     try:
-        require_terms(cohort_size, terms.threshold, terms.colluders)
+        require_cohort_terms(num_members, terms)
     except ConfigError as error:
         raise PrivacyError(f"{name} cannot be summed: {error}") from error
 
 
 def join_session(policy: Policy, plan: Plan, run_hash: str, roster: Roster, *, own: Peer | None) -> Session:
-    """Hold a roster against the policy; return the session that every signature will name.
+    """Hold a roster against the policy; return the session of this merchant's own sum, which every signature will name.
+
+    Only those who sum with it count as verified, and everything that it is told of the sum is about them.
 
     Parameters
     ----------
@@ -77,13 +91,14 @@ def join_session(policy: Policy, plan: Plan, run_hash: str, roster: Roster, *, o
     """
     terms, name = _terms_of(plan), f"The plan {plan.name!r}"
     try:
-        session = Session(run_hash, roster, terms.threshold, terms.colluders)
+        sessions = form_sessions(roster, run_hash, terms)
     except (ConfigError, MessageError) as error:
         raise PrivacyError(f"{name} cannot be summed: {error}") from error
     if own is None or own not in roster:
         raise PrivacyError(f"{name} {_why_not_in(roster, own)}; ask the coordinator for a roster that is right.")
+    session = session_of(own.name, sessions)
     if policy.sum is not None:
-        _require_verified(policy, policy.sum, roster, own, name)
+        _require_verified(policy, policy.sum, session.roster, own, name)
     return session
 
 

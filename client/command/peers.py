@@ -38,14 +38,15 @@ def peers(
     from common.message.signature import name_key, public_bytes
 
     home = MerchantFolder(folder)
-    own = name_key(public_bytes(read_or_make_signing_key(home.peer_key)))
+    key = public_bytes(read_or_make_signing_key(home.peer_key))
+    own = name_key(key)
     rosters = read_rosters(home.peers)
     if verify:
         _verify(home, find_fingerprint(verify, rosters, own=own), rosters, as_json=as_json)
         return
     terms = read_policy(home.policy).sum if home.policy.exists() else None
     verified = frozenset(() if terms is None else terms.peers)
-    shown = [_describe(proposed, verified, own) for proposed in rosters]
+    shown = [_describe(proposed, verified, key) for proposed in rosters]
     wanted = None if terms is None else terms.verified_peers
     said = {"fingerprint": own, "verified": sorted(verified), "verified_peers": wanted, "sums": shown}
     say(said, "\n".join(_lines(own, shown, wanted)), as_json=as_json)
@@ -103,7 +104,8 @@ def _verify(home: MerchantFolder, digest: str, rosters: tuple[ProposedRoster, ..
     say(said | {"verified": True, "line": None}, words, as_json=as_json)
 
 
-def _describe(proposed: ProposedRoster, verified: frozenset[str], own: str) -> dict[str, Any]:
+def _describe(proposed: ProposedRoster, verified: frozenset[str], key: bytes) -> dict[str, Any]:
+    """Describe who sums with this merchant: of a long roster, its own cohort."""
     from client.account.sum_terms import fingerprint
 
     peers = [
@@ -112,9 +114,9 @@ def _describe(proposed: ProposedRoster, verified: frozenset[str], own: str) -> d
             "size_class": peer.size_class,
             "fingerprint": fingerprint(peer),
             "verified": fingerprint(peer) in verified,
-            "own": fingerprint(peer) == own,
+            "own": peer.key == key.hex(),
         }
-        for peer in proposed.roster
+        for peer in proposed.mates_of(key.hex())
     ]
     return {"plan": proposed.plan, "run_hash": proposed.run_hash, "at": proposed.at.isoformat(), "peers": peers}
 

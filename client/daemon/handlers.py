@@ -23,7 +23,7 @@ import torch
 from flwr.app import RecordDict
 from flwr.clientapp import ClientApp
 
-from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree, require_approved
+from client.account.agreement import Agreement, Offer, agree, require_approved
 from client.account.company import CallReader, Company, require_company, require_quorum
 from client.account.ledger.ledger import Ledger
 from client.account.peer_book import note_roster
@@ -37,14 +37,12 @@ from client.daemon.membership import (
     read_tls_key,
     require_size_class,
 )
-from client.daemon.reading import BackgroundReading
+from client.daemon.plan_data import PlanData, word_of
 from client.daemon.renewal import take_welcome
 from client.daemon.store import Accepted, Store
 from client.daemon.sums import SUM_MESSAGES, Sums
-from client.data.root import DataRoot
 from client.folder import MerchantFolder
-from client.round.answers import Answer, Answers, Merchant, make_client_app
-from client.round.leg import read_legs
+from client.round.answers import Answer, make_client_app
 from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
@@ -65,10 +63,8 @@ from common.message.welcome import decode_welcome, encode_welcome_receipt, hash_
 from common.model.demand_gru import get_vector
 from common.model.warm.start import require_same_warm, start_without_data
 from common.plan.schema import Plan
-from common.privacy.noise import SecureNoise
 
 LOGGER = logging.getLogger(__name__)
-PATIENCE_SECONDS = 10.0  # for which terms wait for the data, so that a plan that does not fit it is refused at once
 
 
 class Handlers:
@@ -96,10 +92,6 @@ class Handlers:
         As it is known now; a new welcome changes it.
     try_line
         Called with the federation as a new welcome has it, before that is kept; what it raises refuses the welcome.
-
-    Notes
-    -----
-    One plan's data is in memory at a time: that of the latest round or proposal.
     """
 
     def __init__(
@@ -112,15 +104,13 @@ class Handlers:
         device: torch.device,
     ) -> None:
         self._home, self.federation, self._ledger = home, federation, ledger
-        self._data_root, self._device = data_root, device
         self._archive = Store(home.plans, home.models, *federation.lineage.keys)
         self._standing = Standing(home.policy, ledger)
         self._sums = Sums(home, ledger)
         self._agreements: dict[str, Agreement] = {}
-        self._logs: dict[str, LedgerAnswerLog] = {}
         self._calls = CallReader(coordinators=lambda: self.federation.signers, node_key=lambda: read_node_key(home))
+        self._data = PlanData(ledger, self._standing, self._calls, data_root=data_root, device=device)
         self.try_line: Callable[[JoinedFederation], None] = lambda federation: None
-        self._open: tuple[str, Agreement, BackgroundReading[Answers]] | None = None
         self.deadline = math.inf
         self.latest_round: LatestRound | None = None
         self.refusal: str | None = None
@@ -154,7 +144,7 @@ class Handlers:
             model_hash=read_text(about, "model_hash"),
         )
         require_company(agreement.policy, agreement.offer.plan, company)  # before data is waited for
-        answers = self._answers(run_hash, agreement)
+        answers = self._data.answers(run_hash, agreement, is_over=lambda: time.time() > self.deadline)
         sealed = self._sums.open(agreement).answer(content, answers) if is_summed else answers.answer(content)
         self._note_round(agreement, round_number, company)
         return sealed
@@ -179,11 +169,11 @@ class Handlers:
         agreement = self._agree(proposed)
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
-        self._look_at_data(proposed, agreement)
+        self._data.look(proposed.run_hash, agreement)
         self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
         self._agreements[proposed.run_hash] = agreement
         LOGGER.info(
-            "Accepted plan=%s run=%s noise=%.4g", _word(proposed.plan), proposed.run_hash[:12], terms.noise_multiplier
+            "Accepted plan=%s run=%s noise=%.4g", word_of(proposed.plan), proposed.run_hash[:12], terms.noise_multiplier
         )
         return encode_terms(terms)
 
@@ -242,16 +232,7 @@ class Handlers:
         self._archive = Store(self._home.plans, self._home.models, *federation.lineage.keys)
         for run_hash, agreement in self._agreements.items():
             self._agreements[run_hash] = agreement.said_by(federation.coordinator_name, federation.vouched_by)
-            if run_hash in self._logs:
-                self._logs[run_hash].follow(self._agreements[run_hash])
-
-    def _look_at_data(self, proposed: Proposal, agreement: Agreement) -> None:
-        """Begin to read the data, and refuse the plan where that fails at once; terms do not wait for the rest."""
-        reading = self._start_reading(proposed.run_hash, agreement)
-        if reading.is_done(within_seconds=PATIENCE_SECONDS):
-            reading.result(is_over=lambda: True)
-        else:
-            LOGGER.info("Reading the data of plan=%s takes long; its first round waits for it", _word(proposed.plan))
+            self._data.follow(run_hash, self._agreements[run_hash])
 
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
@@ -278,61 +259,6 @@ class Handlers:
         cohort_size, vouched_by = max(len(note.members), 1), self.federation.vouched_by
         require_approved(policy, Offer(note.plan, note.private, name, cohort_size, vouched_by))
 
-    def _answers(self, run_hash: str, agreement: Agreement) -> Answers:
-        """Wait for the data of a plan, for as long as somebody waits for the answer.
-
-        What was read under a policy that let other columns be read is read anew.
-        """
-        wanted, opened = (run_hash, agreement.policy.readable), self._open
-        if opened is None or (opened[0], opened[1].policy.readable) != wanted or opened[2].has_failed:
-            reading = self._start_reading(run_hash, agreement)
-        else:
-            reading = opened[2]
-        return reading.result(is_over=lambda: time.time() > self.deadline)
-
-    def _start_reading(self, run_hash: str, agreement: Agreement) -> BackgroundReading[Answers]:
-        """Begin to read the data of a plan, in place of another plan's; one file is read at a time."""
-        before = None if self._open is None else self._open[2]
-        if before is not None:
-            before.cancel()
-        log = self._logs[run_hash] = LedgerAnswerLog(
-            self._ledger, agreement, renew=self._renewing(agreement), calls=self._calls
-        )
-        reading = BackgroundReading(lambda: self._read(agreement, log), after=before)
-        self._open = run_hash, agreement, reading
-        return reading
-
-    def _renewing(self, read_with: Agreement) -> Callable[[Agreement], Agreement]:
-        """Hold an agreement against the policy of now, which still has to let the columns be read that were."""
-
-        def renew(agreement: Agreement) -> Agreement:
-            renewed = self._standing.renew(agreement)
-            if renewed.policy.readable != read_with.policy.readable:
-                raise PrivacyError(
-                    f"The policy names other files or columns than when the data of plan {agreement.offer.plan.name!r} "
-                    "was read; it is read anew when the round is asked for again."
-                )
-            return renewed
-
-        return renew
-
-    def _read(self, agreement: Agreement, log: LedgerAnswerLog) -> Answers:
-        offer, began = agreement.offer, time.monotonic()
-        series, rehearsal = read_legs(offer.plan, DataRoot(self._data_root, agreement.policy.readable))
-        merchant = Merchant(
-            plan=offer.plan,
-            num_rounds=offer.training.num_rounds,
-            series=series,
-            mechanism=agreement.mechanism,
-            noise=SecureNoise(),
-            device=self._device,
-            answer_log=log,
-            rehearsal=rehearsal,
-        )
-        answers = Answers(merchant)
-        LOGGER.info("Read the data of plan=%s seconds=%.1f", _word(offer.plan), time.monotonic() - began)
-        return answers
-
     def _note_round(self, agreement: Agreement, round_number: int, company: Company | None) -> None:
         offer, asked = agreement.offer, None if company is None else company.asked
         quorum, call = (None, "-") if company is None else (company.quorum, company.digest[:12])
@@ -341,7 +267,7 @@ class Handlers:
         )
         LOGGER.info(
             "Answered plan=%s run=%s round=%d asked=%s quorum=%s call=%s",
-            *(_word(offer.plan), offer.run_hash[:12], round_number, asked or "unsigned", quorum or "unsigned", call),
+            *(word_of(offer.plan), offer.run_hash[:12], round_number, asked or "unsigned", quorum or "unsigned", call),
         )
 
 
@@ -386,8 +312,3 @@ def count_parameters(plan: Plan, *, private: bool) -> int:
     except (HansaError, ValueError, RuntimeError, MemoryError) as error:
         raise MessageError("No model can be made of a plan; see: hansa-sim check") from error
     return len(get_vector(model))
-
-
-def _word(plan: Plan) -> str:
-    """Quote a plan's name, which a stranger chose, so that it stays one word of a log line."""
-    return repr(plan.name[:60])

@@ -12,8 +12,9 @@ from __future__ import annotations
 from flwr.app import RecordDict
 
 from certs.key import read_or_make_signing_key
-from client.account.agreement import Agreement, charged_model
+from client.account.agreement import Agreement
 from client.account.ledger.agreements import LedgerAgreements
+from client.account.ledger.answer_log import charged_model
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import is_within_hours
 from client.folder import MerchantFolder

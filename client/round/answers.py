@@ -54,8 +54,8 @@ class Merchant:
     device
         Where gradients are computed.
     answer_log
-        Where rounds are charged and their answers sealed: `client.account.agreement.LedgerAnswerLog` where data is
-        real; None keeps them in memory, for a simulation.
+        Where rounds are charged and their answers sealed: `client.account.ledger.answer_log.LedgerAnswerLog` where
+        data is real; None keeps them in memory, for a simulation.
     rehearsal
         The merchant's data up to one horizon earlier, for the first leg of a plan that rehearses
         (`common.plan.leg`); without it every round is computed from `series`.

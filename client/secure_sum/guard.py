@@ -10,9 +10,12 @@ from common.secure_sum.sealing import ShareBundle
 
 
 def reveal_one_each(bundles: Mapping[str, ShareBundle], survivors: Sequence[str]) -> Reveal:
-    """Choose which share of each owner is revealed: a function of the agreed set alone, never both (check 1)."""
+    """Choose which share of each owner is revealed: a function of the agreed set alone, never both (check 1).
+
+    Of an owner whose bundle did not open nothing is revealed.
+    """
     return Reveal(
-        self_shares={name: bundles[name].self_share for name in survivors},
+        self_shares={name: bundles[name].self_share for name in survivors if name in bundles},
         key_shares={name: bundle.key_share for name, bundle in bundles.items() if name not in survivors},
     )
 

@@ -7,6 +7,7 @@ any other member. See docs/protocol.md §10.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -31,6 +32,7 @@ from common.message.signature import public_bytes
 from common.secure_sum.agreement import (
     check_agreement,
     require_enough,
+    require_open,
     require_survivors,
     sign_agreement,
     write_agreement,
@@ -42,6 +44,8 @@ from common.secure_sum.recovery import Reveal
 from common.secure_sum.roster import Session
 from common.secure_sum.sealing import ShareBundle, Way, open_share, seal_share
 from common.secure_sum.shamir import split
+
+LOGGER = logging.getLogger(__name__)
 
 
 class SumMember:
@@ -131,13 +135,13 @@ class SumMember:
         Raises
         ------
         MessageError
-            A bundle does not open, they are too few, or others than before.
+            They are too few, or others than before, or too few of their bundles open.
         PrivacyError
             The total has no room in the modulus, the round was masked under another model, or its secrets are not here.
         """
         secrets, shared = self._secrets(round_number), self._shared_out(round_number)
         require_survivors(self.session, [self.name, *incoming], among=list(shared.public))
-        self._open_all(round_number, incoming)
+        require_open(self.session, [self.name, *self._open_all(round_number, incoming)])
         asked = write_bundles(incoming)
         require_same_participants(self._keep(round_number, Kind.INCOMING, asked), asked, round_number=round_number)
         kept = self._find(round_number, Kind.MASKED)
@@ -266,11 +270,16 @@ class SumMember:
         return vector
 
     def _open_all(self, round_number: int, incoming: Mapping[str, bytes]) -> dict[str, ShareBundle]:
+        """Open what others sealed for this member; one that seals wrongly is left out, and stops nobody's round."""
         seal, public = load_secret(self._secrets(round_number).seal), self._shared_out(round_number).public
-        return {
-            name: open_share(sealed, self._way(round_number, by=name), secret=seal, public=public[name].seal)
-            for name, sealed in incoming.items()
-        }
+        opened = {}
+        for name, sealed in incoming.items():
+            try:
+                way = self._way(round_number, by=name)
+                opened[name] = open_share(sealed, way, secret=seal, public=public[name].seal)
+            except MessageError as error:
+                LOGGER.warning("Round %d of a sum: %s", round_number, error)
+        return opened
 
     def _way(self, round_number: int, *, by: str | None = None, to: str | None = None) -> Way:
         return Way(self.session, round_number, by or self.name, to or self.name)

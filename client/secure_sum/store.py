@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from common.disk.database import Step, create, migrate, roll_back, say_remedy
+from common.disk.database import Step, create, migrate, say_remedy, transaction, write_through
 from common.disk.reading import require_file
 from common.errors import PrivacyError
 
@@ -137,8 +137,7 @@ class SumStore:
     def _set_up(self) -> None:
         self._require_table()  # before anything is written: what is something else stays as it is
         with self._translated():
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            write_through(self._connection)
             self._connection.execute("PRAGMA secure_delete = ON")
             migrate(self._connection, STEPS, path=self.path)
 
@@ -171,14 +170,8 @@ class SumStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock, self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                roll_back(self._connection)
-                raise
+        with self._lock, self._translated(), transaction(self._connection):
+            yield
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from common.disk.file import sync_folder
@@ -49,18 +49,13 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step], *, path: Path
     """
     if _version(connection) == len(steps):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         version = _version(connection)  # another process may have been first
         if version > len(steps):
             raise newer_file(path)
         for statement in (statement for step in steps[version:] for statement in step):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(steps)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        roll_back(connection)
-        raise
 
 
 def create(path: Path, steps: Sequence[Step], *, is_private: bool = False) -> None:
@@ -90,6 +85,35 @@ def create(path: Path, steps: Sequence[Step], *, is_private: bool = False) -> No
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all of a block or nothing, while no other process writes.
+
+    Parameters
+    ----------
+    connection
+        In autocommit mode (`isolation_level=None`).
+
+    Raises
+    ------
+    sqlite3.Error
+        It cannot be written; the file is as it was.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def write_through(connection: sqlite3.Connection) -> None:
+    """Keep on the disk what is committed, through kill -9 and power loss, while others read and write the file."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def roll_back(connection: sqlite3.Connection) -> None:

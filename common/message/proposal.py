@@ -25,6 +25,7 @@ from common.message.record import check_hash, pack, read_bytes, read_number, rea
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
 from common.plan.schema import Count, Document, Plan
 from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+from common.secure_sum.cohort import form_sessions
 from common.secure_sum.roster import Peer, Session
 
 PROPOSAL = "query.proposal"  # Flower's message type
@@ -48,8 +49,8 @@ class Proposal(Document):
         SHA-256 of the file of the public model that this training starts from; None where it starts cold, and in
         protocol 1.
     quorum
-        The fewest answers that make a round; None in protocol 1. How many are really asked is signed anew for every
-        round (`common.message.call`).
+        The fewest answers that make a round, in a secure sum its threshold; None in protocol 1. How many are really
+        asked is signed anew for every round (`common.message.call`).
     roster
         Everyone in the secure sum, by name, where the plan trusts in the sum; None where it does not.
     """
@@ -65,8 +66,12 @@ class Proposal(Document):
     def _roster_where_trusted(self) -> "Proposal":
         if (self.plan.privacy.trust == "sum") != (self.roster is not None):
             raise ValueError('a plan with privacy.trust = "sum" needs a roster, another takes none')
+        if self.quorum is not None and self.quorum > self.cohort_size:
+            raise ValueError("the quorum is more than take part")
         if self.roster is None:
             return self
+        if self.plan.privacy.sum is not None and self.quorum != self.plan.privacy.sum.threshold:
+            raise ValueError("the quorum of a secure sum is privacy.sum.threshold, with fewer it gives nothing")
         if self.private and self.plan.privacy.sum is not None and self.plan.privacy.sum.noise_multiplier is None:
             raise ValueError("the plan needs privacy.sum.noise_multiplier: merchants share one noise")
         names = [peer.name for peer in self.roster]
@@ -87,8 +92,8 @@ class Proposal(Document):
         return self.plan.run_hash(private=self.private)
 
     @property
-    def session(self) -> Session:
-        """The session of secure sums that this proposes.
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions of secure sums that this proposes: one, or one for each cohort of a long roster.
 
         Raises
         ------
@@ -98,7 +103,7 @@ class Proposal(Document):
         terms = self.plan.privacy.sum
         if self.roster is None or terms is None:
             raise MessageError(f"The plan {self.plan.name!r} is no secure sum.")
-        return Session(self.run_hash, self.roster, terms.threshold, terms.colluders)
+        return form_sessions(self.roster, self.run_hash, terms)
 
     def to_bytes(self) -> bytes:
         """Write the document that is signed."""

@@ -439,6 +439,7 @@ class SumPlan(Section):
     Neither has a default: the noise that each merchant adds follows from both, see `common.privacy.shared_noise`.
     One noise holds for all, and the plan's hash binds it: what hides one merchant's entities is what the others add, so
     none may be told that the others add less. A simulation has the noise of its method instead.
+    A long roster has several sums (`common.secure_sum.cohort`), each on these terms.
     What a cohort must have beyond this is checked where the roster is known (`common.secure_sum.roster.Session`).
     """
 
@@ -449,6 +450,10 @@ class SumPlan(Section):
     noise_multiplier: Annotated[float, Field(gt=0, le=1e4)] | None = Field(
         None,
         description="noise of the whole sum in units of clipping_norm; needed wherever real merchants train with noise",
+    )
+    cohort: Annotated[int, Field(ge=2, le=LARGEST_ROSTER)] | None = Field(
+        None,
+        description="about how many merchants sum together; default: all, up to 300, and of more about 100",
     )
 
     @model_validator(mode="after")

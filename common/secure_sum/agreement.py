@@ -112,3 +112,16 @@ def require_enough(session: Session, members: Sequence[str] | Mapping[str, objec
         raise MessageError(
             f"Only {len(members)} members are left in this sum, and {session.threshold} are needed: it gives nothing."
         )
+
+
+def require_open(session: Session, members: Sequence[str]) -> None:
+    """Refuse to mask with fewer than t members whose shares are here and open, this one included (check 3).
+
+    So a merchant that lost a round's secrets masks nothing in it: what was sealed for it does not open any more.
+
+    Raises
+    ------
+    MessageError
+        They are fewer.
+    """
+    require_enough(session, members)

@@ -30,6 +30,7 @@ PURPOSE = "sum keys"
 SECRET_BYTES = 32
 ROUND_BYTES = 3 * 32
 MOST_BLOCK_ROUNDS = 10_000
+ANY_SECRET = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # every scalar is a multiple of 8, and none gives 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,27 @@ def verify_keys(session: Session, name: str, signed: SignedKeys) -> None:
     content = Signed(_content(session, name, signed.first_round, signed.keys), signed.signature)
     if not is_signed(content, bytes.fromhex(session.peer(name).key), purpose=PURPOSE):
         raise MessageError(f"The keys of {name!r} are not signed by its identity in the roster for this sum.")
+    for keys in signed.keys:
+        require_order(keys.mask, name=name)
+        require_order(keys.seal, name=name)
+
+
+def require_order(public: bytes, *, name: str) -> None:
+    """Refuse a public key of small order: whatever it is agreed on with, the result is known to everybody (check 5).
+
+    Raises
+    ------
+    MessageError
+        It is one.
+
+    References
+    ----------
+    RFC 7748, section 6.1: whoever multiplies such a point by any scalar gets zero, which `cryptography` refuses.
+    """
+    try:
+        ANY_SECRET.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        raise MessageError(f"A one-time key of {name!r} is none: what it agrees on is known to everybody.") from None
 
 
 def commit(session: Session, name: str, *, round_number: int, seed: bytes) -> bytes:

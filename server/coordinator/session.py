@@ -132,44 +132,26 @@ class Rounds:
         MessageError
             The plan's model is not finite any more.
         """
-        launch, round_number = session.launch, session.state.round_number + 1
-        names = {node: name for name in cohort if (node := members[name].node_id) is not None}
-        awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
-        federation = self._federation(session, {node: cohort[name] for node, name in names.items()}, awaited)
+        launch, present = session.launch, who_is_there(session, cohort, members, online)
+        names = present.names
 
         def note_answers(number: int, outcome: RoundOutcome) -> None:
             answered = [names[node] for node in outcome.replies]
             self._registry.note_answers(launch.number, round_number=number, members=answered)
 
-        def gone() -> set[int]:
-            left = withdrawn()
-            return {node for node, name in names.items() if name in left}
-
         held = hold_round(
             self._grid,
-            federation,
+            federation_of(self._registry, session, cohort, present),
             session.state,
-            not_awaited=[node for node, name in names.items() if name not in awaited],
+            not_awaited=present.not_awaited,
             note_answers=note_answers,
-            withdrawn=gone,
+            withdrawn=lambda: present.nodes_of(withdrawn()),
             word=calling([members[name] for name in names.values()], quorum=launch.quorum, key=self._key),
         )
         answered = [names[node] for node in held.outcome.replies]
         refused = {names[node]: refusal for node, refusal in held.outcome.refusals.items()}
-        note_lateness(session, held.round_number, answered, refused, awaited)
+        note_lateness(session, held.round_number, answered, refused, present.awaited)
         self._close(session, held, names)
-
-    def _federation(self, session: Session, terms: Mapping[int, Terms], awaited: Collection[str]) -> Federation:
-        launch, plan = session.launch, session.proposal.plan
-        return Federation(
-            plan=plan,
-            training=plan.training(private=session.proposal.private),
-            cohort=terms,
-            quorum=launch.quorum,
-            timeout_seconds=wait_longer_for_readers(self._registry, session, awaited),
-            checkpoint=session.folder / "checkpoint.safetensors",
-            legs=session.legs,
-        )
 
     def _close(self, session: Session, held: HeldRound, names: Mapping[int, str]) -> None:
         launch = session.launch
@@ -183,15 +165,73 @@ class Rounds:
             **count_traffic(session.state.parameters.numel() * PARAMETER_BYTES, held.outcome),
         }
         if held.state is None:
-            session.journal.write("missed", **said)
             reason = f"round {held.round_number} has {len(answered)} of {launch.quorum} answers"
-            self._registry.note_launch(launch.number, reason=reason)
-            session.again_at = time.monotonic() + session.pause_seconds
-            session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
+            session.journal.write("missed", **said)
+            pause(self._registry, session, reason)
             return
-        session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
         session.journal.write("round", **said)
-        self._registry.note_launch(launch.number, round_number=held.round_number, reason="")
+        go_on(self._registry, session, held.state)
+
+
+@dataclass(frozen=True)
+class Present:
+    """Who can be asked in a round.
+
+    Attributes
+    ----------
+    names
+        Of everyone who accepted and has a node, by node id.
+    awaited
+        Who of them is connected, and was not late lately.
+    """
+
+    names: Mapping[int, str]
+    awaited: Collection[str]
+
+    @property
+    def not_awaited(self) -> list[int]:
+        """Nodes that are asked too, but hold nobody up."""
+        return [node for node, name in self.names.items() if name not in self.awaited]
+
+    def nodes_of(self, members: Collection[str]) -> set[int]:
+        """Give the nodes of some members."""
+        return {node for node, name in self.names.items() if name in members}
+
+
+def who_is_there(
+    session: Session, cohort: Mapping[str, Terms], members: Mapping[str, Member], online: Collection[str]
+) -> Present:
+    """Give who can be asked in the next round of a launch."""
+    round_number = session.state.round_number + 1
+    names = {node: name for name in cohort if (node := members[name].node_id) is not None}
+    return Present(names, {name for name in online if round_number >= session.not_awaited_until.get(name, 0)})
+
+
+def federation_of(registry: Registry, session: Session, cohort: Mapping[str, Terms], present: Present) -> Federation:
+    """Put together what is decided before a round of a launch."""
+    launch, plan = session.launch, session.proposal.plan
+    return Federation(
+        plan=plan,
+        training=plan.training(private=session.proposal.private),
+        cohort={node: cohort[name] for node, name in present.names.items()},
+        quorum=launch.quorum,
+        timeout_seconds=wait_longer_for_readers(registry, session, present.awaited),
+        checkpoint=session.folder / "checkpoint.safetensors",
+        legs=session.legs,
+    )
+
+
+def pause(registry: Registry, session: Session, reason: str) -> None:
+    """Let a round that missed its quorum be asked for again after a while, ever longer."""
+    registry.note_launch(session.launch.number, reason=reason)
+    session.again_at = time.monotonic() + session.pause_seconds
+    session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
+
+
+def go_on(registry: Registry, session: Session, state: ServerState, reason: str = "") -> None:
+    """Go on with the round after a state."""
+    session.state, session.pause_seconds = state, FIRST_PAUSE_SECONDS
+    registry.note_launch(session.launch.number, round_number=state.round_number, reason=reason)
 
 
 def wait_longer_for_readers(registry: Registry, session: Session, awaited: Collection[str]) -> float:

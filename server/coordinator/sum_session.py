@@ -6,7 +6,7 @@ put to its members, the round is asked for again in the same words; killed after
 
 from __future__ import annotations
 
-import time
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
@@ -19,17 +19,21 @@ from common.message.protocol import SUMS
 from common.message.round import RoundRequest
 from common.message.signature import Signed
 from server.coordinator.session import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
     Session,
+    federation_of,
+    go_on,
     note_lateness,
-    wait_longer_for_readers,
+    pause,
+    who_is_there,
 )
 from server.registry.registry import Member, Registry
 from server.round.aggregation import Terms
 from server.round.federation import Federation
 from server.round.sum_book import SumBook
-from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+from server.round.sum_cohort import Asking, SumCohort
+from server.round.sum_federation import HeldSum, hold_sum_round
+
+LOGGER = logging.getLogger(__name__)
 
 
 def invited(session: Session, members: Mapping[str, Member]) -> dict[str, Member]:
@@ -53,10 +57,11 @@ def of_one_noise(session: Session, cohort: Mapping[str, Terms]) -> dict[str, Ter
     return {name: terms for name, terms in fitting.items() if terms.mechanism.noise_multiplier == usual}
 
 
-def _open_book(session: Session) -> SumBook:
-    """Open a launch's book; one that is damaged ends this launch, and no other."""
+def _open_books(session: Session, number: int) -> list[SumBook]:
+    """Open a launch's books, one for each cohort; one that is damaged ends this launch, and no other."""
+    names = ["sum.sqlite"] if number == 1 else [f"sum-{place}.sqlite" for place in range(1, number + 1)]
     try:
-        return SumBook(session.folder / "sum.sqlite")
+        return [SumBook(session.folder / name) for name in names]
     except DataError as error:
         raise MessageError(str(error)) from error
 
@@ -72,7 +77,7 @@ class SumRounds:
 
     def __init__(self, registry: Registry, grid: Grid, *, key: Ed25519PrivateKey) -> None:
         self._registry, self._grid, self._key = registry, grid, key
-        self._open: dict[int, SumFederation] = {}  # what a launch has of the round under way
+        self._open: dict[int, list[SumCohort]] = {}  # what a launch has of the round under way
 
     def hold(
         self,
@@ -90,17 +95,13 @@ class SumRounds:
         MessageError
             The plan's model is not finite any more.
         """
-        launch, round_number = session.launch, session.state.round_number + 1
-        names = {node: name for name in cohort if (node := members[name].node_id) is not None}
-        awaited = {name for name in online if round_number >= session.not_awaited_until.get(name, 0)}
-        sums = self._federation(session, {node: cohort[name] for node, name in names.items()}, names, awaited)
+        launch, present = session.launch, who_is_there(session, cohort, members, online)
 
         def note_answers(number: int, survivors: Collection[str]) -> None:
             self._registry.note_answers(launch.number, round_number=number, members=survivors)
 
         def gone() -> set[int]:
-            left = withdrawn()
-            return {node for node, name in names.items() if name in left}
+            return present.nodes_of(withdrawn())
 
         def sign(request: RoundRequest, asked: Collection[str]) -> Signed | None:
             node_keys = [members[name].node_key for name in asked if name in members]
@@ -115,44 +116,35 @@ class SumRounds:
                 node_keys=node_keys,
             )
 
-        held = hold_sum_round(
-            self._grid,
-            sums,
-            session.state,
-            not_awaited=[node for node, name in names.items() if name not in awaited],
-            note_answers=note_answers,
-            withdrawn=gone,
-            sign_call=sign,
-        )
-        note_lateness(session, held.round_number, held.survivors, held.refused, awaited)
+        cohorts = self._cohorts(session, federation_of(self._registry, session, cohort, present), present.names)
+        asking = Asking(present.not_awaited, note_answers, gone, sign)
+        held = hold_sum_round(self._grid, cohorts, session.state, asking)
+        note_lateness(session, held.round_number, held.survivors, held.refused, present.awaited)
         self._close(session, held)
 
-    def _federation(
-        self, session: Session, terms: Mapping[int, Terms], names: Mapping[int, str], awaited: Collection[str]
-    ) -> SumFederation:
-        launch, plan = session.launch, session.proposal.plan
-        federation = Federation(
-            plan=plan,
-            training=plan.training(private=session.proposal.private),
-            cohort=terms,
-            quorum=launch.quorum,
-            timeout_seconds=wait_longer_for_readers(self._registry, session, awaited),
-            checkpoint=session.folder / "checkpoint.safetensors",
-            legs=session.legs,
-        )
-        opened = self._open.get(launch.number)
-        if opened is None:
-            book = _open_book(session)
-            opened = self._open[launch.number] = SumFederation(federation, session.proposal.session, book, names)
-        opened.federation, opened.names = federation, names
-        return opened
+    def _cohorts(self, session: Session, federation: Federation, names: Mapping[int, str]) -> list[SumCohort]:
+        """Give what is kept of each cohort of a launch, as it is before a round."""
+        number = session.launch.number
+        if number not in self._open:
+            sessions = session.proposal.sessions
+            books = _open_books(session, len(sessions))
+            self._open[number] = [
+                SumCohort(federation, one, book, names) for one, book in zip(sessions, books, strict=True)
+            ]
+        for sums in self._open[number]:
+            own = set(sums.session.names)
+            sums.federation, sums.names = federation, {node: name for node, name in names.items() if name in own}
+        return self._open[number]
 
     def _close(self, session: Session, held: HeldSum) -> None:
         launch = session.launch
+        for name, sentence in held.blame.sentences.items():
+            LOGGER.warning("Launch %d, round %d, %s: %s", launch.number, held.round_number, name, sentence)
+        refused = {name: str(refusal) for name, refusal in held.refused.items()} | held.blame.sentences
         said = {
             "round": held.round_number,
             "answered": sorted(held.survivors),
-            "refused": {name: str(refusal) for name, refusal in sorted(held.refused.items())},
+            "refused": dict(sorted(refused.items())),
             "seconds": round(held.seconds, 3),
             "trips": dict(held.trips),
             "sent_bytes": held.sent_bytes,
@@ -160,13 +152,8 @@ class SumRounds:
         }
         if held.state is None:
             session.journal.write("missed", **said, reason=held.failure)
-            self._registry.note_launch(launch.number, reason=held.failure)
-            session.again_at = time.monotonic() + session.pause_seconds
-            session.pause_seconds = min(2 * session.pause_seconds, LONGEST_PAUSE_SECONDS)
+            pause(self._registry, session, held.failure)
             return
-        session.state, session.pause_seconds = held.state, FIRST_PAUSE_SECONDS
-        if held.failure:
-            session.journal.write("skipped", **said, reason=held.failure)
-        else:
-            session.journal.write("round", **said)
-        self._registry.note_launch(launch.number, round_number=held.round_number, reason=held.failure)
+        reason = {"reason": held.failure} if held.failure else {}
+        session.journal.write("round" if held.survivors else "skipped", **said, **reason)
+        go_on(self._registry, session, held.state, held.failure)

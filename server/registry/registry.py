@@ -27,7 +27,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from common.disk.database import create, migrate, roll_back, say_remedy
+from common.disk.database import create, migrate, say_remedy, transaction, write_through
 from common.disk.reading import require_file
 from common.errors import ConfigError, DataError
 from common.message.signature import Signed
@@ -126,8 +126,7 @@ class Registry(MemberTables):
     def _set_up(self) -> None:
         self._require_tables()  # before anything is written: what is no registry stays as it is
         with self._translated():
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            write_through(self._connection)
             self._connection.execute("PRAGMA foreign_keys = ON")
             migrate(self._connection, STEPS, path=self._path)
 
@@ -282,14 +281,8 @@ class Registry(MemberTables):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                roll_back(self._connection)
-                raise
+        with self._translated(), transaction(self._connection):
+            yield
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

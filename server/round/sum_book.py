@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.disk.database import transaction, write_through
 from common.errors import DataError
 from common.message.sum_keys import read_keys, write_keys
 from common.secure_sum.keys import SignedKeys
@@ -64,8 +65,7 @@ class SumBook:
         self._path = path
         with self._translated():
             self._connection = sqlite3.connect(path or ":memory:", isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            write_through(self._connection)
             self._connection.executescript(TABLES)
 
     def close(self) -> None:
@@ -143,14 +143,8 @@ class SumBook:
     def _write_all(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if not rows:
             return
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(statement, rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+        with self._translated(), transaction(self._connection):
+            self._connection.executemany(statement, rows)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -74,7 +74,8 @@ class Closing:
 
     def hold(self) -> bool:
         """Ask until enough have revealed; whether they have."""
-        return self._go_on(wanted=self._sums.session.threshold, spare_seconds=SPARE_SECONDS)
+        enough = self._sums.session.threshold
+        return self._go_on(lambda: len(self.revealed) >= enough, spare_seconds=SPARE_SECONDS)
 
     def total(self) -> Int64[np.ndarray, " parameter"]:
         """Take the masks off; where what was revealed gives no sum, the others are asked too.
@@ -87,17 +88,15 @@ class Closing:
         try:
             return self._sums.total()
         except MessageError:
-            before = len(self.revealed)
-            self._go_on(wanted=len(self._nodes), spare_seconds=0.0, longest_seconds=BRIEF_SECONDS)
-            if len(self.revealed) == before:
+            if not self._go_on(self._sums.is_settled, spare_seconds=0.0, longest_seconds=BRIEF_SECONDS):
                 raise
         return self._sums.total()
 
-    def _go_on(self, *, wanted: int, spare_seconds: float, longest_seconds: float = math.inf) -> bool:
+    def _go_on(self, is_done: Callable[[], bool], *, spare_seconds: float, longest_seconds: float = math.inf) -> bool:
         pauses, began = Pauses(self._grid), time.monotonic()
         while True:
             came = self._sweep()
-            if len(self.revealed) >= wanted:
+            if is_done():
                 return True
             is_patient = time.monotonic() < began + spare_seconds
             asked = self._ask_more(self._missing() if is_patient else len(self._spare))

@@ -17,11 +17,12 @@ from jaxtyping import Int64, UInt64
 
 from common.errors import MessageError
 from common.secure_sum.agreement import check_signature, require_enough
-from common.secure_sum.keys import SignedKeys, verify_keys
-from common.secure_sum.recovery import Reveal, recover_total
+from common.secure_sum.keys import RoundKeys, SignedKeys, verify_keys
+from common.secure_sum.recovery import Recovered, Reveal, recover_secrets, take_off
 from common.secure_sum.roster import Session
 from common.secure_sum.sealing import SEALED_BYTES
 from common.secure_sum.shamir import read_share
+from server.secure_sum.blame import Blame, find_blame
 
 
 class Phase(IntEnum):
@@ -52,6 +53,7 @@ class SumRound:
         self._masked: dict[str, UInt64[np.ndarray, " word"]] = {}
         self._signatures: dict[str, bytes] = {}
         self._reveals: dict[str, Reveal] = {}
+        self._secrets: Recovered | None = None
 
     def add_keys(self, name: str, signed: SignedKeys) -> None:
         """Take a member's signed keys, which reach this round."""
@@ -131,6 +133,17 @@ class SumRound:
         if self._is_new(Phase.REVEALS, name, reveal, self._reveals):
             self._require_whole(name, reveal)
             self._reveals[name] = reveal
+            self._secrets = None
+
+    def is_settled(self) -> bool:
+        """Whether what was revealed is enough for the sum; some of it may be wrong, and then more is needed."""
+        return len(self._reveals) >= self.session.threshold and not self._recover().unknown
+
+    def blame(self) -> Blame:
+        """Say who is to blame for what was revealed and does not fit; nobody before t have revealed."""
+        if len(self._reveals) < self.session.threshold:
+            return Blame()
+        return find_blame(self.session, self._recover())
 
     def total(self) -> Int64[np.ndarray, " parameter"]:
         """Return the sum of the survivors' totals, in lattice steps.
@@ -138,23 +151,37 @@ class SumRound:
         Raises
         ------
         MessageError
-            Fewer than t have revealed, or what they revealed does not fit what was published.
+            Fewer than t have revealed, or what enough of them revealed does not fit what was published.
         """
         require_enough(self.session, self._reveals)
-        keys = {name: self._keys[name].of(self.round_number) for name in self._shares}
-        return recover_total(
+        return take_off(
             self.session,
             self._masked,
+            self._recover(),
             round_number=self.round_number,
             model_hash=self.model_hash,
-            keys=keys,
-            reveals=self._reveals,
+            keys=self._public(),
         )
 
+    def _recover(self) -> Recovered:
+        """Put the secrets together from what is revealed so far."""
+        if self._secrets is None:
+            self._secrets = recover_secrets(
+                self.session,
+                tuple(self._masked),
+                round_number=self.round_number,
+                keys=self._public(),
+                reveals=self._reveals,
+            )
+        return self._secrets
+
+    def _public(self) -> dict[str, RoundKeys]:
+        return {name: self._keys[name].of(self.round_number) for name in self._shares}
+
     def _require_whole(self, name: str, reveal: Reveal) -> None:
-        """Require one share of each owner, of the kind that the set asks for."""
+        """Require at most one share of each owner, of the kind that the set asks for, and its own: that it has."""
         survivors, lost = set(self._masked), set(self._shares) - set(self._masked)
-        if set(reveal.self_shares) != survivors or set(reveal.key_shares) != lost:
+        if not {name} <= set(reveal.self_shares) <= survivors or not set(reveal.key_shares) <= lost:
             raise MessageError(f"{name!r} does not reveal one share of each member of the round.")
         for share in (*reveal.self_shares.values(), *reveal.key_shares.values()):
             read_share(share)

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from common.errors import ConfigError
 from common.privacy.mechanism import Mechanism
-from common.secure_sum.cohort import cohort_sizes
-from common.secure_sum.roster import usual_terms
+from common.secure_sum.cohort import usual_cohort_terms
 
 
 def sum_weights(size_classes: Sequence[int]) -> Float[Tensor, " merchant"]:
@@ -45,11 +44,11 @@ def noise_surplus(num_members: int, noise_share: int | None = None) -> float:
     ConfigError
         For one member: its sum is no secret.
     """
-    return sum(size / (noise_share or usual_share(size)) for size in cohort_sizes(num_members))
+    return num_members / (noise_share or usual_share(num_members))
 
 
 def usual_share(num_members: int) -> int:
-    """Return among how many members of a cohort, on the usual terms, the noise is shared.
+    """Return among how many members of each cohort, on the usual terms, the noise is shared.
 
     Raises
     ------
@@ -58,5 +57,5 @@ def usual_share(num_members: int) -> int:
     """
     if num_members < 2:
         raise ConfigError("A secure sum hides a merchant among others, and here is one: take a method without _sum.")
-    threshold, colluders = usual_terms(num_members)
+    threshold, colluders = usual_cohort_terms(num_members)
     return threshold - colluders

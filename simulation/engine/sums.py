@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -27,15 +26,17 @@ from common.errors import HansaError
 from common.message.signature import public_bytes
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
 from common.model.features import Series
-from common.plan.schema import Plan, TrainingPlan
+from common.plan.schema import Plan, SumPlan, TrainingPlan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
+from common.secure_sum.cohort import form_sessions, session_of
 from common.secure_sum.roster import Peer, Session
 from server.round.aggregation import Terms
 from server.round.federation import Federation, resume
 from server.round.optimizer import ServerState, start_state
 from server.round.sum_book import SumBook
-from server.round.sum_federation import HeldSum, SumFederation, hold_sum_round
+from server.round.sum_cohort import SumCohort
+from server.round.sum_federation import HeldSum, hold_sum_round
 from simulation.engine.batch import Cohort
 from simulation.engine.grid import SERVER_NODE_ID, InProcessGrid, make_context
 from simulation.engine.in_process import split
@@ -45,21 +46,13 @@ FIRST_NODE_ID = SERVER_NODE_ID + 1
 SumHook = Callable[[ServerState, HeldSum], None]
 
 
-@dataclass(frozen=True)
-class SumTerms:
-    """Threshold and colluders, as a plan's `privacy.sum` says them."""
-
-    threshold: int
-    colluders: int
-
-
 def federate_sums(
     model: DemandGRU,
     series: Series,
     cohort: Cohort,
     mechanism: Mechanism,
     *,
-    terms: SumTerms,
+    terms: SumPlan,
     plan: Plan,
     training: TrainingPlan,
     noise: NoiseSource,
@@ -84,43 +77,58 @@ def federate_sums(
     """
     run_hash = plan.run_hash(private=mechanism.noise_multiplier > 0)
     identities = [Ed25519PrivateKey.generate() for _ in cohort.size_classes]
-    session = make_session(run_hash, identities, cohort.size_classes, terms)
+    sessions = make_sessions(run_hash, identities, cohort.size_classes, terms)
     merchants = [Merchant(plan, training.num_rounds, own, mechanism, noise, device) for own in split(series, cohort)]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         apps = {}
-        for name, identity, merchant in zip(session.names, identities, merchants, strict=True):
+        for place, (identity, merchant) in enumerate(zip(identities, merchants, strict=True)):
+            name = name_of(place, len(identities))
             store = stack.enter_context(closing(SumStore(folder / f"{name}.sqlite")))
-            member = SumMember(session, name, identity, store, agreements=MemoryAgreements())
+            member = SumMember(session_of(name, sessions), name, identity, store, agreements=MemoryAgreements())
             apps[name] = make_sum_app(merchant, member)
-        book = stack.enter_context(closing(SumBook(None)))
-        sums = make_federation(session, mechanism, plan=plan, training=training, book=book, seconds=timeout_seconds)
+        books = [stack.enter_context(closing(SumBook(None))) for _ in sessions]
+        cohorts = make_cohorts(sessions, mechanism, plan=plan, training=training, books=books, seconds=timeout_seconds)
         start = state or start_state(get_vector(model).cpu())
-        final = run_sum_rounds(make_grid(apps), sums, start, on_round=on_round)
+        final = run_sum_rounds(make_grid(apps), cohorts, start, on_round=on_round)
     set_vector(model.to(device), final.average.to(device, torch.float32))
     return final
 
 
-def make_session(
-    run_hash: str, identities: list[Ed25519PrivateKey], size_classes: tuple[int, ...], terms: SumTerms
-) -> Session:
-    """Make the session of merchants who are named by their number."""
-    width = len(str(len(identities)))
+def name_of(place: int, num_merchants: int) -> str:
+    """Name a merchant by its number, so that names sort as numbers do."""
+    return f"merchant-{place:0{len(str(num_merchants))}}"
+
+
+def make_sessions(
+    run_hash: str, identities: list[Ed25519PrivateKey], size_classes: tuple[int, ...], terms: SumPlan
+) -> tuple[Session, ...]:
+    """Make the sessions of merchants who are named by their number: one, or one for each cohort."""
     roster = tuple(
-        Peer(name=f"merchant-{number:0{width}}", key=public_bytes(identity).hex(), size_class=size_class)
-        for number, (identity, size_class) in enumerate(zip(identities, size_classes, strict=True))
+        Peer(name=name_of(place, len(identities)), key=public_bytes(identity).hex(), size_class=size_class)
+        for place, (identity, size_class) in enumerate(zip(identities, size_classes, strict=True))
     )
-    return Session(run_hash, roster, terms.threshold, terms.colluders)
+    return form_sessions(roster, run_hash, terms)
 
 
-def make_federation(
-    session: Session, mechanism: Mechanism, *, plan: Plan, training: TrainingPlan, book: SumBook, seconds: float
-) -> SumFederation:
-    """Put together what the coordinator of a session knows; the first member is at `FIRST_NODE_ID`."""
-    names = {FIRST_NODE_ID + place: name for place, name in enumerate(session.names)}
-    cohort = {node: Terms(session.peer(name).size_class, mechanism) for node, name in names.items()}
-    federation = Federation(plan, training, cohort, quorum=session.threshold, timeout_seconds=seconds)
-    return SumFederation(federation, session, book, names)
+def make_cohorts(
+    sessions: Sequence[Session],
+    mechanism: Mechanism,
+    *,
+    plan: Plan,
+    training: TrainingPlan,
+    books: Sequence[SumBook],
+    seconds: float,
+) -> list[SumCohort]:
+    """Put together what the coordinator of some sessions knows; the first merchant is at `FIRST_NODE_ID`."""
+    session_by_name = {name: session for session in sessions for name in session.names}
+    nodes = {FIRST_NODE_ID + place: name for place, name in enumerate(sorted(session_by_name))}
+    cohort = {node: Terms(session_by_name[name].peer(name).size_class, mechanism) for node, name in nodes.items()}
+    federation = Federation(plan, training, cohort, quorum=sessions[0].threshold, timeout_seconds=seconds)
+    return [
+        SumCohort(federation, session, book, {node: name for node, name in nodes.items() if name in session.names})
+        for session, book in zip(sessions, books, strict=True)
+    ]
 
 
 def make_sum_app(merchant: Merchant, member: SumMember) -> ClientApp:
@@ -143,7 +151,7 @@ def make_grid(apps: Mapping[str, ClientApp]) -> InProcessGrid:
 
 
 def run_sum_rounds(
-    grid: Grid, sums: SumFederation, start: ServerState, *, on_round: SumHook = lambda state, held: None
+    grid: Grid, cohorts: Sequence[SumCohort], start: ServerState, *, on_round: SumHook = lambda state, held: None
 ) -> ServerState:
     """Run the rounds that `start`, or the federation's checkpoint, has still before it.
 
@@ -152,9 +160,10 @@ def run_sum_rounds(
     HansaError
         Fewer than the threshold answer a round; started again, it is asked for again.
     """
-    state = resume(start, sums.federation.checkpoint, run_hash=sums.federation.run_hash)
-    while state.round_number < sums.num_rounds:
-        held = hold_sum_round(grid, sums, state)
+    federation = cohorts[0].federation
+    state = resume(start, federation.checkpoint, run_hash=federation.run_hash)
+    while state.round_number < cohorts[0].num_rounds:
+        held = hold_sum_round(grid, cohorts, state)
         for name, refusal in held.refused.items():
             LOGGER.warning("Round %d goes on without %s: %s", held.round_number, name, refusal)
         if held.state is None:

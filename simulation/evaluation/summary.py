@@ -41,8 +41,7 @@ from common.forecast.method import POOLED, Method
 from common.forecast.metric import Forecast, Outcome, score_demand, score_purchases
 from common.plan.schema import Plan
 from common.privacy.accounting import customer_mu, epsilon_of
-from common.secure_sum.cohort import cohort_sizes
-from common.secure_sum.roster import usual_terms
+from common.secure_sum.cohort import usual_cohort_terms
 from simulation.engine.shared_noise import usual_share
 from simulation.method.method import delta_of_plan, epsilon_of_method, mechanism_of, plan_of
 from simulation.method.routing import federation_of, share_of_choices
@@ -134,11 +133,10 @@ def describe_privacy(method: Method, plan: Plan, size_classes: Iterable[int]) ->
 def _describe_trust(plan: Plan, num_members: int, mu: float, delta: float) -> dict[str, Any]:
     """State what a promise that rests on the secure sum supposes, and what is left of it where that is wrong."""
     terms = plan.privacy.sum
-    cohorts = cohort_sizes(num_members)
-    share = terms.noise_share if terms else max(map(usual_share, cohorts))
+    share = terms.noise_share if terms else usual_share(num_members)
     return {
         "trust": "the secure sum: nobody sees one merchant's, and each adds a share of the noise",
-        "colluders": terms.colluders if terms else min(usual_terms(size)[1] for size in cohorts),
+        "colluders": terms.colluders if terms else usual_cohort_terms(num_members)[1],
         "epsilon_if_all_others_collude": epsilon_of(mu * math.sqrt(share), delta),
     }
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import torch
 
 from common.model.demand_gru import DemandGRU
-from common.plan.schema import TrainingPlan
+from common.plan.schema import SumPlan, TrainingPlan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import NoiseSource
 from common.privacy.shared_noise import share_noise
-from common.secure_sum.roster import usual_terms
+from common.secure_sum.cohort import usual_cohort_terms
 from server.round.optimizer import ServerState
-from simulation.engine.sums import SumTerms, federate_sums
+from simulation.engine.sums import federate_sums
 from simulation.origin.origin import Trial
 
 
@@ -45,7 +45,7 @@ def federate_summed(
         So many merchants cannot sum at all.
     """
     terms = terms_of(trial)
-    own = share_noise(mechanism.noise_multiplier, terms.threshold - terms.colluders)
+    own = share_noise(mechanism.noise_multiplier, terms.noise_share)
     federate_sums(
         model,
         trial.series,
@@ -61,9 +61,10 @@ def federate_summed(
     )
 
 
-def terms_of(trial: Trial) -> SumTerms:
-    """Give threshold and colluders of the plan, or what is usual for so many merchants."""
+def terms_of(trial: Trial) -> SumPlan:
+    """Give the terms of the plan, or what is usual for so many merchants."""
     told = trial.plan.privacy.sum
     if told is not None:
-        return SumTerms(told.threshold, told.colluders)
-    return SumTerms(*usual_terms(len(trial.cohort.size_classes)))
+        return told
+    threshold, colluders = usual_cohort_terms(len(trial.cohort.size_classes))
+    return SumPlan(threshold=threshold, colluders=colluders)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from flwr.app import RecordDict
 from torch import Tensor
 
-from client.account.agreement import LedgerAnswerLog
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.ledger import Ledger
 from client.data import table
 from client.round import answers

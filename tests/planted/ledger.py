@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flwr.app import RecordDict
 
-from client.account import agreement
-from client.account.agreement import LedgerAnswerLog
+from client.account.ledger import answer_log
 from client.account.ledger import ledger as module
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.balance import Account, accounts_of, require_room, room_of
 from client.account.ledger.entry import Entry, Opening, Seal, Spend
 from client.account.ledger.ledger import Ledger
@@ -152,12 +152,12 @@ def largest_budget(patch: Patch) -> None:
 
 def hours_of_greenwich(patch: Patch) -> None:
     """Read the policy's hours by the clock of Greenwich."""
-    within = agreement.is_within_hours
+    within = answer_log.is_within_hours
 
     def faulty(hours: tuple[str, ...], now: datetime) -> bool:
         return within(hours, now.astimezone(UTC))
 
-    patch.setattr(agreement, "is_within_hours", faulty)
+    patch.setattr(answer_log, "is_within_hours", faulty)
 
 
 FAULTS = (

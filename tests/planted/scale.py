@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from client.account.agreement import Agreement
-from client.daemon import handlers
-from client.daemon.handlers import Handlers
+from client.daemon import plan_data
+from client.daemon.plan_data import PlanData
 from client.data import rows, table
 from client.round import answers, training
 from common.data import panel
@@ -97,9 +97,9 @@ def noise_in_int32(patch: Patch) -> None:
 
 def cap_at_size_class(patch: Patch) -> None:
     """Take the size class for the number of entities that take part, the first by name."""
-    read = Handlers._read
+    read = PlanData._read
 
-    def faulty(self: Handlers, agreement: Agreement, *others: Any) -> Any:
+    def faulty(self: PlanData, agreement: Agreement, *others: Any) -> Any:
         def capped(plan: Plan, root: Any) -> tuple[Series, Series | None]:
             legs = [
                 series and series.select(torch.arange(min(series.num_entities, agreement.policy.size_class)))
@@ -108,11 +108,11 @@ def cap_at_size_class(patch: Patch) -> None:
             return legs[0], legs[1]
 
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(handlers, "read_legs", capped)
+            inner.setattr(plan_data, "read_legs", capped)
             return read(self, agreement, *others)
 
-    read_legs = handlers.read_legs
-    patch.setattr(Handlers, "_read", faulty)
+    read_legs = plan_data.read_legs
+    patch.setattr(PlanData, "_read", faulty)
 
 
 def examples_of_the_round(patch: Patch) -> None:

@@ -12,21 +12,22 @@ from torch import Tensor
 
 from client.account import sum_terms
 from client.account.ledger.entry import Spend
+from client.account.policy import Policy, SumLimits
 from client.secure_sum import member as module
 from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.kept import Agreed, RoundSecrets
 from client.secure_sum.member import SumMember
 from client.secure_sum.store import Kind, SumStore
-from common.plan.schema import Unit
+from common.plan.schema import Plan, Unit
 from common.privacy import shared_noise
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
-from common.secure_sum import agreement, mask, recovery, roster
+from common.secure_sum import agreement, cohort, keys, mask, recovery, roster
 from common.secure_sum.agreement import sign_agreement, write_agreement
 from common.secure_sum.keys import RoundKeys
 from common.secure_sum.mask import add_mask, pair_seed, self_seed
 from common.secure_sum.recovery import Reveal
-from common.secure_sum.roster import Session
+from common.secure_sum.roster import Peer, Session
 from common.secure_sum.sealing import ShareBundle, Way
 from common.secure_sum.shamir import SHARE_BYTES
 from planted.fault import Fault
@@ -47,7 +48,7 @@ def off(*names: str) -> Plant:
 
     def plant(patch: Patch) -> None:
         for name in names:
-            for place in (module, agreement, roster, sum_terms, mask, recovery):
+            for place in (module, agreement, cohort, roster, sum_terms, keys, mask, recovery):
                 if hasattr(place, name):
                     patch.setattr(place, name, passes)
 
@@ -122,6 +123,21 @@ def any_model(patch: Patch) -> None:
         return pair_seed(secret, public, session, model_hash="cd" * 32, **where)
 
     patch.setattr(module, "pair_seed", faulty)
+
+
+def peers_of_the_roster(patch: Patch) -> None:
+    """Count verified peers in the whole roster, not in the own cohort."""
+    require, join = sum_terms._require_verified, sum_terms.join_session
+
+    def faulty(policy: Policy, plan: Plan, run_hash: str, roster: tuple[Peer, ...], *, own: Peer | None) -> Session:
+        def require_anywhere(given: Policy, limits: SumLimits, mates: tuple[Peer, ...], *who: Any) -> None:
+            require(given, limits, roster, *who)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(sum_terms, "_require_verified", require_anywhere)
+            return join(policy, plan, run_hash, roster, own=own)
+
+    patch.setattr(sum_terms, "join_session", faulty)
 
 
 def one_mask_key(patch: Patch) -> None:
@@ -284,7 +300,7 @@ def charged_for_more_shares(patch: Patch) -> None:
 CHECKS: dict[int, Plant] = {
     1: both_shares,
     2: all_of(unnoted, off("require_same_set"), latest_set),
-    3: off("require_survivors"),
+    3: off("require_survivors", "require_open"),
     4: off("check_signature"),
     5: off("verify_keys"),
     6: off("require_terms", "require_trust", "_require_verified"),
@@ -306,7 +322,9 @@ MASKS = (
     Fault("signatures-of-nobody", "high", "what is signed is not looked at", CHECKS[4]),
     Fault("masks-of-any-model", "critical", "masks do not tell one model from another", any_model),
     Fault("keys-of-anybody", "critical", "keys are taken without the roster's signatures", CHECKS[5]),
+    Fault("keys-of-small-order", "low", "a key is taken that agrees on the same with everybody", off("require_order")),
     Fault("any-terms", "critical", "threshold, colluders and peers have no floors", CHECKS[6]),
+    Fault("peers-of-the-roster", "high", "peers that a merchant knows count in any cohort", peers_of_the_roster),
     Fault("one-mask-key", "critical", "a mask key serves all rounds", CHECKS[7]),
     Fault("any-participants", "high", "a round is masked for others once more", all_of(CHECKS[8], CHECKS[9])),
     Fault("masked-anew", "high", "a repeat is masked anew, around other noise", CHECKS[9]),

@@ -16,6 +16,7 @@ from flwr.proto.fleet_pb2 import PushMessagesRequest
 from client.daemon import gateway_client, handlers, loop, transport
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.handlers import Handlers
+from client.daemon.plan_data import PlanData
 from client.data import rows
 from client.round import answers
 from client.round.answers import Answers
@@ -26,19 +27,19 @@ from common.message.record import pack
 from planted.fault import Fault
 
 Patch = pytest.MonkeyPatch
-read, note_round = Handlers._read, Handlers._note_round
+read, note_round = PlanData._read, Handlers._note_round
 
 
 def remember_count(patch: Patch) -> list[int]:
     """Keep the number of entities of whatever was read last."""
     counts = [0]
 
-    def faulty(self: Handlers, *arguments: Any) -> Answers:
+    def faulty(self: PlanData, *arguments: Any) -> Answers:
         made = read(self, *arguments)
         counts[0] = made._merchant.series.num_entities
         return made
 
-    patch.setattr(Handlers, "_read", faulty)
+    patch.setattr(PlanData, "_read", faulty)
     return counts
 
 

@@ -37,7 +37,8 @@ def test_the_roster_is_sorted_and_leaves_out_who_has_shown_no_key(plan: Plan) ->
     [
         (1, "The peer keys of 1 of the 1 members are known, and a secure sum has at least 2"),
         (20, "Usual for 20 is: threshold = 14, colluders = 6"),
-        (301, "at most 300 members, and 301 are welcome; form several federations of about 100"),
+        (301, "Usual for 301 in 3 sums of 100 or 101 is: threshold = 68, colluders = 33"),
+        (1000, "Usual for 1000 in 10 sums of 100 is: threshold = 67, colluders = 33"),
     ],
 )
 def test_a_roster_that_does_not_fit_is_refused_in_a_sentence_that_says_what_would(

@@ -73,6 +73,18 @@ def test_a_roster_that_could_mean_two_things_is_refused(plan: Plan, roster: tupl
         proposal(plan, roster)
 
 
+# With fewer nothing is summed, and a merchant holds the number against its smallest cohort.
+@pytest.mark.parametrize("quorum", [None, 1, 3, 5])
+def test_a_quorum_that_is_not_the_sum_s_threshold_is_refused(plan: Plan, quorum: int | None) -> None:
+    with pytest.raises(ValidationError, match=r"quorum of a secure sum is privacy\.sum\.threshold"):
+        Proposal(plan=plan, private=True, cohort_size=5, quorum=quorum, roster=ROSTER)
+
+
+def test_a_quorum_of_more_than_take_part_is_refused(vectors: Path) -> None:
+    with pytest.raises(ValidationError, match="the quorum is more than take part"):
+        Proposal(plan=read_plan(vectors / "plans" / "vector.toml"), private=True, cohort_size=5, quorum=6)
+
+
 def test_a_plan_that_trusts_nobody_takes_no_roster(vectors: Path) -> None:
     with pytest.raises(ValidationError, match="another takes none"):
         proposal(read_plan(vectors / "plans" / "vector.toml"))
@@ -83,4 +95,4 @@ def test_a_proposal_under_noise_says_how_much_noise_merchants_share(plan: Plan) 
     silent = plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"sum": terms})})
     with pytest.raises(ValidationError, match=r"needs privacy.sum.noise_multiplier"):
         proposal(silent)
-    Proposal(plan=silent, private=False, cohort_size=5, roster=ROSTER)
+    Proposal(plan=silent, private=False, cohort_size=5, quorum=4, roster=ROSTER)

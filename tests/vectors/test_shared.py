@@ -74,7 +74,7 @@ def test_a_version_that_knows_no_shared_noise_refuses_the_ledger(folder: Path, m
 def test_plan_proposal_and_session_keep_their_hashes(folder: Path) -> None:
     plan, content = read_plan(folder / "plan.toml"), (folder / "proposal.json").read_bytes()
     proposed = parse_proposal(content)
-    assert (plan.hash, proposed.run_hash, proposed.session.hash) == (
+    assert (plan.hash, proposed.run_hash, proposed.sessions[0].hash) == (
         SAID["plan_hash"],
         SAID["run_hash"],
         SAID["session"],

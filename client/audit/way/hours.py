@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from client.account.agreement import LedgerAnswerLog, Offer, agree
+from client.account.agreement import Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.policy import read_policy
 from client.audit.subject import AuditSubject
 from client.audit.way.merchant import COHORT, lay_out

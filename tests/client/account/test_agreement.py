@@ -13,7 +13,8 @@ from flwr.app import Message, MessageType, RecordDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.account.agreement import LedgerAnswerLog, Offer, agree
+from client.account.agreement import Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.entry import Seal, Spend
 from client.account.ledger.ledger import Ledger
 from client.account.ledger.verification import verify_ledger

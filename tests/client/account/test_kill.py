@@ -20,7 +20,8 @@ import pytest
 import torch
 from flwr.app import RecordDict
 
-from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree
+from client.account.agreement import Agreement, Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.entry import Seal, Spend
 from client.account.ledger.head_file import HeadFiles, read_noted
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc

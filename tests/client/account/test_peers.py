@@ -30,6 +30,7 @@ from common.message.proposal import Proposal
 from common.message.signature import name_key, public_bytes
 from common.plan.schema import Plan
 from common.privacy.accounting import epsilon_of
+from common.secure_sum.cohort import session_of
 from common.secure_sum.roster import Peer
 
 AT = datetime(2027, 1, 1, tzinfo=UTC)
@@ -94,7 +95,8 @@ def propose(shop: Path, make_plan: Callable[..., Plan]) -> Callable[..., tuple[P
         roster = (peer("north", seed), Peer(name="own", key=own, size_class=32), peer("south", 9))
         terms = {"threshold": 3, "colluders": 1, "noise_multiplier": 14.0}
         plan = make_plan(name=name, privacy={"trust": "sum", "sum": terms})
-        note_roster(shop / "peers.json", Proposal(plan=plan, private=True, cohort_size=3, roster=roster), at=AT)
+        proposed = Proposal(plan=plan, private=True, cohort_size=3, quorum=3, roster=roster)
+        note_roster(shop / "peers.json", proposed, at=AT)
         return roster
 
     return note
@@ -118,6 +120,21 @@ def test_everyone_in_a_proposed_sum_is_shown_and_who_is_verified(shop: Path, han
         assert group(fingerprint(each)) in said
     assert "own (you)" in said
     assert "north (not verified)" in said
+
+
+def test_of_a_long_roster_those_are_shown_who_sum_with_this_merchant(
+    shop: Path, hansa_client, make_plan: Callable[..., Plan]
+) -> None:
+    own = Peer(name="own", key=public_bytes(read_or_make_signing_key(shop / "peer.key")).hex(), size_class=32)
+    roster = tuple(sorted([own, *(peer(f"shop{seed}", seed) for seed in range(1, 6))], key=lambda each: each.name))
+    terms = {"threshold": 3, "colluders": 1, "noise_multiplier": 14.0, "cohort": 3}
+    plan = make_plan(name="long", privacy={"trust": "sum", "sum": terms})
+    proposed = Proposal(plan=plan, private=True, cohort_size=6, quorum=3, roster=roster)
+    note_roster(shop / "peers.json", proposed, at=AT)
+    shown = hansa_client("peers", "--json").json["sums"][0]["peers"]
+    session = session_of("own", proposed.sessions)
+    assert [each["name"] for each in shown] == list(session.names)
+    assert "you have verified 0 of the 2 others" in hansa_client("peers").stdout
 
 
 @pytest.mark.parametrize("way", ["name", "digits", "groups", "capitals"])

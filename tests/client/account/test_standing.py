@@ -8,7 +8,8 @@ import pytest
 import torch
 from flwr.app import RecordDict
 
-from client.account.agreement import LedgerAnswerLog, Offer, agree
+from client.account.agreement import Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Budget, read_policy

@@ -13,7 +13,10 @@ from flwr.app import RecordDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.account.agreement import Agreement, LedgerAnswerLog, Offer, agree
+from client.account.agreement import Agreement, Offer, agree
+from client.account.assumption import explain_sum
+from client.account.company import Company, require_company
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.balance import Account
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
@@ -25,6 +28,7 @@ from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply
 from common.privacy.accounting import epsilon_of, mu_of
 from common.privacy.mechanism import Mechanism
+from common.secure_sum.cohort import form_sessions, session_of
 from common.secure_sum.roster import Peer, Session, usual_terms
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -84,6 +88,43 @@ def test_terms_that_are_kept_give_this_merchant_s_part_of_the_one_noise(
     assert agreement.epsilon_if_all_collude == pytest.approx(epsilon_of(math.sqrt(3 * 8) / SIGMA, 1e-5))
     assert 1.9 < agreement.epsilon <= 2.0 < 6 < agreement.epsilon_if_all_collude < 7
     assert ledger.account("shop", "customer").mu_squared() == 0.0
+
+
+# 20 merchants in two sums of 10: what counts is the own one, in the policy, in the ledger, and in what is said.
+def test_a_merchant_of_a_long_roster_stands_on_its_own_cohort_alone(
+    trusting: Callable[..., Policy], summed: Callable[..., Offer], ledger: Ledger
+) -> None:
+    offer = summed(threshold=7, colluders=3, cohort=10)
+    own = session_of(OWN.name, form_sessions(ROSTER, offer.run_hash, offer.plan.privacy.sum))
+    mates = [peer for peer in own.roster if peer != OWN]
+    strangers = [peer for peer in ROSTER if peer not in own.roster]
+    assert (len(mates), len(strangers)) == (9, 10)
+    terms = {"smallest_cohort": 10, "colluders": 3}
+    limits = {"smallest_cohort": 10}
+    known = {"peers": [fingerprint(peer) for peer in mates[:2]]}
+    agreement = agree(trusting(plan=limits, sum=terms | known), offer, ledger, num_coordinates=SIZE, own=OWN)
+    assert agreement.session == own
+    assert agreement.mechanism.noise_multiplier == SIGMA / math.sqrt(4)
+    spend = agreement.spend(round_number=1, model_hash="ab" * 32, at=NOON)
+    assert (spend.num_members, spend.colluders, spend.noise_share, spend.session) == (10, 3, 4, own.hash)
+    assert "at most 3 of the 10 merchants" in " ".join(explain_sum(agreement))
+    elsewhere = {"peers": [fingerprint(peer) for peer in strangers]}
+    assert "has verified 0 itself" in refusal(trusting(plan=limits, sum=terms | elsewhere), offer, ledger)
+    said = refusal(trusting(plan=limits, sum=terms | known | {"smallest_cohort": 11}), offer, ledger)
+    assert "sums 10 merchants, sum.smallest_cohort is 11" in said
+    said = refusal(trusting(plan={"smallest_cohort": 11}, sum=terms | known), offer, ledger)
+    assert "has 10 merchants, plan.smallest_cohort is 11" in said
+
+
+# The quorum of a call is signed, and the merchant's company is what it says.
+@pytest.mark.parametrize("quorum", [THRESHOLD - 1, THRESHOLD + 1])
+def test_a_round_whose_quorum_is_not_the_threshold_is_refused(
+    quorum: int, trusting: Callable[..., Policy], summed: Callable[..., Offer]
+) -> None:
+    policy, plan = trusting(plan={"smallest_cohort": 1}), summed().plan
+    require_company(policy, plan, Company(20, THRESHOLD, "ab" * 32, "cd" * 32))
+    with pytest.raises(PrivacyError, match=rf"quorum of {quorum}, privacy\.sum\.threshold is {THRESHOLD}"):
+        require_company(policy, plan, Company(20, quorum, "ab" * 32, "cd" * 32))
 
 
 @pytest.mark.parametrize(

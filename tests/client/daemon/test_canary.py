@@ -19,7 +19,8 @@ import torch
 from flwr.app import Message
 
 from certs.key import read_or_make_signing_key
-from client.account.agreement import LedgerAnswerLog, Offer, agree
+from client.account.agreement import Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import Policy
 from client.data.rows import read

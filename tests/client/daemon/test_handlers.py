@@ -19,7 +19,7 @@ from flwr.app import RecordDict
 
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
-from client.daemon import handlers as module
+from client.daemon import plan_data as module
 from client.daemon.handlers import Handlers, count_parameters
 from client.daemon.loop import JoinedMerchant
 from client.folder import MerchantFolder

@@ -73,7 +73,7 @@ class Liar:
         roster = (Peer(name=OWN, key=key, size_class=SIZE_CLASS), *others)
         offered = Proposal(plan=self.plan, private=True, cohort_size=5, quorum=4, roster=roster)
         self.handlers.consider(encode_signed(sign(offered.to_bytes(), KEY, purpose=proposal.PURPOSE)))
-        self.session = offered.session
+        self.session = offered.sessions[0]
 
     def place(self, number: int = 1) -> Place:
         return Place(self.session.run_hash, self.session.hash, number)
@@ -204,7 +204,7 @@ def test_bundles_and_keys_in_others_names_cut_or_of_another_session_are_refused_
 ) -> None:
     right, (one, other, *_) = liar.incoming(), OTHERS
     swapped = {**right, one: right[other], other: right[one]}
-    cut = {**right, one: right[one][:-1]}
+    cut = {**right, one: right[one][:-1], other: right[other][:-1]}  # one alone would cost nobody the round
     for wrong in (swapped, cut, {}, {one: right[one]}, {**right, OWN: right[one]}):
         refused(lambda wrong=wrong: liar.handlers.answer(liar.request(shares=wrong)))
     keys = {**liar.keys, one: liar.keys[other], other: liar.keys[one]}

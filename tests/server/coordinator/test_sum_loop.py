@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from client.daemon.handlers import make_handler_app
 from client.data.rows import read_series
 from client.round.training import train_round
 from common.errors import ConfigError, MessageError
-from common.message import proposal, sum_agree, sum_keys, sum_reveal
+from common.message import proposal, sum_agree, sum_keys, sum_reveal, sum_shares
 from common.message.decline import DECLINED
 from common.message.proposal import PROPOSAL, Proposal, parse_proposal
 from common.message.record import hash_vector
@@ -99,10 +99,12 @@ class Town:
     registry: Registry
     superlink: KnownNodes
     stack: ExitStack
+    nodes: Mapping[str, int] = field(default_factory=lambda: NODES)
     apps: dict[str, ClientApp] = field(default_factory=dict)
     dies_before: set[Step] = field(default_factory=set)
     dies_after: set[Step] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    spoil: dict[tuple[str, str], Callable[[RecordDict], RecordDict]] = field(default_factory=dict)  # of whom, and type
 
     def open(self, name: str) -> None:
         """Start a merchant's daemon, perhaps again, on its folder as it is."""
@@ -111,7 +113,7 @@ class Town:
 
     def connect(self) -> None:
         """Start the coordinator's process, perhaps again."""
-        self.grid = Network({name: (Dying(self, name), make_context(node)) for name, node in NODES.items()})
+        self.grid = Network({name: (Dying(self, name), make_context(node)) for name, node in self.nodes.items()})
         self.coordinator = Coordinator(
             self.home, registry=self.registry, superlink=self.superlink, grid=self.grid, key=KEY
         )
@@ -176,32 +178,41 @@ class Dying(ClientApp):
         if step in town.dies_after:
             town.open(self._name)
             raise MessageError("gone")
+        spoil = town.spoil.get((self._name, about.message_type))
+        if spoil is not None and reply.has_content():
+            reply.content = spoil(reply.content)
         return reply
+
+
+@contextmanager
+def make_town(folder: Path, nodes: Mapping[str, int], limits: str) -> Iterator[Town]:
+    home = CoordinatorFolder(folder / "coordinator")
+    home.folder.mkdir()
+    home.settings_file.write_text('name = "hanse"\nhosts = ["localhost"]\n')
+    registry, known = Registry(home.registry), {}
+    with ExitStack() as stack:
+        stack.enter_context(closing(registry))
+        for name, node in nodes.items():
+            with open_merchant(folder / name, name, key=KEY, seed=node):
+                policy = folder / name / "policy.toml"
+                policy.write_text(policy.read_text() + limits)
+            tls_key = read_or_make_curve_key(folder / name / "tls.key", TLS_CURVE)
+            node_key = read_or_make_curve_key(folder / name / "node.key", NODE_CURVE)
+            request = make_request(name, SIZE_CLASS, tls_key=tls_key, node_key=node_key)
+            registry.enroll(request, certificate=name)
+            registry.note_protocol(name, 3)
+            known[request.node_key] = node
+        made = Town(folder, home, registry, KnownNodes("", b"", b"", known), stack, nodes)
+        for name in nodes:
+            made.open(name)
+        made.connect()
+        made.go(lambda: set(registry.peer_keys()) == set(nodes))
+        yield made
 
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    home = CoordinatorFolder(tmp_path / "coordinator")
-    home.folder.mkdir()
-    home.settings_file.write_text('name = "hanse"\nhosts = ["localhost"]\n')
-    registry, nodes = Registry(home.registry), {}
-    with ExitStack() as stack:
-        stack.enter_context(closing(registry))
-        for name, node in NODES.items():
-            with open_merchant(tmp_path / name, name, key=KEY, seed=node):
-                policy = tmp_path / name / "policy.toml"
-                policy.write_text(policy.read_text() + LIMITS)
-            tls_key = read_or_make_curve_key(tmp_path / name / "tls.key", TLS_CURVE)
-            node_key = read_or_make_curve_key(tmp_path / name / "node.key", NODE_CURVE)
-            request = make_request(name, SIZE_CLASS, tls_key=tls_key, node_key=node_key)
-            registry.enroll(request, certificate=name)
-            registry.note_protocol(name, 3)
-            nodes[request.node_key] = node
-        made = Town(tmp_path, home, registry, KnownNodes("", b"", b"", nodes), stack)
-        for name in NODES:
-            made.open(name)
-        made.connect()
-        made.go(lambda: set(registry.peer_keys()) == set(NODES))
+    with make_town(tmp_path, NODES, LIMITS) as made:
         yield made
 
 
@@ -333,12 +344,77 @@ def test_a_merchant_that_lost_its_one_time_secrets_is_back_some_rounds_later(
     torch.testing.assert_close(town.released(number), replay(town, longer, number), rtol=0, atol=1e-6)
 
 
-def test_under_noise_every_member_adds_its_share_and_the_note_says_so(town: Town, plan: Plan) -> None:
+def test_under_noise_every_member_adds_its_share_though_one_reveals_wrong_shares(town: Town, plan: Plan) -> None:
+    town.spoil["alice", REVEAL] = lie
     number = town.launch(plan, private=True)
     town.finish(number)
     (noise_multiplier,) = {terms.noise_multiplier for terms in town.registry.terms(number)}
     assert noise_multiplier == pytest.approx(2.0 / 3**0.5)
     assert [line["event"] for line in town.lines(number)] == ["round"] * 3
+    assert [set(line["refused"]) for line in town.lines(number)] == [{"alice"}] * 3
+    assert "told wrong shares of alice, bob" in town.lines(number)[0]["refused"]["alice"]
+
+
+def lie(content: RecordDict) -> RecordDict:
+    """Reveal other shares than were sealed for this member."""
+    place, revealed = sum_reveal.decode_revealed(content)
+    told = {name: bytes(32) + share[32:] for name, share in revealed.self_shares.items()}
+    return sum_reveal.encode_revealed(place, sum_reveal.Revealed(told, revealed.key_shares))
+
+
+def break_shares(content: RecordDict) -> RecordDict:
+    """Seal nothing that anybody can open, for the first round."""
+    place, shares = sum_shares.decode_shares(content)
+    return sum_shares.encode_shares(place, {name: bytes(len(sealed)) for name, sealed in shares.items()})
+
+
+@pytest.mark.slow
+def test_who_reveals_wrong_shares_is_named_and_every_sum_comes_out_all_the_same(town: Town, plan: Plan) -> None:
+    town.spoil["alice", REVEAL] = lie
+    number = town.launch(plan)
+    town.finish(number)
+    rounds = town.lines(number)
+    assert [line["event"] for line in rounds] == ["round"] * 3
+    assert {name for line in rounds for name in line["refused"]} == {"alice"}
+    assert "told wrong shares of alice, bob" in rounds[0]["refused"]["alice"]
+    torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_who_seals_broken_shares_is_named_and_later_rounds_go_on_without_it(town: Town, plan: Plan) -> None:
+    town.spoil["alice", SHARES] = break_shares
+    number = town.launch(plan)
+    town.finish(number)
+    rounds = town.lines(number)
+    assert [line["event"] for line in rounds] == ["skipped", "round", "round"]
+    assert set(rounds[0]["refused"]) == {"alice"}
+    assert ["alice" in line["answered"] for line in rounds] == [False] * 3
+    torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_long_roster_sums_in_cohorts_and_one_without_enough_is_left_out(
+    tmp_path: Path, make_plan: Callable[..., Plan]
+) -> None:
+    """Six in two sums of three: one is killed in the first round, and there is nobody to spare in its cohort."""
+    nodes = {**NODES, "frank": 15}
+    terms = {"threshold": 3, "colluders": 1, "cohort": 3}
+    training = {"num_rounds": 2}
+    privacy = {"unit": "customer", "training": training, "trust": "sum", "sum": terms}
+    plan = make_plan(privacy=privacy, federation={"training": training})
+    with make_town(tmp_path, nodes, LIMITS.replace("smallest_cohort = 5", "smallest_cohort = 3")) as town:
+        number = town.launch(plan)
+        sessions = parse_proposal(town.registry.launch(number).signed.content).sessions
+        gone, others = sessions[0].names, set(sessions[1].names)
+        town.dies_before = {(gone[0], 1, AGREE)}
+        town.finish(number)
+        first, second = town.lines(number)
+        assert [line["event"] for line in (first, second)] == ["round", "round"]
+        assert set(first["answered"]) == others
+        assert "spent" in first["reason"]
+        assert set(second["answered"]) == set(nodes)
+        assert [town.ledger(name)[0] for name in nodes] == [[1, 2]] * 6
+        torch.testing.assert_close(town.released(number), replay(town, plan, number), rtol=0, atol=1e-6)
 
 
 def test_a_plan_of_sums_is_never_answered_without_masks(town: Town, plan: Plan) -> None:
@@ -370,7 +446,7 @@ def is_refused(town: Town, content: RecordDict, message_type: str) -> bool:
 
 
 def session_of(town: Town, number: int) -> Session:
-    return parse_proposal(town.registry.launch(number).signed.content).session
+    return parse_proposal(town.registry.launch(number).signed.content).sessions[0]
 
 
 def test_a_member_of_an_older_protocol_is_never_asked_and_a_roster_is_made_without_it(town: Town, plan: Plan) -> None:

@@ -263,13 +263,13 @@ def test_a_share_that_is_not_the_owner_s_gives_no_sum(members, kind: str) -> Non
         asked.total()
 
 
-@pytest.mark.parametrize("spoil", ["one too few", "one too many", "both kinds", "cut", "nothing"])
-def test_a_reveal_that_is_not_one_share_of_each_is_refused(members, spoil: str) -> None:
+@pytest.mark.parametrize("spoil", ["without its own", "one too many", "both kinds", "cut", "nothing"])
+def test_a_reveal_that_is_not_at_most_one_share_of_each_is_refused(members, spoil: str) -> None:
     asked = to_masked(members, TOTALS, lost=[LAST])
     right = members[FIRST].reveal(1, to_agreed(members, asked))
     shares = dict(right.self_shares)
     wrong = {
-        "one too few": Reveal({name: shares[name] for name in list(shares)[:-1]}, right.key_shares),
+        "without its own": Reveal({name: shares[name] for name in list(shares)[1:]}, right.key_shares),
         "one too many": Reveal(right.self_shares, {**right.key_shares, "stranger": bytes(33)}),
         "both kinds": Reveal(right.self_shares, {**right.key_shares, FIRST: bytes(33)}),
         "cut": Reveal({**shares, FIRST: shares[FIRST][:-1]}, right.key_shares),

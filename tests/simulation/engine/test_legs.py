@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from client.account.agreement import LedgerAnswerLog, Offer, agree
+from client.account.agreement import Offer, agree
+from client.account.ledger.answer_log import LedgerAnswerLog
 from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger, create_ledger
 from client.account.policy import Policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,27 +19,29 @@ from client.secure_sum.agreed import MemoryAgreements
 from client.secure_sum.member import SumMember
 from client.secure_sum.store import SumStore
 from common.data.panel import Panel
-from common.errors import MessageError
+from common.errors import HansaError, MessageError
 from common.message.sum_agree import AGREE
 from common.message.sum_reveal import REVEAL
 from common.message.sum_shares import SHARES
 from common.model.demand_gru import DemandGRU, get_vector, make_model
 from common.model.features import Series, build_series
-from common.plan.schema import Plan
+from common.plan.schema import Plan, SumPlan
 from common.privacy.mechanism import Mechanism
-from common.secure_sum.roster import usual_terms
+from common.secure_sum.cohort import session_of, usual_cohort_terms
+from common.secure_sum.roster import Session, usual_terms
 from server.round.optimizer import ServerState, start_state
 from server.round.sum_book import SumBook
 from server.round.sum_federation import HeldSum
 from simulation.engine.batch import Cohort, federate
 from simulation.engine.in_process import split
 from simulation.engine.seeded_noise import SeededNoise
-from simulation.engine.sums import SumTerms, make_federation, make_grid, make_session, make_sum_app, run_sum_rounds
+from simulation.engine.sums import make_cohorts, make_grid, make_sessions, make_sum_app, name_of, run_sum_rounds
+from sum_world import folder_in_memory
 
 SIZE_CLASSES = (2, 4, 8, 16, 32)
 ENTITIES = (2, 3, 5, 9, 21)
 CPU = torch.device("cpu")
-TERMS = SumTerms(threshold=4, colluders=1)
+TERMS = SumPlan(threshold=4, colluders=1)
 WITHOUT_NOISE = Mechanism(0.05, 0.0)
 
 
@@ -69,33 +71,44 @@ class Street:
     cohort: Cohort
     folder: Path
     size_classes: tuple[int, ...] = SIZE_CLASSES
-    terms: SumTerms = TERMS
+    terms: SumPlan = TERMS
     drops: dict[tuple[int, str], set[str]] = field(default_factory=dict)
     held: list[HeldSum] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
+    sessions: tuple[Session, ...] = ()
+    absent: set[str] = field(default_factory=set)  # who never accepted
 
     def model(self) -> DemandGRU:
         sizes = {"num_features": self.series.num_features, "num_future": self.series.num_future}
         return make_model(self.plan.model, **sizes, seed=0)
 
-    def run(self, mechanism: Mechanism = WITHOUT_NOISE) -> ServerState:
-        training = self.plan.privacy.training
+    def form(self, mechanism: Mechanism = WITHOUT_NOISE) -> list[Ed25519PrivateKey]:
+        """Put the roster together, and see who sums with whom."""
+        number = len(self.size_classes)
         identities = [
-            Ed25519PrivateKey.from_private_bytes(bytes([place]) * 32) for place in range(len(self.size_classes))
+            Ed25519PrivateKey.from_private_bytes(bytes([place // 256, place % 256]) * 16) for place in range(number)
         ]
         run_hash = self.plan.run_hash(private=mechanism.noise_multiplier > 0)
-        session = make_session(run_hash, identities, self.size_classes, self.terms)
+        self.sessions = make_sessions(run_hash, identities, self.size_classes, self.terms)
+        return identities
+
+    def run(self, mechanism: Mechanism = WITHOUT_NOISE) -> ServerState:
+        training, identities = self.plan.privacy.training, self.form(mechanism)
         with ExitStack() as stack:
             apps = {}
             noise = SeededNoise(np.random.default_rng(1))
-            for name, key, own in zip(session.names, identities, split(self.series, self.cohort), strict=True):
+            for place, (key, own) in enumerate(zip(identities, split(self.series, self.cohort), strict=True)):
+                name = name_of(place, len(identities))
                 store = stack.enter_context(closing(SumStore(self.folder / f"{name}.sqlite")))
-                member = SumMember(session, name, key, store, agreements=MemoryAgreements())
+                member = SumMember(session_of(name, self.sessions), name, key, store, agreements=MemoryAgreements())
                 merchant = Merchant(self.plan, training.num_rounds, own, mechanism, noise, CPU)
                 apps[name] = DroppingApp(name, make_sum_app(merchant, member), self.drops)
-            book = stack.enter_context(closing(SumBook(None)))
-            sums = make_federation(session, mechanism, plan=self.plan, training=training, book=book, seconds=60.0)
-            return run_sum_rounds(make_grid(apps), sums, start_state(get_vector(self.model())), on_round=self._note)
+            books = [stack.enter_context(closing(SumBook(None))) for _ in self.sessions]
+            terms = {"plan": self.plan, "training": training, "books": books, "seconds": 60.0}
+            cohorts = make_cohorts(self.sessions, mechanism, **terms)
+            for sums in cohorts:
+                sums.names = {node: name for node, name in sums.names.items() if name not in self.absent}
+            return run_sum_rounds(make_grid(apps), cohorts, start_state(get_vector(self.model())), on_round=self._note)
 
     def _note(self, state: ServerState, held: HeldSum) -> None:
         self.held.append(held)
@@ -130,13 +143,20 @@ class Street:
 
 
 @pytest.fixture
-def street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path) -> Street:
+def memory() -> Iterator[Path]:
+    """Give a folder in which no member waits for a disk."""
+    with folder_in_memory() as folder:
+        yield folder
+
+
+@pytest.fixture
+def street(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path) -> Street:
     # Adam divides by what it has seen of a coordinate, and makes of the last bit of a small one a step of 1e-5.
     plan = make_plan(privacy={"training": {"num_rounds": 5, "optimizer": "momentum", "learning_rate": 1.0}})
     owner = np.random.default_rng(2).permutation(np.repeat(np.arange(len(ENTITIES)), ENTITIES))
     merchants = np.array([f"shop-{number}" for number in owner], dtype=object)
     panel = make_panel(num_entities=len(owner), merchants=merchants)
-    return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES), tmp_path)
+    return Street(plan, build_series(panel, plan.model, 60), Cohort(torch.from_numpy(owner), SIZE_CLASSES), memory)
 
 
 def test_without_noise_the_sum_is_the_fast_engines_whoever_drops_out_where(street: Street) -> None:
@@ -171,7 +191,7 @@ def test_two_sums_of_one_round_there_are_never(street: Street) -> None:
 
 @pytest.mark.slow
 def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_engines(
-    make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], tmp_path: Path
+    make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path
 ) -> None:
     """In every round six others: two before their shares, two before their masked sum, one unsigned, one mute."""
     generator, members = np.random.default_rng(7), 20
@@ -183,7 +203,14 @@ def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_
     sizes = tuple(int(size) for size in generator.integers(3, 30, members))
     threshold, colluders = usual_terms(members)
     cohort = Cohort(torch.from_numpy(owner), sizes)
-    street = Street(plan, build_series(panel, plan.model, 60), cohort, tmp_path, sizes, SumTerms(threshold, colluders))
+    street = Street(
+        plan,
+        build_series(panel, plan.model, 60),
+        cohort,
+        memory,
+        sizes,
+        SumPlan(threshold=threshold, colluders=colluders),
+    )
     for number in range(1, 31):
         dying = [f"merchant-{place:02}" for place in generator.permutation(members)[:6]]
         for kind, names in ((SHARES, dying[:2]), ("train", dying[2:4]), (AGREE, dying[4:5]), (REVEAL, dying[5:])):
@@ -193,4 +220,67 @@ def test_of_twenty_six_die_at_random_in_thirty_rounds_and_the_model_is_the_fast_
     # Shares ride on the round before, so none is asked for them alone but in the first round, and after an absence.
     assert len(street.held[0].survivors) == 16
     assert {len(held.survivors) for held in street.held} <= {16, 17, 18}
+    torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
+
+
+@pytest.fixture
+def town(make_plan: Callable[..., Plan], make_panel: Callable[..., Panel], memory: Path) -> Callable[..., Street]:
+    """Make a roster of some merchants, of whom each sums with about four."""
+
+    def make(members: int, *, cohort: int | None = 4, rounds: int = 3) -> Street:
+        training = {"num_rounds": rounds, "optimizer": "momentum", "learning_rate": 1.0}
+        plan, generator = make_plan(privacy={"training": training}), np.random.default_rng(3)
+        owner = generator.permutation(np.arange(members))
+        panel = make_panel(num_entities=members, merchants=np.array([f"shop-{each}" for each in owner], dtype=object))
+        sizes = tuple(int(size) for size in generator.integers(3, 30, members))
+        threshold, colluders = usual_cohort_terms(members, cohort)
+        terms = SumPlan(threshold=threshold, colluders=colluders, cohort=cohort)
+        series = build_series(panel, plan.model, 60)
+        return Street(plan, series, Cohort(torch.from_numpy(owner), sizes), memory, sizes, terms)
+
+    return make
+
+
+def test_cohorts_sum_each_for_itself_and_together_they_are_the_fast_engine(town: Callable[..., Street]) -> None:
+    street = town(8, rounds=2)  # 3 of 4 are needed in each cohort
+    street.form()
+    cohorts = [session.names for session in street.sessions]
+    assert [len(names) for names in cohorts] == [4, 4]
+    whole, cut = cohorts
+    street.drops = {
+        (1, "train"): {whole[0]},
+        (1, AGREE): {cut[1]},
+        (2, REVEAL): set(cut[:2]),  # one too many: the round is spent in this cohort, and goes on with the other
+    }
+    final = street.run()
+    gone = [set(sum(cohorts, ())) - set(held.survivors) for held in street.held]
+    assert gone == [{whole[0]}, set(cut)]
+    assert street.held[0].failure == ""
+    assert "spent" in street.held[1].failure
+    torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
+
+
+def test_a_cohort_of_whom_too_few_accepted_is_left_out_and_where_all_are_such_no_round_is_lost(
+    town: Callable[..., Street],
+) -> None:
+    street = town(8, rounds=1)
+    street.form()
+    whole, few = (session.names for session in street.sessions)
+    street.absent = set(few[:2])
+    street.run()
+    assert street.held[0].survivors == whole
+    assert street.held[0].failure == "2 of the 3 of a sum have accepted"
+    street.absent |= set(whole[:2])
+    street.folder = street.folder / "again"
+    street.folder.mkdir()
+    with pytest.raises(HansaError, match="has the keys of 2 of the 3 members that it needs"):
+        street.run()
+
+
+@pytest.mark.slow
+def test_more_than_three_hundred_sum_in_cohorts_of_about_a_hundred(town: Callable[..., Street]) -> None:
+    street = town(301, cohort=None, rounds=1)
+    final = street.run()
+    assert sorted(len(session.roster) for session in street.sessions) == [100, 100, 101]
+    assert len(street.held[0].survivors) == 301
     torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)

@@ -48,7 +48,7 @@ def main() -> None:
     roster = tuple(Peer(name=f"shop{place}", key=key.hex(), size_class=32) for place, key in enumerate(keys))
     proposal = Proposal(plan=plan, private=True, cohort_size=5, quorum=4, roster=roster)
     (HERE / "proposal.json").write_bytes(proposal.to_bytes())
-    session = proposal.session.hash
+    session = proposal.sessions[0].hash
     note_roster(HERE / "peers.json", proposal, at=AT)
     create_ledger(HERE / "ledger.sqlite")
     with closing(Ledger(HERE / "ledger.sqlite")) as ledger:

@@ -189,7 +189,7 @@ def spoil(session: Session, good: dict[str, Any]) -> dict[str, list[dict[str, An
     content = bytes.fromhex(session.hash) + block[:8] + b"\0\5north" + b"\0\0\0\1" + block[72:]
     flipped = f"{int(keys[-1], 16) ^ 1:x}"
     north = identity("north")
-    fewer = {name: share for name, share in reveal["self_shares"].items() if name != "east"}
+    fewer = {name: share for name, share in reveal["self_shares"].items() if name != "north"}
     own, key = reveal["self_shares"], reveal["key_shares"]
     return {
         "session": [
@@ -228,7 +228,7 @@ def spoil(session: Session, good: dict[str, Any]) -> dict[str, list[dict[str, An
         "reveal": [
             {"case": "both shares of one owner", "self_shares": own, "key_shares": {**key, "east": own["east"]}},
             {"case": "the other share of the lost", "self_shares": {**own, LOST: key[LOST]}, "key_shares": {}},
-            {"case": "a share too few", "self_shares": fewer, "key_shares": key},
+            {"case": "without its own share", "self_shares": fewer, "key_shares": key},
             {"case": "cut", "self_shares": {**own, "east": own["east"][:-2]}, "key_shares": key},
             {"case": "beyond the field", "self_shares": {**own, "east": "ff" * 33}, "key_shares": key},
         ],
