@@ -149,7 +149,7 @@ def run_part(
     if part.method.is_routed:
         routed = run_routed(part, trial, stage.rehearsal, folder, first_seed=first_seed)
         result, choices = Result(routed.forecast), routed.choices
-    elif part.method.personalised:
+    elif part.method.is_federated and part.method.personalised:
         result = Result(run_personalised(part, trial, folder))
     else:
         result = _train(part, trial, folder, device=device, display=display, cluster=cluster)

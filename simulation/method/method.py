@@ -32,7 +32,7 @@ from simulation.engine.cluster.engine import Cluster, federate_on_cluster
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.method.control import shuffle_labels
 from simulation.method.logistic import forecast_logistic_local
-from simulation.method.routing import candidates_of, federation_of
+from simulation.method.routing import candidates_of, federation_of, fit_each
 from simulation.method.summed import federate_summed
 from simulation.method.trees import forecast_boosted_local, forecast_boosted_pooled
 from simulation.origin.origin import Trial
@@ -175,6 +175,8 @@ def run_method(
     """
     if method.kind in NETWORKS:
         network = start_network(method, trial.view, seed=seed)
+        if method.personalised:
+            return Result(fit_each(network, trial, earlier=network))
         return Result(forecast_demand(network, trial.series, device=device), network)
     if not method.is_federated:
         return Result(_forecast_without_federation(method, trial, seed=seed, device=device, progress=progress))

@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from client.forecast.own import start_network
 from client.forecast.personalise import personalise
 from client.forecast.public import add_public
 from client.forecast.released import forecast_demand
@@ -160,8 +159,20 @@ def rehearsed_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:
 
 
 def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
-    """Fit the federation's model, or the public one, to every merchant, and forecast the trial's horizon."""
-    model, earlier = _models_to_fit(part, trial, folder)
+    """Fit the federation's model to every merchant, and forecast the trial's horizon."""
+    earlier = rehearsed_model(part, trial, folder)
+    model = earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)
+    return fit_each(model, trial, earlier=earlier)
+
+
+def fit_each(model: DemandGRU, trial: Trial, *, earlier: DemandGRU) -> Forecast:
+    """Fit a model to every merchant's own days, and forecast the trial's horizon.
+
+    Parameters
+    ----------
+    earlier
+        What tells how far it may move: that has learned nothing of the last horizon.
+    """
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]
 
     def serve(rows: np.ndarray) -> Forecast:
@@ -171,15 +182,6 @@ def run_personalised(part: Part, trial: Trial, folder: RunFolder) -> Forecast:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         forecasts = list(pool.map(serve, rows_of))
     return Forecast.concatenate(forecasts).select(np.argsort(np.concatenate(rows_of)))
-
-
-def _models_to_fit(part: Part, trial: Trial, folder: RunFolder) -> tuple[DemandGRU, DemandGRU]:
-    """Give what serves, and what tells how far it may move: that has learned nothing of the last horizon."""
-    if not part.method.is_federated:
-        public = start_network(part.method, trial.view, seed=0)
-        return public, public
-    earlier = rehearsed_model(part, trial, folder)
-    return (earlier if part.stage == "rehearsal" else _released_model(_serving(part), trial, folder)), earlier
 
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:

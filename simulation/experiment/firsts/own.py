@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from client.forecast.routing import Candidate, route
+from client.forecast.routing import Candidate, choose_usual, route
 from common.errors import DataError
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
@@ -72,7 +72,10 @@ def _serve(
 ) -> Forecast:
     rows = young.rows_of(merchant)
     if earlier is None or not rehearsed:
-        return next(iter(forecasts.values())).select(rows)
+        return forecasts[choose_usual(map(Method.parse, forecasts)).name].select(rows)
     then = earlier.rows_of(merchant)
-    candidates = {name: Candidate(rehearsed[name].select(then), forecasts[name].select(rows)) for name in rehearsed}
+    candidates = {
+        Method.parse(name): Candidate(earlier_one.select(then), forecasts[name].select(rows))
+        for name, earlier_one in rehearsed.items()
+    }
     return route(candidates, earlier.outcome.select(then), young.plan).forecast
