@@ -123,7 +123,7 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
     best = best_alone(results)
     fitted = fitted_public(trial) if parts[federated].method.personalised else ()
     names = dict.fromkeys((*cheap_methods(trial), *fitted, *([best] if best else [])))
-    own = {name: _own_method(Part(Method.parse(name), trial.origin, seed), folder, device) for name in names}
+    own = {name: _own_method(Part(Method.parse(name), trial.origin, seed), device) for name in names}
     is_slow = results.summary["timing_seconds"].get(best, 0.0) > SLOW_SECONDS * len(results.summary["origins"])
     lengths = FEWER_MONTHS if is_slow else MONTHS
     curves = measure_curves(trial, own, _federated_method(parts[federated], folder, device), lengths=lengths)
@@ -175,10 +175,7 @@ def cheap_methods(trial: Trial) -> tuple[str, ...]:
     return (*POINTS, "anchor", *public, *(["logistic_local"] if purchases else []))
 
 
-def _own_method(part: Part, folder: RunFolder, device: torch.device) -> TrialMethod:
-    if part.method.personalised:
-        return lambda trial: run_personalised(part, trial, folder)
-
+def _own_method(part: Part, device: torch.device) -> TrialMethod:
     def forecast(trial: Trial) -> Forecast:
         return run_method(part.method, trial, seed=part.seed, device=device, progress=Progress()).forecast
 

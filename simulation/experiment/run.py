@@ -107,6 +107,7 @@ def run_plan(
         folder.join_forecasts([part for part in shown if part.stage == "whole"])
         write_entities(folder, plan, panel)
         _write_summary(folder, shown, plan, {**header, "complete": True}, panel)
+        display.note("Measuring how many months of own history joining is worth: own methods learn at each length.")
         write_history(folder, make_trial(plan, panel, max(plan.evaluation.origins)), methods, seed=seed, device=device)
         return conclude(folder)
 
