@@ -150,15 +150,17 @@ def test_the_files_of_a_round_in_the_readme_exist() -> None:
     assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
-def test_the_row_of_results_in_the_readme_is_one_of_the_tables() -> None:
-    row = re.findall(
-        r"^\| quantile loss \| (\S+) \| \*\*(\S+)\*\*: (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
+def test_what_joining_adds_is_said_in_the_readme_as_in_the_results() -> None:
+    readme, results = ((file).read_text().replace("\xa0", " ") for file in (ROOT / "README.md", DOCS / "results.md"))
+    said = re.findall(
+        r"(\S+) % (better|worse)(?:\*\*)? \((?:95 % interval )?(\S+) % to (\S+) %\)",
+        readme.split("## What it reaches")[1],
     )
-    ((alone, together, gain),) = row
-    demo = (DOCS / "results.md").read_text().replace("\xa0", " ").split("`demo`, mean")[1].split("The whole run")[0]
-    for method, loss in (("routed_own", alone), ("routed", together)):
-        assert re.search(rf"^\| `{method}` \|.*\| {re.escape(loss)} \|", demo, re.MULTILINE)
-    assert f"quantile loss {gain};" in demo
+    table = results.split("## What joining adds")[1].split("\n## ")[0]
+    assert len(said) >= 5
+    for share, way, low, high in said:
+        sign = {"better": "+", "worse": "−"}[way]
+        assert f"{sign}{share.removeprefix('**')} % ({low} to {high})" in table, share
 
 
 def test_the_picture_of_the_readme_says_what_it_shows_and_asks_nothing_of_any_other_place() -> None:

@@ -26,7 +26,7 @@ from simulation.experiment.folder import Part
 from simulation.experiment.run import hold_interrupt, plan_parts
 
 HANSA_SIM = Path(sys.executable).with_name("hansa-sim")
-LONG = {"num_rounds": 400, "learning_rate": 0.01}
+LONG = {"num_rounds": 1200, "learning_rate": 0.01}  # seconds, also by the compiled kernel
 PRIVACY_KEYS = {
     "unit",
     "adjacency",
