@@ -207,7 +207,7 @@ def _serve_routed(
     rehearsal = view.rehearsal()
     reason = doubt or ("" if rehearsal else NO_HORIZON) or _why_not_weighed(candidates, models)
     if reason:
-        alone = serve(choose_usual(candidates), view, models, device=device, made=made)
+        alone = serve(choose_usual(candidates, history_days=view.history_days), view, models, device=device, made=made)
         return Served(alone.forecast, alone.weights, reason=reason, left_out=left_out)
     assert rehearsal is not None  # noqa: S101  for mypy: there would be a reason
     earlier = ReleasedModels(models.rehearsed or models.served, models.rehearsed)
@@ -222,7 +222,7 @@ def _serve_routed(
     if not taken:
         raise DataError(_say_infinite(candidates[0], forecast, view))
     outcome = observe(rehearsal.panel, view.plan.model, rehearsal.day)
-    routed = route(taken, outcome, view.plan)
+    routed = route(taken, outcome, view.plan, history_days=rehearsal.history_days)
     last = view.origin - timedelta(days=1)
     weights = {call(method): weight for method, weight in routed.weights.items()}
     return Served(routed.forecast, weights, weighed_on=(rehearsal.origin, last), left_out=left_out)

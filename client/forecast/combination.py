@@ -34,6 +34,8 @@ USUAL_SHARES = {
     "warm": 0.6,
 }
 SHARE_OF_POINTS = 0.03
+LEARN_ALONE = ("lightgbm_local", "logistic_local", "gru_local")
+DAYS_TO_LEARN = 365.0  # with a shorter history what learns from it alone has as much less to say
 SHARE_UNFITTED = 0.25  # of a network from outside, of what it has where it is fitted to the merchant
 LEAST_PROBABILITY = 1e-6
 LEAST_LOSS = 1e-12
@@ -41,17 +43,20 @@ LEAST_LOSS = 1e-12
 Blocks = Float[np.ndarray, "entity week"]
 
 
-def weigh_methods(losses: Mapping[Method, Blocks]) -> dict[Method, float]:
+def weigh_methods(losses: Mapping[Method, Blocks], *, history_days: int) -> dict[Method, float]:
     """Give each method its share in the average, in falling measure as its mean loss exceeds the best.
 
     Parameters
     ----------
     losses
         Of the same blocks, by method (`client.forecast.evidence.block_losses`).
+    history_days
+        Days that the methods could learn from.
     """
     best = min(losses, key=lambda method: losses[method].mean())
     shares = {
-        method: usual_share(method) * float(np.exp(-POWER * shrunk_excess(loss, losses[best])))
+        method: usual_share(method, history_days=history_days)
+        * float(np.exp(-POWER * shrunk_excess(loss, losses[best])))
         for method, loss in losses.items()
     }
     total = sum(shares.values())
@@ -70,9 +75,11 @@ def shrunk_excess(loss: Blocks, other: Blocks) -> float:
     return excess * spread**2 / (spread**2 + error**2)
 
 
-def usual_share(method: Method) -> float:
+def usual_share(method: Method, *, history_days: int) -> float:
     """Tell how much of an average a method has before there is evidence."""
     share = USUAL_SHARES.get(method.kind, SHARE_OF_POINTS)
+    if method.kind in LEARN_ALONE:
+        share *= min(history_days / DAYS_TO_LEARN, 1.0)
     return share * SHARE_UNFITTED if method.is_from_outside and not method.personalised else share
 
 

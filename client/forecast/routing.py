@@ -59,6 +59,7 @@ class _Judge:
 
     outcome: Outcome
     plan: Plan
+    history_days: int
 
     def average(self, forecasts: list[Forecast], weights: Iterable[float]) -> Forecast:
         return average(forecasts, list(weights), counts=self.plan.model.likelihood != "log_normal")
@@ -68,7 +69,8 @@ class _Judge:
 
     def weigh(self, candidates: Mapping[Method, Candidate]) -> dict[Method, float]:
         """Share one side among its candidates."""
-        return weigh_methods({method: self._losses(candidate.rehearsed) for method, candidate in candidates.items()})
+        losses = {method: self._losses(candidate.rehearsed) for method, candidate in candidates.items()}
+        return weigh_methods(losses, history_days=self.history_days)
 
     def share(self, outside: Forecast, own: Forecast) -> float:
         """Give the share of the side from outside: a half, less where there is little evidence, moved by it."""
@@ -81,7 +83,7 @@ class _Judge:
         return block_losses(forecast, self.outcome, task=plan.evaluation.task, bucket_days=plan.model.bucket_days)
 
 
-def route(candidates: Mapping[Method, Candidate], outcome: Outcome, plan: Plan) -> Routed:
+def route(candidates: Mapping[Method, Candidate], outcome: Outcome, plan: Plan, *, history_days: int) -> Routed:
     """Average the candidates' forecasts by how their rehearsals went.
 
     Where nothing can be compared the method serves alone that is the best of the merchant's own as a rule.
@@ -91,21 +93,27 @@ def route(candidates: Mapping[Method, Candidate], outcome: Outcome, plan: Plan) 
     outcome
         What happened in the last horizon, of the entities that the rehearsals are of. Those that take part only by
         now are in the forecasts alone.
+    history_days
+        Days before the last horizon, which the rehearsals could learn from.
     """
-    judge, total = _Judge(outcome, plan), dict.fromkeys(candidates, 0.0)
-    for side, share in _share_sides(candidates, judge) if outcome.counted.any() else _usual(candidates):
+    judge, total = _Judge(outcome, plan, history_days), dict.fromkeys(candidates, 0.0)
+    usual = [({choose_usual(candidates, history_days=history_days): 1.0}, 1.0)]
+    for side, share in _share_sides(candidates, judge) if outcome.counted.any() else usual:
         total |= {method: weight * share for method, weight in side.items()}
     forecasts = [candidate.forecast for candidate in candidates.values()]
     return Routed(judge.average(forecasts, total.values()), total)
 
 
-def choose_usual(methods: Iterable[Method]) -> Method:
+def choose_usual(methods: Iterable[Method], *, history_days: int) -> Method:
     """Choose what serves where nothing can be compared: the merchant's own before what came from outside."""
-    return max(methods, key=lambda method: (not method.is_from_outside, usual_share(method), method.personalised))
-
-
-def _usual(candidates: Mapping[Method, Candidate]) -> list[tuple[dict[Method, float], float]]:
-    return [({choose_usual(candidates): 1.0}, 1.0)]
+    return max(
+        methods,
+        key=lambda method: (
+            not method.is_from_outside,
+            usual_share(method, history_days=history_days),
+            method.personalised,
+        ),
+    )
 
 
 def _share_sides(candidates: Mapping[Method, Candidate], judge: _Judge) -> list[tuple[dict[Method, float], float]]:

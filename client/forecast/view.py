@@ -31,6 +31,11 @@ class View:
     series: Series
 
     @property
+    def history_days(self) -> int:
+        """Count the days before the view's since its first entity began; 0 where there is none."""
+        return self.day - int(self.panel.first_day.min(initial=self.day))
+
+    @property
     def origin(self) -> date:
         """Name the first day of the horizon."""
         return self.panel.start + timedelta(days=self.day)

@@ -214,7 +214,8 @@ def _route(everyone: Mapping[Method, Candidate], trial: Trial, rehearsal: Trial,
         method: Candidate(candidate.rehearsed.select(rehearsed), candidate.forecast.select(rows))
         for method, candidate in everyone.items()
     }
-    return route(own, rehearsal.outcome.select(rehearsed), trial.plan)
+    history_days = rehearsal.day - int(rehearsal.panel.first_day[rehearsed].min(initial=rehearsal.day))
+    return route(own, rehearsal.outcome.select(rehearsed), trial.plan, history_days=history_days)
 
 
 def _released_model(part: Part, trial: Trial, folder: RunFolder) -> DemandGRU:

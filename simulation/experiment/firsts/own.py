@@ -72,10 +72,12 @@ def _serve(
 ) -> Forecast:
     rows = young.rows_of(merchant)
     if earlier is None or not rehearsed:
-        return forecasts[choose_usual(map(Method.parse, forecasts)).name].select(rows)
+        history_days = young.day - int(young.panel.first_day[rows].min(initial=young.day))
+        return forecasts[choose_usual(map(Method.parse, forecasts), history_days=history_days).name].select(rows)
     then = earlier.rows_of(merchant)
+    history_days = earlier.day - int(earlier.panel.first_day[then].min(initial=earlier.day))
     candidates = {
         Method.parse(name): Candidate(earlier_one.select(then), forecasts[name].select(rows))
         for name, earlier_one in rehearsed.items()
     }
-    return route(candidates, earlier.outcome.select(then), young.plan).forecast
+    return route(candidates, earlier.outcome.select(then), young.plan, history_days=history_days).forecast

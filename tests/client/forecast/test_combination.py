@@ -1,12 +1,17 @@
 import numpy as np
 import pytest
 
-from client.forecast.combination import average, is_close, shrunk_excess, spread_counts, weigh_methods
+from client.forecast.combination import average, is_close, shrunk_excess, spread_counts
+from client.forecast.combination import weigh_methods as weigh_methods_of
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
 
 TREES, NETWORK, POINTS = Method("lightgbm_local"), Method("gru_local"), Method("weekday_mean")
 WEEKS = 4
+
+
+def weigh_methods(losses, *, history_days=730):
+    return weigh_methods_of(losses, history_days=history_days)
 
 
 def blocks(entities):
@@ -27,6 +32,12 @@ def test_what_is_much_worse_beyond_doubt_has_no_say():
 def test_without_evidence_shares_are_the_usual_ones():
     weights = weigh_methods({TREES: blocks([1.0]), NETWORK: blocks([1.0]), POINTS: blocks([1.0])})
     assert weights[TREES] > weights[NETWORK] > 5 * weights[POINTS]
+
+
+# Trees of two months are worse than no trees.
+def test_what_learns_alone_from_little_begins_with_little():
+    weights = weigh_methods({TREES: blocks([1.0]), POINTS: blocks([1.0])}, history_days=73)
+    assert weights[TREES] / weights[POINTS] == pytest.approx(0.2 / 0.03)
 
 
 def test_little_evidence_moves_shares_less_than_much_of_the_same():

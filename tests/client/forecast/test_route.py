@@ -4,13 +4,18 @@ import numpy as np
 import pytest
 
 from client.forecast.public import add_public
-from client.forecast.routing import Candidate, choose_usual, route
+from client.forecast.routing import Candidate, choose_usual
+from client.forecast.routing import route as route_of
 from common.forecast.method import Method
 from common.forecast.metric import QUANTILE_LEVELS, Forecast, Outcome
 
 TREES, ANCHOR, WARM, FITTED = map(Method.parse, ("lightgbm_local", "anchor", "warm", "warm_personalised"))
 JOINED, JOINED_FITTED = map(Method.parse, ("federated_eps2_sum", "federated_eps2_sum_personalised"))
 DAYS = 28
+
+
+def route(candidates, outcome, plan, *, history_days=730):
+    return route_of(candidates, outcome, plan, history_days=history_days)
 
 
 @pytest.fixture
@@ -72,8 +77,9 @@ def test_without_evidence_the_best_of_one_s_own_serves_as_a_rule_tells_it(plan, 
     candidates = {method: candidate(1.0, seed=place) for place, method in enumerate(methods)}
     routed = route(candidates, seen(counted=False), plan)
     assert routed.weights == {method: float(method == TREES) for method in methods}
-    assert choose_usual((JOINED, ANCHOR)) == ANCHOR
-    assert choose_usual((JOINED, JOINED_FITTED, WARM)) == JOINED_FITTED
+    assert choose_usual((JOINED, ANCHOR), history_days=730) == ANCHOR
+    assert choose_usual((JOINED, JOINED_FITTED, WARM), history_days=730) == JOINED_FITTED
+    assert choose_usual((TREES, ANCHOR), history_days=60) == ANCHOR
 
 
 def test_one_side_alone_shares_all(plan):
