@@ -79,7 +79,7 @@ def usual_share(method: Method, *, history_days: int) -> float:
     """Tell how much of an average a method has before there is evidence."""
     share = USUAL_SHARES.get(method.kind, SHARE_OF_POINTS)
     if method.kind in LEARN_ALONE:
-        share *= min(history_days / DAYS_TO_LEARN, 1.0)
+        share *= min(max(history_days, 1) / DAYS_TO_LEARN, 1.0)  # some share, or what stands alone has none
     return share * SHARE_UNFITTED if method.is_from_outside and not method.personalised else share
 
 

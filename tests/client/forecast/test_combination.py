@@ -40,6 +40,10 @@ def test_what_learns_alone_from_little_begins_with_little():
     assert weights[TREES] / weights[POINTS] == pytest.approx(0.2 / 0.03)
 
 
+def test_what_stands_alone_has_the_whole_average_however_short_its_history():
+    assert weigh_methods({TREES: blocks([1.0])}, history_days=0) == {TREES: 1.0}
+
+
 def test_little_evidence_moves_shares_less_than_much_of_the_same():
     few, many = (
         weigh_methods({TREES: noisy(1.05, entities=number), NETWORK: noisy(1.0, entities=number, seed=1)})[NETWORK]
