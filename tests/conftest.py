@@ -14,7 +14,7 @@ from torch import Tensor
 import slowest
 import type_check  # noqa: F401  before all that it is to check
 from common.data.panel import Panel
-from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
+from common.model.demand_gru import DemandGRU, draw_model, entity_losses, get_vector, set_vector
 from common.model.features import Examples, Series, build_series
 from common.plan.schema import Plan
 
@@ -118,8 +118,7 @@ def make_awake_model() -> Callable[..., DemandGRU]:
     """Make a model in double precision away from the zero output layer, at which most gradients vanish."""
 
     def make(series: Series, *, seed: int = 0) -> DemandGRU:
-        sizes = {"num_features": series.num_features, "num_future": series.num_future}
-        model = make_model(series.plan, **sizes, seed=seed)
+        model = draw_model(series.plan, series, seed=seed)
         generator = torch.Generator().manual_seed(seed)
         set_vector(model, 0.3 * torch.randn(len(get_vector(model)), generator=generator))
         return model.double()

@@ -135,11 +135,17 @@ def _records(model: DemandGRU, series: Series) -> _Records:
     """Cut each entity's windows, and run what does not move over them once."""
     wanted = min(max(ENTITY_WINDOWS // series.num_entities, 1), WINDOWS) if draws_windows(series) else 1
     windows = [_double(cut_training(series, round_number)) for round_number in range(1, 1 + wanted)]
-    rows = [_last_layer_rows(model, window) if model.direct else _decoder_rows(model, window) for window in windows]
-    along = 0 if model.direct else 1
+    alone = _moves_alone(model)
+    rows = [_last_layer_rows(model, window) if alone else _decoder_rows(model, window) for window in windows]
+    along = 0 if alone else 1
     joined = {name: torch.cat([row[name] for row in rows], dim=along) for name in rows[0]}
     _, positions, buckets = windows[0].weight.shape
     return _Records(num_records=series.num_entities, buckets=len(windows) * positions * buckets, **joined)
+
+
+def _moves_alone(model: DemandGRU) -> bool:
+    """Whether the last layer moves and nothing beside it."""
+    return model.direct and model.calendar is None
 
 
 def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
@@ -202,6 +208,8 @@ def _outputs(model: DemandGRU, records: _Records) -> Tensor:
 
 def _moving(model: DemandGRU) -> Iterator[Tensor]:
     """Give the weights that move; what a federation kept frozen moves here too."""
-    layers = (model.output,) if model.direct else (model.from_context, model.from_future, model.output)
+    layers = (model.output,) if _moves_alone(model) else (model.from_context, model.from_future, model.output)
     for layer in layers:
         yield from (*layer.parameters(), *layer.buffers())
+    if model.calendar is not None:
+        yield from model.calendar.linear.parameters()

@@ -3,6 +3,7 @@
     encoder   GRU over the causal features of the steps
     decoder   one MLP shared by all buckets, over [GRU state, features at the cut-off] and
               [covariates known ahead, anchor] of the bucket
+    calendar  where the plan asks for it, a straight path from the covariates known ahead (`common.model.calendar_path`)
     output    starts at zero, so that the untrained network forecasts the anchor; with a direct path it also sees the
               features at the cut-off, and everything that it sees is shifted and scaled by public constants
 
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 
 from common.disk.reading import require_file
 from common.errors import DataError
-from common.model.features import Examples
+from common.model.calendar_path import CalendarPath
+from common.model.features import Examples, Series
 from common.model.gru import GRU
 from common.model.likelihood import Likelihood, make_likelihood
 from common.model.network import Network
@@ -32,6 +34,7 @@ FROZEN: dict[Trained, tuple[str, ...]] = {
     "all": (),
     "decoder": ("encoder",),
     "output": ("encoder", "from_context", "from_future"),
+    "calendar": ("encoder", "from_context", "from_future", "output"),
 }
 
 
@@ -41,7 +44,9 @@ class DemandGRU(Network):
     center: Tensor
     scale: Tensor
 
-    def __init__(self, plan: ModelPlan, *, num_features: int, num_future: int) -> None:
+    def __init__(
+        self, plan: ModelPlan, *, num_features: int, num_future: int, future_names: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
         self.likelihood: Likelihood = make_likelihood(plan)
         self.encoder = GRU(num_features, plan.hidden_size)
@@ -55,6 +60,7 @@ class DemandGRU(Network):
             self.register_buffer("scale", torch.ones(width))
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
+        self.calendar = CalendarPath(plan.likelihood, future_names) if plan.calendar else None
 
     def forward(self, examples: Examples) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket."""
@@ -74,7 +80,10 @@ class DemandGRU(Network):
     ) -> Float[Tensor, "entity position bucket output"]:
         """Return the likelihood's outputs of each bucket, from what is known of past and future."""
         outputs: Tensor = self.output(self.read(context, future, anchor))
-        return outputs
+        if self.calendar is None:
+            return outputs
+        straight: Tensor = self.calendar(context[:, :, self.encoder.hidden_size :], future, anchor)
+        return outputs + straight
 
     def read(
         self,
@@ -120,11 +129,25 @@ def entity_losses(
     return total / (examples.weight.shape[1] * examples.weight.shape[2])
 
 
-def make_model(plan: ModelPlan, *, num_features: int, num_future: int, seed: int) -> DemandGRU:
-    """Make the model with weights drawn from a public seed."""
+def make_model(
+    plan: ModelPlan, *, num_features: int, num_future: int, seed: int, future_names: tuple[str, ...] = ()
+) -> DemandGRU:
+    """Make the model with weights drawn from a public seed.
+
+    Parameters
+    ----------
+    future_names
+        Of the covariates known ahead; only a calendar path asks for them.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return DemandGRU(plan, num_features=num_features, num_future=num_future)
+        return DemandGRU(plan, num_features=num_features, num_future=num_future, future_names=future_names)
+
+
+def draw_model(plan: ModelPlan, series: Series, *, seed: int) -> DemandGRU:
+    """Make the model for the columns of a series, with weights drawn from a public seed."""
+    sizes = {"num_features": series.num_features, "num_future": series.num_future}
+    return make_model(plan, **sizes, seed=seed, future_names=series.future_names)
 
 
 def freeze(model: DemandGRU, trained: Trained) -> DemandGRU:

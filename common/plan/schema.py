@@ -66,7 +66,7 @@ ShoppingDay = Literal[
     "christmas_eve",
 ]
 Unit = Literal["customer", "product", "category", "store"]
-Trained = Literal["all", "decoder", "output"]
+Trained = Literal["all", "decoder", "output", "calendar"]
 Start = Literal["cold", "warm"]
 Missing = Literal["refuse", "last", "zero"]  # what a day ahead is of which a covariate is not told
 HolidayKind = Literal["holiday", "before", "after", "worked_weekend"]
@@ -401,6 +401,7 @@ class ModelPlan(Section):
     season: bool = Field(True, description="see the time of year; leave out where history is under two years")
     rhythm: bool = Field(False, description="see the gaps between days with demand, for rare demand")
     direct: bool = Field(False, description="a short path from the features to the output, past every hidden unit")
+    calendar: bool = Field(False, description="a straight path from what is known ahead to the forecast")
     anchor: AnchorPlan = AnchorPlan()
 
     @model_validator(mode="after")
@@ -568,6 +569,8 @@ class Plan(Document):
             if training and training.trained != "all" and self.start(private=private) != "warm":
                 start = f"{section.partition('.')[0]}.start"
                 raise ValueError(f'{section}.trained = "{training.trained}" needs {start} = "warm"')
+            if training and training.trained == "calendar" and not self.model.calendar:
+                raise ValueError(f'{section}.trained = "calendar" needs model.calendar = true')
         if self.data.out_of_stock and self.evaluation.task == "purchase":
             raise ValueError(
                 'data.out_of_stock is for evaluation.task = "demand": whether anybody wanted to buy on a day out of '

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from common.data.panel import Panel
-from common.model.demand_gru import DemandGRU, make_model
+from common.model.demand_gru import DemandGRU, draw_model
 from common.model.features import Series, build_series
 from common.plan.schema import ModelPlan
 from simulation.engine.batch import Cohort
@@ -65,6 +65,6 @@ def make_cohort(merchants: int) -> Cohort:
 
 def new_model(series: Series) -> DemandGRU:
     """Make the model, its output moved away from zero, at which no gradient reaches the rest."""
-    model = make_model(series.plan, num_features=series.num_features, num_future=series.num_future, seed=0)
+    model = draw_model(series.plan, series, seed=0)
     torch.nn.init.normal_(model.output.weight, std=0.1)
     return model

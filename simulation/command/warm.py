@@ -30,7 +30,7 @@ def warm(
     from common.model.warm.start import save_warm, warm_path
     from simulation.experiment.plans import read_named_plan
     from simulation.experiment.progress_bar import ProgressBar
-    from simulation.synthetic.pretraining.train import train_warm
+    from simulation.synthetic.pretraining.train import measure_calendar, train_warm
 
     torch.set_num_threads(1)
     plan = read_named_plan(plan_file)
@@ -44,7 +44,8 @@ def warm(
             on_step=lambda step, loss: display.show(step / steps, f"loss {loss:.4f}"),
         )
     try:
-        save_warm(model, series, path)
+        moments = measure_calendar(plan.model, seed) if plan.model.calendar else None
+        save_warm(model, series, path, moments=moments)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"Cannot write {path}: {error}; choose another --out.") from error
     typer.echo(f'Wrote {path}; plans of this shape start there with federation.start = "warm".')

@@ -15,7 +15,7 @@ from common.errors import DataError
 from common.forecast.method import OWN as OWN_KINDS
 from common.forecast.method import POINTS, Method
 from common.forecast.metric import Forecast
-from common.model.demand_gru import load_model, make_model
+from common.model.demand_gru import draw_model, load_model
 from common.model.warm.start import warm_path
 from common.plan.schema import Section
 from simulation.evaluation.group import group_by_size
@@ -145,9 +145,7 @@ def _federated_method(part: Part, folder: RunFolder, device: torch.device) -> Tr
         return lambda trial: run_personalised(part, trial, folder)
 
     def forecast(trial: Trial) -> Forecast:
-        model = make_model(
-            trial.plan.model, num_features=trial.series.num_features, num_future=trial.series.num_future, seed=part.seed
-        )
+        model = draw_model(trial.plan.model, trial.series, seed=part.seed)
         load_model(model, folder.model_path(part))
         return forecast_demand(model, trial.series, device=device)
 

@@ -23,7 +23,7 @@ from torch.func import functional_call, vmap
 from client.forecast.released import forecast_demand
 from common.data.panel import Panel
 from common.forecast.metric import Forecast
-from common.model.demand_gru import DemandGRU, entity_losses, get_vector, make_model, set_vector
+from common.model.demand_gru import DemandGRU, draw_model, entity_losses, get_vector, set_vector
 from common.model.features import Examples, Series, build_series, cut_forecast, cut_training
 from common.plan.schema import AlonePlan, ModelPlan
 
@@ -57,7 +57,7 @@ def train_alone(
     """
     series = build_series(panel, plan, day)
     stops = _enough_steps(panel, rows_of, plan, alone, day, seed=seed, device=device)
-    model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed).to(device)
+    model = draw_model(plan, series, seed=seed).to(device)
     vectors, done = get_vector(model).repeat(len(rows_of), 1), 0
     for group in _like_sized(rows_of, alone):
         last = max(stops[merchant] for merchant in group)
@@ -91,7 +91,7 @@ def _enough_steps(
     if cut < plan.step_days + cut % plan.step_days + plan.horizon_days or not any(len(rows) for rows in born):
         return stops
     series = build_series(panel, plan, cut)
-    model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed).to(device)
+    model = draw_model(plan, series, seed=seed).to(device)
     for group in _like_sized(born, alone):
         rows = [born[merchant] for merchant in group]
         losses = {0: _held_out_losses(model, get_vector(model).repeat(len(group), 1), series, rows)}

@@ -45,7 +45,7 @@ def _knows(model: Network) -> bool:
     """Whether it is a DemandGRU, and no other network in its clothes, in single precision."""
     if type(model) is not DemandGRU or type(model.encoder) is not GRU or model.encoder.num_layers != 1:
         return False
-    if type(model.likelihood) not in LIKELIHOODS or _trained(model) is None:
+    if type(model.likelihood) not in LIKELIHOODS or model.calendar is not None or _trained(model) is None:
         return False
     single = all(part.dtype == torch.float32 for part in model.state_dict().values())
     return single and sum(parameter.numel() for parameter in model.parameters()) <= LARGEST_MODEL

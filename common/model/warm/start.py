@@ -22,30 +22,41 @@ from torch import Tensor
 
 from common.data.panel import empty_panel
 from common.errors import ConfigError, DataError
-from common.model.demand_gru import DemandGRU, freeze, get_vector, make_model
+from common.model.calendar_path import BESIDE, CalendarMoments, lay_moments, name_crosses
+from common.model.demand_gru import DemandGRU, draw_model, freeze, get_vector
 from common.model.features import Series, build_series
 from common.plan.schema import ModelPlan, Plan
 from common.privacy.clipping import require_model_size
 from common.schema import SCHEMA, require_schema
 
 FOLDER = Path(__file__).parent
+CALENDAR = "calendar."  # before the names of what belongs to the calendar path
 OWN_SCALE = 4.0  # of columns that only the plan has, before the last layer: features are logarithms over 4 or 8
 
 
 def warm_path(plan: ModelPlan) -> Path:
     """Name the file of the public model that has the plan's shape."""
-    extras = "".join(f"-{key}" for key in ("rhythm", "direct") if getattr(plan, key))
+    extras = "".join(f"-{key}" for key in ("rhythm", "direct", "calendar") if getattr(plan, key))
     return FOLDER / f"{plan.step}-{plan.likelihood}-{plan.hidden_size}-{plan.decoder_size}{extras}.safetensors"
 
 
-def save_warm(model: DemandGRU, series: Series, path: Path) -> None:
-    """Write a model with the names of the columns that it was trained on."""
+def save_warm(model: DemandGRU, series: Series, path: Path, *, moments: CalendarMoments | None = None) -> None:
+    """Write a model with the names of the columns that it was trained on.
+
+    Parameters
+    ----------
+    moments
+        Of what a calendar path sees; a path itself learns nothing of invented calendars, so nothing of it is kept.
+    """
     metadata = {
         "schema": str(SCHEMA),
         "names": json.dumps(series.names),
         "future_names": json.dumps(series.future_names),
     }
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata)
+    tensors = {name: part for name, part in model.state_dict().items() if not name.startswith(CALENDAR)}
+    if moments is not None:
+        tensors |= {f"{CALENDAR}{name}": part for name, part in vars(moments).items()}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
 
 
 def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> DemandGRU:
@@ -58,7 +69,7 @@ def start_model(plan: ModelPlan, series: Series, *, seed: int, warm: bool) -> De
     DataError
         The file of the warm model is damaged.
     """
-    model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed)
+    model = draw_model(plan, series, seed=seed)
     if warm:
         _warm_up(model, series, warm_path(plan))
     return model
@@ -155,6 +166,10 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
         columns |= dict.fromkeys(
             ("output.weight", "center", "scale"), _places(names, series.names, before=model.from_context.out_features)
         )
+    if model.calendar is not None:
+        told = (tensors.pop(f"{CALENDAR}{name}") for name in ("center", "covariance"))
+        places = _calendar_places(tuple(future_names), series.future_names)
+        model.calendar.whiten(lay_moments(CalendarMoments(*told), places, width=len(model.calendar.center)))
     state = model.state_dict()
     for name, tensor in tensors.items():
         state[name] = _widen(tensor, columns.get(name), state[name], OWN_SCALE if name == "scale" else 0.0)
@@ -170,6 +185,14 @@ def _places(known: list[str], wanted: tuple[str, ...], *, before: int = 0, after
         **{before + here: before + there for here, there in shared.items()},
         **{before + len(known) + extra: before + len(wanted) + extra for extra in range(after)},
     }
+
+
+def _calendar_places(known: tuple[str, ...], wanted: tuple[str, ...]) -> dict[int, int]:
+    """Map the columns of a calendar path over the warm model's covariates to those over the plan's."""
+    crossed, others = name_crosses(known), name_crosses(wanted)
+    behind, there = len(known) + BESIDE, {name: index for index, name in enumerate(others)}
+    shared = {behind + at: len(wanted) + BESIDE + there[name] for at, name in enumerate(crossed) if name in there}
+    return _places(list(known), wanted, after=BESIDE) | shared
 
 
 def _widen(

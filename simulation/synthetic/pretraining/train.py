@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import Parameter
 
 from common.data.panel import Panel
-from common.model.demand_gru import DemandGRU, entity_losses, make_model, standardise
+from common.model.calendar_path import CalendarMoments, CalendarPath
+from common.model.demand_gru import DemandGRU, draw_model, entity_losses, standardise
 from common.model.features import Examples, Series, build_series, cut_training
+from common.model.warm.start import CALENDAR
 from common.plan.schema import ModelPlan
 from simulation.synthetic.pretraining.calendar import log_uniform
 from simulation.synthetic.pretraining.customer import draw_customers
@@ -35,9 +38,9 @@ def train_warm(
     model: DemandGRU | None = None
     for step, (series, examples) in zip(range(1, num_steps + 1), _batches(plan, seed), strict=False):
         if model is None:
-            model = make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=seed)
+            model = draw_model(plan, series, seed=seed)
             average = copy.deepcopy(model)
-            optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+            optimizer = torch.optim.AdamW(_learning(model), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=num_steps)
         loss = entity_losses(model, model.likelihood, examples).mean()
         optimizer.zero_grad(set_to_none=True)
@@ -61,6 +64,24 @@ def measure(model: DemandGRU, plan: ModelPlan, seed: int) -> tuple[Float[Tensor,
         seen.append(read[examples.weight > 0])
     every = torch.cat(seen)
     return every.mean(dim=0), every.std(dim=0).clamp(min=SMALLEST_SPREAD)
+
+
+@torch.no_grad()
+def measure_calendar(plan: ModelPlan, seed: int) -> CalendarMoments:
+    """Take mean and covariance of everything that a plan's calendar path sees, over invented demand."""
+    number, total, square = 0, torch.zeros(()), torch.zeros(())
+    for series, examples in itertools.islice(_batches(plan, seed), MEASURED_BATCHES):
+        path = CalendarPath(plan.likelihood, series.future_names)
+        every = path.columns(examples.inputs[:, examples.position], examples.future, examples.anchor)
+        seen = every[examples.weight > 0].double()
+        number, total, square = number + len(seen), total + seen.sum(dim=0), square + seen.T @ seen
+    center = total / number
+    return CalendarMoments(center.float(), (square / number - torch.outer(center, center)).float())
+
+
+def _learning(model: DemandGRU) -> list[Parameter]:
+    """Give what invented demand teaches: all but the calendar path, which real calendars teach."""
+    return [parameter for name, parameter in model.named_parameters() if not name.startswith(CALENDAR)]
 
 
 def draw_world(plan: ModelPlan, generator: np.random.Generator) -> Panel:

@@ -157,6 +157,18 @@ def test_a_network_s_parts_are_its_mean_beyond_the_anchor(
     assert np.abs(split.error).max() < 1e-3 * mean.sum(axis=1).max(), "and what captum misses is small"
 
 
+def test_a_network_with_a_calendar_path_adds_up_too(
+    make_series: Callable[..., Series], make_awake_model: Callable[..., DemandGRU]
+) -> None:
+    series = make_series(likelihood="log_normal", horizon_days=7, calendar=True)
+    model = make_awake_model(series).float()
+    mean = forecast_mean(model, series, device=torch.device("cpu"))
+    split = split_network(model, series, slice(1, 5))
+    anchor = (cut_anchor(series))[:, 1:5].sum(axis=1)
+    assert anchor + split.parts.sum(axis=0) == pytest.approx(mean[:, 1:5].sum(axis=1), rel=1e-4)
+    assert np.abs(split.error).max() < 1e-3 * mean.sum(axis=1).max()
+
+
 def cut_anchor(series: Series) -> np.ndarray:
     from common.model.features import cut_forecast
 

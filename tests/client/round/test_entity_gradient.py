@@ -43,14 +43,14 @@ def examples(series: Series, to_double: Callable[[Examples], Examples]) -> Examp
     return to_double(cut_training(series, 1))
 
 
-@pytest.mark.parametrize("trained", ["decoder", "output"])
+@pytest.mark.parametrize("trained", ["decoder", "output", "calendar"])
 def test_what_is_frozen_has_no_gradient_and_the_rest_the_one_it_had(
     make_series: MakeSeries,
     make_awake_model: Callable[..., DemandGRU],
     to_double: Callable[[Examples], Examples],
     trained: str,
 ) -> None:
-    series = make_series(direct=True, horizon_days=6, bucket_days=2)
+    series = make_series(direct=True, calendar=trained == "calendar", horizon_days=6, bucket_days=2)
     model, examples = make_awake_model(series), to_double(cut_training(series, 1))
     with hooked(model) as gradients_of:
         whole, _ = gradients_of(examples)

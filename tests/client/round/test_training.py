@@ -11,7 +11,7 @@ from torch import Tensor
 
 from client.round.fused.library import SWITCH, find_kernel
 from client.round.training import CHUNK_ENTITIES, train_round
-from common.model.demand_gru import DemandGRU, get_vector, make_model
+from common.model.demand_gru import DemandGRU, draw_model, freeze, get_vector
 from common.model.features import Series, build_series
 from common.plan.schema import Plan
 from common.privacy.lattice import LATTICE_BITS
@@ -63,8 +63,9 @@ def start_parameters(model: DemandGRU) -> Tensor:
 
 def replay(series: Series, plan: Plan, *, mechanism: Mechanism = CLIPPED) -> Tensor:
     """Run one round with frozen noise."""
-    sizes = {"num_features": series.num_features, "num_future": series.num_future}
-    model = make_model(plan.model, **sizes, seed=0)
+    model = draw_model(plan.model, series, seed=0)
+    if plan.model.calendar:
+        freeze(model, "calendar")
     return train_round(
         model,
         series,
@@ -111,6 +112,18 @@ def test_one_entity_more_adds_its_own_contribution_and_changes_no_bit_of_the_oth
     assert integer_norm(both - without) <= 2**LATTICE_BITS
     silent = replace(CLIPPED, noise_multiplier=0.0)
     alone = replay(make_series(rows, plan), plan, mechanism=silent)
+    assert torch.equal(both - without, alone)
+
+
+@pytest.mark.parametrize("name", ["a-first", "customer-030-between", "z-last"])
+def test_neither_does_it_on_a_calendar_path(make_plan: Callable[..., Plan], name: str) -> None:
+    units = {"aggregate": "sum", "column": "units"}
+    plan = make_plan(data={"target": units, "observed": {"units": units}}, model={"calendar": True})
+    rows = newcomer(name)
+    without, both = (replay(make_series(each, plan), plan) for each in (BASE, pd.concat([BASE, rows])))
+    assert integer_norm(both - without) <= 2**LATTICE_BITS
+    alone = replay(make_series(rows, plan), plan, mechanism=replace(CLIPPED, noise_multiplier=0.0))
+    assert alone.any()
     assert torch.equal(both - without, alone)
 
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
+from common.model.calendar_path import CalendarPath
 from simulation.synthetic.pretraining import train
 from simulation.synthetic.pretraining.customer import draw_customers
 from simulation.synthetic.pretraining.product import draw_products
-from simulation.synthetic.pretraining.train import draw_world, measure, train_warm
+from simulation.synthetic.pretraining.train import draw_world, measure, measure_calendar, train_warm
 
 
 def test_training_on_invented_demand_lowers_the_loss_and_is_reproducible(make_plan):
@@ -64,3 +66,24 @@ def test_histories_of_money_begin_with_a_newcomer_s_and_those_of_counts_do_not(m
     )
     assert 14 <= min(money) < 60 < 800 < max(money) <= 1700
     assert 120 <= min(counts) < max(counts) < 800
+
+
+def test_a_calendar_path_learns_nothing_of_invented_calendars_and_changes_nothing_that_is_learned(make_plan):
+    sizes = {"horizon_days": 7, "window_steps": 28, "hidden_size": 4, "decoder_size": 4}
+    plain, _ = train_warm(make_plan(model=sizes).model, num_steps=4, seed=0)
+    model, _ = train_warm(make_plan(model=sizes | {"calendar": True}).model, num_steps=4, seed=0)
+    assert not model.calendar.linear.weight.any()
+    learned = {name: part for name, part in model.named_parameters() if not name.startswith("calendar.")}
+    assert all((part == learned[name]).all() for name, part in plain.named_parameters())
+
+
+def test_what_the_path_sees_of_other_invented_demand_is_nearly_white(make_plan, monkeypatch):
+    monkeypatch.setattr(train, "MEASURED_BATCHES", 27)  # of three worlds
+    plan = make_plan(model={"horizon_days": 7, "window_steps": 28, "calendar": True, "likelihood": "log_normal"}).model
+    moments, others = (measure_calendar(plan, seed) for seed in (0, 1))
+    series, _ = next(train._batches(plan, 0))
+    path = CalendarPath("log_normal", series.future_names)
+    path.whiten(moments)
+    before, after = others.covariance, path.whitening @ others.covariance @ path.whitening
+    assert torch.linalg.eigvalsh(after)[-1] < 10  # a step that is right for the one is not wild for the other
+    assert after.diagonal().std() < before.diagonal().std() / before.diagonal().mean()
