@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from common.command.app import DataRootOption, DeviceOption
 from common.disk.lock import hold
 
 if TYPE_CHECKING:
-    from client.daemon.loop import Daemon, JoinedMerchant
+    from client.daemon.loop import Daemon
     from client.daemon.membership import Membership
+    from client.daemon.merchant import JoinedMerchant
 
 
 def run(
@@ -44,22 +46,18 @@ def run(
 
     To the federation that was joined, as the policy allows, until Ctrl-C or SIGTERM; then exit code 0.
     """
-    import torch  # heavy, as is what follows
-
-    from client.account.ledger.ledger import Ledger
+    from client.account.ledger.ledger import Ledger  # heavy, as is what follows
     from client.account.policy import read_policy
-    from client.daemon.loop import JoinedMerchant
     from client.daemon.membership import read_membership, require_size_class
-    from common.machine.device import choose_device
+    from client.daemon.merchant import JoinedMerchant
 
     home = MerchantFolder(folder)
     start_logging(as_json=as_json)
-    if threads:
-        torch.set_num_threads(threads)
+    _require_device(device)
     membership = read_membership(home)
     require_size_class(read_policy(home.policy), membership.federation)
     with holding(home), closing(Ledger(home.ledger)) as ledger:
-        merchant = JoinedMerchant(home, membership.federation, ledger, data_root.resolve(), choose_device(device))
+        merchant = JoinedMerchant(home, membership.federation, ledger, data_root.resolve(), device, threads)
         is_resting = _serve(membership, merchant, health_port=health_port, until_idle=until_idle, rest_after=rest_after)
     if is_resting:
         sys.stderr.flush()
@@ -86,6 +84,17 @@ def _serve(
         daemon = Daemon(gateway, merchant, health, idle_seconds=until_idle, rest_seconds=rest_after)
         with _stopped_by_signals(daemon):
             return daemon.run()
+
+
+def _require_device(name: str) -> None:
+    """Refuse a device that is not there; a GPU is looked for by another process, so that this one has no PyTorch."""
+    if name in ("auto", "cpu"):
+        return
+    look = f"from common.machine.device import choose_device; choose_device({name!r})"
+    if subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, check=False).returncode:  # noqa: S603
+        from common.machine.device import choose_device  # says what is wrong, and ends this process
+
+        choose_device(name)
 
 
 @contextmanager

@@ -21,10 +21,11 @@ from flwr.app import Array, Message, RecordDict
 from client.daemon.handlers import count_parameters
 from common.message import proposal, release
 from common.message.proposal import PROPOSAL, Proposal, decode_terms, encode_signed
-from common.message.record import hash_vector
-from common.message.release import RELEASE, Release, ReleaseNote, decode_receipt, encode_release
+from common.message.receipt import RELEASE, decode_receipt
+from common.message.release import Release, ReleaseNote, encode_release
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.plan.schema import Plan, PrivacyPlan, TrainingPlan
 from fleet.shop import Shop, make_shop

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.authority import Authority, make_authority
@@ -24,7 +23,7 @@ from client.account.policy import Policy
 from client.command.run import holding
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.health import Health
-from client.daemon.loop import Daemon, JoinedMerchant
+from client.daemon.loop import Daemon
 from client.daemon.membership import (
     accept_welcome,
     check_certificate,
@@ -32,6 +31,7 @@ from client.daemon.membership import (
     read_membership,
     require_size_class,
 )
+from client.daemon.merchant import JoinedMerchant
 from client.daemon.store import Store
 from client.diagnosis.doctor import _check_clock
 from client.folder import MerchantFolder
@@ -219,7 +219,7 @@ def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
 
     def run() -> None:
         with closing(Ledger(home.ledger)) as ledger:
-            merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, torch.device("cpu"))
+            merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, "cpu")
             gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
             with closing(gateway):
                 ended.append(
@@ -307,7 +307,7 @@ def test_forecasts_need_a_model(hansa, home: MerchantFolder, authority: Authorit
     (home.models).mkdir()
     (home.models / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="damaged"):
-        Store(home.plans, home.models, COORDINATOR).newest_model()
+        Store(home.models, COORDINATOR).newest_model()
 
 
 def test_an_old_welcome_does_not_roll_a_merchant_back(hansa, home: MerchantFolder, authority: Authority) -> None:
