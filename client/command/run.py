@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from client.daemon.merchant import JoinedMerchant
 
 
+CUT_SHORT = (
+    "The daemon before this one was killed. If it was for want of memory, the system's log says so: give it more. A "
+    "round that it was charged for and did not answer is answered when it is asked for again."
+)
+
+
 def run(
     data_root: DataRootOption = Path(),
     device: DeviceOption = "auto",
@@ -73,11 +79,13 @@ def _serve(
     rest_after: float,
 ) -> bool:
     from client.daemon.gateway_client import GatewayClient
-    from client.daemon.health import Health, read_node_id, serving
+    from client.daemon.health import Health, read_node_id, serving, was_cut_short
     from client.daemon.loop import Daemon
 
     federation, path = membership.federation, merchant.home.health
     node_id = read_node_id(path)
+    if was_cut_short(path):
+        logging.getLogger(__name__).warning(CUT_SHORT)
     health = Health(path)
     gateway = GatewayClient(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(gateway), serving(health, health_port):
@@ -88,13 +96,16 @@ def _serve(
 
 def _require_device(name: str) -> None:
     """Refuse a device that is not there; a GPU is looked for by another process, so that this one has no PyTorch."""
-    if name in ("auto", "cpu"):
+    if name in ("auto", "cpu") or (name == "cuda" and _finds_gpu()):
         return
-    look = f"from common.machine.device import choose_device; choose_device({name!r})"
-    if subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, check=False).returncode:  # noqa: S603
-        from common.machine.device import choose_device  # says what is wrong, and ends this process
+    from common.machine.device import choose_device
 
-        choose_device(name)
+    choose_device(name)  # says what is wrong
+
+
+def _finds_gpu() -> bool:
+    look = [sys.executable, "-P", "-c", "from common.machine.device import choose_device; choose_device('cuda')"]
+    return subprocess.run(look, capture_output=True, check=False).returncode == 0  # noqa: S603  our own words
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import threading
@@ -251,3 +252,19 @@ def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handle
         assert joined.can_start_anew()
     home.ledger.rename(tmp_path / "away")
     assert not joined.is_awaited(), "asked and answered, and no error"
+
+
+def test_a_plan_that_nothing_was_heard_of_for_a_day_is_not_waited_for(
+    merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    """Else a launch that was given up would keep its daemon's memory for ever."""
+    home = MerchantFolder(tmp_path / "shop")
+    joined = JoinedMerchant(home, merchant.federation, merchant._ledger, tmp_path, "cpu")
+    merchant.consider(propose(plan))
+    (file,) = home.plans.glob("*.json")
+    for hours, is_awaited in ((23, True), (25, False)):
+        at = time.time() - 3600 * hours
+        os.utime(file, (at, at))
+        assert joined.is_awaited() == is_awaited
+    merchant.answer(ask_round(plan))
+    assert joined.is_awaited(), "a round was just answered"

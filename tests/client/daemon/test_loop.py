@@ -326,7 +326,7 @@ def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, 
         before = cpu_seconds(shop.process.pid)
         time.sleep(20)
         assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
-        assert memory_mb(shop.process.pid) <= 450
+        assert memory_mb(shop.process.pid) <= 200
     assert shop.stop() == 0
 
 
@@ -342,7 +342,7 @@ def test_a_daemon_without_a_plan_under_way_gives_its_memory_back(superlink: Supe
         shop.wait_until(lambda: shop.log.count("Connected") == 2)
         assert shop.process is not None
         assert "Resting" in shop.log
-        assert memory_mb(shop.process.pid) <= 450
+        assert memory_mb(shop.process.pid) <= 200
         again = ask_round(plan, 4)
         assert coordinator.ask(node, "train", again).has_content(), "the sealed answer is still there"
     assert shop.stop() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certs.authority import Authority, make_authority
@@ -43,6 +45,17 @@ from fleet.superlink import free_port
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 COORDINATOR = public_bytes(KEY)
+
+WAITING = """
+import json, re, sys
+sys.argv = ["hansa-client", "run", "--until-idle", "1"]
+from client.__main__ import main
+try:
+    main()
+except SystemExit:
+    most = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+    print(json.dumps({"modules": sorted(sys.modules), "most_megabytes": int(most[1]) >> 10}))
+"""
 
 
 @pytest.fixture
@@ -205,9 +218,36 @@ def test_a_daemon_that_reaches_nobody_stops_when_it_is_idle(hansa, home: Merchan
     hansa("ledger", "open")
     code, said = hansa("run", "--until-idle", "1", "--json")
     assert code == 0
+    assert "was killed" not in said
     assert all(json.loads(line)["level"] for line in said.splitlines())
     assert "Nobody answers" in said
     assert json.loads(home.health.read_text())["state"] == "stopped"
+
+
+def test_a_daemon_that_waits_is_light_and_has_nothing_of_what_trains(
+    hansa, home: MerchantFolder, authority: Authority
+) -> None:
+    join(hansa, home, authority)
+    hansa("ledger", "open")
+    home.health.write_text('{"process": 4194305, "state": "connected"}')  # no system counts processes so far
+    said = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=60, check=True)
+    assert "The daemon before this one was killed." in said.stderr
+    found = json.loads(said.stdout)
+    assert "Nobody answers" in said.stderr
+    assert not {"torch", "pandas", "pyarrow", "opacus", "sklearn", "scipy.stats"} & set(found["modules"])
+    assert {"flwr", "httpx"} <= set(found["modules"]), "it did wait at a gateway"
+    assert found["most_megabytes"] <= 200
+
+
+def test_a_daemon_without_the_gpu_that_it_was_told_to_use_says_so_at_once(
+    hansa, home: MerchantFolder, authority: Authority
+) -> None:
+    join(hansa, home, authority)
+    for name, fault in (("tpu", "is none of auto, cpu, cuda"), ("cuda", "shows no CUDA device")):
+        if name == "cuda" and torch.cuda.is_available():
+            continue
+        code, said = hansa("run", "--device", name)
+        assert (code, f"--device {name}" in said, fault in said) == (2, True, True)
 
 
 def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
