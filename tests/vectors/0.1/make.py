@@ -49,9 +49,9 @@ from certs.request import Welcome, write_document
 from common import plan as plans
 from common.message import proposal, release
 from common.message.proposal import Proposal, decode_terms, encode_signed
+from common.message.record import hash_vector
 from common.message.release import Release, ReleaseMember, ReleaseNote, encode_release
 from common.message.round import RoundRequest, encode_request
-from common.message.vector import hash_vector
 from common.model import get_vector
 from common.plan import Plan, Section, read_plan
 from server.registry import Registry

@@ -26,10 +26,10 @@ from client.daemon.renewal import take_welcome
 from common.message import call, proposal
 from common.message.call import sign_call
 from common.message.proposal import encode_signed, parse_proposal
+from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import Signed, public_bytes, sign
 from common.message.succession import Link, succeed
-from common.message.vector import hash_vector
 from common.message.welcome import LiveWelcome, decode_welcome, encode_welcome, encode_welcome_receipt, hash_welcome
 from common.message.wire import from_wire, to_wire
 
