@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from client.daemon.membership import Membership
     from client.daemon.merchant import JoinedMerchant
 
-
 CUT_SHORT = (
     "The daemon before this one was killed. If it was for want of memory, the system's log says so: give it more. A "
     "round that it was charged for and did not answer is answered when it is asked for again."

@@ -209,9 +209,11 @@ class Daemon:
     def _answer(self, message: Message) -> Message:
         """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
-        if self._handlers is None:
-            self._handlers = self._open()
-        handlers, app = self._handlers
+        try:
+            handlers, app = self._handlers = self._handlers or self._open()
+        except HansaError as error:  # as of a GPU that is there no more
+            LOGGER.error("%s", error)
+            return decline(message)
         handlers.refusal = None
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.app import Message, RecordDict
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
@@ -39,6 +40,7 @@ from client.diagnosis.doctor import _check_clock
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
+from common.message.decline import DECLINED
 from common.message.signature import name_key, public_bytes
 from fleet.full_disk import largest_file
 from fleet.superlink import free_port
@@ -248,6 +250,22 @@ def test_a_daemon_without_the_gpu_that_it_was_told_to_use_says_so_at_once(
             continue
         code, said = hansa("run", "--device", name)
         assert (code, f"--device {name}" in said, fault in said) == (2, True, True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_message_is_declined_where_the_gpu_has_gone_meanwhile(
+    hansa, home: MerchantFolder, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    join(hansa, home, authority)
+    create_ledger(home.ledger)
+    membership, asked = read_membership(home), Message(RecordDict(), dst_node_id=7, message_type="train")
+    gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
+    with closing(gateway), closing(Ledger(home.ledger)) as ledger:
+        merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, "cuda")
+        daemon = Daemon(gateway, merchant, Health(home.health), idle_seconds=None, rest_seconds=600.0)
+        reply = daemon._answer(asked)
+    assert (reply.has_content(), reply.error.reason) == (False, DECLINED)
+    assert "this machine shows no CUDA device" in caplog.text
 
 
 def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
