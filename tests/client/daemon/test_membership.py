@@ -16,6 +16,7 @@ import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import Message, RecordDict
+from flwr.supercore.task_identity import TaskIdentity
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
@@ -254,10 +255,16 @@ def test_a_daemon_without_the_gpu_that_it_was_told_to_use_says_so_at_once(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_message_is_declined_where_the_gpu_has_gone_meanwhile(
-    hansa, home: MerchantFolder, authority: Authority, caplog: pytest.LogCaptureFixture
+    hansa,
+    home: MerchantFolder,
+    authority: Authority,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     join(hansa, home, authority)
     create_ledger(home.ledger)
+    for name in ("_task_id", "_run_id", "_node_id"):
+        monkeypatch.setattr(TaskIdentity, name, 1)
     membership, asked = read_membership(home), Message(RecordDict(), dst_node_id=7, message_type="train")
     gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
     with closing(gateway), closing(Ledger(home.ledger)) as ledger:
