@@ -118,6 +118,9 @@ test-sum: setup  ## twenty merchants sum securely, six die at random in every ph
 test-sum-cost: setup  ## what a round with a secure sum costs beside one without: seconds, traffic, CPU; SUM_MERCHANTS=5
 	$(BIN)/pytest -m slow -s tests/network/test_sum_cost.py
 
+test-daemons: setup  ## many real daemons over TLS: memory before, in and after a run, seconds a round; DAEMONS=5, DAEMON_ROUNDS=10
+	$(BIN)/pytest -m slow -s tests/network/test_daemons.py
+
 test-serving: setup  ## 100,000 answers while editions swap, and the server's memory over an hour
 	$(BIN)/pytest -m slow -s tests/client/serving/test_swap.py
 

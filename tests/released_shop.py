@@ -15,9 +15,9 @@ from client.shop.history.history import History
 from client.shop.settings import read_shop
 from client.shop.setup.refresh import refresh_plans
 from common.message import release
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
 from common.message.signature import public_bytes, sign
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data
 from common.plan.leg import legs_of
@@ -98,7 +98,7 @@ def release_to(folder: Path, factor: float, *, is_rehearsal: bool = False, key: 
         software="test",
     )
     signed = sign(note.to_bytes(), key, purpose=release.PURPOSE)
-    Store(home.plans, home.models, public_bytes(key)).keep_model(Release(signed, parameters), note)
+    Store(home.models, public_bytes(key)).keep_model(Release(signed, parameters), note)
     return Model(note, parameters, datetime.now(UTC))
 
 

@@ -18,10 +18,11 @@ from client.account.sum_terms import join_session, require_trust, share_of_noise
 from common.errors import PrivacyError
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.accounting import epsilon_of, noise_multiplier_for
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
 from common.privacy.clipping import require_model_size
 from common.privacy.clipping_rule import clipping_rule
 from common.privacy.guarantee import gaussian_delta
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+from common.privacy.mechanism import Mechanism
 from common.secure_sum.roster import Peer, Session
 
 

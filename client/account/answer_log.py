@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from flwr.app import RecordDict
 
-from common.errors import MessageError
+from client.account.late_round import round_is_over
 from common.message.round import RoundRequest
 from common.privacy.mechanism import Mechanism
 
@@ -64,11 +64,3 @@ class MemoryAnswerLog:
         """Name the model of the latest round."""
         asked = None if self._latest is None else self._latest[0]
         return asked.model_hash if asked is not None and asked.round_number == round_number else None
-
-
-def round_is_over(round_number: int, latest: int) -> MessageError:
-    """Say that a round comes too late, or in other words than before."""
-    return MessageError(
-        f"Round {round_number} was asked for after round {latest} was answered, and not in the same words; "
-        "go on with the next round."
-    )

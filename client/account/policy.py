@@ -19,7 +19,7 @@ from common.plan.place import fault_of_place
 from common.plan.reading import parse_toml
 from common.plan.schema import Count, Document, Section, Unit
 from common.privacy.accounting import delta_for
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
 
 LARGEST_EPSILON = 32.0  # beyond it finite precision alone could take all of delta
 LARGEST_IF_ALL_COLLUDE = 36.0  # the same of 300 merchants who share the noise of epsilon 2

@@ -14,8 +14,8 @@ from common.errors import ConfigError, MessageError, PrivacyError
 from common.message.signature import name_key
 from common.plan.schema import Plan, SumPlan
 from common.privacy.accounting import epsilon_of, round_mu_squared
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
 from common.privacy.guarantee import mu_within
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
 from common.privacy.shared_noise import count_roundings, share_noise
 from common.secure_sum.cohort import cohort_sizes, form_sessions, require_cohort_terms, session_of
 from common.secure_sum.roster import Peer, Session

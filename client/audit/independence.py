@@ -26,7 +26,7 @@ from client.audit.subject import AuditSubject, ask
 from client.round.answers import Answers
 from common.message.round import RoundRequest
 from common.model.features import Series
-from common.privacy.lattice import LATTICE_BITS
+from common.privacy.bound import LATTICE_BITS
 from common.privacy.noise import SecureNoise
 
 MERCHANTS, ROUNDS = 4, 4

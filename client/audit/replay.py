@@ -31,7 +31,7 @@ from client.round.leg import Legs
 from common.errors import DataError, HansaError
 from common.message.round import RoundRequest
 from common.model.features import Series
-from common.privacy.lattice import LATTICE_BITS
+from common.privacy.bound import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 
 BOUND = 2**LATTICE_BITS  # the clipping norm in lattice steps

@@ -28,8 +28,8 @@ from client.data.root import DataRoot
 from client.round.answers import Answers, Merchant
 from client.round.leg import Legs, read_legs
 from common.errors import DataError, PrivacyError
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.features import Series
 from common.model.warm.start import start_training, start_without_data

@@ -32,7 +32,7 @@ def read_newest(home: MerchantFolder, plan_hash: str) -> tuple[Model, Model | No
     from client.daemon.membership import read_federation
     from client.daemon.store import Store  # these are heavy, and needed here alone
 
-    store = Store(home.plans, home.models, *read_federation(home).lineage.keys)
+    store = Store(home.models, *read_federation(home).lineage.keys)
     model = store.newest_model(plan_hash)
     return model, store.rehearsal_of(model)
 

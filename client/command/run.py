@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,8 +21,14 @@ from common.command.app import DataRootOption, DeviceOption
 from common.disk.lock import hold
 
 if TYPE_CHECKING:
-    from client.daemon.loop import Daemon, JoinedMerchant
+    from client.daemon.loop import Daemon
     from client.daemon.membership import Membership
+    from client.daemon.merchant import JoinedMerchant
+
+CUT_SHORT = (
+    "The daemon before this one was killed. If it was for want of memory, the system's log says so: give it more. A "
+    "round that it was charged for and did not answer is answered when it is asked for again."
+)
 
 
 def run(
@@ -44,22 +51,18 @@ def run(
 
     To the federation that was joined, as the policy allows, until Ctrl-C or SIGTERM; then exit code 0.
     """
-    import torch  # heavy, as is what follows
-
-    from client.account.ledger.ledger import Ledger
+    from client.account.ledger.ledger import Ledger  # heavy, as is what follows
     from client.account.policy import read_policy
-    from client.daemon.loop import JoinedMerchant
     from client.daemon.membership import read_membership, require_size_class
-    from common.machine.device import choose_device
+    from client.daemon.merchant import JoinedMerchant
 
     home = MerchantFolder(folder)
     start_logging(as_json=as_json)
-    if threads:
-        torch.set_num_threads(threads)
+    _require_device(device)
     membership = read_membership(home)
     require_size_class(read_policy(home.policy), membership.federation)
     with holding(home), closing(Ledger(home.ledger)) as ledger:
-        merchant = JoinedMerchant(home, membership.federation, ledger, data_root.resolve(), choose_device(device))
+        merchant = JoinedMerchant(home, membership.federation, ledger, data_root.resolve(), device, threads)
         is_resting = _serve(membership, merchant, health_port=health_port, until_idle=until_idle, rest_after=rest_after)
     if is_resting:
         sys.stderr.flush()
@@ -75,17 +78,33 @@ def _serve(
     rest_after: float,
 ) -> bool:
     from client.daemon.gateway_client import GatewayClient
-    from client.daemon.health import Health, read_node_id, serving
+    from client.daemon.health import Health, read_node_id, serving, was_cut_short
     from client.daemon.loop import Daemon
 
     federation, path = membership.federation, merchant.home.health
     node_id = read_node_id(path)
+    if was_cut_short(path):
+        logging.getLogger(__name__).warning(CUT_SHORT)
     health = Health(path)
     gateway = GatewayClient(federation.welcome.address, membership.node_key, membership.context, node_id=node_id)
     with closing(gateway), serving(health, health_port):
         daemon = Daemon(gateway, merchant, health, idle_seconds=until_idle, rest_seconds=rest_after)
         with _stopped_by_signals(daemon):
             return daemon.run()
+
+
+def _require_device(name: str) -> None:
+    """Refuse a device that is not there; a GPU is looked for by another process, so that this one has no PyTorch."""
+    if name in ("auto", "cpu") or (name == "cuda" and _finds_gpu()):
+        return
+    from common.machine.device import choose_device
+
+    choose_device(name)  # says what is wrong
+
+
+def _finds_gpu() -> bool:
+    look = [sys.executable, "-P", "-c", "from common.machine.device import choose_device; choose_device('cuda')"]
+    return subprocess.run(look, capture_output=True, check=False).returncode == 0  # noqa: S603  our own words
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_conte
 
 from common.errors import MessageError
 from common.message.proposal import MOST_BYTES
-from common.privacy.clipping import LARGEST_MODEL
+from common.privacy.bound import LARGEST_MODEL
 
 MOST_OBJECTS = 16
 MOST_MESSAGE_BYTES = 4 * LARGEST_MODEL + MOST_BYTES + (1 << 16)  # a release: parameters, its note, and what is around

@@ -38,23 +38,18 @@ from client.daemon.membership import (
     require_size_class,
 )
 from client.daemon.plan_data import PlanData, word_of
+from client.daemon.proposal_store import Accepted, ProposalStore
 from client.daemon.renewal import take_welcome
-from client.daemon.store import Accepted, Store
+from client.daemon.store import Store
 from client.daemon.sums import SUM_MESSAGES, Sums
 from client.folder import MerchantFolder
 from client.round.answers import Answer, make_client_app
 from common.errors import ConfigError, HansaError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import ClientTerms, Proposal, decode_signed, encode_terms, parse_proposal
+from common.message.receipt import encode_receipt
 from common.message.record import read_text, read_whole
-from common.message.release import (
-    Release,
-    ReleaseNote,
-    decode_parameters,
-    decode_signature,
-    encode_receipt,
-    parse_note,
-)
+from common.message.release import Release, ReleaseNote, decode_parameters, decode_signature, parse_note
 from common.message.round import read_signed_call, unpack_request
 from common.message.signature import verify_any
 from common.message.sum_place import read_run
@@ -103,8 +98,8 @@ class Handlers:
         data_root: Path,
         device: torch.device,
     ) -> None:
-        self._home, self.federation, self._ledger = home, federation, ledger
-        self._archive = Store(home.plans, home.models, *federation.lineage.keys)
+        self._home, self._ledger = home, ledger
+        self._follow(federation)
         self._standing = Standing(home.policy, ledger)
         self._sums = Sums(home, ledger)
         self._agreements: dict[str, Agreement] = {}
@@ -120,14 +115,14 @@ class Handlers:
 
         One that it does not allow now is looked at again when a round of it is asked for.
         """
-        for path in self._archive.proposals:
+        for path in self._proposals.proposals:
             try:
                 self._take_up(path)
             except HansaError as error:
                 LOGGER.warning("Not taken up again: %s file=%s", error, path.name)
 
     def _take_up(self, path: Path) -> None:
-        accepted = self._archive.read_proposal(path)
+        accepted = self._proposals.read_proposal(path)
         self._agreements[accepted.proposal.run_hash] = self._agree_again(accepted)
 
     def answer(self, content: RecordDict) -> RecordDict:
@@ -170,7 +165,7 @@ class Handlers:
         require_quorum(agreement.policy, proposed.plan, proposed.quorum)
         terms = ClientTerms(proposed.run_hash, agreement.policy.size_class, float(agreement.mechanism.noise_multiplier))
         self._data.look(proposed.run_hash, agreement)
-        self._archive.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
+        self._proposals.keep_proposal(signed, proposed.run_hash, terms.noise_multiplier)
         self._agreements[proposed.run_hash] = agreement
         LOGGER.info(
             "Accepted plan=%s run=%s noise=%.4g", word_of(proposed.plan), proposed.run_hash[:12], terms.noise_multiplier
@@ -185,7 +180,7 @@ class Handlers:
         require_same_warm(note.plan, private=note.private, warm_hash=note.warm_hash)
         if note.num_parameters != count_parameters(note.plan, private=note.private):
             raise MessageError("A model has another number of parameters than its plan's; it is not kept.")
-        self._archive.keep_model(Release(signed, decode_parameters(content, note)), note)
+        self._models.keep_model(Release(signed, decode_parameters(content, note)), note)
         LOGGER.info("Kept model=%s run=%s round=%d", note.model_hash[:12], note.run_hash[:12], note.round_number)
         return encode_receipt(note.model_hash)
 
@@ -205,7 +200,7 @@ class Handlers:
     def _find_agreement(self, run_hash: str) -> Agreement:
         """Find a plan that was accepted, also one that the policy did not allow when the daemon started."""
         if run_hash not in self._agreements:
-            for path in self._archive.proposals:  # a stranger's word never becomes a path
+            for path in self._proposals.proposals:  # a stranger's word never becomes a path
                 if path.stem == run_hash:
                     self._take_up(path)
         if run_hash not in self._agreements:
@@ -228,11 +223,15 @@ class Handlers:
 
     def adopt(self, federation: JoinedFederation) -> None:
         """Go on with a federation whose keys, address or certificate are others; plans and data stay as they are."""
-        self.federation = federation
-        self._archive = Store(self._home.plans, self._home.models, *federation.lineage.keys)
+        self._follow(federation)
         for run_hash, agreement in self._agreements.items():
             self._agreements[run_hash] = agreement.said_by(federation.coordinator_name, federation.vouched_by)
             self._data.follow(run_hash, self._agreements[run_hash])
+
+    def _follow(self, federation: JoinedFederation) -> None:
+        self.federation, keys = federation, federation.lineage.keys
+        self._proposals = ProposalStore(self._home.plans, *keys)
+        self._models = Store(self._home.models, *keys)
 
     def _agree(self, proposed: Proposal) -> Agreement:
         policy = read_policy(self._home.policy)
@@ -253,7 +252,7 @@ class Handlers:
 
     def _require_wanted(self, note: ReleaseNote) -> None:
         """Refuse a model of a plan that was neither accepted earlier nor is approved."""
-        if self._archive.has_proposal(note.run_hash):
+        if self._proposals.has_proposal(note.run_hash):
             return
         name, policy = self.federation.coordinator_name, read_policy(self._home.policy)
         cohort_size, vouched_by = max(len(note.members), 1), self.federation.vouched_by

@@ -107,6 +107,18 @@ def read_node_id(path: Path) -> int | None:
     return node_id if isinstance(node_id, int) else None
 
 
+def was_cut_short(path: Path) -> bool:
+    """Whether the daemon that wrote this file ended without a word: killed, out of memory, or with the machine."""
+    try:
+        said = read_file_json(path)
+        process, is_ended = int(said["process"]), said["state"] == "stopped"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if is_ended or process == os.getpid():  # this very process, which went on as a fresh one
+        return False
+    return not _runs(process)
+
+
 def is_alive(path: Path) -> bool:
     """Whether a daemon that writes this file works now, as far as the file and the system tell; nothing is locked."""
     try:
@@ -117,6 +129,10 @@ def is_alive(path: Path) -> bool:
         return False
     if is_ended or datetime.now(UTC) - written > timedelta(seconds=LONGEST_SILENCE_SECONDS):
         return False
+    return _runs(process)
+
+
+def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

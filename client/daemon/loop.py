@@ -15,29 +15,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from flwr.app import Context, Message, RecordDict
 
-from client.account.ledger.entry import Spend
-from client.account.ledger.ledger import Ledger
-from client.account.policy import read_policy
 from client.daemon.envelope import Envelope
 from client.daemon.gateway_client import HEARTBEAT_SECONDS, GatewayClient
 from client.daemon.gateway_error import GatewayError, MessageOver, Refused, Unreachable
 from client.daemon.health import Health
-from client.daemon.membership import (
-    JoinedFederation,
-    make_context,
-    read_federation,
-    read_membership,
-    require_size_class,
-)
-from client.daemon.store import Store
-from client.folder import MerchantFolder
+from client.daemon.membership import JoinedFederation, make_context
+from client.daemon.merchant import JoinedMerchant
 from client.transparency.sent_log import SentLog
 from common.errors import ConfigError, HansaError, MessageError
 from common.message.decline import decline
@@ -53,71 +42,6 @@ LOOK_SECONDS = 1.0  # how often a new welcome is looked for
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 30.0
 LINE_SECONDS = 20.0  # a gateway that has just been told of an authority trusts it within a second
 NO_LINE_SECONDS = 45.0  # after which a line that does not work is refused, whatever it is that does not answer there
-
-
-@dataclass(frozen=True)
-class JoinedMerchant:
-    """A merchant of a federation, with all that its messages are answered from.
-
-    Attributes
-    ----------
-    data_root
-        Folder that a plan's data.path starts from.
-    device
-        Where gradients are computed.
-    """
-
-    home: MerchantFolder
-    federation: JoinedFederation
-    ledger: Ledger
-    data_root: Path
-    device: torch.device
-
-    def is_changed(self) -> bool:
-        """Whether a later welcome was kept than the one that this merchant speaks by, and can be used.
-
-        Where it cannot, as between its two files, or with another size class than the policy's, the daemon goes on with
-        what it has.
-        """
-        try:
-            if read_federation(self.home) == self.federation:
-                return False
-            require_size_class(read_policy(self.home.policy), read_membership(self.home).federation)
-        except HansaError:
-            return False
-        return True
-
-    def is_awaited(self) -> bool:
-        """Whether an accepted plan has rounds left, so that a message is to be expected soon."""
-        archive = Store(self.home.plans, self.home.models, *self.federation.lineage.keys)
-        return any(self._has_rounds_left(archive, path) for path in archive.proposals)
-
-    def _has_rounds_left(self, archive: Store, path: Path) -> bool:
-        try:
-            proposed, entries = archive.read_proposal(path).proposal, self.ledger.entries
-        except HansaError:
-            return False  # the handlers say what is wrong with it
-        charged = [
-            entry.round_number for entry in entries if isinstance(entry, Spend) and entry.plan_hash == proposed.run_hash
-        ]
-        return max(charged, default=0) < proposed.plan.training(private=proposed.private).num_rounds
-
-    def can_start_anew(self) -> bool:
-        """Whether a fresh process would find policy and ledger in order; else it would end instead of waiting."""
-        try:
-            require_size_class(read_policy(self.home.policy), self.federation)
-            Ledger(self.home.ledger).close()
-        except HansaError:
-            return False
-        return True
-
-    def open_handlers(self) -> tuple[Handlers, ClientApp]:
-        """Make what answers. What it imports takes 200 MB and seconds: no daemon has it before it must."""
-        from client.daemon.handlers import Handlers, make_handler_app
-
-        handlers = Handlers(self.home, self.federation, self.ledger, data_root=self.data_root, device=self.device)
-        handlers.resume()
-        return handlers, make_handler_app(handlers)
 
 
 class Daemon:
@@ -285,9 +209,11 @@ class Daemon:
     def _answer(self, message: Message) -> Message:
         """Ask the handlers; what is raised there leaves as one word, and was logged where it was raised."""
         context = Context(message.metadata.run_id, self._node_id, {}, RecordDict(), {})
-        if self._handlers is None:
-            self._handlers = self._open()
-        handlers, app = self._handlers
+        try:
+            handlers, app = self._handlers = self._handlers or self._open()
+        except HansaError as error:  # as of a GPU that is there no more
+            LOGGER.error("%s", error)
+            return decline(message)
         handlers.refusal = None
         handlers.deadline = -math.inf if self._stop.is_set() else message.metadata.created_at + message.metadata.ttl
         try:

@@ -1,6 +1,5 @@
-"""What the coordinator signed, on the merchant's disk: accepted proposals and models, whole or not at all.
+"""The models that the coordinator signed, on the merchant's disk: whole or not at all.
 
-plans/RUN_HASH.json            a signed proposal, and the noise on which it was accepted
 models/RUN_HASH.safetensors    a model's parameters, flat, with its signed note inside: one file, so that both fit
 models/RUN_HASH.json           the same note, for people to read
 models/RUN_HASH.rehearsal.*    the same of the model after a run's rehearsal (`common.plan.leg`)
@@ -21,36 +20,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jaxtyping import Float32
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from common.disk.file import write_whole
-from common.disk.reading import read_file, read_file_json, require_file
+from common.disk.reading import read_file_json, require_file
 from common.errors import DataError, MessageError, PrivacyError
-from common.message import proposal, release
-from common.message.proposal import Proposal, parse_proposal
-from common.message.record import check_parameters
+from common.message import release
 from common.message.release import Release, ReleaseNote, parse_note
 from common.message.signature import Signed, verify_any
+from common.message.vector import check_parameters
 from common.model.warm.start import require_same_warm
 from common.plan.leg import is_rehearsal
-from common.plan.reading import refuse_newer
-from common.plan.schema import Document
 from common.schema import SCHEMA, require_schema
 
 REHEARSAL = ".rehearsal"
 PARAMETERS, CONTENT, SIGNATURE, SCHEMA_KEY = "parameters", "content", "signature", "schema"
 ARRIVED, REPLACED = "arrived_at", "replaced"
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """A proposal that was accepted, and the noise that the coordinator was told."""
-
-    proposal: Proposal
-    noise_multiplier: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,63 +63,20 @@ class Model:
         return _since(self.note, self.arrived_at)
 
 
-class _AcceptedFile(Document):
-    content: str
-    signature: str
-    noise_multiplier: float
-
-
 class Store:
-    """Keep what one coordinator signed.
+    """Keep the models that one coordinator signed.
 
     Parameters
     ----------
-    plans, models
-        Folders, made when something is kept.
+    models
+        A folder, made when something is kept.
     coordinators
         The 32 bytes of every public key that it signs or has signed with; each file is held against them when it is
         read.
     """
 
-    def __init__(self, plans: Path, models: Path, *coordinators: bytes) -> None:
-        self._plans, self._models, self._coordinators = plans, models, coordinators
-
-    def keep_proposal(self, signed: Signed, run_hash: str, noise_multiplier: float) -> None:
-        """Keep an accepted proposal."""
-        kept = _AcceptedFile(
-            content=signed.content.decode(),
-            signature=base64.b64encode(signed.signature).decode(),
-            noise_multiplier=noise_multiplier,
-        )
-        write_whole(self._plans / f"{run_hash}.json", kept.model_dump_json(indent=2).encode())
-
-    @property
-    def proposals(self) -> list[Path]:
-        """The files of all accepted proposals."""
-        return sorted(self._plans.glob("*.json"))
-
-    def read_proposal(self, path: Path) -> Accepted:
-        """Read an accepted proposal.
-
-        Raises
-        ------
-        DataError, PrivacyError
-            The file was changed, or is of another coordinator.
-        """
-        try:
-            kept = _AcceptedFile.model_validate_json(read_file(path))
-            signed = Signed(kept.content.encode(), base64.b64decode(kept.signature, validate=True))
-        except ValidationError as error:
-            refuse_newer(error, path)
-            raise _damaged(path) from error
-        except (OSError, ValueError) as error:
-            raise _damaged(path) from error
-        proposed = parse_proposal(verify_any(signed, self._coordinators, purpose=proposal.PURPOSE))
-        return Accepted(proposed, kept.noise_multiplier)
-
-    def has_proposal(self, run_hash: str) -> bool:
-        """Whether a run was accepted, now or earlier."""
-        return (self._plans / f"{run_hash}.json").is_file()
+    def __init__(self, models: Path, *coordinators: bytes) -> None:
+        self._models, self._coordinators = models, coordinators
 
     def keep_model(self, incoming: Release, note: ReleaseNote) -> None:
         """Keep a model that was checked, unless a newer one of its run is there; one that is there stays as it is.

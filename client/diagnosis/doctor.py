@@ -5,7 +5,6 @@ Nothing is sent but a greeting, nothing is spent. Sentences about the data are f
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-
-import torch
 
 from certs.authority import read_certificate
 from certs.key import read_key
@@ -31,6 +28,7 @@ from client.daemon.membership import Membership, read_federation, read_membershi
 from client.data.check.inspection import inspect_reading
 from client.data.root import DataRoot
 from client.data.rows import read
+from client.diagnosis.training_path import explain_training
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
 from client.round.leg import read_legs
@@ -63,7 +61,7 @@ class Diagnosis:
 def examine(home: MerchantFolder, plan: Plan | None, *, data_root: Path, device: str) -> list[Diagnosis]:
     """Look at everything; what a fault makes impossible to look at is a fault of its own."""
     verdicts = [_look(name, partial(check, home)) for name, check in FOLDER_CHECKS.items()]
-    verdicts.append(_look("device", lambda: f"computes on {_name_device(choose_device(device))}"))
+    verdicts.append(_look("device", lambda: explain_training(choose_device(device))))
     verdicts += _look_at_line(home)
     if plan is not None:
         verdicts.append(_look("plan", lambda: _check_plan(home, plan)))
@@ -140,10 +138,6 @@ def _check_disk(home: MerchantFolder) -> str:
             f"free {LEAST_FREE_BYTES >> 20} MB."
         )
     return f"writable, {free >> 20} MB free"
-
-
-def _name_device(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
 
 
 def _look_at_line(home: MerchantFolder) -> Iterator[Diagnosis]:

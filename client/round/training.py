@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
-from client.round.entity_gradient import GradientFactorModule
 from client.round.fused.step import FusedStep, find_step
 from common.model.demand_gru import DemandGRU, set_vector
 from common.model.features import Series, cut_training
@@ -76,6 +75,8 @@ def _sum_fused(step: FusedStep, series: Series, mechanism: Mechanism, round_numb
 def _sum_by_torch(
     model: DemandGRU, series: Series, mechanism: Mechanism, round_number: int, device: torch.device
 ) -> Int64[Tensor, " parameter"]:
+    from client.round.entity_gradient import GradientFactorModule  # Opacus: 50 MB that the kernel does without
+
     total = torch.zeros(sum(parameter.numel() for parameter in model.parameters()), dtype=torch.int64)
     with closing(GradientFactorModule(model)) as hooked:
         for first in range(0, series.num_entities, CHUNK_ENTITIES):

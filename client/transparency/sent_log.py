@@ -19,7 +19,7 @@ from common.disk.lines import Lines
 from common.errors import ConfigError, HansaError
 from common.message.decline import DECLINED
 from common.message.proposal import PROPOSAL, decode_terms
-from common.message.release import RELEASE, decode_receipt
+from common.message.receipt import RELEASE, decode_receipt
 from common.message.welcome import WELCOME, decode_welcome_receipt
 from common.message.wire import from_wire, to_wire
 from common.schema import SCHEMA

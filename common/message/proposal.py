@@ -24,7 +24,7 @@ from common.message.reading import unreadable
 from common.message.record import check_hash, pack, read_bytes, read_number, read_text, read_whole, unpack_about
 from common.message.signature import SIGNATURE_BYTES, Signed, sign
 from common.plan.schema import Count, Document, Plan
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
 from common.secure_sum.cohort import form_sessions
 from common.secure_sum.roster import Peer, Session
 

@@ -1,14 +1,12 @@
-"""A signed model on its way to a merchant, and the receipt for it.
+"""A signed model on its way to a merchant; the receipt for it is in `common.message.receipt`.
 
-| field        | release         | receipt    | what it is                                             |
-|--------------|-----------------|------------|--------------------------------------------------------|
-| `content`    | about, bytes    | absent     | a `ReleaseNote` as JSON: what the signature covers     |
-| `signature`  | about, bytes    | absent     | Ed25519, by the coordinator's key                      |
-| `parameters` | vector, float32 | absent     | the model, flat; the note names its SHA-256            |
-| `model_hash` | absent          | about, str | SHA-256 of the parameters' bytes                       |
+| field        | release         | what it is                                             |
+|--------------|-----------------|--------------------------------------------------------|
+| `content`    | about, bytes    | a `ReleaseNote` as JSON: what the signature covers     |
+| `signature`  | about, bytes    | Ed25519, by the coordinator's key                      |
+| `parameters` | vector, float32 | the model, flat; the note names its SHA-256            |
 
-A receipt says that the file is on the merchant's disk, and nothing of what the model is good for there. See
-docs/protocol.md §5.5.
+See docs/protocol.md §5.5.
 """
 
 import json
@@ -23,22 +21,12 @@ from torch import Tensor
 
 from common.message.proposal import NAMES_WARM, SIGNED_FIELDS, FileHash, read_signed
 from common.message.reading import unreadable
-from common.message.record import (
-    PARAMETER_DTYPE,
-    check_hash,
-    check_parameters,
-    pack,
-    read_text,
-    read_vector,
-    unpack,
-    unpack_about,
-)
+from common.message.record import unpack
 from common.message.signature import Signed, sign
+from common.message.vector import PARAMETER_DTYPE, check_parameters, pack_vector, read_vector
 from common.plan.schema import Count, Document, Plan, Section
 
-RELEASE = "query.release"  # Flower's message type
 PURPOSE = "release"
-RECEIPT_FIELDS = frozenset({"model_hash"})
 
 
 class ReleaseMember(Section):
@@ -121,7 +109,7 @@ def note_in(protocol: int, signed: Signed, key: Ed25519PrivateKey) -> Signed:
 def encode_release(release: Release) -> RecordDict:
     """Write a release as two Flower records."""
     about = ConfigRecord({"content": release.signed.content, "signature": release.signed.signature})
-    return pack(about, release.parameters, dtype=PARAMETER_DTYPE)
+    return pack_vector(about, release.parameters, dtype=PARAMETER_DTYPE)
 
 
 def decode_signature(record: RecordDict) -> Signed:
@@ -142,16 +130,3 @@ def decode_parameters(record: RecordDict, note: ReleaseNote) -> Float32[Tensor, 
     parameters = read_vector(array, dtype=PARAMETER_DTYPE, size=note.num_parameters)
     check_parameters(parameters, note.model_hash)
     return parameters
-
-
-def encode_receipt(model_hash: str) -> RecordDict:
-    """Say that a model is on the merchant's disk."""
-    return pack(ConfigRecord({"model_hash": model_hash}))
-
-
-def decode_receipt(record: RecordDict) -> str:
-    """Read which model is on the merchant's disk."""
-    about = unpack_about(record, fields=RECEIPT_FIELDS)
-    model_hash = read_text(about, "model_hash")
-    check_hash(model_hash, "model_hash")
-    return model_hash

@@ -21,20 +21,9 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from common.errors import MessageError
-from common.message.record import (
-    ABOUT,
-    PARAMETER_DTYPE,
-    TOTAL_DTYPE,
-    check_hash,
-    check_parameters,
-    pack,
-    read_bytes,
-    read_text,
-    read_vector,
-    read_whole,
-    unpack,
-)
+from common.message.record import ABOUT, check_hash, read_bytes, read_text, read_whole, unpack
 from common.message.signature import SIGNATURE_BYTES, Signed
+from common.message.vector import PARAMETER_DTYPE, TOTAL_DTYPE, check_parameters, pack_vector, read_vector
 
 REQUEST_FIELDS = frozenset({"plan_hash", "round_number", "model_hash"})
 CALL_FIELDS = frozenset({"call", "call_signature"})
@@ -110,7 +99,7 @@ def encode_request(request: RoundRequest) -> RecordDict:
     )
     if request.call is not None:
         about["call"], about["call_signature"] = request.call.content, request.call.signature
-    return pack(about, request.parameters, dtype=PARAMETER_DTYPE)
+    return pack_vector(about, request.parameters, dtype=PARAMETER_DTYPE)
 
 
 def decode_request(record: RecordDict, *, size: int) -> RoundRequest:
@@ -182,7 +171,7 @@ def encode_reply(reply: RoundReply) -> RecordDict:
         Two records, "about" and "vector".
     """
     about = ConfigRecord({"plan_hash": reply.plan_hash, "round_number": reply.round_number})
-    return pack(about, reply.total, dtype=TOTAL_DTYPE)
+    return pack_vector(about, reply.total, dtype=TOTAL_DTYPE)
 
 
 def decode_reply(record: RecordDict, *, size: int) -> RoundReply:

@@ -26,20 +26,11 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from common.message.named import LONGEST_VALUE, read_named, write_named
-from common.message.record import (
-    ABOUT,
-    PARAMETER_DTYPE,
-    TOTAL_DTYPE,
-    pack,
-    read_numbers,
-    read_text,
-    read_vector,
-    unpack,
-    unpack_about,
-)
+from common.message.record import ABOUT, pack, read_text, unpack, unpack_about
 from common.message.round import CALL_FIELDS, RoundRequest, read_signed_call
 from common.message.sum_keys import read_all_keys, write_all_keys
 from common.message.sum_place import PLACE_FIELDS, Place, read_place, write_place
+from common.message.vector import PARAMETER_DTYPE, TOTAL_DTYPE, pack_vector, read_numbers, read_vector
 from common.secure_sum.keys import SignedKeys
 
 REQUEST_FIELDS = PLACE_FIELDS | {"model_hash", "shares", "next_keys"}
@@ -98,7 +89,7 @@ def encode_sum_request(request: SumRequest) -> RecordDict:
     )
     if asked.call is not None:
         about["call"], about["call_signature"] = asked.call.content, asked.call.signature
-    return pack(about, asked.parameters, dtype=PARAMETER_DTYPE)
+    return pack_vector(about, asked.parameters, dtype=PARAMETER_DTYPE)
 
 
 def unpack_sum_request(record: RecordDict) -> tuple[ConfigRecord, Array]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 LARGEST_COUNT = 200.0  # which nine of ten of a distribution stay below for certain, if it is added up
 LEAST_PROBABILITY = 1e-290  # of a count of zero: below it the recurrence would begin with nothing
@@ -26,6 +25,8 @@ def count_quantiles(
     mean, size
         Of variance mean + mean² / size.
     """
+    from scipy import stats  # 30 MB that training does without
+
     with np.errstate(all="ignore"):
         share = size / (size + mean)
         at_zero = np.exp(size * np.log(share))

@@ -19,7 +19,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import stats
+from scipy.special import ndtri
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
@@ -94,6 +94,8 @@ class NegativeBinomial:
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
+        from scipy import stats  # 30 MB that training does without
+
         log_mean, log_alpha = self._parameters(outputs, anchor)
         mean, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
         quantiles = count_quantiles(np.broadcast_to(levels, (*mean.shape, len(levels))), mean, size)
@@ -143,6 +145,8 @@ class HurdleNegativeBinomial:
 
     def describe(self, outputs: Tensor, anchor: Tensor, spread: Tensor, levels: tuple[float, ...]) -> Description:
         """Mean, quantiles and probability of any demand."""
+        from scipy import stats  # 30 MB that training does without
+
         logit, log_mean, log_alpha = self._parameters(outputs, anchor)
         probability = _as_numpy(torch.sigmoid(logit))
         excess, size = _as_numpy(log_mean.exp()), _as_numpy((-log_alpha).exp())
@@ -193,7 +197,7 @@ class LogNormal:
         location, log_scale = self._parameters(outputs, anchor, spread)
         location, scale = location.double(), log_scale.double().exp()
         mean = torch.expm1(location + scale.square() / 2)
-        normal = torch.tensor(stats.norm.ppf(levels), device=location.device)
+        normal = torch.tensor(ndtri(levels), device=location.device)
         quantiles = torch.expm1(location[..., None] + scale[..., None] * normal)
         return Description(_as_numpy(mean.clamp(min=0)), _as_numpy(quantiles.clamp(min=0)), np.ones(mean.shape))
 

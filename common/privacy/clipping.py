@@ -37,8 +37,8 @@ from torch import Tensor
 
 from common.errors import ConfigError, PrivacyError
 from common.plan.schema import LARGEST_CLIPPING_NORM, SMALLEST_CLIPPING_NORM
+from common.privacy.bound import LARGEST_MODEL
 
-LARGEST_MODEL = 2**22 - 8  # parameters up to which the bound of `clip` is proven
 LARGEST_NORM = 2.0**512  # above it an entity counts as nobody: its factor could be too small to be exact
 ROUNDING_MARGIN = 2.0**-30  # of the clipping norm, kept free for the rounding of norm, factor, product, quotient
 

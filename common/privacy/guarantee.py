@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from common.errors import ConfigError
 from common.privacy.accounting import epsilon_of, mu_of
-from common.privacy.noise import tail_delta
+from common.privacy.tail import tail_delta
 
 LARGEST_EXPONENT = 700.0  # beyond it e^epsilon is no float, and the guarantee nothing
 

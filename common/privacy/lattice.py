@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-LATTICE_BITS = 24
+from common.privacy.bound import LATTICE_BITS
 
 
 def lattice_step(clipping_norm: float) -> float:

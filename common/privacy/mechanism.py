@@ -12,12 +12,12 @@ from torch import Tensor
 
 from common.errors import ConfigError, PrivacyError
 from common.privacy.accounting import round_mu_squared
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER, LATTICE_BITS
 from common.privacy.clipping import check_clipping_norm, clip
 from common.privacy.clipping_rule import ClippingRule, apply_rule
-from common.privacy.lattice import LATTICE_BITS, lattice_step, sum_entities, truncate
+from common.privacy.lattice import lattice_step, sum_entities, truncate
 from common.privacy.noise import NoiseSource
 
-LARGEST_NOISE_MULTIPLIER = 1e4
 UNCLIPPED_STEP = 2.0**-30  # the lattice of a plan without privacy
 UNCLIPPED_NORM = 2.0**12  # its bound per entity: keeps the sum of a million entities below 2⁶²
 

@@ -26,7 +26,6 @@ LARGEST_STD = 2.0**40  # in lattice steps: a noise multiplier of 65,536
 UNIFORM_BITS = 53  # what float64 holds exactly
 EXTRA_BITS = 256  # drawn where 53 bits leave the rounding open
 FLOAT_ERROR = 2.0**-47  # 64 units in the last place; see `_rounded_pairs`
-MISROUNDED = 2.0**-100  # probability that a coordinate is not the ideal one
 
 
 @runtime_checkable  # beartype looks at arguments under pytest
@@ -48,7 +47,7 @@ class SecureNoise:
       processes, two merchants, a fork, a restart or a copied virtual machine never share a stream.
     - No seed: whoever knows configuration and code knows nothing about the noise.
     - Together with exact integers x, x + round(Z) = round(x + Z): post-processing of the real Gaussian
-      mechanism. The distance from that ideal is in `tail_delta`.
+      mechanism. The distance from that ideal is in `common.privacy.tail`.
     """
 
     def integers(self, size: int, std: float) -> Int64[Tensor, " parameter"]:
@@ -80,39 +79,6 @@ class SecureNoise:
         for pair in np.flatnonzero(~certain):
             integers[:, pair] = _refined_pair(int(radius[pair]), int(angle[pair]), std)
         return torch.from_numpy(integers.ravel()[:size])
-
-
-def tail_delta(size: int, num_rounds: int, *, epsilon: float) -> float:
-    """Return what finite precision adds to delta: the lattice nothing, tail and rounding at most this.
-
-    Parameters
-    ----------
-    size : int
-        Coordinates per release.
-    num_rounds : int
-        Releases.
-    epsilon : float
-        Epsilon of all releases together.
-
-    Returns
-    -------
-    float
-        (1 + e^epsilon) · size · num_rounds · 2⁻¹⁰⁰; 7e-20 for 30,000 parameters,
-        1,000 rounds and epsilon 8, nothing beside a delta of 1e-5.
-
-    Notes
-    -----
-    Couple each 53-bit uniform with the real number whose first bits it is. By the error bound of
-    `_rounded_pairs` an accepted integer is the ideal one. A refined one errs in expectation by at most
-    17·2⁻³⁰⁹·std ≤ 2⁻²⁶⁴ steps, so by Markov by more than 2⁻¹⁴⁰ with probability below 2⁻¹²⁴, and the
-    Gaussian lies within 2⁻¹⁴⁰ of a rounding boundary with probability below 2⁻¹²⁴ for any std above 2⁻¹⁶:
-    together below 2⁻¹⁰⁰. Two outputs in total variation t of their ideals keep (epsilon, delta + (1 +
-    e^epsilon)·t).
-
-    Assumes that ChaCha20 is indistinguishable from random, and numpy's log, cos and sin within 4 units in
-    the last place, as numpy's own tests demand.
-    """
-    return (1 + math.exp(epsilon)) * size * num_rounds * MISROUNDED
 
 
 def _uniform_words(count: int) -> npt.NDArray[np.uint64]:

@@ -11,7 +11,7 @@ G ~ N(0, h·s²) and Vᵢ uniform on [-½, ½], all independent. The total varia
 
 For an integer x, x + T = round(x + G + V₂ + … + Vₕ): post-processing of x + G, one Gaussian mechanism with variance
 h·s². So a sum that h honest merchants are in costs what one Gaussian of their joint variance costs, and the total
-variation goes to delta as what lattice and tail do (`common.privacy.noise.tail_delta`). More honest merchants, and
+variation goes to delta as what lattice and tail do (`common.privacy.tail`). More honest merchants, and
 whatever the others add, are added to that independently, hence post-processing too.
 
 **Proof.** P(round(Z) = k) is the density of Z + V at the integer k. Let f(t) = e^(-s²t²/2)·sin(t/2)/(t/2) be the
@@ -45,10 +45,9 @@ import math
 
 from common.errors import ConfigError, PrivacyError
 from common.privacy.accounting import noise_multiplier_for
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER, LATTICE_BITS
 from common.privacy.guarantee import gaussian_delta
-from common.privacy.lattice import LATTICE_BITS
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER
-from common.privacy.noise import tail_delta
+from common.privacy.tail import tail_delta
 
 SMALLEST_STD = 16.0  # of one merchant's noise in lattice steps: aliasing is below 10⁻¹⁰⁰⁰ from there on
 MOST_SHARES = 1000  # for which that is so

@@ -16,18 +16,10 @@ from common.disk.file import write_whole
 from common.disk.reading import require_file
 from common.errors import DataError
 from common.message.proposal import Proposal
-from common.message.record import hash_vector
-from common.message.release import (
-    PURPOSE,
-    RELEASE,
-    Release,
-    ReleaseMember,
-    ReleaseNote,
-    decode_receipt,
-    encode_release,
-    note_in,
-)
+from common.message.receipt import RELEASE, decode_receipt
+from common.message.release import PURPOSE, Release, ReleaseMember, ReleaseNote, encode_release, note_in
 from common.message.signature import sign
+from common.message.vector import hash_vector
 from common.schema import SCHEMA
 from server.coordinator.mailbox import Mailbox, Reply, Subject
 from server.coordinator.member import Members

@@ -18,8 +18,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from common.errors import ConfigError, MessageError
-from common.message.record import hash_vector
 from common.message.round import RoundRequest
+from common.message.vector import hash_vector
 from common.plan.leg import Leg, leg_of
 from common.plan.schema import Plan, TrainingPlan
 from server.round.aggregation import Terms, check_norm, combine

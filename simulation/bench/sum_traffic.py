@@ -11,11 +11,11 @@ from flwr.app import RecordDict
 
 from client.secure_sum.member import SumMember
 from common.message import sum_agree, sum_reveal
-from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply, encode_request
 from common.message.sum_place import Place
 from common.message.sum_reveal import Revealed
 from common.message.sum_round import SumReply, SumRequest, encode_sum_reply, encode_sum_request
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from server.secure_sum.round import SumRound
 

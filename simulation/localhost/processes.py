@@ -152,11 +152,11 @@ class Processes:
                 raise HansaError(f"The coordinator does not start; see {self.coordinator / 'process.log'}.")
             time.sleep(0.1)
 
-    def start_merchant(self, merchant: str) -> None:
+    def start_merchant(self, merchant: str, *options: str) -> None:
         """Start a merchant's daemon."""
         folder = self.home(merchant)
         words = ["hansa-client", "run", "--folder", str(folder), "--data-root", str(folder), "--device", "cpu"]
-        self._start(folder.name, words, folder)
+        self._start(folder.name, [*words, *options], folder)
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> int:
         """End one process, and return its exit code."""

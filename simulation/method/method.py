@@ -24,8 +24,9 @@ from common.model.demand_gru import DemandGRU, freeze, get_vector
 from common.model.warm.start import start_training
 from common.plan.schema import Plan, TrainingPlan
 from common.privacy.accounting import delta_for, noise_multiplier_for
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
 from common.privacy.clipping_rule import clipping_rule
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+from common.privacy.mechanism import Mechanism
 from server.round.optimizer import ServerState
 from simulation.engine.batch import federate
 from simulation.engine.cluster.engine import Cluster, federate_on_cluster

@@ -28,10 +28,10 @@ from client.folder import MerchantFolder
 from common.command.signals import EXIT_INTERRUPTED, EXIT_TERMINATED
 from common.message import release
 from common.message.proposal import encode_signed, parse_proposal
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote, encode_release
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from fleet.shop import POLICY, write_rows
 from server.coordinator.session import begin
 from server.folder import CoordinatorFolder

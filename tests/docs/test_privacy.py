@@ -11,7 +11,7 @@ from client.transparency.sent_log import OTHER_MEANINGS
 from client.transparency.sent_messages import MEANINGS, SUM_MEANINGS
 from common.message import sum_round
 from common.message.proposal import TERMS_FIELDS
-from common.message.release import RECEIPT_FIELDS
+from common.message.receipt import RECEIPT_FIELDS
 from common.message.round import REPLY_FIELDS, RoundReply
 from common.message.welcome import RECEIPT_FIELDS as WELCOME_RECEIPT_FIELDS
 from planted.fault import Severity

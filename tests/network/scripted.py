@@ -14,12 +14,13 @@ from client.daemon.envelope import Envelope
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.gateway_error import GatewayError, Unreachable
 from client.daemon.loop import POLL_FACTOR, QUICKEST_POLL_SECONDS
-from common.message import proposal, release
+from common.message import proposal
 from common.message.decline import decline
 from common.message.peer import PEER
 from common.message.proposal import ClientTerms, decode_signed, encode_terms, parse_proposal
+from common.message.receipt import RELEASE, encode_receipt
 from common.message.record import read_text, read_whole
-from common.message.release import decode_signature, encode_receipt, parse_note
+from common.message.release import decode_signature, parse_note
 from common.message.round import RoundReply, encode_reply, unpack_request
 from network.coordinator import Knocker
 
@@ -98,7 +99,7 @@ class ScriptedMerchant(threading.Thread):
         kind = message.metadata.message_type
         if kind == proposal.PROPOSAL:
             return Message(encode_terms(self._terms(message.content)), reply_to=message)
-        if kind == release.RELEASE:
+        if kind == RELEASE:
             model_hash = parse_note(decode_signature(message.content).content).model_hash
             self.models.append(model_hash)
             return Message(encode_receipt(model_hash), reply_to=message)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from certs.authority import Authority, fingerprint, read_certificate
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key, read_or_make_signing_key
@@ -21,8 +20,9 @@ from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.policy import read_policy
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.health import Health, read_node_id
-from client.daemon.loop import Daemon, JoinedMerchant
+from client.daemon.loop import Daemon
 from client.daemon.membership import accept_welcome, ask_to_join, read_membership
+from client.daemon.merchant import JoinedMerchant
 from client.folder import MerchantFolder
 from common.message import proposal
 from common.message.proposal import Proposal
@@ -223,8 +223,8 @@ class Merchant:
             self.processes += 1
             with closing(Ledger(self.home.ledger)) as ledger:
                 membership = read_membership(self.home)
-                federation, device = membership.federation, torch.device("cpu")
-                merchant = JoinedMerchant(self.home, federation, ledger, self.home.folder, device)
+                federation = membership.federation
+                merchant = JoinedMerchant(self.home, federation, ledger, self.home.folder, "cpu")
                 gateway = GatewayClient(
                     federation.welcome.address,
                     membership.node_key,

@@ -16,7 +16,8 @@ from common.plan.leg import is_rehearsal
 from common.plan.schema import Unit
 from common.privacy import accounting, guarantee
 from common.privacy.accounting import round_mu_squared
-from common.privacy.mechanism import LARGEST_NOISE_MULTIPLIER, Mechanism
+from common.privacy.bound import LARGEST_NOISE_MULTIPLIER
+from common.privacy.mechanism import Mechanism
 from planted.fault import Fault
 
 Patch = pytest.MonkeyPatch

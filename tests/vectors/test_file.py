@@ -14,6 +14,7 @@ from certs.request import JoinRequest, Welcome, read_document
 from client.account.policy import read_policy
 from client.daemon.health import Health, read_node_id
 from client.daemon.membership import read_federation
+from client.daemon.proposal_store import ProposalStore
 from client.daemon.store import Store
 from client.folder import MerchantFolder
 from client.transparency.card_signature import verify_card
@@ -50,7 +51,7 @@ def read_checkpoint(path: Path) -> Any:
 
 def read_model(path: Path) -> Any:
     home = MerchantFolder(FIRST / "merchant")
-    return Store(home.plans, home.models, read_federation(home).coordinator).read_model(path)
+    return Store(home.models, read_federation(home).coordinator).read_model(path)
 
 
 def read_settings(path: Path) -> Any:
@@ -95,8 +96,9 @@ def test_a_request_and_its_welcome(vectors: Path) -> None:
 def test_a_merchants_folder(copied: Path) -> None:
     home = MerchantFolder(copied / "merchant")
     federation = read_federation(home)
-    store = Store(home.plans, home.models, federation.coordinator)
-    (accepted,) = [store.read_proposal(path) for path in store.proposals]
+    store = Store(home.models, federation.coordinator)
+    proposals = ProposalStore(home.plans, federation.coordinator)
+    (accepted,) = [proposals.read_proposal(path) for path in proposals.proposals]
     assert accepted.proposal.run_hash == run_hash()
     assert accepted.noise_multiplier > 0
     model = store.newest_model()

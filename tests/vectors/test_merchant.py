@@ -20,10 +20,11 @@ from client.folder import MerchantFolder
 from common.errors import ConfigError, MessageError, PrivacyError
 from common.message import proposal, release
 from common.message.proposal import Proposal, decode_terms, encode_signed
-from common.message.record import hash_vector
-from common.message.release import Release, ReleaseNote, decode_receipt, encode_release
+from common.message.receipt import decode_receipt
+from common.message.release import Release, ReleaseNote, encode_release
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import sign
+from common.message.vector import hash_vector
 from common.message.wire import from_wire, to_wire
 from common.model.demand_gru import get_vector
 from common.model.warm import start
@@ -195,7 +196,7 @@ def test_a_plan_that_starts_from_the_installed_public_model_is_accepted_and_so_i
     warm_hash = hash_warm(plan, private=True)
     assert decode_terms(handlers.consider(propose(plan, warm_hash))).plan_hash == plan.run_hash(private=True)
     assert decode_receipt(handlers.keep(make_release(plan, warm_hash)))
-    assert handlers._archive.newest_model().note.warm_hash == warm_hash
+    assert handlers._models.newest_model().note.warm_hash == warm_hash
 
 
 def test_another_public_model_is_refused_wherever_it_would_be_used(
@@ -213,7 +214,7 @@ def test_another_public_model_is_refused_wherever_it_would_be_used(
     with pytest.raises(ConfigError, match=sentence):
         handlers.keep(make_release(plan, warm_hash))
     with pytest.raises(ConfigError, match=sentence):
-        handlers._archive.newest_model()
+        handlers._models.newest_model()
     open_handlers()
     assert any("Not taken up again" in line and "public model" in line for line in caplog.messages)
 

@@ -19,14 +19,8 @@ from common.message.proposal import (
     parse_proposal,
     proposal_in,
 )
-from common.message.release import (
-    decode_parameters,
-    decode_receipt,
-    decode_signature,
-    encode_receipt,
-    note_in,
-    parse_note,
-)
+from common.message.receipt import decode_receipt, encode_receipt
+from common.message.release import decode_parameters, decode_signature, note_in, parse_note
 from common.message.round import decode_reply, decode_request, encode_reply, encode_request
 from common.message.signature import public_bytes, sign, verify
 from common.message.wire import from_wire, to_wire

@@ -20,10 +20,11 @@ from flwr.app import RecordDict
 
 from common.message import proposal, release
 from common.message.proposal import Proposal, decode_terms, encode_signed, proposal_in
-from common.message.record import hash_vector
-from common.message.release import Release, ReleaseNote, decode_receipt, encode_release, note_in
+from common.message.receipt import decode_receipt
+from common.message.release import Release, ReleaseNote, encode_release, note_in
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import Signed, sign
+from common.message.vector import hash_vector
 from common.message.wire import from_wire, to_wire
 from common.model.demand_gru import get_vector
 from common.model.warm.start import hash_warm, start_without_data

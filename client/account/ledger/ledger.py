@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from client.account.answer_log import round_is_over
+from client.account.late_round import round_is_over
 from client.account.ledger.balance import Account, accounts_of, require_room, require_room_alone
 from client.account.ledger.entry import Agreed, Entry, Opening, Seal, Spend
 from client.account.ledger.file import NOTED, SCHEMA, LedgerFile

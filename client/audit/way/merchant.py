@@ -29,10 +29,10 @@ from client.folder import MerchantFolder
 from client.round import answers
 from common.message import proposal, release
 from common.message.proposal import Proposal, encode_signed
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseMember, ReleaseNote, encode_release
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from common.message.wire import from_wire, to_wire
 from common.plan.reads import columns_in
 from common.plan.schema import DataPlan, Plan

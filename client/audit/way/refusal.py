@@ -13,8 +13,9 @@ from client.audit.way.charges import Walk
 from client.audit.way.merchant import OpenMerchant, ScratchMerchant, leave
 from common.errors import MessageError
 from common.message.decline import DECLINED
-from common.message.record import ABOUT, hash_vector
+from common.message.record import ABOUT
 from common.message.round import RoundRequest, encode_request
+from common.message.vector import hash_vector
 from common.plan.schema import Plan
 
 Answer = Callable[[RecordDict], RecordDict]

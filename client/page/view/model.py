@@ -68,7 +68,7 @@ def _read_newest(home: MerchantFolder) -> tuple[str, int, datetime]:
     from client.daemon.membership import read_federation
     from client.daemon.store import Store
 
-    model = Store(home.plans, home.models, *read_federation(home).lineage.keys).newest_model()
+    model = Store(home.models, *read_federation(home).lineage.keys).newest_model()
     return model.note.plan.name, model.note.round_number, model.since
 
 

@@ -92,12 +92,23 @@ def find_kernel() -> Kernel | None:
     return None if os.environ.get(SWITCH) == "torch" else _load()
 
 
+def known_registers() -> list[str]:
+    """Name the vector registers of this processor that a kernel can be compiled for, the widest first."""
+    flags = _processor_flags()
+    known = [registers for registers, _, _ in TARGETS.get(platform.machine(), ())]
+    return [registers for registers in known if flags.issuperset(NEEDED[registers])]
+
+
+def has_library() -> bool:
+    """Whether a kernel was compiled from these sources for this processor."""
+    return any(library_path(registers).exists() for registers in known_registers())
+
+
 @cache
 def _load() -> Kernel | None:
-    flags = _processor_flags()
-    for registers, _, _ in TARGETS.get(platform.machine(), ()):
+    for registers in known_registers():
         path = library_path(registers)
-        if path.exists() and flags.issuperset(NEEDED[registers]):
+        if path.exists():
             try:
                 return Kernel(path)
             except OSError as error:

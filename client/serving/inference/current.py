@@ -102,7 +102,7 @@ def read_networks(home: MerchantFolder) -> tuple[DemandNetwork, ...]:
     if not home.federation.is_file() or not home.models.is_dir():
         return (public,)
     try:
-        store = Store(home.plans, home.models, *read_federation(home).lineage.keys)
+        store = Store(home.models, *read_federation(home).lineage.keys)
         return (read_released(store.newest_model()), public)
     except HansaError as error:
         LOGGER.info("%s", error)

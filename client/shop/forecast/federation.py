@@ -108,7 +108,7 @@ def list_read(folder: Path, shop: Shop) -> tuple[Path, ...]:
 def _find(folder: Path, shop: Shop, panel: Panel, origin: date, products: tuple[str, ...]) -> Found:
     home = MerchantFolder(folder)
     federation = read_federation(home)
-    store = Store(home.plans, home.models, *federation.lineage.keys)
+    store = Store(home.models, *federation.lineage.keys)
     matches = _match(folder, shop, store)
     if not matches:
         name = store.newest_model().note.plan.name

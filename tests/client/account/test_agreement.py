@@ -22,13 +22,13 @@ from client.account.policy import Policy
 from client.round.answers import Answers, Merchant, make_client_app
 from common.data.panel import Panel
 from common.errors import BudgetExhausted, MessageError, PrivacyError
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.model.demand_gru import get_vector, make_model
 from common.model.features import build_series
 from common.privacy.accounting import epsilon_of
-from common.privacy.clipping import LARGEST_MODEL
+from common.privacy.bound import LARGEST_MODEL
 from common.privacy.clipping_rule import Automatic
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise

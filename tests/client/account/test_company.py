@@ -23,9 +23,9 @@ from common.errors import HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.call import sign_call
 from common.message.proposal import Proposal, encode_signed
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from common.plan.schema import Plan
 from fleet.merchant import open_merchant
 

@@ -27,8 +27,8 @@ from client.account.ledger.head_file import HeadFiles, read_noted
 from client.account.ledger.ledger import Ledger, create_ledger, now_utc
 from client.account.ledger.verification import verify_ledger
 from client.account.policy import Policy
-from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.privacy.noise import SecureNoise
 

@@ -15,8 +15,8 @@ from client.account.ledger.ledger import Ledger, now_utc
 from client.account.policy import Budget, read_policy
 from client.account.standing import Standing
 from common.errors import HansaError, PrivacyError
-from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 
 SIZE = 8

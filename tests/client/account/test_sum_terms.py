@@ -24,8 +24,8 @@ from client.account.policy import Policy
 from client.account.standing import Standing
 from client.account.sum_terms import count_verified, fingerprint
 from common.errors import BudgetExhausted, PrivacyError
-from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, encode_reply
+from common.message.vector import hash_vector
 from common.privacy.accounting import epsilon_of, mu_of
 from common.privacy.mechanism import Mechanism
 from common.secure_sum.cohort import form_sessions, session_of

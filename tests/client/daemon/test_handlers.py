@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import threading
@@ -21,14 +22,14 @@ from client.account.ledger.entry import Spend
 from client.account.ledger.ledger import Ledger
 from client.daemon import plan_data as module
 from client.daemon.handlers import Handlers, count_parameters
-from client.daemon.loop import JoinedMerchant
+from client.daemon.merchant import JoinedMerchant
 from client.folder import MerchantFolder
 from common.errors import DataError, HansaError, MessageError, PrivacyError
 from common.message import proposal
 from common.message.proposal import Proposal, decode_terms, encode_signed
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import sign
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.model.features import Series
 from common.plan.schema import Plan
@@ -240,7 +241,7 @@ def test_why_a_round_was_refused_is_kept_for_the_health_file_and_forgotten_with_
 def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handlers, plan: Plan, tmp_path: Path) -> None:
     """A fresh process ends without a policy or with an older ledger; this one waits until both are back."""
     home = MerchantFolder(tmp_path / "shop")
-    joined = JoinedMerchant(home, merchant.federation, merchant._ledger, tmp_path, torch.device("cpu"))
+    joined = JoinedMerchant(home, merchant.federation, merchant._ledger, tmp_path, "cpu")
     merchant.consider(propose(plan))
     assert joined.is_awaited()
     assert joined.can_start_anew()
@@ -251,3 +252,19 @@ def test_a_daemon_does_not_rest_where_a_fresh_process_would_end(merchant: Handle
         assert joined.can_start_anew()
     home.ledger.rename(tmp_path / "away")
     assert not joined.is_awaited(), "asked and answered, and no error"
+
+
+def test_a_plan_that_nothing_was_heard_of_for_a_day_is_not_waited_for(
+    merchant: Handlers, plan: Plan, tmp_path: Path
+) -> None:
+    """Else a launch that was given up would keep its daemon's memory for ever."""
+    home = MerchantFolder(tmp_path / "shop")
+    joined = JoinedMerchant(home, merchant.federation, merchant._ledger, tmp_path, "cpu")
+    merchant.consider(propose(plan))
+    (file,) = home.plans.glob("*.json")
+    for hours, is_awaited in ((23, True), (25, False)):
+        at = time.time() - 3600 * hours
+        os.utime(file, (at, at))
+        assert joined.is_awaited() == is_awaited
+    merchant.answer(ask_round(plan))
+    assert joined.is_awaited(), "a round was just answered"

@@ -21,10 +21,11 @@ from flwr.app import Array, Message, RecordDict
 from client.daemon.handlers import count_parameters
 from common.message import proposal, release
 from common.message.proposal import PROPOSAL, Proposal, decode_terms, encode_signed
-from common.message.record import hash_vector
-from common.message.release import RELEASE, Release, ReleaseNote, decode_receipt, encode_release
+from common.message.receipt import RELEASE, decode_receipt
+from common.message.release import Release, ReleaseNote, encode_release
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.plan.schema import Plan, PrivacyPlan, TrainingPlan
 from fleet.shop import Shop, make_shop
@@ -325,7 +326,7 @@ def test_an_idle_daemon_takes_next_to_nothing(superlink: SuperLink, shop: Shop, 
         before = cpu_seconds(shop.process.pid)
         time.sleep(20)
         assert (cpu_seconds(shop.process.pid) - before) / 20 < 0.01
-        assert memory_mb(shop.process.pid) <= 450
+        assert memory_mb(shop.process.pid) <= 200
     assert shop.stop() == 0
 
 
@@ -341,7 +342,7 @@ def test_a_daemon_without_a_plan_under_way_gives_its_memory_back(superlink: Supe
         shop.wait_until(lambda: shop.log.count("Connected") == 2)
         assert shop.process is not None
         assert "Resting" in shop.log
-        assert memory_mb(shop.process.pid) <= 450
+        assert memory_mb(shop.process.pid) <= 200
         again = ask_round(plan, 4)
         assert coordinator.ask(node, "train", again).has_content(), "the sealed answer is still there"
     assert shop.stop() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flwr.app import Message, RecordDict
+from flwr.supercore.task_identity import TaskIdentity
 
 from certs.authority import Authority, make_authority
 from certs.key import TLS_CURVE, read_or_make_curve_key
@@ -24,7 +27,7 @@ from client.account.policy import Policy
 from client.command.run import holding
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.health import Health
-from client.daemon.loop import Daemon, JoinedMerchant
+from client.daemon.loop import Daemon
 from client.daemon.membership import (
     accept_welcome,
     check_certificate,
@@ -32,17 +35,30 @@ from client.daemon.membership import (
     read_membership,
     require_size_class,
 )
+from client.daemon.merchant import JoinedMerchant
 from client.daemon.store import Store
 from client.diagnosis.doctor import _check_clock
 from client.folder import MerchantFolder
 from common.disk.file import write_whole
 from common.errors import ConfigError, DataError, PrivacyError
+from common.message.decline import DECLINED
 from common.message.signature import name_key, public_bytes
 from fleet.full_disk import largest_file
 from fleet.superlink import free_port
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 COORDINATOR = public_bytes(KEY)
+
+WAITING = """
+import json, re, sys
+sys.argv = ["hansa-client", "run", "--until-idle", "1"]
+from client.__main__ import main
+try:
+    main()
+except SystemExit:
+    most = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
+    print(json.dumps({"modules": sorted(sys.modules), "most_megabytes": int(most[1]) >> 10}))
+"""
 
 
 @pytest.fixture
@@ -205,9 +221,58 @@ def test_a_daemon_that_reaches_nobody_stops_when_it_is_idle(hansa, home: Merchan
     hansa("ledger", "open")
     code, said = hansa("run", "--until-idle", "1", "--json")
     assert code == 0
+    assert "was killed" not in said
     assert all(json.loads(line)["level"] for line in said.splitlines())
     assert "Nobody answers" in said
     assert json.loads(home.health.read_text())["state"] == "stopped"
+
+
+def test_a_daemon_that_waits_is_light_and_has_nothing_of_what_trains(
+    hansa, home: MerchantFolder, authority: Authority
+) -> None:
+    join(hansa, home, authority)
+    hansa("ledger", "open")
+    home.health.write_text('{"process": 4194305, "state": "connected"}')  # no system counts processes so far
+    said = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, timeout=60, check=True)
+    assert "The daemon before this one was killed." in said.stderr
+    found = json.loads(said.stdout)
+    assert "Nobody answers" in said.stderr
+    assert not {"torch", "pandas", "pyarrow", "opacus", "sklearn", "scipy.stats"} & set(found["modules"])
+    assert {"flwr", "httpx"} <= set(found["modules"]), "it did wait at a gateway"
+    assert found["most_megabytes"] <= 200
+
+
+def test_a_daemon_without_the_gpu_that_it_was_told_to_use_says_so_at_once(
+    hansa, home: MerchantFolder, authority: Authority
+) -> None:
+    join(hansa, home, authority)
+    for name, fault in (("tpu", "is none of auto, cpu, cuda"), ("cuda", "shows no CUDA device")):
+        if name == "cuda" and torch.cuda.is_available():
+            continue
+        code, said = hansa("run", "--device", name)
+        assert (code, f"--device {name}" in said, fault in said) == (2, True, True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_message_is_declined_where_the_gpu_has_gone_meanwhile(
+    hansa,
+    home: MerchantFolder,
+    authority: Authority,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    join(hansa, home, authority)
+    create_ledger(home.ledger)
+    for name in ("_task_id", "_run_id", "_node_id"):
+        monkeypatch.setattr(TaskIdentity, name, 1)
+    membership, asked = read_membership(home), Message(RecordDict(), dst_node_id=7, message_type="train")
+    gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
+    with closing(gateway), closing(Ledger(home.ledger)) as ledger:
+        merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, "cuda")
+        daemon = Daemon(gateway, merchant, Health(home.health), idle_seconds=None, rest_seconds=600.0)
+        reply = daemon._answer(asked)
+    assert (reply.has_content(), reply.error.reason) == (False, DECLINED)
+    assert "this machine shows no CUDA device" in caplog.text
 
 
 def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
@@ -219,7 +284,7 @@ def test_a_running_daemon_takes_up_a_later_welcome_and_none_that_cannot_be_used(
 
     def run() -> None:
         with closing(Ledger(home.ledger)) as ledger:
-            merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, torch.device("cpu"))
+            merchant = JoinedMerchant(home, membership.federation, ledger, home.folder, "cpu")
             gateway = GatewayClient("127.0.0.1:1", membership.node_key, membership.context)
             with closing(gateway):
                 ended.append(
@@ -307,7 +372,7 @@ def test_forecasts_need_a_model(hansa, home: MerchantFolder, authority: Authorit
     (home.models).mkdir()
     (home.models / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="damaged"):
-        Store(home.plans, home.models, COORDINATOR).newest_model()
+        Store(home.models, COORDINATOR).newest_model()
 
 
 def test_an_old_welcome_does_not_roll_a_merchant_back(hansa, home: MerchantFolder, authority: Authority) -> None:

@@ -17,9 +17,10 @@ from client.daemon.handlers import Handlers, count_parameters
 from client.daemon.store import ARRIVED
 from common.errors import MessageError
 from common.message import release
-from common.message.record import hash_vector
-from common.message.release import Release, ReleaseNote, decode_receipt, encode_release
+from common.message.receipt import decode_receipt
+from common.message.release import Release, ReleaseNote, encode_release
 from common.message.signature import sign
+from common.message.vector import hash_vector
 from common.plan.schema import Plan
 from fleet.merchant import open_merchant
 
@@ -61,7 +62,7 @@ def hand(handlers: Handlers, plan: Plan, value: float, at: datetime, *, round_nu
 
 
 def newest(handlers: Handlers) -> str:
-    return handlers._archive.newest_model().note.model_hash
+    return handlers._models.newest_model().note.model_hash
 
 
 def test_a_model_dated_far_ahead_gives_way_to_the_next_run_and_does_not_come_back(

@@ -27,9 +27,10 @@ from client.daemon import loop
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.handlers import Handlers
 from client.daemon.health import Health
-from client.daemon.loop import Daemon, JoinedMerchant
+from client.daemon.loop import Daemon
 from client.daemon.membership import accept_welcome, ask_to_join, read_federation, read_membership, read_vouchers
-from client.daemon.store import Store
+from client.daemon.merchant import JoinedMerchant
+from client.daemon.proposal_store import ProposalStore
 from client.diagnosis.trial_round import make_offer
 from client.folder import MerchantFolder
 from common.errors import DataError, HansaError, MessageError, PrivacyError
@@ -168,7 +169,7 @@ def test_a_successor_that_the_trusted_key_names_is_trusted_and_listed_where_that
     federation = read_federation(town.home)
     assert federation.coordinator_name == name_key(public_bytes(NEW))
     assert federation.vouched_by == (name_key(public_bytes(OLD)),)
-    store = Store(town.home.plans, town.home.models, *federation.lineage.keys)
+    store = ProposalStore(town.home.plans, *federation.lineage.keys)
     assert [store.read_proposal(path).proposal.plan for path in store.proposals] == [plan]
     policy = read_policy(town.home.policy)
     require_approved(policy, make_offer(town.home, policy, plan))
@@ -344,9 +345,7 @@ def test_what_is_at_an_address_that_is_no_gateway_does_not_show_in_the_time_of_t
     membership = read_membership(town.home)
     gateway = GatewayClient("localhost:1", membership.node_key, membership.context, node_id=7)
     with closing(Ledger(town.home.ledger)) as ledger:
-        merchant = JoinedMerchant(
-            town.home, membership.federation, ledger, data_root=town.home.folder, device=torch.device("cpu")
-        )
+        merchant = JoinedMerchant(town.home, membership.federation, ledger, data_root=town.home.folder, device="cpu")
         daemon = Daemon(gateway, merchant, Health(town.folder / "health.json"), idle_seconds=None, rest_seconds=60.0)
         town.handlers.try_line, before = daemon._try_line, town.files
         began = time.monotonic()

@@ -23,9 +23,9 @@ from client.daemon.membership import JoinedFederation
 from client.folder import MerchantFolder
 from common.message import proposal
 from common.message.proposal import Proposal, decode_terms, encode_signed
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
 from common.message.signature import name_key, public_bytes, sign
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.warm.start import hash_warm, start_without_data
 from common.plan.reading import read_plan

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from client.daemon.store import Store
 from common.errors import DataError
 from common.message import release
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
 from common.message.signature import public_bytes, sign
+from common.message.vector import hash_vector
 from common.plan.leg import legs_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -20,7 +20,7 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "plans", tmp_path / "models", public_bytes(KEY))
+    return Store(tmp_path / "models", public_bytes(KEY))
 
 
 def keep(store, plan, round_number, at):

@@ -21,11 +21,11 @@ from common.errors import HansaError
 from common.message import proposal, sum_agree, sum_keys, sum_reveal, sum_shares
 from common.message.peer import decode_peer, encode_question
 from common.message.proposal import Proposal, encode_signed
-from common.message.record import hash_vector
 from common.message.round import RoundRequest
 from common.message.signature import public_bytes, sign
 from common.message.sum_place import Place
 from common.message.sum_round import SumRequest, encode_sum_request
+from common.message.vector import hash_vector
 from common.message.wire import to_wire
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data

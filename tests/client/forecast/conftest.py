@@ -16,9 +16,9 @@ from client.cli import main
 from client.daemon.store import Model, Store
 from client.folder import MerchantFolder
 from common.message import release
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
 from common.message.signature import public_bytes, sign
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan
@@ -79,7 +79,7 @@ def hansa(tmp_path, write_rows, make_plan, make_model, monkeypatch, capsys):
     home.federation.write_text(json.dumps({"welcome": welcome, "size_class": 32}))
     model = make_model(make_plan(), 2.0)
     signed = sign(model.note.to_bytes(), key, purpose=release.PURPOSE)
-    Store(home.plans, home.models, public_bytes(key)).keep_model(Release(signed, model.parameters), model.note)
+    Store(home.models, public_bytes(key)).keep_model(Release(signed, model.parameters), model.note)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> tuple[int, str]:

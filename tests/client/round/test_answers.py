@@ -14,8 +14,8 @@ from client.round.answers import Answers, Merchant, make_client_app
 from client.round.training import train_round
 from common.data.panel import Panel
 from common.errors import ConfigError, DataError, MessageError
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_reply, encode_request
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector, make_model
 from common.model.features import Series, build_series
 from common.plan.schema import Plan

@@ -12,8 +12,8 @@ import torch
 
 from client.round.answers import Answers, Merchant
 from client.round.leg import read_legs
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
+from common.message.vector import hash_vector
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise

@@ -14,7 +14,7 @@ from client.round.training import CHUNK_ENTITIES, train_round
 from common.model.demand_gru import DemandGRU, draw_model, freeze, get_vector
 from common.model.features import Series, build_series
 from common.plan.schema import Plan
-from common.privacy.lattice import LATTICE_BITS
+from common.privacy.bound import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 from panels import build_panel
 from simulation.engine.seeded_noise import SeededNoise

@@ -15,7 +15,7 @@ from common.errors import ConfigError
 from common.message.decline import decline
 from common.message.peer import PEER, PEER_FIELDS, encode_peer
 from common.message.proposal import PROPOSAL, TERMS_FIELDS, ClientTerms, encode_terms
-from common.message.release import RECEIPT_FIELDS, RELEASE, encode_receipt
+from common.message.receipt import RECEIPT_FIELDS, RELEASE, encode_receipt
 from common.message.round import RoundReply, encode_reply
 from common.message.sum_agree import AGREE, AGREE_FIELDS, encode_signature
 from common.message.sum_keys import KEYS, KEYS_FIELDS, encode_keys

@@ -15,7 +15,7 @@ from client.transparency.card_check import check_card
 from client.transparency.card_page import write_page
 from client.transparency.card_signature import sign_card
 from common.privacy.accounting import epsilon_of
-from common.privacy.noise import tail_delta
+from common.privacy.tail import tail_delta
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 ROOMY = Budget(epsilon=32.0, period_epsilon=32.0, period_days=1, delta=1e-5)

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from common.errors import MessageError, PrivacyError
 from common.message import call
 from common.message.call import parse_call, sign_call, write_ticket
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_request, encode_request
 from common.message.signature import Signed, public_bytes, verify
+from common.message.vector import hash_vector
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 RUN = "a" * 64

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from common.errors import MessageError
-from common.message.record import hash_vector
 from common.message.round import (
     RoundReply,
     RoundRequest,
@@ -21,6 +20,7 @@ from common.message.round import (
     encode_reply,
     encode_request,
 )
+from common.message.vector import hash_vector
 
 PLAN_HASH = hashlib.sha256(b"plan").hexdigest()
 SIZE = 3

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from common.errors import MessageError
 from common.message import peer, sum_agree, sum_keys, sum_reveal, sum_round, sum_shares
 from common.message.named import read_named, write_named
-from common.message.record import ABOUT, VECTOR, hash_vector
+from common.message.record import ABOUT, VECTOR
 from common.message.round import RoundRequest, decode_reply, decode_request
 from common.message.sum_place import Place
 from common.message.sum_reveal import Revealed
 from common.message.sum_round import SumReply, SumRequest
+from common.message.vector import hash_vector
 from common.message.wire import from_wire, to_wire
 from common.secure_sum.keys import RoundKeys, SignedKeys
 

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.errors import ConfigError, PrivacyError
-from common.privacy.clipping import LARGEST_MODEL, clip, require_model_size
+from common.privacy.bound import LARGEST_MODEL, LATTICE_BITS
+from common.privacy.clipping import clip, require_model_size
 from common.privacy.clipping_rule import Automatic, apply_rule, clipping_rule
-from common.privacy.lattice import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 from gradients import clipping_norms, gradients
 

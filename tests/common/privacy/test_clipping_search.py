@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from common.plan.schema import LARGEST_CLIPPING_NORM, SMALLEST_CLIPPING_NORM
-from common.privacy.clipping import LARGEST_MODEL
+from common.privacy.bound import LARGEST_MODEL, LATTICE_BITS
 from common.privacy.clipping_rule import Automatic
-from common.privacy.lattice import LATTICE_BITS, lattice_step, truncate
+from common.privacy.lattice import lattice_step, truncate
 from common.privacy.mechanism import Mechanism
 from gradients import EDGES, ENDS
 

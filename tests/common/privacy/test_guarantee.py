@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from common.errors import ConfigError
 from common.privacy.accounting import delta_of, epsilon_of, mu_of, round_mu_squared
 from common.privacy.guarantee import mu_within, noise_multiplier_in_release, state_guarantee, worst_participant
-from common.privacy.noise import tail_delta
+from common.privacy.tail import tail_delta
 from common.privacy.weight import merchant_weights
 
 merchants = st.lists(st.tuples(st.integers(1, 10**5), st.floats(0.5, 100.0)), min_size=2, max_size=12)

@@ -6,8 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from common.privacy.bound import LATTICE_BITS
 from common.privacy.clipping import clip
-from common.privacy.lattice import LATTICE_BITS, lattice_step, sum_entities, to_real, truncate
+from common.privacy.lattice import lattice_step, sum_entities, to_real, truncate
 from gradients import clipping_norms, gradients
 
 

@@ -10,7 +10,8 @@ from scipy import stats
 
 from common.errors import ConfigError, PrivacyError
 from common.privacy.accounting import epsilon_of, noise_multiplier_for
-from common.privacy.lattice import LATTICE_BITS, to_real
+from common.privacy.bound import LATTICE_BITS
+from common.privacy.lattice import to_real
 from common.privacy.mechanism import Mechanism
 from common.privacy.noise import SecureNoise
 

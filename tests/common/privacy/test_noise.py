@@ -13,7 +13,8 @@ import torch
 from scipy import stats
 
 from common.errors import PrivacyError
-from common.privacy.noise import SecureNoise, _refined_pair, _rounded_pairs, _uniform_words, tail_delta
+from common.privacy.noise import SecureNoise, _refined_pair, _rounded_pairs, _uniform_words
+from common.privacy.tail import tail_delta
 
 ROOT = Path(__file__).parents[3]
 HOUSE = ("client", "common", "server", "simulation")

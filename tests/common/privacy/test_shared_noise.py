@@ -11,7 +11,6 @@ from dp_accounting.pld import privacy_loss_distribution as pld
 from common.errors import PrivacyError
 from common.privacy.accounting import delta_of, epsilon_of
 from common.privacy.guarantee import gaussian_delta, state_guarantee
-from common.privacy.noise import MISROUNDED, tail_delta
 from common.privacy.shared_noise import (
     MOST_SHARES,
     SMALLEST_STD,
@@ -22,6 +21,7 @@ from common.privacy.shared_noise import (
     sum_delta,
     sum_noise_multiplier_for,
 )
+from common.privacy.tail import MISROUNDED, tail_delta
 
 DIGITS = 90  # e^(-16π²), the least that is bounded, is 10⁻⁶⁹
 STDS = [0.5, 1.0, 2.0, 4.0]

@@ -7,9 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from common.message import call
 from common.message.call import parse_call, write_ticket
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, decode_request
 from common.message.signature import public_bytes, verify
+from common.message.vector import hash_vector
 from server.coordinator.calling import calling
 from server.registry.registry import Member
 

@@ -30,7 +30,7 @@ from client.daemon.handlers import Handlers, make_handler_app
 from common.errors import HansaError
 from common.message import proposal
 from common.message.proposal import PROPOSAL, Proposal
-from common.message.release import RELEASE
+from common.message.receipt import RELEASE
 from common.message.signature import sign
 from common.plan.schema import Plan
 from fleet.full_disk import mounted

@@ -26,7 +26,6 @@ from common.errors import ConfigError, MessageError
 from common.message import proposal, sum_agree, sum_keys, sum_reveal, sum_shares
 from common.message.decline import DECLINED
 from common.message.proposal import PROPOSAL, Proposal, parse_proposal
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
 from common.message.signature import sign
 from common.message.sum_agree import AGREE
@@ -34,6 +33,7 @@ from common.message.sum_keys import KEYS
 from common.message.sum_place import Place
 from common.message.sum_reveal import REVEAL
 from common.message.sum_shares import SHARES
+from common.message.vector import hash_vector
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism

@@ -31,7 +31,7 @@ from client.daemon.gateway_client import GatewayClient
 from client.daemon.gateway_error import GatewayError
 from common.errors import MessageError
 from common.message.protocol import HEADER, write_spoken
-from common.message.record import pack
+from common.message.vector import pack_vector
 from fleet.superlink import free_port
 from server.process import parcel
 from server.process.lean_grid import LeanGrid
@@ -142,7 +142,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(line: Line, node_id: int, text: str = "what is it", *, ttl: float = 60.0) -> str:
-    content = pack(ConfigRecord({"text": text}), torch.arange(1000, dtype=torch.float32))
+    content = pack_vector(ConfigRecord({"text": text}), torch.arange(1000, dtype=torch.float32))
     (message_id,) = line.grid.push_messages([Message(content, node_id, "query.test", ttl=ttl)])
     return message_id
 

@@ -8,8 +8,8 @@ from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 
-from common.message.record import hash_vector
 from common.message.round import RoundReply, RoundRequest, decode_request, encode_reply
+from common.message.vector import hash_vector
 from server.round.collection import Cause, Refusal, RoundOutcome, gather_answers, refuse_error
 from simulation.engine.grid import InProcessGrid, make_context
 

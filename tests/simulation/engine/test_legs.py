@@ -18,8 +18,8 @@ from client.account.policy import Policy
 from client.round.answers import Answers, Merchant, make_client_app
 from client.round.leg import read_legs
 from common.forecast.method import Method
-from common.message.record import hash_vector
 from common.message.round import RoundRequest, encode_request
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_training
 from common.plan.leg import legs_of

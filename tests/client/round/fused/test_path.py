@@ -14,8 +14,8 @@ from client.round.answers import Answers, Merchant
 from client.round.fused import library
 from client.round.fused.library import SWITCH, find_kernel
 from client.round.leg import read_legs
-from common.message.record import hash_vector
 from common.message.round import RoundRequest
+from common.message.vector import hash_vector
 from common.model.features import Series
 from common.plan.schema import Plan
 from common.privacy.mechanism import Mechanism

@@ -19,8 +19,8 @@ from common.data.panel import Panel
 from common.errors import PrivacyError
 from common.model.demand_gru import DemandGRU, entity_losses, freeze
 from common.model.features import Examples, Series, cut_training
+from common.privacy.bound import LATTICE_BITS
 from common.privacy.clipping_rule import Automatic
-from common.privacy.lattice import LATTICE_BITS
 from common.privacy.mechanism import Mechanism
 
 LIKELIHOODS = ("negative_binomial", "hurdle_negative_binomial", "log_normal")

@@ -11,8 +11,8 @@ from client.daemon.store import Model
 from client.serving.inference.demand.model import Batch
 from client.serving.inference.demand.network import read_released
 from common.errors import ConfigError
-from common.message.record import hash_vector
 from common.message.release import ReleaseNote
+from common.message.vector import hash_vector
 from common.model.demand_gru import get_vector
 from common.model.warm.start import start_without_data
 from common.plan.schema import Plan

@@ -15,9 +15,9 @@ from client.shop.history.history import History
 from client.shop.settings import read_shop
 from client.shop.setup.refresh import refresh_plans
 from common.message import release
-from common.message.record import hash_vector
 from common.message.release import Release, ReleaseNote
 from common.message.signature import public_bytes, sign
+from common.message.vector import hash_vector
 from common.plan.reading import parse_plan
 from network.federation import run_in_process
 from released_shop import KEY, day, make_joined_shop
@@ -94,7 +94,7 @@ def test_a_young_shop_hears_what_old_ones_know_of_offers(tmp_path: Path) -> None
         software="test",
     )
     signed = sign(note.to_bytes(), KEY, purpose=release.PURPOSE)
-    Store(home.plans, home.models, public_bytes(KEY)).keep_model(Release(signed, parameters), note)
+    Store(home.models, public_bytes(KEY)).keep_model(Release(signed, parameters), note)
     joined = ask(young)
     assert joined.weighed.weights[FEDERATED] > 1 / 8, "more than the share that it began with"
     truth = (3.0 + np.arange(PRODUCTS) / 2)[:, None] * np.where(on_offer[DAYS:], OFFER, 1.0)
