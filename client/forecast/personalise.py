@@ -1,11 +1,11 @@
 """Fit the global model to one merchant, on its own data; the result never leaves, so it costs no privacy.
 
 The encoder stays as the federation learned it; the decoder (what the past and the days ahead mean for demand) moves,
-or where the features have a direct path to it the last layer alone, which is then a regression on everything that
-the network sees. It is the most probable one under a Gaussian prior around the global model (mean-regularised:
-Hanzely & Richtárik 2020, arXiv 2002.05516, seen as a prior as in Li et al. 2021, Ditto, arXiv 2012.04221). How strong
-the prior is, is chosen on the merchant's own last horizon, which took no part in that fit, and never weaker than the
-evidence asks for: a tiny merchant stays with the global model.
+or where features or calendar have a straight path to the outputs the last layers alone, which are then a regression on
+everything that the network sees. It is the most probable one under a Gaussian prior around the global model
+(mean-regularised: Hanzely & Richtárik 2020, arXiv 2002.05516, seen as a prior as in Li et al. 2021, Ditto, arXiv
+2012.04221). How strong the prior is, is chosen on the merchant's own last horizon, which took no part in that fit, and
+never weaker than the evidence asks for: a tiny merchant stays with the global model.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class _Records:
     ----------
     context, future
         The decoder's inputs, where all of it moves.
-    seen
-        What the last layer sees, where that alone moves: one row for every bucket with a label.
+    seen, white
+        What the last layer and the calendar path see, where they alone move: one row for every bucket with a label.
     """
 
     num_records: int
@@ -68,6 +68,7 @@ class _Records:
     context: Float[Tensor, "entity position context"] | None = None
     future: Float[Tensor, "entity position bucket covariate"] | None = None
     seen: Float[Tensor, "row width"] | None = None
+    white: Float[Tensor, "row column"] | None = None
     censored: Bool[Tensor, "*row"] | None = None
     expected: Float[Tensor, "*row"] | None = None
 
@@ -144,8 +145,8 @@ def _records(model: DemandGRU, series: Series) -> _Records:
 
 
 def _moves_alone(model: DemandGRU) -> bool:
-    """Whether the last layer moves and nothing beside it."""
-    return model.direct and model.calendar is None
+    """Whether only layers move whose outputs are linear in what they see."""
+    return model.direct or model.calendar is not None
 
 
 def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
@@ -156,11 +157,14 @@ def _decoder_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
 
 def _last_layer_rows(model: DemandGRU, window: Examples) -> dict[str, Tensor]:
     """Keep the buckets with a label."""
-    seen = model.read(model.encode(window), window.future, window.anchor)
-    labelled = window.weight > 0
+    context, labelled = model.encode(window), window.weight > 0
+    seen = {"seen": model.read(context, window.future, window.anchor)}
+    if model.calendar is not None:
+        features = context[:, :, model.encoder.hidden_size :]
+        seen["white"] = model.calendar.read(features, window.future, window.anchor)
     names = ("anchor", "spread", "label", "weight", "censored", "expected")
     rows = {name: part[labelled] for name, part in window.parts.items() if name in names}
-    return {"seen": seen[labelled], **rows}
+    return {**{name: part[labelled] for name, part in seen.items()}, **rows}
 
 
 def _double(examples: Examples) -> Examples:
@@ -179,7 +183,7 @@ def _path(model: DemandGRU, records: _Records, weakest: float) -> Iterator[tuple
 
 
 def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float) -> None:
-    """Move the decoder, or the last layer, of `fitted` to the most probable one under the prior."""
+    """Move the decoder, or the last layers, of `fitted` to the most probable one under the prior."""
     moving = [tensor.requires_grad_() for tensor in _moving(fitted)]
     center = [tensor.detach() for tensor in _moving(prior)]
     optimizer = torch.optim.LBFGS(moving, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
@@ -201,7 +205,7 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
 def _outputs(model: DemandGRU, records: _Records) -> Tensor:
     if records.seen is not None:
         outputs: Tensor = model.output(records.seen)
-        return outputs
+        return outputs if model.calendar is None else outputs + model.calendar.say(records.white)
     assert records.context is not None and records.future is not None  # noqa: PT018, S101  for mypy
     return model.decode(records.context, records.future, records.anchor)
 

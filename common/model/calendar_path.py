@@ -78,7 +78,20 @@ class CalendarPath(nn.Module):
         anchor: Float[Tensor, "entity position bucket"],
     ) -> Float[Tensor, "entity position bucket output"]:
         """Return what is added to the outputs of each bucket."""
-        white = (self.columns(features, future, anchor) - self.center) @ self.whitening
+        return self.say(self.read(features, future, anchor))
+
+    def read(
+        self,
+        features: Float[Tensor, "entity position feature"],
+        future: Float[Tensor, "entity position bucket covariate"],
+        anchor: Float[Tensor, "entity position bucket"],
+    ) -> Float[Tensor, "entity position bucket column"]:
+        """Return the columns of each bucket, whitened."""
+        white: Tensor = (self.columns(features, future, anchor) - self.center) @ self.whitening
+        return white
+
+    def say(self, white: Float[Tensor, "*row column"]) -> Float[Tensor, "*row output"]:
+        """Return what is added to the outputs, of columns that are read."""
         outputs: Tensor = self.linear(white) * white.new_tensor(self._gains)
         return outputs
 

@@ -9,7 +9,7 @@ import torch
 from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
 from common.forecast.metric import observe, score_demand
-from common.model.demand_gru import get_vector, make_model
+from common.model.demand_gru import draw_model, get_vector
 from common.model.features import build_series
 
 DAY, DAYS = 80, 91
@@ -31,7 +31,7 @@ def panel(make_panel):
 
 def make_global(panel, plan, day=DAY):
     series = build_series(panel, plan, day)
-    return make_model(plan, num_features=series.num_features, num_future=series.num_future, seed=0)
+    return draw_model(plan, series, seed=0)
 
 
 def wql(model, panel, plan):
@@ -81,13 +81,16 @@ def test_a_merchant_that_the_global_model_describes_already_loses_nothing_to_spe
     assert wql(personalise(model, panel, plan, DAY), panel, plan) < 1.03 * wql(model, panel, plan)
 
 
-def test_with_a_direct_path_the_last_layer_alone_moves(panel, make_plan):
-    plan = make_plan(model={"season": False, "positions": 6, "direct": True, "anchor": {"half_life_days": 30.0}}).model
+@pytest.mark.parametrize("path", [{"direct": True}, {"calendar": True}, {"direct": True, "calendar": True}])
+def test_with_a_straight_path_the_last_layers_alone_move(panel, make_plan, path):
+    plan = make_plan(model={"season": False, "positions": 6, "anchor": {"half_life_days": 30.0}, **path}).model
     model = make_global(panel, plan)
     own = personalise(model, panel, plan, DAY)
     for layer in ("encoder", "from_context", "from_future"):
         assert torch.equal(get_vector(own.get_submodule(layer)), get_vector(model.get_submodule(layer)))
     assert not torch.equal(get_vector(own.output), get_vector(model.output))
+    if plan.calendar:
+        assert not torch.equal(get_vector(own.calendar), get_vector(model.calendar))
     assert wql(own, panel, plan) < wql(model, panel, plan)
 
 
