@@ -205,7 +205,9 @@ def _fit(fitted: DemandGRU, prior: DemandGRU, records: _Records, strength: float
 def _outputs(model: DemandGRU, records: _Records) -> Tensor:
     if records.seen is not None:
         outputs: Tensor = model.output(records.seen)
-        return outputs if model.calendar is None else outputs + model.calendar.say(records.white)
+        if model.calendar is None or records.white is None:
+            return outputs
+        return outputs + model.calendar.say(records.white)
     assert records.context is not None and records.future is not None  # noqa: PT018, S101  for mypy
     return model.decode(records.context, records.future, records.anchor)
 
