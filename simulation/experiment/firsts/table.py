@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.experiment.firsts.own import ROUTED_OWN
+from simulation.experiment.firsts.part import say_days
 from simulation.experiment.firsts.pool import is_headline, is_size
-from simulation.experiment.firsts.study import say_days
 
 
 def make_firsts_tables(found: dict[str, Any], metric: str) -> list[Table]:
