@@ -43,7 +43,7 @@ def firsts(
     from simulation.experiment.firsts.pool import pool_firsts
     from simulation.experiment.firsts.store import Store
     from simulation.experiment.firsts.study import Asked, federations_of, measure_firsts
-    from simulation.experiment.firsts.table import make_firsts_tables
+    from simulation.experiment.firsts.table import make_firsts_page, make_firsts_tables, say_firsts
     from simulation.experiment.folder import RunFolder
     from simulation.experiment.plans import read_named_plan
     from simulation.experiment.progress_bar import ProgressBar
@@ -56,10 +56,10 @@ def firsts(
     check_methods((*(method.name for method in methods), "routed_own"), plan)
     chosen = read_origins(origins) or plan.evaluation.origins
     asked = Asked(chosen, read_lengths(days), methods, folds=folds, seeds=seeds, seed=seed)
-    folder = RunFolder(out)
+    folder, command = RunFolder(out), shlex.join(["hansa-sim", *sys.argv[1:]])
     data = fingerprint_data(plan, data_root)
     with folder.held(), ProgressBar(make_console(stderr=True)) as display:
-        folder.open(plan, seed=seed, data=data, command=shlex.join(["hansa-sim", *sys.argv[1:]]), resume=resume)
+        folder.open(plan, seed=seed, data=data, command=command, resume=resume)
         panel = load_panel(plan, data_root)
         try:
             losses = measure_firsts(plan, panel, asked, Store(out), on_share=display.follow)
@@ -67,12 +67,19 @@ def firsts(
             raise HansaError("stopped; what is done is kept, go on with the same command and --resume.") from stop
         found = pool_firsts(losses, plan)
         folder.write_json("firsts.json", found)
+        metric = COMPARED[plan.evaluation.task][0]
+        folder.write_text("report.html", make_firsts_page(found, metric, command=command))
     if as_json:
         print_json(found)
         return
-    for table in make_firsts_tables(found, COMPARED[plan.evaluation.task][0]):
+    for table in make_firsts_tables(found, metric):
         print_table(make_console(), table)
-    typer.echo(f"Intervals are of other entities. Everything is in {out}, the numbers in {out / 'firsts.json'}.")
+    for sentence in say_firsts(found, metric):
+        typer.echo(f"{sentence}.")
+    typer.echo(
+        f"Intervals are of other entities. Everything is in {out}, the numbers in {out / 'firsts.json'}, the page in "
+        f"{out / 'report.html'}."
+    )
 
 
 def read_lengths(text: str) -> tuple[int, ...]:

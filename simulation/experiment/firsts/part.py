@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from common.model.demand_gru import DemandGRU
 from common.model.warm.start import start_model
 from simulation.experiment.firsts.fold import Fold, keep
 from simulation.experiment.firsts.joined import forecast_joined, train_without
-from simulation.experiment.firsts.own import forecast_alone
+from simulation.experiment.firsts.own import forecast_alone, own_candidates
 from simulation.experiment.firsts.store import Store
 from simulation.experiment.folder import Stage
 from simulation.origin.origin import Trial, rehearse
@@ -84,19 +85,19 @@ class Parts:
 
     def alone(self, young: Young) -> Told:
         """Forecast by what every merchant can do alone."""
-        name, label = f"alone-{self.trial.origin}-{young.days}", f"{say_days(young.days)} of history"
-        forecasts = self._kept(name, lambda: forecast_alone(young.trial, seed=self.seed, on_share=self._tell(label)))
+        names, where = own_candidates(self.trial.plan), f"alone-{self.trial.origin}-{young.days}"
+        forecasts = self._alone(names, where, young.trial, f"{say_days(young.days)} of history")
         if young.earlier is None:
             return Told(forecasts)
-        earlier, label = young.earlier, f"{label}, a horizon earlier"
-        names = tuple(forecasts)
-        return Told(
-            forecasts,
-            self._kept(
-                f"{name}-rehearsed",
-                lambda: forecast_alone(earlier, seed=self.seed, on_share=self._tell(label), names=names),
-            ),
-        )
+        label = f"{say_days(young.days)} of history, a horizon earlier"
+        return Told(forecasts, self._alone(tuple(forecasts), f"{where}-rehearsed", young.earlier, label))
+
+    def _alone(self, names: tuple[str, ...], where: str, trial: Trial, label: str) -> dict[str, Forecast]:
+        def make(name: str) -> dict[str, Forecast]:
+            return forecast_alone(name, trial, seed=self.seed, on_share=self._tell(label))
+
+        parts = [self._kept(f"{where}-{name}", partial(make, name)) for name in names]
+        return {name: forecast for part in parts for name, forecast in part.items()}
 
     def joined(self, young: Young, method: Method, *, seed: int) -> Told:
         """Forecast for each fold by the federation of all others, after all of its rounds."""

@@ -14,7 +14,7 @@ from simulation.evaluation.history import shorten
 from simulation.experiment.firsts.fold import deal_folds, keep
 from simulation.experiment.firsts.joined import forecast_joined, train_without
 from simulation.experiment.firsts.kind import find_kinds, has_past
-from simulation.experiment.firsts.own import ROUTED_OWN, forecast_alone
+from simulation.experiment.firsts.own import ROUTED_OWN, forecast_alone, own_candidates
 from simulation.experiment.firsts.part import Parts, Young
 from simulation.experiment.firsts.pool import pool_firsts
 from simulation.experiment.firsts.served import ROUTED, serve
@@ -124,7 +124,11 @@ def test_what_was_before_a_short_history_changes_no_forecast(trial):
 
     def forecasts(changed):
         short = keep(shorten(changed, 16), fold.is_out)
-        return {**forecast_joined(model, Method("federated"), short), **forecast_alone(short, seed=0, on_share=quiet)}
+        alone = [forecast_alone(name, short, seed=0, on_share=quiet) for name in own_candidates(trial.plan)]
+        return {
+            **forecast_joined(model, Method("federated"), short),
+            **{k: v for each in alone for k, v in each.items()},
+        }
 
     found = forecasts(trial)
     assert set(found) == {"federated", "federated_personalised", "anchor", "weekday_mean", "gru_local"}
@@ -205,11 +209,11 @@ def test_the_command_measures_resumes_and_says_what_is_damaged(hansa_sim, write_
     again = hansa_sim(*words, "--resume")
     assert (again.code, json.loads(again.stdout)) == (0, found)
     assert "without fold" not in again.stderr  # nothing is trained anew
-    part = tables / "out" / "parts" / "alone-2024-02-06-12.safetensors"
+    part = tables / "out" / "parts" / "alone-2024-02-06-12-anchor.safetensors"
     part.write_bytes(b"torn")
     damaged = hansa_sim(*words, "--resume")
     assert damaged.code == 2
-    assert "alone-2024-02-06-12.safetensors is damaged; delete it" in damaged.stderr
+    assert "alone-2024-02-06-12-anchor.safetensors is damaged; delete it" in damaged.stderr
     assert hansa_sim(*words).code == 2  # without --resume
 
 
