@@ -20,6 +20,7 @@ from simulation.experiment.firsts.own import ROUTED_OWN
 from simulation.experiment.firsts.served import ROUTED, ROUTED_NULL
 
 SIZES = ((1, 9), (10, 29), (30, 99), (100, None))  # entities of a merchant
+SCHEMA = 1  # of firsts.json
 EVERY = "all"
 FIRST = {method.name: place for place, method in enumerate((ROUTED_OWN, ROUTED, ROUTED_NULL))}  # in what is told
 
@@ -34,7 +35,7 @@ def pool_firsts(losses: pd.DataFrame, plan: Plan) -> dict[str, Any]:
         value, against, gain, low, high and verdict, see `common.forecast.gain`. `over_best_own` is the same over the
         own method that came out best there, which is chosen with hindsight and favours being alone.
     """
-    return {"schema": 1, "plan": plan.name, "plan_hash": plan.hash, "rows": list(_rows(losses))}
+    return {"schema": SCHEMA, "plan": plan.name, "plan_hash": plan.hash, "rows": list(_rows(losses))}
 
 
 def _rows(losses: pd.DataFrame) -> Iterator[dict[str, Any]]:

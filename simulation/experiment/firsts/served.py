@@ -34,10 +34,9 @@ def serve(router: Method, young: Young, alone: Told, joined: Told | None = None)
         What a federation tells in its two legs; None where there is nothing to weigh it by, so that it has no part.
     """
     told = Told({**alone.forecasts, **joined.forecasts}, {**alone.rehearsed, **joined.rehearsed}) if joined else alone
-    names = {method.name for method in candidates_of(router, young.trial.plan)}
+    names = [method.name for method in candidates_of(router, young.trial.plan)]  # in one order, read or made
     forecasts, rehearsed = (
-        {name: forecast for name, forecast in side.items() if name in names}
-        for side in (told.forecasts, told.rehearsed)
+        {name: side[name] for name in names if name in side} for side in (told.forecasts, told.rehearsed)
     )
     trial = young.trial
     rows_of = [trial.rows_of(merchant) for merchant in trial.merchants]

@@ -209,6 +209,12 @@ def test_the_command_measures_resumes_and_says_what_is_damaged(hansa_sim, write_
     again = hansa_sim(*words, "--resume")
     assert (again.code, json.loads(again.stdout)) == (0, found)
     assert "without fold" not in again.stderr  # nothing is trained anew
+    said = hansa_sim("report", tables / "out")
+    assert said.code == 0
+    assert "all, 12 days of history: routed against routed_own, quantile loss" in said.stdout
+    assert "with a federation that learns nothing" in said.stdout
+    assert "<td>routed_null</td>" in (tables / "out" / "report.html").read_text()
+    assert json.loads(hansa_sim("report", tables / "out", "--json").stdout) == found
     part = tables / "out" / "parts" / "alone-2024-02-06-12-anchor.safetensors"
     part.write_bytes(b"torn")
     damaged = hansa_sim(*words, "--resume")
