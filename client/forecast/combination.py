@@ -32,6 +32,8 @@ USUAL_SHARES = {
     "auto_ets": 0.15,
     "federated": 1.0,
     "warm": 0.6,
+    "chronos": 0.6,
+    "fracast": 0.6,
 }
 SHARE_OF_POINTS = 0.03
 LEARN_ALONE = ("lightgbm_local", "logistic_local", "gru_local")
