@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ def chronos_folder() -> Path | None:
     return Path(named) if named and (Path(named) / "config.json").is_file() else None
 
 
-def _load_chronos(folder: Path | None):  # type: ignore[no-untyped-def]  # the package has no types
+def _load_chronos(folder: Path | None) -> Any:  # one of three classes without types
     from chronos import BaseChronosPipeline
 
     if folder is None:
