@@ -9,7 +9,7 @@ compared was trained on that horizon.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -32,10 +32,12 @@ USUAL_SHARES = {
     "auto_ets": 0.15,
     "federated": 1.0,
     "warm": 0.6,
+    "chronos": 0.6,
+    "fracast": 0.6,
 }
 SHARE_OF_POINTS = 0.03
 LEARN_ALONE = ("lightgbm_local", "logistic_local", "gru_local")
-DAYS_TO_LEARN = 365.0  # with a shorter history what learns from it alone has as much less to say
+DAYS_TO_LEARN = 365  # with a shorter history what learns from it alone has as much less to say
 SHARE_UNFITTED = 0.25  # of a network from outside, of what it has where it is fitted to the merchant
 LEAST_PROBABILITY = 1e-6
 LEAST_LOSS = 1e-12
@@ -81,6 +83,18 @@ def usual_share(method: Method, *, history_days: int) -> float:
     if method.kind in LEARN_ALONE:
         share *= min(max(history_days, 1) / DAYS_TO_LEARN, 1.0)  # some share, or what stands alone has none
     return share * SHARE_UNFITTED if method.is_from_outside and not method.personalised else share
+
+
+def known_share(methods: Iterable[Method], *, history_days: int) -> float:
+    """Tell how much the methods of one side have to say, of what they have where nothing is short: 1 after a year.
+
+    What learned elsewhere has all of it from the first day on, and so has what only repeats the past.
+    """
+    methods = tuple(methods)
+    now, later = (
+        sum(usual_share(method, history_days=days) for method in methods) for days in (history_days, DAYS_TO_LEARN)
+    )
+    return now / later
 
 
 def average(forecasts: Sequence[Forecast], weights: Sequence[float], *, counts: bool) -> Forecast:

@@ -8,6 +8,7 @@
 | logistic_local                          | scikit-learn                                  |
 | lightgbm_local                          | lightgbm, of the extra `forecast`             |
 | auto_ets, croston, tsb, imapa           | statsforecast, of the extra `forecast`        |
+| chronos, fracast                        | their packages, of the extra `foundation`     |
 
 `_local` is what a simulation calls a method that it runs once per merchant, on that merchant's entities alone; here
 there are no others.
@@ -23,6 +24,7 @@ import torch
 
 from client.forecast.method.alone import train_alone
 from client.forecast.method.classic import forecast_auto_ets, forecast_croston, forecast_imapa, forecast_tsb
+from client.forecast.method.foundation import chronos_folder, forecast_chronos, forecast_fracast, say_folder
 from client.forecast.method.logistic import forecast_logistic
 from client.forecast.method.naive import forecast_moving_average, forecast_seasonal_naive, forecast_weekday_mean
 from client.forecast.method.trees.boosted import forecast_boosted
@@ -30,7 +32,7 @@ from client.forecast.personalise import personalise
 from client.forecast.released import forecast_demand
 from client.forecast.view import View
 from common.errors import ConfigError
-from common.forecast.method import OWN, PURCHASES_ONLY, Method
+from common.forecast.method import FOUNDATION, OWN, PURCHASES_ONLY, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU
 from common.model.warm.start import start_model
@@ -51,7 +53,10 @@ LIBRARIES = {
     **dict.fromkeys(CLASSICS, "statsforecast"),
     "lightgbm_local": "lightgbm",
     "lightgbm_pooled": "lightgbm",
+    "chronos": "chronos",
+    "fracast": "fracast",
 }
+PACKAGES = {"chronos": "chronos-forecasting"}  # where it is not called as its module is
 NETWORKS = ("anchor", "warm")
 CPU = torch.device("cpu")
 
@@ -85,6 +90,10 @@ def forecast_own(
         return forecast_logistic(panel, plan.model, day)
     if kind == "lightgbm_local":
         return forecast_boosted(panel, plan, day, seed=seed, on_step=on_step)
+    if kind == "chronos":
+        return forecast_chronos(panel, plan.model, day, seed=seed, on_step=on_step)
+    if kind == "fracast":
+        return forecast_fracast(panel, plan.model, day, on_step=on_step)
     if kind == "gru_local":
         everyone = [np.arange(len(panel.entities))]
         return train_alone(panel, everyone, plan.model, plan.evaluation.alone, day, seed=seed, device=device)
@@ -101,10 +110,13 @@ def find_obstacle(method: Method, plan: Plan) -> str | None:
     if method.kind in PURCHASES_ONLY and plan.evaluation.task != "purchase":
         return 'forecasts purchases; set evaluation.task = "purchase"'
     library = missing_library(method)
-    return library and f"needs {library}, which is not installed: pip install 'hansa[forecast]'"
+    if library is not None:
+        extra = "foundation" if method.kind in FOUNDATION else "forecast"
+        return f"needs {library}, which is not installed: pip install 'hansa[{extra}]'"
+    return say_folder() if method.kind == "chronos" and chronos_folder() is None else None
 
 
 def missing_library(method: Method) -> str | None:
     """Name the library that a method needs and that is not installed; None where there is none."""
     library = LIBRARIES.get(method.kind)
-    return library if library and importlib.util.find_spec(library) is None else None
+    return PACKAGES.get(library, library) if library and importlib.util.find_spec(library) is None else None

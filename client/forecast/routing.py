@@ -10,7 +10,8 @@ learned from invented demand and which anybody can have. A merchant that stays a
 place of the federation's. So a federation that has learned nothing gains exactly nothing here, and what `routed` gains
 over `routed_own` was learned from others.
 
-The sides begin at an even split: forecasts that err differently err less together. Evidence moves it, slowly; where
+The sides begin at an even split: forecasts that err differently err less together, if they err alike. With less than a
+year of history the own side begins with less, by what its methods could not learn yet. Evidence moves it, slowly; where
 there is little of it, or none, the merchant's own side serves.
 
 Everything here is of one merchant and stays there; a simulation does it once per merchant.
@@ -28,7 +29,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit
 
-from client.forecast.combination import POWER, average, shrunk_excess, usual_share, weigh_methods
+from client.forecast.combination import POWER, average, known_share, shrunk_excess, usual_share, weigh_methods
 from client.forecast.evidence import block_losses
 from common.forecast.method import Method
 from common.forecast.metric import Forecast, Outcome
@@ -72,11 +73,18 @@ class _Judge:
         losses = {method: self._losses(candidate.rehearsed) for method, candidate in candidates.items()}
         return weigh_methods(losses, history_days=self.history_days)
 
-    def share(self, outside: Forecast, own: Forecast) -> float:
-        """Give the share of the side from outside: a half, less where there is little evidence, moved by it."""
+    def share(self, outside: Forecast, own: Forecast, *, known: float) -> float:
+        """Give the share of the side from outside: a half, less where there is little evidence, moved by it.
+
+        Parameters
+        ----------
+        known
+            How much the merchant's own side has to say (`client.forecast.combination.known_share`): its odds are that
+            much lower. So what learns alone has lost to a short history goes to the other side.
+        """
         losses, others = self._losses(outside), self._losses(own)
         begin = 0.5 * losses.size / (losses.size + BLOCKS_TO_SHARE)
-        return float(expit(logit(begin) - POWER * shrunk_excess(losses, others)))
+        return float(expit(logit(begin) - np.log(known) - POWER * shrunk_excess(losses, others)))
 
     def _losses(self, forecast: Forecast) -> Float[np.ndarray, "entity week"]:
         plan = self.plan
@@ -125,5 +133,6 @@ def _share_sides(candidates: Mapping[Method, Candidate], judge: _Judge) -> list[
     if not own or not outside:
         return [(judge.weigh(candidates), 1.0)]
     sides = judge.weigh(own), judge.weigh(outside)
-    share = judge.share(*(judge.rehearsed(side, candidates) for side in reversed(sides)))
+    known = known_share(own, history_days=judge.history_days)
+    share = judge.share(*(judge.rehearsed(side, candidates) for side in reversed(sides)), known=known)
     return [(sides[0], 1.0 - share), (sides[1], share)]

@@ -5,6 +5,7 @@ anchor                                          the untrained model: what the ne
 warm                                            the public model, trained on invented demand only
 warm_personalised                               that model, fitted to each merchant's own data
 auto_ets, croston, tsb, imapa                   classic forecasts of single series
+chronos, fracast                                public foundation models, as they are
 lightgbm_local, lightgbm_pooled                 boosted trees; per merchant, or all data in one place
 logistic_local, logistic_pooled                 purchases; per merchant, or all data in one place
 gru_local, gru_pooled                           the demand model alone, or with all data in one place
@@ -34,8 +35,9 @@ POINTS = ("seasonal_naive", "moving_average", "weekday_mean")
 UNTRAINED = (*POINTS, "anchor", "warm")
 PURCHASES_ONLY = ("logistic_local", "logistic_pooled")
 POOLED = ("logistic_pooled", "lightgbm_pooled", "gru_pooled")
+FOUNDATION = ("chronos", "fracast")
 CLASSIC = ("auto_ets", "croston", "tsb", "imapa")
-OWN = (*UNTRAINED, "logistic_local", *CLASSIC, "lightgbm_local", "gru_local")
+OWN = (*UNTRAINED, "logistic_local", *CLASSIC, "lightgbm_local", "gru_local", *FOUNDATION)
 ROUTED = ("routed", "routed_own")
 CONTROLS = ("null", "shuffled")
 NAMES = (
@@ -46,6 +48,7 @@ NAMES = (
     "lightgbm_pooled",
     "gru_local",
     "gru_pooled",
+    *FOUNDATION,
     "federated",
 )
 CONTROL = rf"(?:_({'|'.join(CONTROLS)}))?"
@@ -133,8 +136,8 @@ class Method:
 
     @property
     def is_from_outside(self) -> bool:
-        """Whether this is a network that learned before it came here: the federation's, or the public one."""
-        return self.is_federated or self.kind == "warm"
+        """Whether this is a network that learned before it came here: the federation's, or a public one."""
+        return self.is_federated or self.kind in ("warm", *FOUNDATION)
 
     @property
     def federation(self) -> Method:

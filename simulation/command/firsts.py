@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from common.command.app import DataRootOption, JsonOption, PlanArgument
-from common.command.output import make_console, print_json, print_table
+from common.command.output import make_console
 from common.errors import ConfigError, HansaError
 from simulation.command.terminal import split_words
 from simulation.command.warm import read_origins
@@ -38,12 +38,12 @@ def firsts(
     """
     import torch  # heavy, as is what follows
 
-    from common.forecast.entity_loss import COMPARED
+    from simulation.command.report import say_study
     from simulation.experiment.fingerprint import fingerprint_data
     from simulation.experiment.firsts.pool import pool_firsts
+    from simulation.experiment.firsts.reading import FIRSTS
     from simulation.experiment.firsts.store import Store
     from simulation.experiment.firsts.study import Asked, federations_of, measure_firsts
-    from simulation.experiment.firsts.table import make_firsts_tables
     from simulation.experiment.folder import RunFolder
     from simulation.experiment.plans import read_named_plan
     from simulation.experiment.progress_bar import ProgressBar
@@ -56,23 +56,18 @@ def firsts(
     check_methods((*(method.name for method in methods), "routed_own"), plan)
     chosen = read_origins(origins) or plan.evaluation.origins
     asked = Asked(chosen, read_lengths(days), methods, folds=folds, seeds=seeds, seed=seed)
-    folder = RunFolder(out)
+    folder, command = RunFolder(out), shlex.join(["hansa-sim", *sys.argv[1:]])
     data = fingerprint_data(plan, data_root)
     with folder.held(), ProgressBar(make_console(stderr=True)) as display:
-        folder.open(plan, seed=seed, data=data, command=shlex.join(["hansa-sim", *sys.argv[1:]]), resume=resume)
+        folder.open(plan, seed=seed, data=data, command=command, resume=resume)
         panel = load_panel(plan, data_root)
         try:
             losses = measure_firsts(plan, panel, asked, Store(out), on_share=display.follow)
         except KeyboardInterrupt as stop:
             raise HansaError("stopped; what is done is kept, go on with the same command and --resume.") from stop
         found = pool_firsts(losses, plan)
-        folder.write_json("firsts.json", found)
-    if as_json:
-        print_json(found)
-        return
-    for table in make_firsts_tables(found, COMPARED[plan.evaluation.task][0]):
-        print_table(make_console(), table)
-    typer.echo(f"Intervals are of other entities. Everything is in {out}, the numbers in {out / 'firsts.json'}.")
+        folder.write_json(FIRSTS, found)
+    say_study(out, as_json=as_json)
 
 
 def read_lengths(text: str) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Say again whether joining paid off.
 
-    Puts the answer into summary.json and makes report.html again.
+    Puts the answer into summary.json and makes report.html again. Of a study of firsts the tables and the page alone.
     """
     import numpy as np
 
@@ -45,8 +45,12 @@ def report(
     from client.decision.stock.walk import Rhythm
     from simulation.evaluation.results import read_results
     from simulation.experiment.ending import conclude
+    from simulation.experiment.firsts.reading import holds_study
     from simulation.experiment.folder import RunFolder
 
+    if holds_study(folder):
+        say_study(folder, as_json=as_json)
+        return
     if bool(price) != bool(currency):
         raise ConfigError("--price and --currency go together, as --price 4.50 --currency EUR; give both or neither.")
     costs = cost_of_price(np.array(price or 1.0), service_level=fill_rate, currency=currency)
@@ -59,6 +63,27 @@ def report(
         print_json(summary["answer"])
     else:
         say_answer(read_results(folder))
+
+
+def say_study(folder: Path, *, as_json: bool) -> None:
+    """Say what a study of firsts found, and make its page again."""
+    from simulation.experiment.firsts.reading import FIRSTS, read_study
+    from simulation.experiment.firsts.table import make_firsts_page, make_firsts_tables, say_firsts
+    from simulation.experiment.folder import RunFolder
+
+    study, run_folder = read_study(folder), RunFolder(folder)
+    with run_folder.held(), run_folder.writing():
+        run_folder.write_text("report.html", make_firsts_page(study.found, study.metric, command=study.command))
+    if as_json:
+        print_json(study.found)
+        return
+    for table in make_firsts_tables(study.found, study.metric):
+        print_table(make_console(), table)
+    for sentence in say_firsts(study.found, study.metric):
+        typer.echo(f"{sentence}.")
+    typer.echo(
+        f"Intervals are of other entities. The numbers are in {folder / FIRSTS}, the page is {folder / 'report.html'}."
+    )
 
 
 def compare(

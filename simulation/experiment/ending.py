@@ -123,10 +123,15 @@ def write_history(folder: RunFolder, trial: Trial, methods: Sequence[str], *, se
     best = best_alone(results)
     fitted = fitted_public(trial) if parts[federated].method.personalised else ()
     names = dict.fromkeys((*cheap_methods(trial), *fitted, *([best] if best else [])))
-    own = {name: _own_method(Part(Method.parse(name), trial.origin, seed), device) for name in names}
+    own = {name: Part(Method.parse(name), trial.origin, seed) for name in names}
     is_slow = results.summary["timing_seconds"].get(best, 0.0) > SLOW_SECONDS * len(results.summary["origins"])
     lengths = FEWER_MONTHS if is_slow else MONTHS
-    curves = measure_curves(trial, own, _federated_method(parts[federated], folder, device), lengths=lengths)
+    curves = measure_curves(
+        trial,
+        {name: _kept(part, trial, folder, _own_method(part, device)) for name, part in own.items()},
+        _kept(parts[federated], trial, folder, _federated_method(parts[federated], folder, device)),
+        lengths=lengths,
+    )
     found = describe_history(curves, names=tuple(own), seed=seed)
     if found is not None:
         folder.write_json("history.json", {"origin": str(trial.origin), "federated": federated, **found})
@@ -171,6 +176,17 @@ def cheap_methods(trial: Trial) -> tuple[str, ...]:
     purchases = trial.plan.evaluation.task == "purchase"
     public = ["warm"] if warm_path(trial.plan.model).is_file() else []
     return (*POINTS, "anchor", *public, *(["logistic_local"] if purchases else []))
+
+
+def _kept(part: Part, whole: Trial, folder: RunFolder, method: TrialMethod) -> TrialMethod:
+    """Read what the run has forecast from the whole past, which is the longest; forecast from all others."""
+
+    def forecast(trial: Trial) -> Forecast:
+        if trial is whole and folder.read_part(part) is not None:
+            return folder.read_forecast(part, len(whole.panel.entities))
+        return method(trial)
+
+    return forecast
 
 
 def _own_method(part: Part, device: torch.device) -> TrialMethod:

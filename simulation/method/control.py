@@ -18,9 +18,22 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from common.forecast.method import Method
 from common.model.features import Series
+from common.plan.schema import Plan
 
 WEEK_DAYS = 7
+
+
+def same_as(method: Method, plan: Plan) -> Method:
+    """Name what makes the very forecasts of a method, so that they are made once: itself, but for one.
+
+    A federation that runs no round hands out what it started from; where that is the public model, both are the same as
+    they are, and fitted to a merchant.
+    """
+    if method.is_federated and method.control == "null" and plan.start(private=method.is_private) == "warm":
+        return Method("warm", personalised=method.personalised)
+    return method
 
 
 def shuffle_labels(series: Series, generator: np.random.Generator) -> Series:

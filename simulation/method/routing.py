@@ -42,6 +42,7 @@ from common.model.warm.start import start_model
 from common.plan.leg import count_served_rounds
 from common.plan.schema import Plan, TrainingPlan
 from simulation.experiment.folder import Part, RunFolder
+from simulation.method.control import same_as
 from simulation.origin.origin import Trial
 
 
@@ -105,7 +106,7 @@ def prerequisites(part: Part, plan: Plan, first_seed: int) -> list[Part]:
     read: list[Part] = []
     if part.method.is_routed:
         for candidate in candidates_of(part.method, plan):
-            read += _readings(candidate, part, first_seed).values()
+            read += _readings(candidate, part, plan, first_seed).values()
     elif part.method.is_federated and (part.stage == "served" or part.method.personalised):
         rehearsal = replace(part, method=part.method.federation, stage="rehearsal")
         read.append(rehearsal)
@@ -119,8 +120,9 @@ def _serving(rehearsal: Part) -> Part:
     return replace(rehearsal, stage="served" if rehearsal.method.is_private else "whole")
 
 
-def _readings(candidate: Method, part: Part, first_seed: int) -> dict[str, Part]:
+def _readings(candidate: Method, part: Part, plan: Plan, first_seed: int) -> dict[str, Part]:
     """Name the two parts of one candidate: its rehearsal, and what it forecasts after the origin."""
+    candidate = same_as(candidate, plan)
     rehearsal = Part(candidate, part.origin, part.seed if candidate.is_federated else first_seed, "rehearsal")
     released = candidate.is_federated and not candidate.personalised
     return {"rehearsal": rehearsal, "forecast": _serving(rehearsal) if released else replace(rehearsal, stage="whole")}
@@ -186,7 +188,8 @@ def fit_each(model: DemandGRU, trial: Trial, *, earlier: DemandGRU) -> Forecast:
 
 def run_routed(part: Part, trial: Trial, rehearsal: Trial, folder: RunFolder, *, first_seed: int) -> RoutedMerchants:
     """Serve every merchant by the average of the candidates, weighed by how their rehearsals went."""
-    read = {candidate: _readings(candidate, part, first_seed) for candidate in candidates_of(part.method, trial.plan)}
+    candidates = candidates_of(part.method, trial.plan)
+    read = {candidate: _readings(candidate, part, trial.plan, first_seed) for candidate in candidates}
     everyone = {
         candidate: Candidate(
             folder.read_forecast(parts["rehearsal"], len(rehearsal.panel.entities)),

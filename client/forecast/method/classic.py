@@ -55,7 +55,7 @@ class History:
 def forecast_auto_ets(panel: Panel, plan: ModelPlan, origin: int, *, on_step: OnStep = lambda share: None) -> Forecast:
     """Smooth exponentially, with error, trend and season chosen per entity by AICc (Hyndman et al. 2002)."""
     described = _do_all(_smooth, histories(panel, plan, origin), on_step)
-    ahead = np.maximum(described, 0.0) * _open_ahead(panel, plan, origin)[:, :, None]
+    ahead = np.maximum(described, 0.0) * open_ahead(panel, plan, origin)[:, :, None]
     mean, quantiles = ahead[:, :, 0], ahead[:, :, 1:]
     return Forecast(mean, quantiles[:, :, MEDIAN], quantiles, _probability(mean))
 
@@ -132,7 +132,7 @@ def _forecast_rates(
 ) -> Forecast:
     """Say the same point of every open bucket ahead."""
     rates = _do_all(rate, histories(panel, plan, origin), on_step)
-    point = np.maximum(rates, 0.0) * _open_ahead(panel, plan, origin)
+    point = np.maximum(rates, 0.0) * open_ahead(panel, plan, origin)
     return Forecast(point, point, None, _probability(point))
 
 
@@ -180,7 +180,8 @@ def _do_chunk(job: Callable[[History], np.ndarray], tasks: list[History]) -> np.
     return np.stack([job(task) for task in tasks])
 
 
-def _open_ahead(panel: Panel, plan: ModelPlan, origin: int) -> Bool[np.ndarray, "entity bucket"]:
+def open_ahead(panel: Panel, plan: ModelPlan, origin: int) -> Bool[np.ndarray, "entity bucket"]:
+    """Tell which buckets of the horizon have an open day."""
     ahead = panel.open[:, origin : origin + plan.horizon_days]
     return np.asarray(ahead.reshape(-1, plan.horizon, plan.bucket_days).any(axis=2))
 

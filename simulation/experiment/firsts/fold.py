@@ -29,6 +29,10 @@ class Fold:
     merchants: tuple[str, ...]
     is_out: Bool[np.ndarray, " entity"]
 
+    def holds(self, trial: Trial) -> Bool[np.ndarray, " entity"]:
+        """Tell which entities of a trial are these merchants', where not all of the dealt ones take part."""
+        return np.isin(trial.panel.merchants.astype(str), self.merchants)
+
 
 def deal_folds(trial: Trial, count: int, *, seed: int) -> Iterator[Fold]:
     """Deal the merchants of an origin into folds, each as many as the next up to one; every merchant is in one.

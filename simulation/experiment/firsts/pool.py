@@ -17,9 +17,12 @@ from common.forecast.method import Method
 from common.plan.schema import Plan
 from simulation.experiment.firsts.kind import ALL
 from simulation.experiment.firsts.own import ROUTED_OWN
+from simulation.experiment.firsts.served import ROUTED, ROUTED_NULL
 
 SIZES = ((1, 9), (10, 29), (30, 99), (100, None))  # entities of a merchant
+SCHEMA = 1  # of firsts.json
 EVERY = "all"
+FIRST = {method.name: place for place, method in enumerate((ROUTED_OWN, ROUTED, ROUTED_NULL))}  # in what is told
 
 
 def pool_firsts(losses: pd.DataFrame, plan: Plan) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def pool_firsts(losses: pd.DataFrame, plan: Plan) -> dict[str, Any]:
         value, against, gain, low, high and verdict, see `common.forecast.gain`. `over_best_own` is the same over the
         own method that came out best there, which is chosen with hindsight and favours being alone.
     """
-    return {"schema": 1, "plan": plan.name, "plan_hash": plan.hash, "rows": list(_rows(losses))}
+    return {"schema": SCHEMA, "plan": plan.name, "plan_hash": plan.hash, "rows": list(_rows(losses))}
 
 
 def _rows(losses: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -55,7 +58,7 @@ def name_size(low: int, high: int | None) -> str:
 def _compare(part: pd.DataFrame, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
     by_seed = part.groupby(["method", "merchant", "entity", "origin"])[["loss", "weight"]].mean()
     sums = by_seed.groupby(["method", "merchant", "entity"]).sum()
-    methods = sorted(part["method"].unique(), key=lambda name: (name != ROUTED_OWN.name, name))
+    methods = sorted(part["method"].unique(), key=lambda name: (FIRST.get(name, len(FIRST)), name))
     if ROUTED_OWN.name not in methods:
         return
     best = min(filter(_is_own, methods), key=lambda name: float(sums.loc[name]["loss"].sum()))

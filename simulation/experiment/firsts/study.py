@@ -4,13 +4,15 @@
             └─ fold ── a federation of the other merchants, on all of their days before the origin
                         └─ history of D days ── what it forecasts for the merchants of the fold
 
-Every entity of every merchant is forecast by everything, so all methods are compared on the same entities.
+Every entity of every merchant is forecast by everything, so all methods are compared on the same entities. What a
+merchant is served after it joined is `routed` (`simulation.experiment.firsts.served`), and `routed_null` the same where
+the federation learned nothing: what that gains over `routed_own` is no merit of a federation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -21,18 +23,17 @@ from common.errors import ConfigError
 from common.forecast.entity_loss import COMPARED, entity_losses, entity_weights
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
-from common.model.demand_gru import DemandGRU
-from common.model.warm.start import start_model
 from common.plan.schema import Plan
 from simulation.evaluation.history import shorten
-from simulation.experiment.firsts.fold import Fold, deal_folds, keep
-from simulation.experiment.firsts.joined import forecast_joined, train_without
+from simulation.experiment.firsts.fold import deal_folds
 from simulation.experiment.firsts.kind import find_kinds, has_past
-from simulation.experiment.firsts.own import forecast_own_all
+from simulation.experiment.firsts.own import ROUTED_OWN
+from simulation.experiment.firsts.part import WHOLE, Parts, Told, Young
+from simulation.experiment.firsts.served import ROUTED, ROUTED_NULL, serve
 from simulation.experiment.firsts.store import Store
+from simulation.method.control import same_as
+from simulation.method.routing import federation_of
 from simulation.origin.origin import Trial, make_trial
-
-WHOLE = 0  # days of a history that is not cut
 
 OnShare = Callable[[str, float], None]
 
@@ -46,7 +47,8 @@ class Asked:
     days
         Lengths of history; `WHOLE` is all there is.
     methods
-        Federations without `_personalised`, which is told beside each.
+        Federations without `_personalised`, which is told beside each. `routed` is told of the one that is a candidate
+        of the plan's, if it is among them.
     seeds
         Repetitions of each federation, from `seed` on.
     """
@@ -95,71 +97,39 @@ def measure_firsts(plan: Plan, panel: Panel, asked: Asked, store: Store, *, on_s
 
 
 def _measure_origin(trial: Trial, asked: Asked, store: Store, on_share: OnShare) -> Iterator[pd.DataFrame]:
-    folds = tuple(deal_folds(trial, asked.folds, seed=asked.seed))
-    young = {days: shorten(trial, days) if days != WHOLE else trial for days in asked.days}
-    for days, short in young.items():
-        for name, forecast in _own(short, days, asked, store, on_share).items():
-            yield _lose(short, days, name, forecast)
-    for seed in range(asked.seed, asked.seed + asked.seeds):
-        for method in asked.methods:
-            for days, forecasts in _joined(trial, young, folds, method, seed, asked, store, on_share):
-                for name, forecast in forecasts.items():
-                    yield _lose(young[days], days, name, forecast)
+    parts = Parts(trial, tuple(deal_folds(trial, asked.folds, seed=asked.seed)), store, asked.seed, on_share)
+    for days in asked.days:
+        young = Young.of(shorten(trial, days) if days != WHOLE else trial, days)
+        for name, forecast in _measure_young(parts, young, asked):
+            yield _lose(young.trial, days, name, forecast)
 
 
-def _own(young: Trial, days: int, asked: Asked, store: Store, on_share: OnShare) -> dict[str, Forecast]:
-    name = f"own-{young.origin}-{days}"
-    found = store.read(name)
-    if found is None:
-        label = f"{young.origin}, {say_days(days)} of history"
-        found = forecast_own_all(
-            young, seed=asked.seed, on_share=lambda what, share: on_share(f"{label}, {what}", share)
+def _measure_young(parts: Parts, young: Young, asked: Asked) -> Iterator[tuple[str, Forecast]]:
+    """Give every forecast for merchants with one length of history, those with noise once per seed."""
+    alone, served = parts.alone(young), federation_of(ROUTED, young.trial.plan)
+    yield from alone.forecasts.items()
+    yield ROUTED_OWN.name, serve(ROUTED_OWN, young, alone)
+    for method in asked.methods:
+        for seed in range(asked.seed, asked.seed + asked.seeds):
+            yield from parts.joined(young, method, seed=seed).forecasts.items()
+            if method == served:
+                yield ROUTED.name, serve(ROUTED, young, alone, parts.in_legs(young, method, seed=seed))
+        if method == served:
+            yield ROUTED_NULL.name, serve(ROUTED_NULL, young, alone, _null(parts, young, method, alone))
+
+
+def _null(parts: Parts, young: Young, method: Method, alone: Told) -> Told | None:
+    """Forecast by a federation that learns nothing; what is the public model has been forecast already."""
+    null = replace(method, control=ROUTED_NULL.control)
+    names = {each.name: same_as(each, young.trial.plan).name for each in (null, replace(null, personalised=True))}
+    if any(name in names for name in names.values()):
+        return parts.in_legs(young, null, seed=parts.seed)
+    return Told(
+        *(
+            {null: told[name] for null, name in names.items() if name in told}
+            for told in (alone.forecasts, alone.rehearsed)
         )
-        store.write(name, found)
-    return found
-
-
-def _joined(
-    trial: Trial,
-    young: dict[int, Trial],
-    folds: tuple[Fold, ...],
-    method: Method,
-    seed: int,
-    asked: Asked,
-    store: Store,
-    on_share: OnShare,
-) -> Iterator[tuple[int, dict[str, Forecast]]]:
-    """Put what the folds' federations forecast together, so that every entity is forecast by one it was not in."""
-    where = f"{method.name}-{trial.origin}-{seed}-of-{asked.folds}"
-    for days, short in young.items():
-        name = f"{where}-{days}"
-        found = store.read(name)
-        if found is None:
-            parts, rows = [], []
-            for fold in folds:
-                model = _model(trial, fold, f"{where}-{fold.number}", method, seed, store, on_share)
-                parts.append(forecast_joined(model, method, keep(short, fold.is_out)))
-                rows.append(np.flatnonzero(fold.is_out))
-            back = np.argsort(np.concatenate(rows))
-            found = {key: Forecast.concatenate([part[key] for part in parts]).select(back) for key in parts[0]}
-            store.write(name, found)
-        yield days, found
-
-
-def _model(
-    trial: Trial, fold: Fold, name: str, method: Method, seed: int, store: Store, on_share: OnShare
-) -> DemandGRU:
-    model = store.read_model(name, start_model(trial.plan.model, trial.series, seed=0, warm=False))
-    if model is None:
-        label = f"{trial.origin}, without fold {fold.number}"
-        model = train_without(
-            method,
-            keep(trial, ~fold.is_out),
-            seed=seed,
-            on_share=lambda what, share: on_share(f"{label}, {what}", share),
-        )
-        store.write_model(name, model)
-    return model
+    )
 
 
 def _lose(young: Trial, days: int, name: str, forecast: Forecast) -> pd.DataFrame:
@@ -187,8 +157,3 @@ def _lose(young: Trial, days: int, name: str, forecast: Forecast) -> pd.DataFram
             )[there]
         )
     return pd.concat(tables)
-
-
-def say_days(days: int) -> str:
-    """Say a length of history."""
-    return "all" if days == WHOLE else f"{days} days"

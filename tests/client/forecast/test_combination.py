@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from client.forecast.combination import average, is_close, shrunk_excess, spread_counts
+from client.forecast.combination import average, is_close, known_share, shrunk_excess, spread_counts
 from client.forecast.combination import weigh_methods as weigh_methods_of
 from common.forecast.method import Method
 from common.forecast.metric import Forecast
@@ -38,6 +38,12 @@ def test_without_evidence_shares_are_the_usual_ones():
 def test_what_learns_alone_from_little_begins_with_little():
     weights = weigh_methods({TREES: blocks([1.0]), POINTS: blocks([1.0])}, history_days=73)
     assert weights[TREES] / weights[POINTS] == pytest.approx(0.2 / 0.03)
+
+
+def test_a_side_has_as_much_to_say_as_its_methods_have_learned():
+    assert known_share([TREES], history_days=73) == pytest.approx(0.2)
+    assert known_share([TREES, POINTS], history_days=73) == pytest.approx((0.2 + 0.03) / (1.0 + 0.03))
+    assert known_share([POINTS, Method("warm")], history_days=0) == known_share([TREES], history_days=365) == 1.0
 
 
 def test_what_stands_alone_has_the_whole_average_however_short_its_history():

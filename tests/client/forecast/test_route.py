@@ -72,6 +72,20 @@ def test_little_evidence_leaves_a_network_from_outside_less_than_much(plan):
     assert shares[0] < 0.2
 
 
+def test_what_a_short_history_takes_from_one_s_own_goes_to_what_came_from_outside(plan):
+    own = candidate(1.0)
+    sides = {TREES: own, ANCHOR: own, JOINED: candidate(1.0, seed=1)}
+    shares = [route(sides, seen(), plan, history_days=days).weights[JOINED] for days in (18, 78, 365, 900)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.7
+    assert shares[2] == shares[3]
+    points = {ANCHOR: candidate(1.0), JOINED: candidate(1.0, seed=1)}  # nothing of one's own has to learn
+    long, short = (route(points, seen(), plan, history_days=days).weights[JOINED] for days in (900, 18))
+    assert short == long
+    unknown = route(sides, seen(counted=False), plan, history_days=18).weights
+    assert unknown[JOINED] == 0.0  # without evidence one's own serves, however short its history
+
+
 @pytest.mark.parametrize("methods", [(JOINED, ANCHOR, TREES), (TREES, JOINED, ANCHOR)])
 def test_without_evidence_the_best_of_one_s_own_serves_as_a_rule_tells_it(plan, methods):
     candidates = {method: candidate(1.0, seed=place) for place, method in enumerate(methods)}

@@ -2,14 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from client.decision.stock.walk import Rhythm
+from common.forecast.method import Method
 from simulation.evaluation.results import Results
 from simulation.evaluation.verdict import RESAMPLES
 from simulation.experiment import ending
 from simulation.experiment.ending import conclude
-from simulation.experiment.folder import RunFolder
+from simulation.experiment.folder import Part, RunFolder
+from simulation.method.method import Progress, run_method
 
 
 def summary_in(folder):
@@ -82,6 +86,19 @@ def test_the_best_own_method_of_the_run_is_trained_anew_at_every_length(hansa_si
     assert {length["own_method"] for length in lengths} == {"gru_local"}  # better here than all that train in seconds
     assert lengths[-1]["own"] == pytest.approx(summary_in(tables / "run")["methods"]["gru_local"]["wql"], abs=1e-6)
     assert lengths[0]["own"] != lengths[-1]["own"]
+
+
+@pytest.mark.parametrize(("base", "name"), [("sales", "anchor"), ("orders", "logistic_local"), ("orders", "federated")])
+def test_what_is_read_of_the_whole_past_is_what_would_be_forecast_again(
+    finished_run, make_small_trial, sales, orders, base, name
+):
+    folder = RunFolder(finished_run(base))
+    trial = make_small_trial(sales if base == "sales" else orders, base)
+    part = Part(Method.parse(name), trial.origin, 0)
+    kept = folder.read_forecast(part, len(trial.panel.entities))
+    again = run_method(part.method, trial, seed=0, device=torch.device("cpu"), progress=Progress()).forecast
+    for field in ("mean", "median", "quantiles", "probability"):
+        np.testing.assert_array_equal(getattr(kept, field), getattr(again, field))
 
 
 def test_the_best_alone_is_an_own_method_that_averages_no_others(make_plan, tmp_path):

@@ -14,10 +14,13 @@ from simulation.evaluation.history import shorten
 from simulation.experiment.firsts.fold import deal_folds, keep
 from simulation.experiment.firsts.joined import forecast_joined, train_without
 from simulation.experiment.firsts.kind import find_kinds, has_past
-from simulation.experiment.firsts.own import forecast_own_all
+from simulation.experiment.firsts.own import ROUTED_OWN, forecast_alone, own_candidates
+from simulation.experiment.firsts.part import Parts, Young
 from simulation.experiment.firsts.pool import pool_firsts
+from simulation.experiment.firsts.served import ROUTED, serve
+from simulation.experiment.firsts.store import Store
 
-CANDIDATES = ["federated_eps8", "anchor", "weekday_mean", "gru_local"]
+CANDIDATES = ["federated_eps8_sum", "federated_eps8_sum_personalised", "anchor", "weekday_mean", "gru_local"]
 EVALUATION = {"candidates": CANDIDATES, "methods": ["federated", "federated_eps8_sum"]}
 MEXICO = {"country": "MX", "covariates": ["holiday"], "near": ["Constitution Day"]}  # 5 February 2024
 
@@ -62,16 +65,73 @@ def test_a_model_knows_nothing_of_a_merchant_that_is_left_out(trial):
     assert weights(~fold.is_out) != weights(nobody)
 
 
+def test_the_first_leg_knows_nothing_of_the_last_horizon_and_no_leg_of_a_merchant_left_out(make_small_trial, sales):
+    training = {"num_rounds": 12, "learning_rate": 0.05}  # the last 4 read some window that reaches the last days
+    trial = make_small_trial(sales, evaluation=EVALUATION, privacy={"training": training})
+    fold, method = next(deal_folds(trial, 3, seed=0)), Method.parse("federated_eps8_sum")
+
+    def weights(entities, days):
+        changed = with_target(trial, entities, days, 7.0)
+        others = keep(replace(changed, series=build_series(changed.panel, trial.plan.model, trial.day)), ~fold.is_out)
+        first = train_without(method, others, seed=0, on_share=quiet, stage="rehearsal")
+        kept = [tensor.tolist() for tensor in first.state_dict().values()]
+        second = train_without(method, others, seed=0, on_share=quiet, stage="served", start=first)
+        assert kept == [tensor.tolist() for tensor in first.state_dict().values()]  # what it starts from stays
+        return kept, [tensor.tolist() for tensor in second.state_dict().values()]
+
+    last = range(trial.day - trial.plan.model.horizon_days, trial.day)
+    first, second = weights(~fold.is_out, [])
+    assert weights(fold.is_out, range(trial.day)) == (first, second)
+    assert weights(~fold.is_out, last)[0] == first
+    assert weights(~fold.is_out, last)[1] != second
+    assert weights(~fold.is_out, range(last.start))[0] != first
+
+
+def make_told(trial, folder, days):
+    (folder / "models").mkdir()
+    (folder / "parts").mkdir()
+    parts = Parts(trial, tuple(deal_folds(trial, 3, seed=0)), Store(folder), 0, quiet)
+    young = Young.of(shorten(trial, days), days)
+    return parts, young, parts.alone(young)
+
+
+def test_a_newcomer_is_served_by_the_second_leg_in_the_share_that_its_first_leg_earned(trial, tmp_path):
+    parts, young, alone = make_told(trial, tmp_path, 28)
+    method = Method.parse("federated_eps8_sum")
+    joined = parts.in_legs(young, method, seed=0)
+    served = serve(ROUTED, young, alone, joined)
+    assert (served.mean != serve(ROUTED_OWN, young, alone).mean).any()
+    again = parts.in_legs(young, method, seed=0)  # now from the folder
+    np.testing.assert_array_equal(serve(ROUTED, young, alone, again).mean, served.mean)
+    bad = {
+        name: replace(each, mean=each.mean + 1e6, quantiles=each.quantiles + 1e6)
+        for name, each in joined.rehearsed.items()
+    }
+    failed = serve(ROUTED, young, alone, replace(joined, rehearsed=bad))
+    np.testing.assert_allclose(failed.mean, serve(ROUTED_OWN, young, alone).mean, rtol=1e-6, atol=1e-6)
+
+
+def test_without_an_earlier_horizon_a_newcomer_is_served_by_its_own_best(trial, tmp_path):
+    parts, young, alone = make_told(trial, tmp_path, 3)
+    assert young.earlier is None
+    assert parts.in_legs(young, Method.parse("federated_eps8_sum"), seed=0) is None
+    np.testing.assert_array_equal(serve(ROUTED, young, alone).mean, serve(ROUTED_OWN, young, alone).mean)
+
+
 def test_what_was_before_a_short_history_changes_no_forecast(trial):
     fold = next(deal_folds(trial, 3, seed=0))
     model = train_without(Method("federated"), keep(trial, ~fold.is_out), seed=0, on_share=quiet)
 
     def forecasts(changed):
         short = keep(shorten(changed, 16), fold.is_out)
-        return {**forecast_joined(model, Method("federated"), short), **forecast_own_all(short, seed=0, on_share=quiet)}
+        alone = [forecast_alone(name, short, seed=0, on_share=quiet) for name in own_candidates(trial.plan)]
+        return {
+            **forecast_joined(model, Method("federated"), short),
+            **{k: v for each in alone for k, v in each.items()},
+        }
 
     found = forecasts(trial)
-    assert set(found) == {"federated", "federated_personalised", "anchor", "weekday_mean", "gru_local", "routed_own"}
+    assert set(found) == {"federated", "federated_personalised", "anchor", "weekday_mean", "gru_local"}
     before = forecasts(with_target(trial, fold.is_out, range(trial.day - 16), 7.0))
     within = forecasts(with_target(trial, fold.is_out, range(trial.day - 16, trial.day), 7.0))
     for name, forecast in found.items():
@@ -143,18 +203,23 @@ def test_the_command_measures_resumes_and_says_what_is_damaged(hansa_sim, write_
     assert first.code == 0, first.stderr
     found = json.loads(first.stdout)
     assert {(row["days"], row["method"]) for row in found["rows"]} >= {
-        (12, name)
-        for name in ("routed_own", "anchor", "gru_local", "federated_eps8_sum", "federated_eps8_sum_personalised")
+        (12, name) for name in ("routed_own", "routed", "routed_null", *set(CANDIDATES))
     }
     assert "without fold 2, federated_eps8_sum" in first.stderr
     again = hansa_sim(*words, "--resume")
     assert (again.code, json.loads(again.stdout)) == (0, found)
     assert "without fold" not in again.stderr  # nothing is trained anew
-    part = tables / "out" / "parts" / "own-2024-02-06-12.safetensors"
+    said = hansa_sim("report", tables / "out")
+    assert said.code == 0
+    assert "all, 12 days of history: routed against routed_own, quantile loss" in said.stdout
+    assert "with a federation that learns nothing" in said.stdout
+    assert "<td>routed_null</td>" in (tables / "out" / "report.html").read_text()
+    assert json.loads(hansa_sim("report", tables / "out", "--json").stdout) == found
+    part = tables / "out" / "parts" / "alone-2024-02-06-12-anchor.safetensors"
     part.write_bytes(b"torn")
     damaged = hansa_sim(*words, "--resume")
     assert damaged.code == 2
-    assert "own-2024-02-06-12.safetensors is damaged; delete it" in damaged.stderr
+    assert "alone-2024-02-06-12-anchor.safetensors is damaged; delete it" in damaged.stderr
     assert hansa_sim(*words).code == 2  # without --resume
 
 

@@ -8,8 +8,11 @@ import torch
 
 from common.forecast.method import Method
 from common.model.features import cut_training
-from simulation.method.control import WEEK_DAYS, shuffle_labels
-from simulation.method.method import Progress, run_method
+from simulation.experiment.folder import Part
+from simulation.experiment.run import plan_parts
+from simulation.method.control import WEEK_DAYS, same_as, shuffle_labels
+from simulation.method.method import Leg, Progress, run_method
+from simulation.method.routing import fit_each
 
 CPU = torch.device("cpu")
 
@@ -77,3 +80,50 @@ def test_one_that_learns_noise_moves_as_far_as_a_real_one_and_elsewhere(trial):
     assert np.abs(noise.mean - real.mean).max() > 1e-3
     other = run(trial, "federated_shuffled", seed=1).forecast
     assert np.abs(noise.mean - other.mean).max() > 1e-4
+
+
+# A federation that learns nothing and starts from the public model is the public model
+
+WARM = {"hidden_size": 24, "decoder_size": 24}
+WARM_START = {"training": {"num_rounds": 3, "learning_rate": 0.05, "trained": "decoder"}, "start": "warm"}
+
+
+def arrays(forecast):
+    return [getattr(forecast, name) for name in ("mean", "median", "quantiles", "probability")]
+
+
+@pytest.mark.parametrize("name", ["federated", "federated_eps8_sum"])
+def test_what_is_shared_by_name_is_equal_to_the_last_bit(make_small_trial, sales, name):
+    trial = make_small_trial(sales, model=WARM, federation=WARM_START, privacy={**WARM_START, "unit": "product"})
+    null = Method.parse(f"{name}_null")
+    first = run(trial, null.name, 7)
+    second = run_method(null, trial, seed=7, device=CPU, progress=Progress(), leg=Leg(1, first.model))
+    fitted, same = replace(null, personalised=True), Method("warm", personalised=True)
+    assert (same_as(null, trial.plan), same_as(fitted, trial.plan)) == (Method("warm"), same)
+    public = [arrays(run(trial, method).forecast) for method in ("warm", same.name)]
+    for result in (first, second):
+        for ours, theirs in zip(
+            (result.forecast, fit_each(result.model, trial, earlier=first.model)), public, strict=True
+        ):
+            for own, known in zip(arrays(ours), theirs, strict=True):
+                np.testing.assert_array_equal(own, known)
+    assert (arrays(run(trial, name).forecast)[0] != arrays(run(trial, "warm").forecast)[0]).any()
+
+
+@pytest.mark.parametrize("name", ["federated_eps8", "federated_eps8_shuffled", "federated_eps8_personalised", "anchor"])
+def test_nothing_else_is_the_public_model(make_small_trial, sales, name):
+    warm = make_small_trial(sales, model=WARM, federation=WARM_START, privacy={**WARM_START, "unit": "product"}).plan
+    assert same_as(Method.parse(name), warm) == Method.parse(name)
+    cold = make_small_trial(sales).plan
+    assert same_as(Method.parse("federated_eps8_null"), cold) == Method.parse("federated_eps8_null")
+
+
+def test_a_control_that_is_the_public_model_is_not_made_again(make_small_trial, sales):
+    candidates = {"candidates": ["federated_eps8", "federated_eps8_personalised", "anchor"]}
+    plan = make_small_trial(
+        sales, model=WARM, evaluation=candidates, federation=WARM_START, privacy={**WARM_START, "unit": "product"}
+    ).plan
+    parts = plan_parts(plan, ("routed", "routed_null"), 0)
+    assert "routed_null" in {part.method.name for part in parts}
+    assert not {part.method.name for part in parts} & {"federated_eps8_null", "federated_eps8_null_personalised"}
+    assert parts.count(Part(Method("warm", personalised=True), plan.evaluation.origins[0], 0)) == 1

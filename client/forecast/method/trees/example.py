@@ -21,6 +21,7 @@ LAG_MEANS = (4, LAG_WEEKS)
 ROWS_PER_ENTITY = 10_000  # at most; rows of neighbouring cut-offs tell the same days again
 NUM_ROWS = 200_000  # that one model of everyone learns from, closed days and the unborn among them
 OWN_ROWS = 100_000  # and one merchant's own; twice as many take twice as long and forecast no better
+DAYS_OF_ALL_ROWS = 600  # a shorter past has as many fewer: it has fewer days, and more rows would tell those again
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,19 @@ class DemandRows:
 
 
 def draw_past(panel: Panel, series: Series, *, until: int, seed: int, num_rows: int = OWN_ROWS) -> DemandRows:
-    """Draw rows at random among all whose horizon ends by day `until`."""
+    """Draw rows at random among all whose horizon ends by day `until`.
+
+    Parameters
+    ----------
+    num_rows
+        At most, from a past of `DAYS_OF_ALL_ROWS`.
+    """
     generator = np.random.default_rng(seed)
     cutoffs = series.cutoffs.numpy()
     steps = np.flatnonzero(cutoffs + series.plan.horizon_days <= until)
     shape = (series.num_entities, len(steps), series.plan.horizon)
-    size = min(num_rows, ROWS_PER_ENTITY * series.num_entities, math.prod(shape))
+    most = min(num_rows, ROWS_PER_ENTITY * series.num_entities)
+    size = min(most * min(until, DAYS_OF_ALL_ROWS) // DAYS_OF_ALL_ROWS, math.prod(shape))
     drawn = np.sort(generator.choice(math.prod(shape), size, replace=False))
     entity, step, bucket = np.unravel_index(drawn, shape)
     rows = cut_rows(panel, series, entity, steps[step], bucket)

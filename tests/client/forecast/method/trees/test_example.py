@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.forecast.method.trees.example import LAG_WEEKS, cut_horizon, cut_rows, draw_past
+from client.forecast.method.trees.example import DAYS_OF_ALL_ROWS, LAG_WEEKS, cut_horizon, cut_rows, draw_past
 from common.model.features import build_series
 
 LAST_WEEK, FOUR_WEEKS, ALL_WEEKS = -3, -2, -1  # the last three features
@@ -60,9 +60,12 @@ def test_every_possible_row_is_drawn_where_there_is_room(make_panel, plan):
     assert len(past.label) == (46 + 16) * 14  # cut-offs 1 … 46, and 31 … 46
 
 
-def test_no_more_rows_are_drawn_than_asked_for(make_panel, plan):
+def test_no_more_rows_are_drawn_than_asked_for_and_fewer_of_a_short_past(make_panel, plan):
     panel = make_panel(num_entities=2)
-    assert len(draw_past(panel, build_series(panel, plan, 60), until=60, seed=0, num_rows=100).label) == 100
+    series = build_series(panel, plan, 60)
+    tenth = DAYS_OF_ALL_ROWS // 60
+    assert len(draw_past(panel, series, until=60, seed=0, num_rows=100 * tenth).label) == 100
+    assert len(draw_past(panel, series, until=30, seed=0, num_rows=100 * tenth).label) == 50
 
 
 def test_a_history_without_a_whole_horizon_gives_no_rows(make_panel, plan):
