@@ -4,7 +4,8 @@
 #include "lanes.hpp"
 
 constexpr int TILE = 8;                              // rows of a shared matrix
-constexpr int OUTER_COLUMNS = LANES == 16 ? 3 : 1;   // of a tile of outer products; as many as there are registers
+constexpr int OUTER_ROWS = 8;                        // of a tile of outer products
+constexpr int OUTER_COLUMNS = LANES == 16 ? 3 : 1;   // as many as there are registers
 constexpr int64_t CACHED_BYTES = 5 << 17;            // of what an outer product reads again and again
 
 // A shared matrix, laid out tile by tile: for each column the rows of the tile side by side.
@@ -60,6 +61,7 @@ static inline void multiply(const Matrix &m, const Floats *in, const float *bias
 struct Rows {
   const Floats *values;
   int64_t stride, columns;
+  Rows from(int64_t row) const { return {values + row * stride, stride, columns}; }
 };
 
 template <int R, int C, bool ADD>
@@ -87,20 +89,30 @@ static inline void outer_tile(const Floats *a, int64_t as, const Floats *b, int6
 }
 
 template <int R, bool ADD>
-static inline void outer_strip(const Floats *a, int64_t as, const Rows &b, int64_t n, Floats *out) {
+static __attribute__((noinline)) void outer_strip(const Floats *a, int64_t as, const Rows &b, int64_t n, Floats *out) {
   int64_t c = 0;
   for (; c + OUTER_COLUMNS <= b.columns; c += OUTER_COLUMNS)
     outer_tile<R, OUTER_COLUMNS, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
   for (; c < b.columns; c++) outer_tile<R, 1, ADD>(a, as, b.values + c, b.stride, n, out + c, b.columns);
 }
 
+// How many rows of an outer product are worked out at once, where so many are left.
+static inline int64_t rows_at_once(int64_t left) { return left >= OUTER_ROWS ? OUTER_ROWS : left >= 2 ? 2 : left; }
+
+template <bool ADD>
+static inline void add_strip(int64_t rows, const Floats *a, int64_t as, const Rows &b, int64_t n, Floats *out) {
+  if (rows == OUTER_ROWS) outer_strip<OUTER_ROWS, ADD>(a, as, b, n, out);
+  else if (rows == 2) outer_strip<2, ADD>(a, as, b, n, out);
+  else outer_strip<1, ADD>(a, as, b, n, out);
+}
+
 // out[r][c] = sum over n rows of a[row][r] · b[row][c], or with ADD that much more.
 template <bool ADD>
 static inline void add_outer(const Rows &a, const Rows &b, int64_t n, Floats *out) {
-  int64_t r = 0;
-  for (; r + 8 <= a.columns; r += 8) outer_strip<8, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
-  for (; r + 2 <= a.columns; r += 2) outer_strip<2, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
-  for (; r < a.columns; r++) outer_strip<1, ADD>(a.values + r, a.stride, b, n, out + r * b.columns);
+  for (int64_t r = 0, rows; r < a.columns; r += rows) {
+    rows = rows_at_once(a.columns - r);
+    add_strip<ADD>(rows, a.values + r, a.stride, b, n, out + r * b.columns);
+  }
 }
 
 template <bool ADD>
