@@ -12,7 +12,8 @@ static void encode(const Task &t, Work &w, int64_t first, int64_t number) {
   for (int64_t k = 0; k < h; k++) w.seen[k] = all(0.0f);
   for (int64_t step = 0; step < w.length; step++) {
     Floats *state = w.seen + step * w.seen_row, *after = state + w.seen_row, *gate = w.gates + step * w.gate_row;
-    multiply<false>(w.reset_update, state, w.joint_bias, gate + h);
+    multiply<false>(w.gates_of_state, state, w.joint_bias, gate + h);
+    multiply<true>(w.gates_of_input, state + h, nullptr, gate + h);
     multiply<false>(w.new_input, state + h, t.bias_ih + 2 * h, gate);
     multiply<false>(w.new_state, state, t.bias_hh + 2 * h, gate + 3 * h);
     for (int64_t k = 0; k < h; k++) {

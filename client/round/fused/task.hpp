@@ -49,7 +49,8 @@ constexpr int64_t LEAN_BLOCKS = 2;  // that have no gradient of their own in mem
 struct Work {
   int64_t read, context, width, rows, length;  // columns of what is read, number of buckets, steps that matter
   int64_t seen_row, gate_row;  // vectors from one step to the next: an odd number, else all steps share a few lines of a cache
-  Matrix reset_update, new_input, new_state, state_back, context_map, future_map, output_map, context_back;
+  Matrix gates_of_state, gates_of_input, new_input, new_state, state_back, context_map, future_map, output_map;
+  Matrix context_back;
   float *joint_bias, *decoder_bias;
   int64_t *first_at, *next_at;
   Floats *seen, *gates, *pulled, *carried, *contexts, *ahead, *base, *hidden, *read_out, *logits, *slopes, *deltas, *summed;
@@ -61,10 +62,6 @@ struct Work {
   Work(const Task &t, Arena &arena);
 };
 
-static Matrix take_matrix(Arena &arena, int64_t rows, int64_t columns) {
-  return {arena.take<float>(packed_size(rows, columns)), rows, columns};
-}
-
 Work::Work(const Task &t, Arena &arena) {
   const int64_t h = t.hidden, f = t.features, d = t.decoder;
   read = h + f, context = h + f, width = d + (t.direct ? f : 0), rows = t.positions * t.buckets, length = t.steps;
@@ -72,22 +69,24 @@ Work::Work(const Task &t, Arena &arena) {
   lean = !t.gradients && t.likelihood != ROWS && (t.out || t.entities <= LEAN_BLOCKS * L);
   chunk = CACHED_BYTES / (seen_row * (int64_t)sizeof(Floats));
   if (chunk < 16) chunk = 16;
-  reset_update = take_matrix(arena, 2 * h, read), new_input = take_matrix(arena, h, f);
-  new_state = take_matrix(arena, h, h), state_back = take_matrix(arena, h, 3 * h);
-  context_map = take_matrix(arena, d, context), future_map = take_matrix(arena, d, t.covariates + 1);
-  output_map = take_matrix(arena, t.outputs, width), context_back = take_matrix(arena, h, d);
+  const int64_t c = t.covariates + 1;
+  gates_of_state = {t.weight_hh, 2 * h, h, h, 1}, new_state = {t.weight_hh + 2 * h * h, h, h, h, 1};
+  gates_of_input = {t.weight_ih, 2 * h, f, f, 1}, new_input = {t.weight_ih + 2 * h * f, h, f, f, 1};
+  state_back = {t.weight_hh, h, 3 * h, 1, h}, context_back = {t.context_weight, h, d, 1, context};
+  context_map = {t.context_weight, d, context, context, 1}, future_map = {t.future_weight, d, c, c, 1};
+  output_map = {t.output_weight, t.outputs, width, width, 1};
   joint_bias = arena.take<float>(2 * h), decoder_bias = arena.take<float>(d);
   first_at = arena.take<int64_t>(t.steps), next_at = arena.take<int64_t>(t.positions);
   seen = arena.take<Floats>((length + 1) * seen_row), gates = arena.take<Floats>(length * gate_row);
   pulled = arena.take<Floats>(t.positions * h), carried = arena.take<Floats>(h);
-  contexts = arena.take<Floats>(t.positions * context), ahead = arena.take<Floats>(rows * (t.covariates + 1));
+  contexts = arena.take<Floats>(t.positions * context), ahead = arena.take<Floats>(rows * c);
   base = arena.take<Floats>(t.positions * d), read_out = arena.take<Floats>(rows * width);
   deltas = arena.take<Floats>(rows * d), hidden = t.direct ? deltas : read_out;  // each lies where nothing is lost
   logits = arena.take<Floats>(rows * t.outputs), slopes = arena.take<Floats>(rows * t.outputs);
   summed = arena.take<Floats>(t.positions * d);
   gradient = arena.take<Floats>(lean ? 6 * h + 2 * d + t.outputs : t.parameters);
   int64_t longest = read > width ? read : width;
-  if (longest <= t.covariates) longest = t.covariates + 1;
+  if (longest < c) longest = c;
   strip = arena.take<Floats>(lean ? OUTER_ROWS * longest : 0);
   buckets = arena.take<Doubles>(8);
 }
@@ -95,15 +94,8 @@ Work::Work(const Task &t, Arena &arena) {
 static void prepare_weights(const Task &t, Work &w) {
   if (t.likelihood == ROWS) return;
   const int64_t h = t.hidden, f = t.features, d = t.decoder;
-  pack(w.reset_update, 0, h, t.weight_hh, h, 1), pack(w.reset_update, h, f, t.weight_ih, f, 1);
-  pack(w.new_input, 0, f, t.weight_ih + 2 * h * f, f, 1), pack(w.new_state, 0, h, t.weight_hh + 2 * h * h, h, 1);
-  pack(w.state_back, 0, 3 * h, t.weight_hh, 1, h);
   for (int64_t k = 0; k < 2 * h; k++) w.joint_bias[k] = t.bias_ih[k] + t.bias_hh[k];
   if (t.likelihood == SQUARED_STATES) return;
-  pack(w.context_map, 0, w.context, t.context_weight, w.context, 1);
-  pack(w.future_map, 0, t.covariates + 1, t.future_weight, t.covariates + 1, 1);
-  pack(w.output_map, 0, w.width, t.output_weight, w.width, 1);
-  pack(w.context_back, 0, d, t.context_weight, 1, w.context);
   for (int64_t k = 0; k < d; k++) w.decoder_bias[k] = t.context_bias[k] + t.future_bias[k];
   w.length = 0;
   for (int64_t step = 0; step < t.steps; step++) w.first_at[step] = -1;
