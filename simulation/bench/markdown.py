@@ -35,6 +35,7 @@ class Bound:
 
 OTHER_BOUNDS = {
     ("flower_opacus", "hansa"): Bound(40.0, above=True),
+    ("flower_opacus", "hansa_apart"): Bound(40.0, above=True),
     ("auto_ets", "hansa"): Bound(50.0, above=True),
     ("pandas", "hansa"): Bound(3.0, above=True),
 }

@@ -44,7 +44,7 @@ enum PartName {  // in the order of the model's parameters; a GRU's fresh state 
   INPUT_GATES, INPUT_FRESH, STATES, INPUT_BIAS, STATE_BIAS, CONTEXT, CONTEXT_BIAS, FUTURE, FUTURE_BIAS, OUTPUT_WEIGHT,
   OUTPUT_BIAS, PARTS
 };
-constexpr int64_t LEAN_BLOCKS = 2;  // that have no gradient of their own in memory, as other ways to train have little too
+constexpr int64_t LEAN_BLOCKS = 3;  // up to so many keep no gradient: beyond them an ordinary step takes twice as much anyway
 
 struct Work {
   int64_t read, context, width, rows, length;  // columns of what is read, number of buckets, steps that matter
