@@ -64,7 +64,8 @@ def _sum_fused(step: FusedStep, series: Series, mechanism: Mechanism, round_numb
     total = torch.zeros(step.size, dtype=torch.int64)
 
     def sum_chunk(rows: Tensor) -> Tensor:
-        return step.contribution(cut_training(series.select(rows), round_number), mechanism)
+        own = series if len(rows) == series.num_entities else series.select(rows)
+        return step.contribution(cut_training(own, round_number), mechanism)
 
     chunks = torch.arange(series.num_entities).split(CHUNK_ENTITIES) if series.num_entities else ()
     workers = min(torch.get_num_threads(), len(chunks))
