@@ -63,13 +63,15 @@ def _sum_fused(step: FusedStep, series: Series, mechanism: Mechanism, round_numb
     total = torch.zeros(step.size, dtype=torch.int64)
 
     def sum_chunk(rows: Tensor) -> Tensor:
-        return step.contribution(cut_training(series.select(rows), round_number), mechanism)
+        own = series if len(rows) == series.num_entities else series.select(rows)
+        return step.contribution(cut_training(own, round_number), mechanism)
 
     chunks = torch.arange(series.num_entities).split(CHUNK_ENTITIES) if series.num_entities else ()
-    with ThreadPoolExecutor(max(1, min(torch.get_num_threads(), len(chunks)))) as pool:
-        for part in pool.map(sum_chunk, chunks):
-            total += part
-    return total
+    workers = min(torch.get_num_threads(), len(chunks))
+    if workers <= 1:  # a thread takes longer to start than few entities take
+        return sum(map(sum_chunk, chunks), start=total)
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(sum_chunk, chunks), start=total)
 
 
 def _sum_by_torch(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import statistics
 import subprocess
@@ -57,6 +59,11 @@ def compare(timings: Mapping[str, Timing], name: str, other: str) -> dict[str, A
     return {"of": name, "to": other, "ratio": ratio, "cpu_ratio": cpu_ratio}
 
 
+def compare_peaks(peaks: Mapping[str, int], name: str, other: str) -> dict[str, Any]:
+    """Set one peak of memory against another: `ratio` is how many times that of `other` it is."""
+    return {"of": name, "to": other, "what": "peak_bytes", "ratio": peaks[name] / max(1, peaks[other])}
+
+
 def describe_timings(timings: Mapping[str, Timing]) -> dict[str, dict[str, float]]:
     """Lay timings out for JSON."""
     return {name: asdict(timing) for name, timing in timings.items()}
@@ -85,10 +92,19 @@ def peak_bytes(run: Callable[..., object], *arguments: object) -> int:
 def grow(run: Callable[..., object], *arguments: object) -> int:
     """Tell by how many bytes this process grows at most while `run` does."""
     run(*arguments, warm=True)
+    give_back_memory()
     RESET_PEAK.write_text("5")  # the peak begins anew
     before = _status("VmRSS")
     run(*arguments, warm=False)
     return _status("VmHWM") - before
+
+
+def give_back_memory() -> None:
+    """Give the machine back what was freed: used again it would not count, and who takes small pieces finds most."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:  # glibc
+        trim(0)
 
 
 def _status(name: str) -> int:

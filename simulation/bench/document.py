@@ -4,7 +4,7 @@
     machine     processor, cores, threads, torch, allocator
     step        a list, one entry for each hidden_size × steps × entities
     federation  a list, one entry for each number of merchants
-    reference   the usual way: start_up_seconds, seconds_per_round; with `--only reference`
+    reference   the usual way: start_up_seconds, seconds_per_round, cpu_seconds_per_round; with `--only reference`
     forecast, server, memory   one entry each
     history     a list, one entry for each number of order lines; with `--only history`
     reading     a list, one entry for each encoding of an export
@@ -157,12 +157,19 @@ def _time_reference(*, quick: bool, patience_seconds: float, num_threads: int) -
     merchants = QUICK_REFERENCE_MERCHANTS if quick else REFERENCE_MERCHANTS
     (ours,) = time_rounds((merchants,), patience_seconds=patience_seconds, num_threads=num_threads)
     usual = time_reference(merchants, rounds=2, cores=num_threads)
-    ratio = usual.seconds_per_round / ours["timings"]["hansa"]["median_seconds"]
     return {
         "merchants": merchants,
         **asdict(usual),
         "timings": ours["timings"],
-        "comparisons": [{"of": "flower_opacus", "to": "hansa", "ratio": ratio}],
+        "comparisons": [
+            {
+                "of": "flower_opacus",
+                "to": name,
+                "ratio": usual.seconds_per_round / ours["timings"][name]["median_seconds"],
+                "cpu_ratio": usual.cpu_seconds_per_round / ours["timings"][name]["median_cpu_seconds"],
+            }
+            for name in ("hansa", "hansa_apart")
+        ],
     }
 
 

@@ -1,24 +1,32 @@
 """Seconds of one round, against one pass over the same entities in one place, and against the usual way.
 
-The pass is the same model on PyTorch's own GRU without privacy, in the same chunks and threads. The usual way is in
-`simulation.bench.reference`.
+The pass is the same model on PyTorch's own GRU without privacy, in the same chunks and threads. A round is there twice:
+as the simulation has it, all merchants in one batch, and as merchants have it, each with its own model, examples,
+noise and sum. The usual way is in `simulation.bench.reference`, memory in `simulation.bench.memory`.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from common.model.demand_gru import get_vector
-from common.model.features import cut_training
+from client.round.training import train_round
+from common.model.demand_gru import DemandGRU, get_vector
+from common.model.features import Series, cut_training
 from common.privacy.mechanism import Mechanism
+from common.privacy.noise import SecureNoise
 from simulation.bench.clock import Timing, compare, describe_timings, time_side_by_side
 from simulation.bench.model import with_torch_gru
 from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, make_cohort, new_model
 from simulation.engine.batch import CHUNK_ENTITIES, Workers, round_weights
+from simulation.engine.in_process import split
 
 MERCHANTS, QUICK_MERCHANTS = (10, 100, 1000), (2, 4)
 PRIVATE, OPEN = Mechanism(1.0, 1.0), Mechanism(None, 0.0)
@@ -34,7 +42,7 @@ def time_rounds(numbers: Sequence[int], *, patience_seconds: float, num_threads:
             "steps": STEPS,
             "hidden_size": HIDDEN_SIZE,
             "timings": describe_timings(timings),
-            "comparisons": [compare(timings, "hansa", "nn_gru")],
+            "comparisons": [compare(timings, name, "nn_gru") for name in ("hansa", "hansa_apart")],
         }
 
 
@@ -47,9 +55,22 @@ def _time_round(merchants: int, *, patience_seconds: float, num_threads: int) ->
     with (
         closing(Workers(model, num_threads=num_threads)) as ours,
         closing(Workers(with_torch_gru(model), num_threads=num_threads)) as theirs,
+        ThreadPoolExecutor(num_threads) as pool,
     ):
+        apart = [
+            partial(_train_apart, copy.deepcopy(model), split(series, cohort)[first::num_threads], parameters)
+            for first in range(num_threads)
+        ]
         contestants = {
             "hansa": lambda: ours.sum_gradients(parameters, chunks.__getitem__, weight_of, PRIVATE),
+            "hansa_apart": lambda: [done.result() for done in [pool.submit(train) for train in apart]],
             "nn_gru": lambda: theirs.sum_gradients(parameters, chunks.__getitem__, weight_of, OPEN),
         }
         return time_side_by_side(contestants, patience_seconds=patience_seconds)
+
+
+def _train_apart(model: DemandGRU, merchants: Sequence[Series], parameters: Tensor) -> None:
+    """Do what some merchants do in a round, one after the other."""
+    noise, device = SecureNoise(), torch.device("cpu")
+    for own in merchants:
+        train_round(model, own, parameters, round_number=1, mechanism=PRIVATE, noise=noise, device=device)

@@ -35,6 +35,7 @@ class Bound:
 
 OTHER_BOUNDS = {
     ("flower_opacus", "hansa"): Bound(40.0, above=True),
+    ("flower_opacus", "hansa_apart"): Bound(40.0, above=True),
     ("auto_ets", "hansa"): Bound(50.0, above=True),
     ("pandas", "hansa"): Bound(3.0, above=True),
 }
@@ -55,7 +56,8 @@ def find_bound(part: str, entry: dict[str, Any], comparison: dict[str, Any]) -> 
             return Bound(OPACUS_LIMIT, above=True)
         return Bound(MODEL_LIMIT if "model" in entry else STEP_LIMITS[entry["hidden_size"]])
     if part == "federation":
-        return Bound(ROUND_LIMIT) if entry["merchants"] >= MANY_MERCHANTS else None
+        is_asked = entry["merchants"] >= MANY_MERCHANTS and what == "seconds"
+        return Bound(ROUND_LIMIT) if is_asked else None
     return OTHER_BOUNDS.get(pair)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,10 +15,17 @@ from torch import Tensor, nn
 from client.round.entity_gradient import GradientFactorModule
 from client.round.fused.step import find_step
 from common.model.demand_gru import DemandGRU, entity_losses
-from common.model.features import Examples, Series, cut_training
+from common.model.features import Examples, cut_training
 from common.privacy.mechanism import Mechanism
-from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
-from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, new_model
+from simulation.bench.clock import (
+    compare,
+    compare_peaks,
+    describe_timings,
+    give_back_memory,
+    peak_bytes,
+    time_side_by_side,
+)
+from simulation.bench.shop import ENTITIES_PER_MERCHANT, HIDDEN_SIZE, STEPS, draw_series, new_model, one_merchant
 
 ENTITIES, QUICK_ENTITIES = (16, 256, 1024), (16,)
 LEARNING_RATE = 1e-3
@@ -41,12 +47,6 @@ def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, A
         }
         timings = time_side_by_side(contestants, patience_seconds=patience_seconds)
         peaks = {name: peak_bytes(run_step, name, entities) for name in ("hansa", "nn_gru")}
-        memory = {
-            "of": "hansa",
-            "to": "nn_gru",
-            "what": "peak_bytes",
-            "ratio": peaks["hansa"] / max(1, peaks["nn_gru"]),
-        }
         yield {
             "model": "DemandGRU",
             "hidden_size": HIDDEN_SIZE,
@@ -58,7 +58,7 @@ def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, A
                 compare(timings, "hansa", "nn_gru"),
                 compare(timings, "opacus", "hansa"),
                 compare(timings, "hansa_torch", "nn_gru"),
-                memory,
+                compare_peaks(peaks, "hansa", "nn_gru"),
             ],
         }
 
@@ -66,16 +66,12 @@ def time_models(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, A
 def run_step(name: str, entities: int, *, warm: bool) -> None:
     """Make one step of a contestant, for whoever watches the memory: few entities' examples, again and again."""
     torch.set_num_threads(1)
-    series = _few()
+    series = one_merchant()
     rows = torch.arange(1 if warm else entities) % series.num_entities
     examples, model = cut_training(series.select(rows), 1), new_model(series)
     step = _make_step(model, examples) if name == "hansa" else _make_plain_step(with_torch_gru(model), examples)
+    give_back_memory()
     step()
-
-
-@cache
-def _few() -> Series:
-    return draw_series(1)
 
 
 def with_torch_gru(model: DemandGRU) -> DemandGRU:

@@ -7,10 +7,12 @@ time stands apart.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 
+import ray
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -19,8 +21,10 @@ from flwr.simulation import run_simulation
 from opacus.grad_sample import GradSampleModule
 from opacus.optimizers import DPOptimizer
 
+from common.errors import ConfigError
 from common.model.demand_gru import DemandGRU, entity_losses
 from common.model.features import Examples, cut_training
+from simulation.bench.cpu import cpu_seconds
 from simulation.bench.model import with_opacus_gru
 from simulation.bench.shop import draw_series, new_model
 
@@ -33,27 +37,43 @@ class Reference:
 
     start_up_seconds: float
     seconds_per_round: float
+    cpu_seconds_per_round: float  # of all its processes
 
 
 def time_reference(merchants: int, *, rounds: int, cores: int) -> Reference:
-    """Run some rounds, the first of which counts as start-up, on a cluster that this starts."""
+    """Run some rounds, the first of which counts as start-up, on a cluster that this starts.
+
+    Raises
+    ------
+    ConfigError
+        The cluster does not start.
+    """
     logging.getLogger("flwr").setLevel(logging.ERROR)
-    ends: list[float] = []
+    ends, cpu = list[float](), list[float]()
     started = time.perf_counter()
+    _start_ray(cores)
     run_simulation(
-        server_app=make_server(1 + rounds, ends),
+        server_app=make_server(1 + rounds, ends, cpu),
         client_app=make_client(),
         num_supernodes=merchants,
         backend_config={
-            "init_args": {"num_cpus": cores, "log_to_driver": False, "include_dashboard": False},
             "client_resources": {"num_cpus": cores, "num_gpus": 0.0},
         },
     )
-    return Reference(ends[0] - started, (ends[-1] - ends[0]) / rounds)
+    return Reference(ends[0] - started, (ends[-1] - ends[0]) / rounds, (cpu[-1] - cpu[0]) / rounds)
 
 
-def make_server(num_rounds: int, ends: list[float]) -> ServerApp:
-    """Average the clients' models with equal weights, and note when each round ended."""
+def _start_ray(cores: int) -> None:
+    """Start a cluster here: where Flower starts it and fails, a thread of its own waits for ever."""
+    try:
+        ray.init(address="local", num_cpus=cores, log_to_driver=False, include_dashboard=False)
+    except Exception as error:  # of a dozen kinds
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ConfigError(f"Ray does not start ({reason}); try again when the machine has less to do.") from error
+
+
+def make_server(num_rounds: int, ends: list[float], cpu: list[float]) -> ServerApp:
+    """Average the clients' models with equal weights; note when each round ended, and the CPU seconds until then."""
     app = ServerApp()
 
     @app.main()
@@ -73,6 +93,7 @@ def make_server(num_rounds: int, ends: list[float]) -> ServerApp:
             models = [reply.content.array_records["model"].to_torch_state_dict() for reply in replies]
             state = {name: torch.stack([model[name] for model in models]).mean(0) for name in state}
             ends.append(time.perf_counter())
+            cpu.append(cpu_seconds(os.getpid()))
 
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import numpy as np
 import torch
@@ -34,6 +35,12 @@ def model_plan() -> ModelPlan:
 def draw_series(merchants: int, *, seed: int = 0) -> Series:
     """Draw the features of all entities of some merchants."""
     return build_series(draw_panel(merchants * ENTITIES_PER_MERCHANT, seed=seed), model_plan(), STEPS + HORIZON_DAYS)
+
+
+@cache
+def one_merchant() -> Series:
+    """Give the features of one merchant's entities, drawn once in a process."""
+    return draw_series(1)
 
 
 def draw_panel(entities: int, *, days: int = STEPS + 2 * HORIZON_DAYS, seed: int = 0) -> Panel:

@@ -22,7 +22,14 @@ from client.round.fused.library import Kernel, Task, find_kernel
 from client.round.fused.step import SQUARED_STATES
 from common.model.gradient_factors import EntityGradients
 from common.model.gru import GRU, NAMES
-from simulation.bench.clock import compare, describe_timings, peak_bytes, time_side_by_side
+from simulation.bench.clock import (
+    compare,
+    compare_peaks,
+    describe_timings,
+    give_back_memory,
+    peak_bytes,
+    time_side_by_side,
+)
 
 FEATURES = 32
 CLIPPING_NORM, NOISE_MULTIPLIER, LEARNING_RATE = 1.0, 1.0, 1e-3
@@ -51,12 +58,7 @@ def time_steps(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, An
                 compare(timings, "hansa", "nn_gru"),
                 compare(timings, "opacus", "hansa"),
                 compare(timings, "hansa_torch", "nn_gru"),
-                {
-                    "of": "hansa",
-                    "to": "nn_gru",
-                    "what": "peak_bytes",
-                    "ratio": peaks["hansa"] / max(1, peaks["nn_gru"]),
-                },
+                compare_peaks(peaks, "hansa", "nn_gru"),
             ],
         }
 
@@ -64,7 +66,9 @@ def time_steps(*, quick: bool, patience_seconds: float) -> Iterator[dict[str, An
 def run_step(name: str, size: int, steps: int, entities: int, *, warm: bool) -> None:
     """Make one step of a contestant, for whoever watches the memory."""
     torch.set_num_threads(1)
-    make_step(name, torch.randn(2 if warm else entities, 2 if warm else steps, FEATURES), size)()
+    step = make_step(name, torch.randn(2 if warm else entities, 2 if warm else steps, FEATURES), size)
+    give_back_memory()
+    step()
 
 
 def make_step(name: str, inputs: Tensor, size: int) -> Step:

@@ -14,7 +14,7 @@ from planted.fault import Severity
 
 @dataclass(frozen=True)
 class KernelFault:
-    """One fault: `line` of kernel.cpp reads `instead`."""
+    """One fault: `line` of the kernel's sources, which stands there once, reads `instead`."""
 
     name: str
     severity: Severity
@@ -29,9 +29,10 @@ def compile_faulty(fault: KernelFault, folder: Path) -> Kernel:
     source.mkdir()
     for name in build.SOURCES:
         shutil.copy(build.FOLDER / name, source)
-    text = (source / build.SOURCES[0]).read_text()
+    (file,) = (path for path in source.iterdir() if fault.line in path.read_text())
+    text = file.read_text()
     assert text.count(fault.line) == 1, fault.name
-    (source / build.SOURCES[0]).write_text(text.replace(fault.line, fault.instead))
+    file.write_text(text.replace(fault.line, fault.instead))
     compiler = build.find_compiler()
     assert compiler is not None
     path = folder / "faulty.so"
@@ -67,8 +68,8 @@ FAULTS = (
         "kernel-norm-of-a-part",
         "high",
         "the norm leaves the last layers out",
-        "for (int64_t first_of = 0; first_of < whole; first_of += SUMS)",
-        "for (int64_t first_of = 0; first_of < whole / 2; first_of += SUMS)",
+        "add_squares(values, from, size, squares);",
+        "add_squares(values, from, from < t.parameters / 2 ? size : 0, squares);",
     ),
     KernelFault(
         "kernel-no-guard",
@@ -102,8 +103,22 @@ FAULTS = (
         "kernel-gradients-left-over",
         "critical",
         "the last layer's gradient begins with that of the block before",
-        "add_outer<false>(slopes",
-        "add_outer<true>(slopes",
+        "multiply_out<false>(w.parts[part], 0,",
+        "multiply_out<true>(w.parts[part], 0,",
+    ),
+    KernelFault(
+        "kernel-rows-left-over",
+        "critical",
+        "rows of a gradient that are worked out anew begin with the rows before",
+        "add_strip<false>(rows, a.values + row,",
+        "add_strip<true>(rows, a.values + row,",
+    ),
+    KernelFault(
+        "kernel-rows-twice",
+        "high",
+        "rows that are worked out anew are added twice",
+        "show(w.strip, part.from + row * part.b.columns, rows * part.b.columns);",
+        "for (int time = 0; time < 2; time++) show(w.strip, part.from + row * part.b.columns, rows * part.b.columns);",
     ),
     KernelFault(
         "kernel-state-left-over",
@@ -130,7 +145,7 @@ FAULTS = (
         "kernel-sum-in-16-bits",
         "high",
         "the sum of a block keeps the last 16 bits",
-        "t.total[k] += add_lanes(",
-        "t.total[k] += (int16_t)add_lanes(",
+        "t.total[from + k] += add_lanes(",
+        "t.total[from + k] += (int16_t)add_lanes(",
     ),
 )

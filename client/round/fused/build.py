@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-SOURCES = "kernel.cpp", "task.hpp", "product.hpp", "likelihood.hpp", "lanes.hpp"
+SOURCES = "kernel.cpp", "gradient.hpp", "task.hpp", "product.hpp", "likelihood.hpp", "lanes.hpp"
 # No -ffast-math: it would fold the rounding trick of `exponential` away, and forget that a number may be none.
 FLAGS = "-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-Wno-psabi", "-shared", "-fPIC"
 COMPILERS = "c++", "g++", "clang++"

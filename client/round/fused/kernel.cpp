@@ -4,8 +4,7 @@
 // A block is as many entities as a vector has lanes (`lanes.hpp`); where fewer are left the other lanes hold zeros and
 // count nothing. The arithmetic is that of common/model/demand_gru.py, common/model/likelihood.py and
 // common/privacy/clipping.py; client/round/fused/library.py says what each field of `Task` means.
-#include "likelihood.hpp"
-#include "task.hpp"
+#include "gradient.hpp"
 
 static void encode(const Task &t, Work &w, int64_t first, int64_t number) {
   const int64_t h = t.hidden, size = t.steps * t.features;
@@ -13,7 +12,8 @@ static void encode(const Task &t, Work &w, int64_t first, int64_t number) {
   for (int64_t k = 0; k < h; k++) w.seen[k] = all(0.0f);
   for (int64_t step = 0; step < w.length; step++) {
     Floats *state = w.seen + step * w.seen_row, *after = state + w.seen_row, *gate = w.gates + step * w.gate_row;
-    multiply<false>(w.reset_update, state, w.joint_bias, gate + h);
+    multiply<false>(w.gates_of_state, state, w.joint_bias, gate + h);
+    multiply<true>(w.gates_of_input, state + h, nullptr, gate + h);
     multiply<false>(w.new_input, state + h, t.bias_ih + 2 * h, gate);
     multiply<false>(w.new_state, state, t.bias_hh + 2 * h, gate + 3 * h);
     for (int64_t k = 0; k < h; k++) {
@@ -42,8 +42,9 @@ static void decode(const Task &t, Work &w, int64_t first, int64_t number) {
     for (int half = 0; half < 2; half++) anchor[half] = narrow(logarithm(1.0 + widen(anchor[half])) * 0.25);
     memcpy(hidden, w.base + row / t.buckets * d, d * sizeof(Floats));
     multiply<true>(w.future_map, ahead, nullptr, hidden);
-    for (int64_t k = 0; k < d; k++) read[k] = hidden[k] = hyperbolic(hidden[k]);
+    for (int64_t k = 0; k < d; k++) hidden[k] = hyperbolic(hidden[k]);
     if (t.direct) {
+      memcpy(read, hidden, d * sizeof(Floats));
       memcpy(read + d, w.contexts + row / t.buckets * w.context + h, t.features * sizeof(Floats));
       for (int64_t k = 0; k < w.width; k++) read[k] = (read[k] - t.center[k]) * t.scale[k];
     }
@@ -95,11 +96,9 @@ static void judge(const Task &t, Work &w, int64_t first, int64_t number) {
     for (int64_t lane = 0; lane < number; lane++) t.losses[first + lane] = sums[lane];
 }
 
-static void decode_back(const Task &t, Work &w, const Places &to) {
-  const int64_t h = t.hidden, d = t.decoder, c = t.covariates + 1, o = t.outputs;
-  const Rows slopes = {w.slopes, o, o}, deltas = {w.deltas, d, d}, summed = {w.summed, d, d};
-  add_outer<false>(slopes, {w.read_out, w.width, w.width}, w.rows, to.output_weight);
-  add_rows<false>(slopes, w.rows, to.output_bias);
+static void decode_back(const Task &t, Work &w) {
+  const int64_t h = t.hidden, d = t.decoder, o = t.outputs;
+  add_rows<false>({w.slopes, o, o}, w.rows, w.parts[OUTPUT_BIAS].at);
   if (t.trained == OUTPUT) return;
   memset(w.summed, 0, t.positions * d * sizeof(Floats));
   for (int64_t row = 0; row < w.rows; row++) {
@@ -113,10 +112,8 @@ static void decode_back(const Task &t, Work &w, const Places &to) {
       sum[k] += delta[k];
     }
   }
-  add_outer<false>(deltas, {w.ahead, c, c}, w.rows, to.future_weight);
-  add_outer<false>(summed, {w.contexts, w.context, w.context}, t.positions, to.context_weight);
-  add_rows<false>(summed, t.positions, to.context_bias);
-  memcpy(to.future_bias, to.context_bias, d * sizeof(Floats));
+  add_rows<false>({w.summed, d, d}, t.positions, w.parts[CONTEXT_BIAS].at);
+  memcpy(w.parts[FUTURE_BIAS].at, w.parts[CONTEXT_BIAS].at, d * sizeof(Floats));
   if (t.trained == DECODER) return;
   for (int64_t p = 0; p < t.positions; p++) multiply<false>(w.context_back, w.summed + p * d, nullptr, w.pulled + p * h);
 }
@@ -143,50 +140,32 @@ static void step_back(const Task &t, Work &w, int64_t step) {
   multiply<true>(w.state_back, gate + h, nullptr, carry);
 }
 
-// Add what some steps give to the gradients of the encoder's weights; without ADD they are the first to.
+// Add what some steps give to the gradients of the encoder; without ADD they are the first to.
 template <bool ADD>
-static void add_steps(const Task &t, Work &w, const Places &to, int64_t first, int64_t n) {
-  const int64_t h = t.hidden, f = t.features;
-  const Floats *gate = w.gates + first * w.gate_row, *state = w.seen + first * w.seen_row;
-  const Rows states = {state, w.seen_row, h}, inputs = {state + h, w.seen_row, f}, fresh = {gate, w.gate_row, h};
-  add_outer<ADD>({gate + h, w.gate_row, 3 * h}, states, n, to.weight_hh);
-  add_outer<ADD>({gate + h, w.gate_row, 2 * h}, inputs, n, to.weight_ih);
-  add_outer<ADD>(fresh, inputs, n, to.weight_ih + 2 * h * f);
-  add_rows<ADD>({gate + h, w.gate_row, 3 * h}, n, to.bias_hh);
-  add_rows<ADD>(fresh, n, to.bias_ih + 2 * h);
-}
-
-static void encode_back(const Task &t, Work &w, const Places &to) {
+static void add_steps(const Task &t, Work &w, int64_t first, int64_t number) {
   const int64_t h = t.hidden;
-  int64_t chunk = CACHED_BYTES / (w.read * (int64_t)sizeof(Floats));
-  if (chunk < 16) chunk = 16;
-  memset(w.carried, 0, h * sizeof(Floats));
-  for (int64_t last = w.length; last > 0; last -= chunk) {
-    const int64_t first = last > chunk ? last - chunk : 0, n = last - first;
-    for (int64_t step = last - 1; step >= first; step--) step_back(t, w, step);
-    if (last == w.length) add_steps<false>(t, w, to, first, n);
-    else add_steps<true>(t, w, to, first, n);
-  }
-  memcpy(to.bias_ih, to.bias_hh, 2 * h * sizeof(Floats));
+  const Floats *gate = w.gates + first * w.gate_row;
+  for (int part = INPUT_GATES; part <= STATES; part++) multiply_out<ADD>(w.parts[part], first, number);
+  add_rows<ADD>({gate + h, w.gate_row, 3 * h}, number, w.parts[STATE_BIAS].at);
+  add_rows<ADD>({gate, w.gate_row, h}, number, w.parts[INPUT_BIAS].at + 2 * h);
 }
 
-constexpr int SUMS = 4;
-constexpr double LARGEST = 1.7976931348623157e308;
-
-static inline void add_square(const Floats *from, Doubles *to) {
-  const HalfFloats *halves = (const HalfFloats *)from;
-  const Doubles low = widen(halves[0]), high = widen(halves[1]);
-  to[0] += low * low, to[1] += high * high;
+static void encode_back(const Task &t, Work &w) {
+  const int64_t h = t.hidden;
+  memset(w.carried, 0, h * sizeof(Floats));
+  for (int64_t last = w.length; last > 0; last -= w.chunk) {
+    const int64_t first = last > w.chunk ? last - w.chunk : 0;
+    for (int64_t step = last - 1; step >= first; step--) step_back(t, w, step);
+    if (last == w.length) add_steps<false>(t, w, first, last - first);
+    else add_steps<true>(t, w, first, last - first);
+  }
+  memcpy(w.parts[INPUT_BIAS].at, w.parts[STATE_BIAS].at, 2 * h * sizeof(Floats));
 }
 
 // The factor of each entity: in double precision, as in common/privacy/clipping.py, whose proof holds for it.
 static void weigh(const Task &t, const Work &w, int64_t first, int64_t number, Doubles *factor, Longs *counts) {
-  Doubles squares[SUMS][2] = {}, square[2] = {};  // several, so that no addition waits for the one before
-  const int64_t whole = t.parameters / SUMS * SUMS;
-  for (int64_t first_of = 0; first_of < whole; first_of += SUMS)
-#pragma GCC unroll 4
-    for (int sum = 0; sum < SUMS; sum++) add_square(w.gradient + first_of + sum, squares[sum]);
-  for (int64_t k = whole; k < t.parameters; k++) add_square(w.gradient + k, square);
+  Doubles squares[SUMS][2] = {}, square[2] = {};
+  for_each_piece(w, [&](const Floats *values, int64_t from, int64_t size) { add_squares(values, from, size, squares); });
   for (int sum = 0; sum < SUMS; sum++) square[0] += squares[sum][0], square[1] += squares[sum][1];
   for (int lane = 0; lane < L; lane++) {
     double norm = std::sqrt(square[lane / HALF][lane % HALF]), part = 1.0;
@@ -206,18 +185,20 @@ static inline Doubles scale_lanes(const Floats *from, int half, const Doubles *f
   return (Doubles)((Longs)value & counts[half]);  // 0 times what is no number would be none
 }
 
-static void add_block(const Task &t, Work &w, int64_t first, int64_t number) {
+static void add_block(const Task &t, const Work &w, int64_t first, int64_t number) {
   Doubles factor[2];
   Longs counts[2];
   weigh(t, w, first, number, factor, counts);
-  for (int64_t k = 0; k < t.parameters; k++) {
-    Doubles low = scale_lanes(w.gradient + k, 0, factor, counts), high = scale_lanes(w.gradient + k, 1, factor, counts);
-    if (t.entity_weight) {
-      t.weighted_total[k] += add_lanes(low + high);
-    } else {  // toward zero; an entity has at most 2^24 steps, so that 32 bits hold a block
-      t.total[k] += add_lanes(__builtin_convertvector(low, HalfInts) + __builtin_convertvector(high, HalfInts));
+  for_each_piece(w, [&](const Floats *values, int64_t from, int64_t size) {
+    for (int64_t k = 0; k < size; k++) {
+      Doubles low = scale_lanes(values + k, 0, factor, counts), high = scale_lanes(values + k, 1, factor, counts);
+      if (t.entity_weight) {
+        t.weighted_total[from + k] += add_lanes(low + high);
+      } else {  // toward zero; an entity has at most 2^24 steps, so that 32 bits hold a block
+        t.total[from + k] += add_lanes(__builtin_convertvector(low, HalfInts) + __builtin_convertvector(high, HalfInts));
+      }
     }
-  }
+  });
 }
 
 static void tell_gradients(const Task &t, const Work &w, int64_t first, int64_t number) {
@@ -235,9 +216,11 @@ static void run_block(const Task &t, Work &w, int64_t first, int64_t number) {
   if (decodes) decode(t, w, first, number);
   if (t.out) return tell_outputs(t, w, first, number);
   if (decodes) judge(t, w, first, number);
-  const Places places(t, w);
-  if (decodes) decode_back(t, w, places);
-  if (t.trained == ALL) encode_back(t, w, places);
+  if (decodes) {
+    decode_back(t, w);
+    for (int part = CONTEXT; part < PARTS; part++) multiply_out<false>(w.parts[part], 0, w.parts[part].number);
+  }
+  if (t.trained == ALL) encode_back(t, w);
   if (t.gradients) tell_gradients(t, w, first, number);
   else add_block(t, w, first, number);
 }
