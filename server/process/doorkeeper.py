@@ -80,6 +80,11 @@ class Doorkeeper:
         """Name a member that was judged."""
         return self._members[certificate].name
 
+    def node_id(self, certificate: str) -> int | None:
+        """Give the node of a member that was judged; None until the coordinator has made it known."""
+        member = self._members.get(certificate)
+        return None if member is None else member.node_id
+
     def _note(self, member: Member, protocol: int) -> None:
         """Tell the coordinator what a member speaks, where that is news; seldom, for writing takes the disk."""
         now = time.monotonic()

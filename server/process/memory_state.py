@@ -72,6 +72,10 @@ class MemoryState(InMemoryLinkState):
                 self._waiting.pop(node_id, None)
         return found
 
+    def has_message(self, node_id: int) -> bool:
+        """Whether there is a message for a node that it has not taken, be it all there or not."""
+        return bool(self._waiting.get(node_id))
+
     def give_back(self, node_id: int) -> None:
         """Let a node take anew what it took last and has not answered: it says that it never got it."""
         with self.lock:

@@ -10,8 +10,8 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +22,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from flwr.proto.fleet_pb2 import ActivateNodeRequest, ActivateNodeResponse, DeactivateNodeRequest
 from flwr.supercore.date import now
 
-from certs.authority import Authority, fingerprint, read_certificate
+from certs.authority import Authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import JoinRequest, Welcome, make_request, public_pem, read_document, write_document
 from fleet.typed import type_here
 from server.cli import main
 from server.folder import CoordinatorFolder
-from server.opening import open_registry
 from simulation.localhost.processes import free_port
 
 PROTOBUF = {"content-type": "application/protobuf", "accept": "application/protobuf"}
@@ -137,23 +136,6 @@ class Coordinator:
         (folder / "tls.pem").write_bytes(pem)
         (folder / "authority.pem").write_text(welcome.authority)
         return Knocker(self.port, folder / "authority.pem", folder / "tls.pem", folder / "tls.key", node_key)
-
-
-def join_many(coordinator: Coordinator, names: Sequence[str], *, size_class: int = 64) -> None:
-    """Let many merchants in, without a command for each."""
-    home, authority = coordinator.home, Authority(coordinator.home.authority)
-    with closing(open_registry(home)) as registry:
-        for name in names:
-            folder = home.folder / "merchants" / name
-            folder.mkdir(parents=True)
-            tls_key = read_or_make_curve_key(folder / "tls.key", TLS_CURVE)
-            node_key = read_or_make_curve_key(folder / "node.key", NODE_CURVE)
-            request = make_request(name, size_class, tls_key=tls_key, node_key=node_key)
-            pem = authority.sign_merchant(request)
-            (folder / "tls.pem").write_bytes(pem)
-            (folder / "authority.pem").write_bytes(authority.pem)
-            certificate = fingerprint(read_certificate(pem, origin="a new certificate"))
-            registry.enroll(request, certificate=certificate, pem=pem.decode())
 
 
 def make_coordinator(folder: Path) -> Coordinator:

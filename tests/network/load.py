@@ -38,9 +38,10 @@ def total_of(name: str, round_number: int, size: int) -> Int64[torch.Tensor, " p
 
 
 def knocker_of(folder: Path, port: int) -> Knocker:
-    """Read a merchant's keys, as `Coordinator.join` or `join_many` left them."""
+    """Read a merchant's keys, as `enroll` left them."""
     key = read_or_make_curve_key(folder / "node.key", NODE_CURVE)
-    return Knocker(port, folder / "authority.pem", folder / "tls.pem", folder / "tls.key", key)
+    authority = folder.parents[1] / "certs" / "authority.pem"
+    return Knocker(port, authority, folder / "tls.pem", folder / "tls.key", key)
 
 
 def answer_with_own(merchant: ScriptedMerchant, message: Message, sound: RoundReply) -> Message:

@@ -22,7 +22,8 @@ from safetensors.torch import load_file
 
 from common.plan.reading import parse_plan
 from common.privacy.mechanism import Mechanism
-from network.coordinator import Coordinator, join_many, make_coordinator, run_cli
+from network.coordinator import Coordinator, make_coordinator, run_cli
+from network.doorway import enroll
 from network.federation import await_true, plan_text
 from network.load import knocker_of, total_of
 from network.scripted import SIZE_CLASS
@@ -44,7 +45,8 @@ def test_a_thousand_merchants_answer_every_round(tmp_path: Path) -> None:
     coordinator = make_coordinator(tmp_path)
     names = [f"merchant-{number:04d}" for number in range(MERCHANTS)]
     began = time.monotonic()
-    join_many(coordinator, names)
+    for name in names:
+        enroll(coordinator.home, coordinator.port, name)
     print(f"\n{MERCHANTS} merchants let in, {time.monotonic() - began:.0f} s")  # noqa: T201
     folder = coordinator.home.folder / "merchants"
     with coordinator.running(knocker_of(folder / names[0], coordinator.port)):
