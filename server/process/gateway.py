@@ -51,7 +51,7 @@ from server.process.loopback import make_word
 from server.process.seen import keep_seen
 from server.process.trust import read_authorities, trust_followers
 from server.process.upstream import LINES, Upstream, read_answer
-from server.process.waiting import AGAIN, Gone, WaitingRoom
+from server.process.waiting import AGAIN, Gone, WaitingRoom, while_there
 
 Meanwhile = Callable[[], Coroutine[Any, Any, None]]
 LOGGER = logging.getLogger(__name__)
@@ -132,14 +132,14 @@ class Gateway:
     async def _ask_or_wait(
         self, receive: Any, path: str, head: Head, body: bytearray, *, node_id: int | None
     ) -> aiohttp.ClientResponse | None:
-        """Ask the SuperLink; for a message as soon as there is one, or after a while."""
+        """Ask the SuperLink; for a message as soon as there is one, or after a while; not for who has gone."""
 
         async def ask() -> aiohttp.ClientResponse | None:
             return await self._upstream.ask(path, head.passed_on(), body)
 
         if path not in PULLS or node_id is None:
-            return await ask()
-        return await self._waiting.take(receive, node_id, ask, is_lost=AGAIN in bytes(body))
+            return await while_there(receive, ask())
+        return await while_there(receive, self._waiting.take(node_id, ask, is_lost=AGAIN in bytes(body)))
 
     async def listen(self) -> None:
         """Read along for whom the SuperLink has messages, for ever."""

@@ -2,6 +2,8 @@
 
 In front of Flower's own application, in the SuperLink's process, with Flower's own checks and handlers:
 
+    /v1/fleet/send-node-heartbeat, activate-node
+                                Flower's, without its eight layers and three changes of thread for each
     /v1/fleet/pull-messages     Flower's, which also says whether more is there
     /v1/hansa/pull-parcel       the same, with all objects of the message
     /v1/hansa/push-parcel       a reply and its objects
@@ -20,7 +22,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
-from flwr.proto.fleet_pb2 import PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import ObjectTree, PushObjectRequest
 from flwr.proto.node_pb2 import Node
 from flwr.proto.recorddict_pb2 import BytesList
@@ -36,7 +39,7 @@ from flwr.superlink.servicer.runtime import runtime_handlers
 from google.protobuf.message import DecodeError, Message
 from starlette.concurrency import run_in_threadpool
 
-from server.process.headers import NEWS, PROTOBUF, PULL, PULL_PARCEL, PUSH_PARCEL
+from server.process.headers import ACTIVATE, HEARTBEAT, NEWS, PROTOBUF, PULL, PULL_PARCEL, PUSH_PARCEL
 from server.process.memory_state import MemoryState
 from server.process.news import Bulletin, Issue, News, wait_for
 from server.process.waiting import NONE_LEFT
@@ -60,6 +63,8 @@ class Parcels:
     def __init__(self, flower: FastAPI) -> None:
         self._flower, self._news, self._bulletin = flower, News(), Bulletin()
         self._handlers: dict[str, Handler] = {
+            HEARTBEAT: self._beat,
+            ACTIVATE: self._activate,
             PULL: self._pull,
             PULL_PARCEL: self._pull_parcel,
             PUSH_PARCEL: self._push_parcel,
@@ -83,6 +88,16 @@ class Parcels:
     @property
     def _state(self) -> MemoryState:
         return cast(MemoryState, self._flower.state.linkstate_factory.state())
+
+    async def _beat(self, request: Request) -> Response:
+        asked = SendNodeHeartbeatRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        return _protobuf(fleet_handlers.send_node_heartbeat(asked, self._state))
+
+    async def _activate(self, request: Request) -> Response:
+        asked = ActivateNodeRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        return _protobuf(fleet_handlers.activate_node(asked, self._state))
 
     async def _pull(self, request: Request) -> Response:
         found = await self._find_message(request)

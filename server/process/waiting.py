@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -22,6 +22,7 @@ RETRY_SECONDS = 0.5
 NONE_LEFT = "hansa-none-left"  # the header of an answer after which the SuperLink has no message for who asked
 AGAIN = b"again"  # in a question whose last answer did not arrive (docs/protocol.md §5.15)
 
+Result = TypeVar("Result")
 Ask = Callable[[], Awaitable[aiohttp.ClientResponse | None]]
 
 
@@ -42,35 +43,16 @@ class WaitingRoom:
         """How long a question waits now."""
         return min(max(SHORTEST_SECONDS, self._waiting.total() / ASKED_PER_SECOND), LONGEST_SECONDS)
 
-    async def take(self, receive: Any, node_id: int, ask: Ask, *, is_lost: bool) -> aiohttp.ClientResponse | None:
+    async def take(self, node_id: int, ask: Ask, *, is_lost: bool) -> aiohttp.ClientResponse | None:
         """Ask for a message until one is there or time is up; the last answer, which the caller closes.
 
         Parameters
         ----------
-        receive
-            ASGI's, by which one learns that whoever asks has gone.
         ask
             Asks the SuperLink.
         is_lost
             Whether the last answer did not arrive, so that what it held has to be given again.
-
-        Raises
-        ------
-        Gone
-            Whoever asked has gone; the SuperLink is let go of at once, and hands nothing out to nobody.
         """
-        asking = asyncio.ensure_future(self._take(node_id, ask, is_lost=is_lost))
-        leaving = asyncio.ensure_future(_is_gone(receive))
-        try:
-            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise Gone
-            return asking.result()
-        finally:
-            for task in (asking, leaving):
-                task.cancel()
-
-    async def _take(self, node_id: int, ask: Ask, *, is_lost: bool) -> aiohttp.ClientResponse | None:
         clock = asyncio.get_running_loop()
         self._waiting[node_id] += 1
         try:
@@ -123,6 +105,34 @@ class WaitingRoom:
         else:
             self._without.difference_update(issue.node_ids)
             self._news.tell(issue.node_ids)
+
+
+async def while_there(receive: Any, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do something for whoever asks, and let go of it as soon as they have closed the connection.
+
+    On a busy machine a merchant gives up and asks again: without this, what nobody waits for any more would keep the
+    others waiting, until nobody gets an answer in time.
+
+    Parameters
+    ----------
+    receive
+        ASGI's, by which one learns that whoever asks has gone.
+
+    Raises
+    ------
+    Gone
+        They have.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_is_gone(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Gone
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
 
 
 async def _is_gone(receive: Any) -> None:
