@@ -113,6 +113,7 @@ class Parcels:
         asked = PullMessagesRequest.FromString(await request.body())
         self._authenticate(request, asked)
         state = self._state
+        state.note_presence(asked.node.node_id)
         if list(asked.message_ids) == [AGAIN]:
             state.give_back(asked.node.node_id)
         if await request.is_disconnected():  # it must not take a message that nobody gets
@@ -142,6 +143,7 @@ class Parcels:
         asked, contents = _open(body, PushMessagesRequest)
         self._authenticate(request, asked)
         state = self._state
+        state.note_presence(asked.node.node_id)
 
         def keep() -> Message:
             kept = fleet_handlers.push_messages(asked, state)

@@ -62,6 +62,11 @@ class Speaking:
         """Have the questions of merchants wait, who then ask over a line of their own."""
         self.upstream = Upstream(address, authority=authority, word="")
 
+    async def close_line(self) -> None:
+        if self._listening is not None and self.upstream is not None:
+            self._listening.cancel()
+            await self.upstream.__aexit__(None, None, None)
+
     async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         waits = scope["type"] == "http" and scope["path"] == PULL_PARCEL and self.upstream is not None
         if not waits or (b"x-waited", b"1") in scope["headers"]:
@@ -161,7 +166,12 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
             timeout_graceful_shutdown=1,
         )
     )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+
+    async def serve() -> None:
+        await server.serve()
+        await app.close_line()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     while not server.started:
         assert thread.is_alive()
@@ -266,6 +276,23 @@ def test_who_waits_asks_the_superlink_nothing_until_there_is_news(line: Line) ->
     asking.join(30)
     assert time.monotonic() - began < SOON
     assert line.app.asked[before:].count(PULL_PARCEL) == 2
+
+
+def test_whoever_asks_or_answers_is_there(line: Line, quick: None) -> None:
+    node_id, client = line.merchant()
+    node = line.state.nodes[node_id]
+    node.online_until = time.time() + 5.0
+    assert client.pull() is None
+    assert node.online_until > time.time() + 30.0
+    ask(line, node_id)
+    message = take(client)
+    assert message is not None
+    node.online_until = time.time() + 5.0
+    answer(client, message)
+    assert node.online_until > time.time() + 30.0
+    client.deactivate()
+    assert client.pull() is None
+    assert node_id not in line.state.get_nodes(line.grid.run.run_id), "who said goodbye is not called back by a look"
 
 
 def test_two_messages_are_two_answers_at_once(line: Line) -> None:
