@@ -49,7 +49,7 @@ def test_a_thousand_merchants_answer_every_round(tmp_path: Path) -> None:
         enroll(coordinator.home, coordinator.port, name)
     print(f"\n{MERCHANTS} merchants let in, {time.monotonic() - began:.0f} s")  # noqa: T201
     folder = coordinator.home.folder / "merchants"
-    with coordinator.running(knocker_of(folder / names[0], coordinator.port)):
+    with coordinator.running(knocker_of(folder / names[0], coordinator.port), seconds=600):
         processes = {part: process_id(tmp_path, f"server.process\0{part}") for part in PARTS}
         with generating(coordinator, names) as generators:
             await_everybody(coordinator, processes)
