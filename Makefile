@@ -112,6 +112,9 @@ audit-table: setup  ## write the table of planted faults into docs/audit.md
 test-network: setup  ## a federation of processes under kill -9, thirty merchants, and a hostile coordinator
 	$(BIN)/pytest -m slow -s tests/network tests/client/daemon/test_loop.py
 
+test-thousand: setup  ## a thousand merchants on one coordinator, by a load generator, and what each part costs; LOAD_MERCHANTS=1000
+	$(BIN)/pytest -m slow -s tests/network/test_thousand.py
+
 test-sum: setup  ## twenty merchants sum securely, six die at random in every phase; a coordinator killed everywhere
 	$(BIN)/pytest -m slow -s tests/network/test_sum_many.py tests/simulation/engine/test_sums.py tests/server/coordinator/test_sum_loop.py
 

@@ -21,7 +21,7 @@ from common.message.release import PURPOSE, Release, ReleaseMember, ReleaseNote,
 from common.message.signature import sign
 from common.message.vector import hash_vector
 from common.schema import SCHEMA
-from server.coordinator.mailbox import Mailbox, Reply, Subject
+from server.coordinator.mailbox import Letter, Mailbox, Reply, Subject
 from server.coordinator.member import Members
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, Member, Model, Registry
@@ -122,12 +122,16 @@ class Deliveries:
             LOGGER.warning("%s", error)
             self._lost.add(model.model_hash)
             return
-        for member in members:
-            assert member.node_id is not None  # noqa: S101  for mypy: only registered nodes are connected
-            content = encode_release(Release(note_in(member.protocol, model.signed, self._key), parameters))
-            self._mailbox.post(
-                content, member=member.name, node_id=member.node_id, subject=subject, timeout_seconds=DELIVERY_SECONDS
-            )
+        contents = {
+            protocol: encode_release(Release(note_in(protocol, model.signed, self._key), parameters))
+            for protocol in {member.protocol for member in members}
+        }
+        letters = [
+            Letter(member.name, member.node_id, subject, contents[member.protocol])
+            for member in members
+            if member.node_id is not None  # only registered nodes are connected
+        ]
+        self._mailbox.post_all(letters, timeout_seconds=DELIVERY_SECONDS)
 
 
 def _is_receipt(content: RecordDict, model_hash: str) -> bool:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flwr.app import RecordDict
@@ -26,7 +27,7 @@ from common.message.proposal import (
 )
 from common.privacy.mechanism import Mechanism
 from server.coordinator.journal import Journal
-from server.coordinator.mailbox import FIRST_PAUSE_SECONDS, Mailbox, Reply, Subject
+from server.coordinator.mailbox import FIRST_PAUSE_SECONDS, Letter, Mailbox, Reply, Subject
 from server.coordinator.member import Members
 from server.folder import CoordinatorFolder
 from server.registry.registry import Launch, Member, MemberTerms, Registry
@@ -60,14 +61,18 @@ class Invitations:
     def invite(self, launch: Launch, members: Mapping[str, Member]) -> None:
         """Propose a launch to everyone who is connected and has not accepted."""
         said = {terms.member: terms for terms in self._registry.terms(launch.number)}
+        letters, signed = list[Letter](), dict[int, RecordDict]()
         for name, member in members.items():
             terms = said.get(name)
             if terms is not None and not terms.is_lapsed and (not is_declined(terms) or _is_recent(terms)):
                 continue
             if not self._members.is_online(member):
                 self._mailbox.forget(name)
-            elif self._mailbox.may_ask(name, _subject(launch)):
-                self._propose(launch, member)
+            elif member.node_id is not None and self._mailbox.may_ask(name, _subject(launch)):
+                if member.protocol not in signed:
+                    signed[member.protocol] = encode_signed(proposal_in(member.protocol, launch.signed, self._key))
+                letters.append(Letter(name, member.node_id, _subject(launch), signed[member.protocol]))
+        self._mailbox.post_all(letters, timeout_seconds=INVITE_SECONDS)
 
     def is_gathering(self, launch: Launch, members: Mapping[str, Member], *, began_at: float) -> bool:
         """Whether a launch is so young that the rounds wait for a member that was asked and has time yet to answer."""
@@ -86,7 +91,7 @@ class Invitations:
     def take(self, reply: Reply) -> None:
         """Note what a member said to a proposal."""
         launch = next(launch for launch in self._registry.launches() if launch.run_hash == reply.subject.what)
-        member = next(member for member in self._registry.members() if member.name == reply.member)
+        member = self._registry.member(reply.member)
         journal = Journal(self._home.launch(launch.number) / "journal.jsonl")
         if reply.content is None:
             self._note_refusal(launch, reply, journal)
@@ -101,16 +106,6 @@ class Invitations:
         self._registry.note_terms(launch.number, member.name, terms.size_class, terms.noise_multiplier)
         journal.write(
             "accepted", member=member.name, size_class=terms.size_class, noise_multiplier=terms.noise_multiplier
-        )
-
-    def _propose(self, launch: Launch, member: Member) -> None:
-        assert member.node_id is not None  # noqa: S101  for mypy: only registered nodes are connected
-        self._mailbox.post(
-            encode_signed(proposal_in(member.protocol, launch.signed, self._key)),
-            member=member.name,
-            node_id=member.node_id,
-            subject=_subject(launch),
-            timeout_seconds=INVITE_SECONDS,
         )
 
     def _note_refusal(self, launch: Launch, reply: Reply, journal: Journal) -> None:
@@ -135,13 +130,19 @@ def is_declined(terms: MemberTerms) -> bool:
 
 def _read_terms(content: RecordDict, launch: Launch, member: Member) -> ClientTerms:
     """Read terms that can be used in this launch, else raise whatever the reading raises, or a MessageError."""
-    terms, proposal = decode_terms(content), parse_proposal(launch.signed.content)
+    terms, proposal = decode_terms(content), _parse(launch.signed.content)
     if terms.plan_hash != launch.run_hash or terms.size_class != member.size_class:
         raise MessageError("its terms name another plan or size class than the enrolled one.")
     if (terms.noise_multiplier > 0) != proposal.private:
         raise MessageError("its terms have noise where the plan has none, or none where it has.")
     make_terms(proposal, terms.size_class, terms.noise_multiplier)
     return terms
+
+
+@lru_cache(maxsize=8)
+def _parse(content: bytes) -> Proposal:
+    """Read a proposal, once for all who answer it."""
+    return parse_proposal(content)
 
 
 def _subject(launch: Launch) -> Subject:

@@ -75,7 +75,7 @@ class Coordinator:
         self._pause_seconds = BUSY_SECONDS if replies else min(IDLE_FACTOR * self._pause_seconds, IDLE_SECONDS)
         return self._pause_seconds
 
-    def _admit(self) -> dict[str, Member]:
+    def _admit(self) -> Mapping[str, Member]:
         """Give who is welcome now; what was asked of somebody who has left is not looked for any more."""
         members = self._members.admit()
         for name in self._members.take_left():

@@ -8,6 +8,7 @@ it comes and goes, a quarter of a minute lies between two questions.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +27,16 @@ class Subject(NamedTuple):
 
     message_type: str
     what: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A question that is to be put to a member."""
+
+    member: str
+    node_id: int
+    subject: Subject
+    content: RecordDict
 
 
 @dataclass(frozen=True)
@@ -71,16 +82,33 @@ class Mailbox:
 
     def post(self, content: RecordDict, *, member: str, node_id: int, subject: Subject, timeout_seconds: float) -> bool:
         """Send a question, and say whether it was taken: not from a member who is unknown."""
-        question = self._questions.setdefault((member, subject), _Question())
-        question.asked_at = time.monotonic()
-        question.again_at = question.asked_at + FIRST_PAUSE_SECONDS * 2**question.times
-        question.expires_at = time.monotonic() + timeout_seconds
-        question.times += 1
-        message = Message(content, node_id, subject.message_type, ttl=timeout_seconds, group_id=" ".join(subject))
-        message_ids = list(self._grid.push_messages([message]))
-        question.message_id = (message_ids[0] or "") if message_ids else ""
-        question.is_unreadable = False
-        return bool(question.message_id)
+        self.post_all([Letter(member, node_id, subject, content)], timeout_seconds=timeout_seconds)
+        return self.is_open(member, subject)
+
+    def post_all(self, letters: Sequence[Letter], *, timeout_seconds: float) -> None:
+        """Send many questions at once; one to a member who is unknown is open no moment."""
+        if not letters:
+            return
+        for letter in letters:
+            question = self._questions.setdefault((letter.member, letter.subject), _Question())
+            question.asked_at = time.monotonic()
+            question.again_at = question.asked_at + FIRST_PAUSE_SECONDS * 2**question.times
+            question.expires_at = time.monotonic() + timeout_seconds
+            question.times += 1
+            question.is_unreadable = False
+        messages = [
+            Message(
+                letter.content,
+                letter.node_id,
+                letter.subject.message_type,
+                ttl=timeout_seconds,
+                group_id=" ".join(letter.subject),
+            )
+            for letter in letters
+        ]
+        message_ids = list(self._grid.push_messages(messages)) or [""] * len(letters)  # none where all were refused
+        for letter, message_id in zip(letters, message_ids, strict=True):
+            self._questions[letter.member, letter.subject].message_id = message_id or ""
 
     def forget(self, member: str) -> None:
         """Begin anew with a member, except for what is open."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from common.errors import MessageError
 from common.message.peer import PEER, decode_peer, encode_question
 from common.message.protocol import SUMS
-from server.coordinator.mailbox import Mailbox, Reply, Subject
+from server.coordinator.mailbox import Letter, Mailbox, Reply, Subject
 from server.coordinator.member import Members
 from server.registry.registry import Member, Registry
 
@@ -29,21 +29,17 @@ class Peering:
 
     def ask(self, members: Mapping[str, Member]) -> None:
         """Ask everyone who is connected, speaks of peer keys and has not shown its own."""
-        for name, member in members.items():
-            if member.protocol < SUMS or self._known.get(name) == member.node_id:
-                continue
-            if not self._members.is_online(member):
-                continue
-            subject = Subject(PEER, name)
-            if self._mailbox.may_ask(name, subject):
-                assert member.node_id is not None  # noqa: S101  for mypy: only registered nodes are connected
-                self._mailbox.post(
-                    encode_question(name),
-                    member=name,
-                    node_id=member.node_id,
-                    subject=subject,
-                    timeout_seconds=PEER_SECONDS,
-                )
+        letters = [
+            Letter(name, member.node_id, Subject(PEER, name), encode_question(name))
+            for name, member in members.items()
+            if member.node_id is not None and self._is_due(member)
+        ]
+        self._mailbox.post_all(letters, timeout_seconds=PEER_SECONDS)
+
+    def _is_due(self, member: Member) -> bool:
+        if member.protocol < SUMS or self._known.get(member.name) == member.node_id:
+            return False
+        return self._members.is_online(member) and self._mailbox.may_ask(member.name, Subject(PEER, member.name))
 
     def take(self, reply: Reply, members: Mapping[str, Member]) -> None:
         """Note the key that a member has shown, or that it has shown none."""
@@ -57,7 +53,7 @@ class Peering:
             reason = str(error) if isinstance(error, MessageError) else type(error).__name__
             LOGGER.warning("%s has shown no peer key: %s", reply.member, reason)
             return
-        before = self._registry.peer_keys().get(reply.member)
+        before = self._registry.peer_key(reply.member)
         if before != shown.key and not self._registry.note_peer(reply.member, shown.key):
             LOGGER.warning("%s has shown the peer key of another member; it is not noted.", reply.member)
             return

@@ -9,6 +9,7 @@ import logging
 import time
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +81,11 @@ class Doorkeeper:
         """Name a member that was judged."""
         return self._members[certificate].name
 
+    def node_id(self, certificate: str) -> int | None:
+        """Give the node of a member that was judged; None until the coordinator has made it known."""
+        member = self._members.get(certificate)
+        return None if member is None else member.node_id
+
     def _note(self, member: Member, protocol: int) -> None:
         """Tell the coordinator what a member speaks, where that is news; seldom, for writing takes the disk."""
         now = time.monotonic()
@@ -89,7 +95,10 @@ class Doorkeeper:
                 self._registry.note_protocol(member.name, protocol)
             except DataError as error:  # tried again at a later request; a full disk closes no door
                 LOGGER.warning("It is not noted that %s speaks protocol %d: %s", member.name, protocol, error)
-            self._version = None  # a connection's own writes do not change its data_version
+                return
+            spoken = replace(member, protocol=protocol)  # a connection's own writes do not change its data_version
+            own = {name: spoken for name, known in self._members.items() if known.name == member.name}
+            self._members = {**self._members, **own}
 
     def note_certificate(self, certificate: str, pem: str) -> None:
         """Remember the certificate of a member that was let in, where an older version enrolled it without."""
@@ -98,7 +107,7 @@ class Doorkeeper:
             return
         self._noted.add(certificate)
         try:
-            if all(found.fingerprint != certificate for found in self._registry.certificates()[member.name]):
+            if not self._registry.is_certified(certificate, member=member.name):
                 self._registry.note_own_certificate(certificate, member=member.name, pem=pem)
         except DataError as error:
             LOGGER.warning("The certificate of %s is not noted: %s", member.name, error)

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
-import httpx
+import aiohttp
 import uvicorn
 from starlette.routing import Router
 
@@ -36,17 +36,25 @@ from common.message.protocol import HEADER, write_spoken
 from server.folder import CoordinatorFolder, Settings
 from server.process.door import MOST_UNSHAKEN, DoorServer
 from server.process.doorkeeper import Doorkeeper
-from server.process.headers import LARGEST_BODY, LONGEST_HEAD, PULLS, Head, Improper, read_head, read_kind, read_path
+from server.process.headers import (
+    LARGEST_BODY,
+    LONGEST_HEAD,
+    PULLS,
+    Head,
+    Improper,
+    read_head,
+    read_kind,
+    read_path,
+)
 from server.process.limits import Bucket, Full, Room, Slots
-from server.process.loopback import IDLE_SECONDS, WORD_HEADER, make_word
+from server.process.loopback import make_word
 from server.process.seen import keep_seen
 from server.process.trust import read_authorities, trust_followers
+from server.process.upstream import LINES, Upstream, read_answer
+from server.process.waiting import AGAIN, Gone, WaitingRoom, while_there
 
 Meanwhile = Callable[[], Coroutine[Any, Any, None]]
 LOGGER = logging.getLogger(__name__)
-UPSTREAM_SECONDS = 30.0
-UPSTREAM_CONNECTIONS = 256
-KEPT_SECONDS = IDLE_SECONDS / 2  # so that it is never the SuperLink that ends a connection which is just used again
 MOST_CONNECTIONS = 4096
 FEWEST_CONNECTIONS = 64
 OTHER_FILES = 128  # that the process opens beside connections
@@ -56,19 +64,12 @@ COMPLAINTS_PER_SECOND = 2.0  # lines of the log that the refusals of one certifi
 
 
 class Gateway:
-    """The ASGI application that judges every request and passes on what may pass.
+    """The ASGI application that judges every request and passes on what may pass."""
 
-    Parameters
-    ----------
-    word
-        What the SuperLink wants to be shown.
-    """
-
-    def __init__(self, doorkeeper: Doorkeeper, settings: Settings, *, word: str) -> None:
-        self._doorkeeper, self._word = doorkeeper, word
+    def __init__(self, doorkeeper: Doorkeeper, settings: Settings, upstream: Upstream) -> None:
+        self._doorkeeper, self._upstream, self._waiting = doorkeeper, upstream, WaitingRoom()
         self._slots, self._room = Slots(settings.requests_at_once), Room(settings.body_megabytes << 20)
         self._complaints: dict[str, Bucket] = {}
-        self.upstream: httpx.AsyncClient | None = None
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -95,7 +96,7 @@ class Gateway:
                 await self._pass(say, receive, path, head, member)
         except Full:
             await self._refuse(say, 429, f"{member}, who has too much under way")
-        except _Gone:
+        except Gone:
             pass
 
     async def _pass(self, say: _Answering, receive: Any, path: str, head: Head, member: str) -> None:
@@ -114,12 +115,13 @@ class Gateway:
                 if status != 200:
                     await self._refuse(say, status, reason)
                     return
-                answer = await (self._wait(receive, path, head, body) if path in PULLS else self._ask(path, head, body))
+                node_id = self._doorkeeper.node_id(state["certificate"])
+                answer = await self._ask_or_wait(receive, path, head, body, node_id=node_id)
                 del body
                 status, reason = self._doorkeeper.look_again(state["certificate"], state["valid_until"])
                 if status != 200:
                     if answer is not None:
-                        await answer.aclose()
+                        answer.close()
                     await self._refuse(say, status, reason)
                     return
             if answer is None:
@@ -127,48 +129,37 @@ class Gateway:
                 return
             await self._hand_back(say, answer, member)
 
-    async def _ask(self, path: str, head: Head, body: bytearray) -> httpx.Response | None:
-        """Ask the SuperLink with what was judged and nothing else; None where it does not answer."""
-        assert self.upstream is not None  # noqa: S101  for mypy: nobody is served before the start
-        headers = [*head.passed_on(), ("content-length", str(len(body))), (WORD_HEADER, self._word)]
-        url = self.upstream.base_url.copy_with(raw_path=path.encode())
-        request = httpx.Request(  # a request of the client's own making would have headers of its own
-            "POST", url, headers=headers, content=_parts(body), extensions={"timeout": self.upstream.timeout.as_dict()}
-        )
-        try:
-            return await self.upstream.send(request, stream=True)
-        except httpx.HTTPError as error:
-            LOGGER.warning("The SuperLink did not answer: %s", type(error).__name__)
-            return None
+    async def _ask_or_wait(
+        self, receive: Any, path: str, head: Head, body: bytearray, *, node_id: int | None
+    ) -> aiohttp.ClientResponse | None:
+        """Ask the SuperLink; for a message as soon as there is one, or after a while; not for who has gone."""
 
-    async def _wait(self, receive: Any, path: str, head: Head, body: bytearray) -> httpx.Response | None:
-        """Ask for a message, which may take a while; the SuperLink is let go of as soon as the merchant is gone."""
-        asking = asyncio.ensure_future(self._ask(path, head, body))
-        leaving = asyncio.ensure_future(_is_gone(receive))
-        try:
-            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise _Gone
-            return asking.result()
-        finally:
-            for task in (asking, leaving):
-                task.cancel()
+        async def ask() -> aiohttp.ClientResponse | None:
+            return await self._upstream.ask(path, head.passed_on(), body)
 
-    async def _hand_back(self, say: _Answering, answer: httpx.Response, member: str) -> None:
+        if path not in PULLS or node_id is None:
+            return await while_there(receive, ask())
+        return await while_there(receive, self._waiting.take(node_id, ask, is_lost=AGAIN in bytes(body)))
+
+    async def listen(self) -> None:
+        """Read along for whom the SuperLink has messages, for ever."""
+        await self._waiting.listen(self._upstream.ask_news)
+
+    async def _hand_back(self, say: _Answering, answer: aiohttp.ClientResponse, member: str) -> None:
         """Read an answer of bounded length and hand it back, at the pace that the merchant reads it."""
         try:
             stated = answer.headers.get("content-length", "")
             num_bytes = int(stated) if stated.isdecimal() else LARGEST_BODY
             async with self._room.hold(member, min(num_bytes, LARGEST_BODY)):
-                content = await _read_answer(answer) if num_bytes <= LARGEST_BODY else None
+                content = await read_answer(answer) if num_bytes <= LARGEST_BODY else None
                 if content is None:
                     await self._refuse(say, 503, f"{member}, since the SuperLink does not answer")
                     return
-                kind = read_kind(answer.headers.get_list("content-type"))
-                if not await say.whole(answer.status_code, kind, content):
+                kind = read_kind(answer.headers.getall("content-type", []))
+                if not await say.whole(answer.status, kind, content):
                     LOGGER.warning("Let go of %s, who reads an answer too slowly", member)
         finally:
-            await answer.aclose()
+            answer.close()
 
     async def _refuse(self, say: _Answering, status: int, reason: str, *, goes_on: bool = False) -> None:
         """Say one word, and end the connection: what comes of the body is not waited for."""
@@ -176,10 +167,6 @@ class Gateway:
             LOGGER.warning("Refused %d from %s: %s", status, (say.scope["client"] or "?")[0], reason)
         ends = [] if goes_on else [(b"connection", b"close")]
         await say.whole(status, [(b"content-type", b"text/plain; charset=utf-8"), *ends], b"refused")
-
-
-class _Gone(Exception):
-    """Report that whoever asks has closed the connection."""
 
 
 class _Answering:
@@ -224,65 +211,26 @@ async def read_body(receive: Any, num_bytes: int) -> bytearray | None:
             return body if len(body) == num_bytes else None
 
 
-async def _is_gone(receive: Any) -> None:
-    """Return when whoever asks has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _parts(body: bytearray) -> AsyncIterator[bytes]:
-    for at in range(0, len(body), PART_BYTES):
-        yield bytes(body[at : at + PART_BYTES])
-
-
-async def _read_answer(answer: httpx.Response) -> bytearray | None:
-    content = bytearray()
-    try:
-        async for part in answer.aiter_raw():
-            content += part
-            if len(content) > LARGEST_BODY:
-                return None
-    except httpx.HTTPError as error:
-        LOGGER.warning("The SuperLink broke off: %s", type(error).__name__)
-        return None
-    return content
-
-
 def make_app(
-    superlink: str,
-    doorkeeper: Doorkeeper,
-    settings: Settings,
-    *,
-    authority: bytes,
-    word: str,
-    meanwhile: Meanwhile | None = None,
+    upstream: Upstream, doorkeeper: Doorkeeper, settings: Settings, *, meanwhile: Meanwhile | None = None
 ) -> Router:
-    """Make the application, which opens its line to the SuperLink when it starts.
+    """Make the application, which opens its lines to the SuperLink when it starts.
 
     Parameters
     ----------
-    superlink
-        Host and port of the SuperLink, whose certificate `authority` (PEM) has signed.
-    word
-        What the SuperLink wants to be shown.
     meanwhile
         What goes on beside the requests, until the end.
     """
-    gateway = Gateway(doorkeeper, settings, word=word)
+    gateway = Gateway(doorkeeper, settings, upstream)
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        trusted = ssl.create_default_context(cadata=authority.decode())
-        limits = httpx.Limits(
-            max_connections=UPSTREAM_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=KEPT_SECONDS
-        )
-        async with httpx.AsyncClient(
-            base_url=f"https://{superlink}", verify=trusted, timeout=UPSTREAM_SECONDS, limits=limits, trust_env=False
-        ) as gateway.upstream:
-            task = asyncio.create_task(meanwhile()) if meanwhile is not None else None
+        async with upstream:
+            tasks = [asyncio.create_task(gateway.listen())]
+            tasks += [asyncio.create_task(meanwhile())] if meanwhile is not None else []
             with closing(doorkeeper):
                 yield
-            if task is not None:
+            for task in tasks:
                 task.cancel()
 
     return Router(default=gateway, lifespan=lifespan, redirect_slashes=False)
@@ -303,15 +251,13 @@ def make_server(home: CoordinatorFolder, settings: Settings) -> DoorServer:
         assert config.ssl is not None  # noqa: S101  for mypy: certificates were given
         await asyncio.gather(trust_followers(home, config.ssl), keep_seen(home.seen, doorkeeper.seen))
 
+    upstream = Upstream(
+        f"127.0.0.1:{settings.superlink_port}",
+        authority=read_authorities(home),
+        word=make_word(read_file(home.secret)),
+    )
     config = uvicorn.Config(
-        make_app(
-            f"127.0.0.1:{settings.superlink_port}",
-            doorkeeper,
-            settings,
-            authority=read_authorities(home),
-            word=make_word(read_file(home.secret)),
-            meanwhile=meanwhile,
-        ),
+        make_app(upstream, doorkeeper, settings, meanwhile=meanwhile),
         host=settings.bind,
         port=settings.gateway_port,
         loop="asyncio",
@@ -348,7 +294,7 @@ def count_connections() -> int:
     ConfigError
         They are too few for a gateway.
     """
-    needed = MOST_CONNECTIONS + MOST_UNSHAKEN + UPSTREAM_CONNECTIONS + OTHER_FILES
+    needed = MOST_CONNECTIONS + MOST_UNSHAKEN + LINES + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = needed if hard == resource.RLIM_INFINITY else hard
     if soft != resource.RLIM_INFINITY and soft < files:

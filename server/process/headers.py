@@ -19,12 +19,14 @@ LARGEST_BODY = 40 << 20  # bytes: the largest model that privacy holds for, as a
 LONGEST_HEAD = 16 << 10  # bytes
 PROTOBUF = "application/protobuf"
 PULL, PULL_PARCEL, PUSH_PARCEL = "/v1/fleet/pull-messages", "/v1/hansa/pull-parcel", "/v1/hansa/push-parcel"
+ACTIVATE, HEARTBEAT = "/v1/fleet/activate-node", "/v1/fleet/send-node-heartbeat"
+NEWS = "/v1/hansa/news"  # of the gateway's own, not of those that it passes on
 PULLS = frozenset({PULL, PULL_PARCEL})  # which may wait for a message
 PASSED = frozenset(
     {
-        "/v1/fleet/activate-node",
+        ACTIVATE,
         "/v1/fleet/deactivate-node",
-        "/v1/fleet/send-node-heartbeat",
+        HEARTBEAT,
         PULL,
         "/v1/fleet/push-messages",
         "/v1/fleet/pull-object",

@@ -53,6 +53,7 @@ class LeanGrid(HttpGrid):
         super().__init__(address, insecure=False, root_certificates=authority, token=token)
         self._open: dict[str, float] = {}
         self._replies: dict[str, _Reply] = {}
+        self.num_replies = 0
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send questions with all their objects; the ids come in their order, empty where one was refused."""
@@ -117,7 +118,9 @@ class LeanGrid(HttpGrid):
                 response_type=BytesList,
                 timeout=30.0 + wait_seconds,
             )
-            self._replies |= dict(_replies(parcel))
+            came = dict(_replies(parcel))
+            self.num_replies += len(came)
+            self._replies |= came
         self._looked_at = time.monotonic()
 
     def _inflate(self, message_id: str) -> Message:

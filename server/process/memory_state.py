@@ -11,6 +11,7 @@ import time
 
 from flwr.app import Message
 from flwr.server.superlink.linkstate import InMemoryLinkState
+from flwr.supercore.constant import NodeStatus
 from flwr.supercore.date import now
 from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
 from flwr.supercore.object_store import NoObjectInStoreError, ObjectStore
@@ -71,6 +72,21 @@ class MemoryState(InMemoryLinkState):
             if not waiting:
                 self._waiting.pop(node_id, None)
         return found
+
+    def note_presence(self, node_id: int) -> None:
+        """Count a question or an answer of a node as a sign that it is there, as a heartbeat is one.
+
+        On a machine that has too much to do a heartbeat may come late, and of a node that is counted as gone nobody is
+        asked; then all would come back at once.
+        """
+        with self.lock:
+            node = self.nodes.get(node_id)
+            if node is not None and node.status == NodeStatus.ONLINE:
+                self.acknowledge_node_heartbeat(node_id, node.heartbeat_interval)
+
+    def has_message(self, node_id: int) -> bool:
+        """Whether there is a message for a node that it has not taken, be it all there or not."""
+        return bool(self._waiting.get(node_id))
 
     def give_back(self, node_id: int) -> None:
         """Let a node take anew what it took last and has not answered: it says that it never got it."""

@@ -2,9 +2,12 @@
 
 In front of Flower's own application, in the SuperLink's process, with Flower's own checks and handlers:
 
-    /v1/fleet/pull-messages     Flower's, which waits a while where there is no message
+    /v1/fleet/send-node-heartbeat, activate-node
+                                Flower's, without its eight layers and three changes of thread for each
+    /v1/fleet/pull-messages     Flower's, which also says whether more is there
     /v1/hansa/pull-parcel       the same, with all objects of the message
     /v1/hansa/push-parcel       a reply and its objects
+    /v1/hansa/news              of the gateway alone: waits, and says for whom there are messages (`waiting.py`)
     /v1/hansa/ask               of the coordinator alone: questions and their objects
     /v1/hansa/answers           of the coordinator alone: waits, and hands out whole replies with their objects
 
@@ -15,13 +18,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
-from flwr.proto.fleet_pb2 import PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
+from flwr.proto.fleet_pb2 import ActivateNodeRequest, PullMessagesRequest, PullMessagesResponse, PushMessagesRequest
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import ObjectTree, PushObjectRequest
 from flwr.proto.node_pb2 import Node
 from flwr.proto.recorddict_pb2 import BytesList
@@ -37,67 +39,36 @@ from flwr.superlink.servicer.runtime import runtime_handlers
 from google.protobuf.message import DecodeError, Message
 from starlette.concurrency import run_in_threadpool
 
-from server.process.headers import PROTOBUF, PULL, PULL_PARCEL, PUSH_PARCEL
+from server.process.headers import ACTIVATE, HEARTBEAT, NEWS, PROTOBUF, PULL, PULL_PARCEL, PUSH_PARCEL
 from server.process.memory_state import MemoryState
+from server.process.news import Bulletin, Issue, News, wait_for
+from server.process.waiting import NONE_LEFT
 
 ASK, ANSWERS = "/v1/hansa/ask", "/v1/hansa/answers"
-NEWS = frozenset({"/v1/fleet/push-messages", "/v1/fleet/push-object", "/v1/runtime/push-object"})
-WAIT_SECONDS = 3.0  # that a merchant's question for messages waits; it asked every three seconds before
+REPLIES = frozenset({"/v1/fleet/push-messages", "/v1/fleet/push-object", "/v1/runtime/push-object"})
 LONGEST_ANSWER_WAIT_SECONDS = 5.0
 LINGER_SECONDS = 0.01  # so that replies which come together are handed out together
-MOST_WAITING = 160  # of the gateway's 256 lines; who comes after them is answered at once and asks again by itself
-MOST_WAITING_OF_ONE = 2  # a merchant asks once at a time; one that was killed may not be known to have gone yet
 MOST_ANSWER_BYTES = 64 << 20
 SMALL_BYTES = 1 << 20  # up to here a thread of its own costs more than it saves
 AGAIN = "again"  # in the place of a message's id: what was given last did not arrive
-COORDINATOR = 0  # no node has this number
+NEWS_SECONDS = 20.0  # that the gateway's question for news waits
+COORDINATOR, GATEWAY = 0, -1  # no node has these numbers
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-class News:
-    """Wake up who waits for news of a node."""
-
-    def __init__(self) -> None:
-        self._events: dict[int, asyncio.Event] = {}
-        self._waiting: Counter[int] = Counter()
-
-    def has_room(self, node_id: int) -> bool:
-        """Whether one more question of a node may wait."""
-        return self._waiting.total() < MOST_WAITING and self._waiting[node_id] < MOST_WAITING_OF_ONE
-
-    def of(self, node_id: int) -> asyncio.Event:
-        """Give what is set at the next news; to be taken before one looks, so that nothing is missed."""
-        return self._events.setdefault(node_id, asyncio.Event())
-
-    def tell(self, node_ids: Iterable[int]) -> None:
-        """Tell whoever waits."""
-        for node_id in node_ids:
-            if (event := self._events.pop(node_id, None)) is not None:
-                event.set()
-
-    async def wait(self, node_id: int, event: asyncio.Event, seconds: float) -> None:
-        """Wait for news of a node, for so many seconds at most."""
-        self._waiting[node_id] += 1
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await event.wait()
-        finally:
-            self._waiting[node_id] -= 1
-            if not self._waiting[node_id]:
-                del self._waiting[node_id]
 
 
 class Parcels:
     """The ASGI application that answers what is said above; `flower` answers everything else."""
 
     def __init__(self, flower: FastAPI) -> None:
-        self._flower, self._news = flower, News()
+        self._flower, self._news, self._bulletin = flower, News(), Bulletin()
         self._handlers: dict[str, Handler] = {
+            HEARTBEAT: self._beat,
+            ACTIVATE: self._activate,
             PULL: self._pull,
             PULL_PARCEL: self._pull_parcel,
             PUSH_PARCEL: self._push_parcel,
+            NEWS: self._tell,
             ASK: self._ask,
             ANSWERS: self._answers,
         }
@@ -107,7 +78,7 @@ class Parcels:
         handler = self._handlers.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if handler is None:
             await self._flower(scope, receive, send)
-            if scope.get("path") in NEWS:
+            if scope.get("path") in REPLIES:
                 self._news.tell((COORDINATOR,))
             return
         request = Request({**scope, "app": self._flower, "state": dict(scope.get("state", {}))}, receive)
@@ -118,30 +89,53 @@ class Parcels:
     def _state(self) -> MemoryState:
         return cast(MemoryState, self._flower.state.linkstate_factory.state())
 
+    async def _beat(self, request: Request) -> Response:
+        asked = SendNodeHeartbeatRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        return _protobuf(fleet_handlers.send_node_heartbeat(asked, self._state))
+
+    async def _activate(self, request: Request) -> Response:
+        asked = ActivateNodeRequest.FromString(await request.body())
+        self._authenticate(request, asked)
+        return _protobuf(fleet_handlers.activate_node(asked, self._state))
+
     async def _pull(self, request: Request) -> Response:
-        return _protobuf(await self._await_message(request))
+        found = await self._find_message(request)
+        return self._with_rest(_protobuf(found), request, found)
 
     async def _pull_parcel(self, request: Request) -> Response:
         """Give a message with its objects; one that was given and did not arrive is given again."""
-        found = await self._await_message(request)
-        return _protobuf(_with_objects(self._state, found.message_object_trees, found))
+        found = await self._find_message(request)
+        return self._with_rest(_protobuf(_with_objects(self._state, found.message_object_trees, found)), request, found)
 
-    async def _await_message(self, request: Request) -> PullMessagesResponse:
-        """Look for a message until one is there, time is up, or nobody is there to take it."""
+    async def _find_message(self, request: Request) -> PullMessagesResponse:
+        """Look for a message, where somebody is there to take it."""
         asked = PullMessagesRequest.FromString(await request.body())
         self._authenticate(request, asked)
-        clock, state, node_id = asyncio.get_running_loop(), self._state, asked.node.node_id
+        state = self._state
+        state.note_presence(asked.node.node_id)
         if list(asked.message_ids) == [AGAIN]:
-            state.give_back(node_id)
-        until = clock.time() + (WAIT_SECONDS if self._news.has_room(node_id) else 0.0)
+            state.give_back(asked.node.node_id)
+        if await request.is_disconnected():  # it must not take a message that nobody gets
+            return PullMessagesResponse()
+        return fleet_handlers.pull_messages(request=asked, state=state, store=state.object_store)
+
+    def _with_rest(self, response: Response, request: Request, found: PullMessagesResponse) -> Response:
+        """Say beside an answer whether it is the last one for now."""
+        if not self._state.has_message(request.state.protobuf_request.node.node_id):
+            response.headers[NONE_LEFT] = "all" if found.messages_list else "nothing"
+        return response
+
+    async def _tell(self, request: Request) -> Response:
+        """Say which nodes have news, as soon as one has some."""
+        read, clock = Issue.from_bytes(await request.body()), asyncio.get_running_loop()
+        until = clock.time() + NEWS_SECONDS
         while True:
-            event = self._news.of(node_id)
-            if await request.is_disconnected():  # it must not take a message that nobody gets
-                return PullMessagesResponse()
-            found = fleet_handlers.pull_messages(request=asked, state=state, store=state.object_store)
-            if found.messages_list or clock.time() >= until:
-                return found
-            await self._news.wait(node_id, event, until - clock.time())
+            event = self._news.of(GATEWAY)
+            issue = self._bulletin.since(read)
+            if issue.node_ids != () or clock.time() >= until or await request.is_disconnected():
+                return Response(content=issue.to_bytes(), media_type="application/json")
+            await wait_for(event, until - clock.time())
 
     async def _push_parcel(self, request: Request) -> Response:
         """Keep a reply; what it answers is let go of."""
@@ -149,6 +143,7 @@ class Parcels:
         asked, contents = _open(body, PushMessagesRequest)
         self._authenticate(request, asked)
         state = self._state
+        state.note_presence(asked.node.node_id)
 
         def keep() -> Message:
             kept = fleet_handlers.push_messages(asked, state)
@@ -193,7 +188,8 @@ class Parcels:
             return kept
 
         kept = await run_in_threadpool(keep)
-        self._news.tell(message.metadata.dst_node_id for message in asked.messages_list)
+        self._bulletin.note(message.metadata.dst_node_id for message in asked.messages_list)
+        self._news.tell((GATEWAY,))
         return _protobuf(kept)
 
     async def _answers(self, request: Request) -> Response:
@@ -210,7 +206,7 @@ class Parcels:
                 for tree in found.message_object_trees:
                     state.object_store.delete(tree.object_id)
                 return _protobuf(parcel)
-            await self._news.wait(COORDINATOR, event, until - clock.time())
+            await wait_for(event, until - clock.time())
             await asyncio.sleep(LINGER_SECONDS)
 
     def _authenticate(self, request: Request, asked: Message) -> None:

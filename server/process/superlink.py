@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -107,17 +107,18 @@ class SuperLink:
             show_word(client._client, self.secret)
             yield client
 
-    def register(self, node_key: str) -> int:
-        """Let a node in by its public key (PEM); return its id.
+    def register(self, node_keys: Sequence[str]) -> list[int]:
+        """Let nodes in by their public keys (PEM); return their ids.
 
         Registering twice gives the same id; registering after `unregister` gives another, so that nothing which was
         asked of the node before is answered by it now.
         """
-        for node_id, key in self.nodes().items():
-            if key == node_key:
-                return node_id
+        known = {key: node_id for node_id, key in self.nodes().items()}
         with self.control() as client:
-            return int(client.RegisterNode(RegisterNodeRequest(public_key=node_key.encode())).node_id)
+            for key in dict.fromkeys(node_keys):
+                if key not in known:
+                    known[key] = int(client.RegisterNode(RegisterNodeRequest(public_key=key.encode())).node_id)
+        return [known[key] for key in node_keys]
 
     def unregister(self, node_id: int) -> None:
         """Shut a node out: what it was asked is over. One that is out already stays out."""
@@ -231,6 +232,7 @@ def serve_superlink(home: CoordinatorFolder, settings: Settings) -> None:
         host=config.host,
         port=config.port,
         log_config=get_uvicorn_log_config(console_handler.level),
+        access_log=False,  # a line for each question of a thousand merchants
         ssl_keyfile=config.ssl_keyfile,
         ssl_certfile=config.ssl_certfile,
         timeout_keep_alive=IDLE_SECONDS,

@@ -20,6 +20,10 @@ from server.registry.peer import Peers
 from server.registry.renewal import Renewals
 
 Row = TypeVar("Row")
+MEMBERS = (
+    "SELECT member.*, coalesce(speaks.protocol, 1) AS protocol FROM member "
+    "LEFT JOIN speaks ON speaks.member = member.name"
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,21 @@ class MemberTables(Renewals, Peers, ABC):
 
     def members(self) -> list[Member]:
         """Everyone who was ever enrolled, in order."""
-        rows = self._rows(
-            "SELECT member.*, coalesce(speaks.protocol, 1) AS protocol FROM member "
-            "LEFT JOIN speaks ON speaks.member = member.name ORDER BY enrolled_at, name"
-        )
+        rows = self._rows(f"{MEMBERS} ORDER BY enrolled_at, name")
         return [self._read(_member, row) for row in rows]
+
+    def member(self, name: str) -> Member:
+        """One of them.
+
+        Raises
+        ------
+        ConfigError
+            Nobody of this name was ever enrolled.
+        """
+        rows = self._rows(f"{MEMBERS} WHERE name = ?", (name,))
+        if not rows:
+            raise ConfigError(f"There is no member {name!r}; see: hansa-server status")
+        return self._read(_member, rows[0])
 
     def enroll(self, request: JoinRequest, *, certificate: str, pem: str = "") -> None:
         """Add a member, or give one that is there its new certificate.

@@ -23,6 +23,11 @@ class Peers:
         """Give every peer key that is known (32 public bytes in hex), by member."""
         return {row["member"]: row["key"] for row in self._rows("SELECT member, key FROM peer ORDER BY member")}
 
+    def peer_key(self, member: str) -> str | None:
+        """Give a member's peer key; None where it is not known."""
+        rows = self._rows("SELECT key FROM peer WHERE member = ?", (member,))
+        return rows[0]["key"] if rows else None
+
     def note_peer(self, member: str, key: str) -> bool:
         """Note a member's peer key, in place of an earlier one; False where it is another member's."""
         return bool(

@@ -146,6 +146,11 @@ class Registry(MemberTables):
         """Changes whenever another connection has written."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    @property
+    def state(self) -> tuple[int, int]:
+        """Changes whenever this connection or another one has written."""
+        return self.version, self._connection.total_changes
+
     # launches
 
     def launches(self) -> list[Launch]:

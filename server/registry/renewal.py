@@ -61,6 +61,11 @@ class Renewals:
             found[row["member"]].append(Certified(**row))
         return found
 
+    def is_certified(self, fingerprint: str, *, member: str) -> bool:
+        """Whether a member's certificate is known as PEM."""
+        found = self._rows("SELECT 1 FROM certificate WHERE fingerprint = ? AND member = ?", (fingerprint, member))
+        return bool(found)
+
     def note_certificate(self, fingerprint: str, *, member: str, pem: str) -> None:
         """Let a member in by one more certificate."""
         self._write("INSERT OR IGNORE INTO certificate VALUES (?, ?, ?)", (fingerprint, member, pem))

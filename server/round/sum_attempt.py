@@ -43,10 +43,10 @@ class Spent(Exception):
     """A round that is never asked for again."""
 
 
-def hold_cohort(
+async def hold_cohort(
     grid: Grid, sums: SumCohort, request: RoundRequest, asking: Asking, *, others: bool = False
 ) -> CohortRound:
-    """Hold a round in one cohort.
+    """Hold a round in one cohort; while it waits, others are held.
 
     Guarantee: of one round at most one set is ever put to the members, also over restarts.
 
@@ -69,9 +69,9 @@ def hold_cohort(
     )
     can_go_on = others or len(sums.names.keys() - set(asking.not_awaited)) >= threshold
     try:
-        opened = _open(trips, sums, request, can_go_on=can_go_on)
-        _gather_masked(trips, sums, opened, request, sign_call=asking.sign_call, can_go_on=can_go_on)
-        held = _sum_up(trips, sums, opened, asking)
+        opened = await _open(trips, sums, request, can_go_on=can_go_on)
+        await _gather_masked(trips, sums, opened, request, sign_call=asking.sign_call, can_go_on=can_go_on)
+        held = await _sum_up(trips, sums, opened, asking)
     except Missed as missed:
         held = CohortRound(number, failure=str(missed))
     except Spent as spent:
@@ -89,17 +89,17 @@ def hold_cohort(
     )
 
 
-def _sum_up(trips: SumTrips, sums: SumCohort, opened: OpenRound, asking: Asking) -> CohortRound:
+async def _sum_up(trips: SumTrips, sums: SumCohort, opened: OpenRound, asking: Asking) -> CohortRound:
     """Put the set of those whose masked sums have come to them, and take the masks off."""
     for name, vector in opened.masked.items():
         opened.sums.add_masked(name, vector)
     survivors, number = opened.sums.survivors(), opened.sums.round_number
     asking.note_answers(number, survivors)
-    total = _agree(trips, sums, opened, survivors)
+    total = await _agree(trips, sums, opened, survivors)
     return CohortRound(number, survivors, _size_of(sums, survivors), total, is_over=True)
 
 
-def _open(trips: SumTrips, sums: SumCohort, request: RoundRequest, *, can_go_on: bool) -> OpenRound:
+async def _open(trips: SumTrips, sums: SumCohort, request: RoundRequest, *, can_go_on: bool) -> OpenRound:
     """Begin a round, or take it up: fix whose keys and whose shares are in it.
 
     Parameters
@@ -112,7 +112,7 @@ def _open(trips: SumTrips, sums: SumCohort, request: RoundRequest, *, can_go_on:
         raise Spent(f"the coordinator was stopped after round {number}'s set of merchants was chosen; {SPENT}")
     if sums.open is not None and sums.open.sums.round_number == number:
         return sums.open
-    trips.gather_keys(book, num_rounds=sums.num_rounds)
+    await trips.gather_keys(book, num_rounds=sums.num_rounds)
     known = book.keys(number)
     keyed = book.fixed(number, Step.KEYS)
     if not keyed:
@@ -120,8 +120,8 @@ def _open(trips: SumTrips, sums: SumCohort, request: RoundRequest, *, can_go_on:
             raise Missed(f"round {number} has the keys of {len(known)} of the {threshold} members that it needs")
         keyed = book.fix(number, Step.KEYS, known)
     keys = {name: known[name] for name in keyed}
-    if not book.fixed(number, Step.SHARES) and trips.gather_shares(book, keys):
-        trips.gather_keys(book, num_rounds=sums.num_rounds)
+    if not book.fixed(number, Step.SHARES) and await trips.gather_shares(book, keys):
+        await trips.gather_keys(book, num_rounds=sums.num_rounds)
     opened = OpenRound(SumRound(sums.session, number, request.model_hash, size=len(request.parameters)))
     for name, signed in keys.items():
         opened.sums.add_keys(name, signed)
@@ -141,7 +141,7 @@ def _open(trips: SumTrips, sums: SumCohort, request: RoundRequest, *, can_go_on:
     return opened
 
 
-def _gather_masked(
+async def _gather_masked(
     trips: SumTrips,
     sums: SumCohort,
     opened: OpenRound,
@@ -153,7 +153,7 @@ def _gather_masked(
     book, following, threshold = sums.book, request.round_number + 1, sums.session.threshold
     opened.attempts += 1
     asked = replace(request, call=sign_call(request, opened.sums.participants()))
-    trips.gather_masked(opened.sums, asked, book, have=opened.masked, next_keys=_next_keys(sums, following))
+    await trips.gather_masked(opened.sums, asked, book, have=opened.masked, next_keys=_next_keys(sums, following))
     if len(opened.masked) >= threshold:
         return
     said = f"round {request.round_number} has {len(opened.masked)} of the {threshold} masked sums that it needs"
@@ -173,16 +173,16 @@ def _next_keys(sums: SumCohort, number: int) -> Mapping[str, SignedKeys]:
     return {name: known[name] for name in sums.book.fix(number, Step.KEYS, known)}
 
 
-def _agree(
+async def _agree(
     trips: SumTrips, sums: SumCohort, opened: OpenRound, survivors: Collection[str]
 ) -> Int64[Tensor, " parameter"]:
     """Put the set to its members, and take the masks off; from here on the round is spent."""
     number, threshold = opened.sums.round_number, sums.session.threshold
     sums.book.choose(number)
-    if not trips.agree(opened.sums, survivors):
+    if not await trips.agree(opened.sums, survivors):
         raise Spent(f"fewer than {threshold} members signed and revealed what fits in round {number}; {SPENT}")
     try:
-        total = torch.from_numpy(trips.total())
+        total = torch.from_numpy(await trips.total())
         check_sum_norm(total, sums.mechanism, size_class=_size_of(sums, survivors), num_members=len(survivors))
     except MessageError as error:
         raise Spent(f"round {number} gives no sum ({error}); {SPENT}") from error

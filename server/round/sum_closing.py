@@ -72,12 +72,12 @@ class Closing:
         self.agreeing = self._trip(sum_agree.AGREE, self._read_signature, timeout_seconds)
         self.revealing = self._trip(sum_reveal.REVEAL, self._read_shares, timeout_seconds)
 
-    def hold(self) -> bool:
+    async def hold(self) -> bool:
         """Ask until enough have revealed; whether they have."""
         enough = self._sums.session.threshold
-        return self._go_on(lambda: len(self.revealed) >= enough, spare_seconds=SPARE_SECONDS)
+        return await self._go_on(lambda: len(self.revealed) >= enough, spare_seconds=SPARE_SECONDS)
 
-    def total(self) -> Int64[np.ndarray, " parameter"]:
+    async def total(self) -> Int64[np.ndarray, " parameter"]:
         """Take the masks off; where what was revealed gives no sum, the others are asked too.
 
         Raises
@@ -88,11 +88,13 @@ class Closing:
         try:
             return self._sums.total()
         except MessageError:
-            if not self._go_on(self._sums.is_settled, spare_seconds=0.0, longest_seconds=BRIEF_SECONDS):
+            if not await self._go_on(self._sums.is_settled, spare_seconds=0.0, longest_seconds=BRIEF_SECONDS):
                 raise
         return self._sums.total()
 
-    def _go_on(self, is_done: Callable[[], bool], *, spare_seconds: float, longest_seconds: float = math.inf) -> bool:
+    async def _go_on(
+        self, is_done: Callable[[], bool], *, spare_seconds: float, longest_seconds: float = math.inf
+    ) -> bool:
         pauses, began = Pauses(self._grid), time.monotonic()
         while True:
             came = self._sweep()
@@ -103,7 +105,7 @@ class Closing:
             is_over = self.agreeing.is_over and self.revealing.is_over and not asked
             if is_over or time.monotonic() > began + longest_seconds:
                 return False
-            pauses.wait(came=came or asked)
+            await pauses.wait(came=came or asked)
 
     def _missing(self) -> int:
         """Count how many more have to be asked for enough to be hoped for."""

@@ -11,8 +11,8 @@ The sibling of `server.round.federation`, which holds rounds whose sums the coor
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +21,7 @@ from flwr.serverapp import Grid
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from common.message.round import RoundRequest
 from common.plan.leg import leg_of
 from common.privacy.lattice import to_real
 from common.privacy.mechanism import Mechanism
@@ -44,7 +45,7 @@ class HeldSum:
     refused
         Why the answer of a member does not count, by name.
     seconds, trips
-        From the first question to the sums, and of each trip by its name, all cohorts together.
+        From the first question to the sums, and of each trip by its name, in the cohort where it took longest.
     state
         After the step, or after a round that is spent; None where the round is asked for again in the same words.
     failure
@@ -68,20 +69,14 @@ class HeldSum:
 def hold_sum_round(
     grid: Grid, cohorts: Sequence[SumCohort], state: ServerState, asking: Asking | None = None
 ) -> HeldSum:
-    """Hold the round after `state`, one cohort after the other.
+    """Hold the round after `state`, in all cohorts side by side: each has a session and a book of its own.
 
     Guarantee: of one round at most one set of each cohort is ever put to its members, also over restarts. Once this
     returns a new state, its checkpoint is on the disk.
     """
     began, federation = time.monotonic(), cohorts[0].federation
     request = make_request(state, plan_hash=federation.run_hash)
-    for sums in cohorts:
-        if sums.held is not None and sums.held.round_number == request.round_number and sums.held.is_over:
-            sums.held = sums.held.said_before()
-        else:
-            others = any(other.has_enough for other in cohorts if other is not sums)
-            sums.held = hold_cohort(grid, sums, request, asking or Asking(), others=others)
-    held = [sums.held for sums in cohorts if sums.held is not None]
+    held = asyncio.run(_hold_cohorts(grid, cohorts, request, asking or Asking()))
     after = _go_on(state, cohorts, held)
     if after is not None:
         if federation.checkpoint is not None:
@@ -90,6 +85,20 @@ def hold_sum_round(
             sums.open, sums.held, sums.openings = None, None, 0
             sums.book.forget(before=request.round_number + 1)
     return _report(held, after, seconds=time.monotonic() - began)
+
+
+async def _hold_cohorts(
+    grid: Grid, cohorts: Sequence[SumCohort], request: RoundRequest, asking: Asking
+) -> list[CohortRound]:
+    async def hold(sums: SumCohort) -> CohortRound:
+        if sums.held is not None and sums.held.round_number == request.round_number and sums.held.is_over:
+            sums.held = sums.held.said_before()
+        else:
+            others = any(other.has_enough for other in cohorts if other is not sums)
+            sums.held = await hold_cohort(grid, sums, request, asking, others=others)
+        return sums.held
+
+    return await asyncio.gather(*map(hold, cohorts))
 
 
 def _go_on(state: ServerState, cohorts: Sequence[SumCohort], held: Sequence[CohortRound]) -> ServerState | None:
@@ -107,15 +116,15 @@ def _go_on(state: ServerState, cohorts: Sequence[SumCohort], held: Sequence[Coho
 
 
 def _report(held: Sequence[CohortRound], after: ServerState | None, *, seconds: float) -> HeldSum:
-    trips = Counter[str]()
+    trips = dict[str, float]()
     for one in held:
-        trips.update(one.trips)
+        trips |= {name: max(seconds, trips.get(name, 0.0)) for name, seconds in one.trips.items()}
     return HeldSum(
         held[0].round_number,
         tuple(sorted(name for one in held for name in one.survivors)),
         {name: refusal for one in held for name, refusal in one.refused.items()},
         seconds,
-        {name: round(total, 3) for name, total in trips.items()},
+        trips,
         sum(one.sent_bytes for one in held),
         sum(one.received_bytes for one in held),
         after,

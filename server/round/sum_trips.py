@@ -80,7 +80,7 @@ class SumTrips:
         self.seconds: dict[str, float] = {}
         self.sent_bytes = self.received_bytes = 0
 
-    def gather_keys(self, book: SumBook, *, num_rounds: int) -> None:
+    async def gather_keys(self, book: SumBook, *, num_rounds: int) -> None:
         """Ask everyone whose keys of this round or the next are not known for a block of them."""
         wanted = {name: first for name in self._nodes if (first := self._first_without(book, name, num_rounds))}
 
@@ -97,9 +97,9 @@ class SumTrips:
         contents = {
             name: sum_keys.encode_question(self._at(first), num_rounds=count(first)) for name, first in wanted.items()
         }
-        self._ask_before("keys", sum_keys.KEYS, contents, read, known=lambda: book.keys(self._place.round_number))
+        await self._ask_before("keys", sum_keys.KEYS, contents, read, known=lambda: book.keys(self._place.round_number))
 
-    def gather_shares(self, book: SumBook, keys: Mapping[str, SignedKeys]) -> set[str]:
+    async def gather_shares(self, book: SumBook, keys: Mapping[str, SignedKeys]) -> set[str]:
         """Ask everyone of this round whose shares are missing for them.
 
         Returns
@@ -118,7 +118,7 @@ class SumTrips:
 
         question = sum_shares.encode_question(self._place, keys)
         contents = dict.fromkeys(sorted(missing), question)
-        self._ask_before("shares", sum_shares.SHARES, contents, read, known=lambda: book.shares(number))
+        await self._ask_before("shares", sum_shares.SHARES, contents, read, known=lambda: book.shares(number))
         declined = {
             name
             for name in missing - book.shares(number).keys()
@@ -128,7 +128,7 @@ class SumTrips:
             book.forget_keys(name, after=number)
         return declined
 
-    def gather_masked(
+    async def gather_masked(
         self,
         sums: SumRound,
         asked: RoundRequest,
@@ -163,7 +163,7 @@ class SumTrips:
         trip = self._trip(MessageType.TRAIN, contents, read)
         began = time.monotonic()
         enough = self._session.threshold
-        wait_for(
+        await wait_for(
             trip,
             is_enough=lambda: len(have) >= enough,
             not_awaited=self._not_awaited,
@@ -174,7 +174,7 @@ class SumTrips:
             have.pop(self._names[node], None)
         self._note("masked", trip, began)
 
-    def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:
+    async def agree(self, sums: SumRound, survivors: Collection[str]) -> bool:
         """Have the survivors sign their set and reveal its shares; whether enough did both."""
         began, threshold = time.monotonic(), self._session.threshold
         quickest = sorted(survivors, key=lambda name: self._came.get(name, len(self._came)))
@@ -186,14 +186,14 @@ class SumTrips:
             timeout_seconds=self._timeout_seconds,
             withdrawn=self._withdrawn,
         )
-        is_done = closing.hold()
+        is_done = await closing.hold()
         if closing.agreed_seconds is not None:
             self.seconds["agree"] = round(closing.agreed_seconds, 3)
         self._note("agree", closing.agreeing, began, is_late=len(closing.signed) < threshold)
         self._note("reveal", closing.revealing, began, is_late=not is_done)
         return is_done
 
-    def total(self) -> Int64[np.ndarray, " parameter"]:
+    async def total(self) -> Int64[np.ndarray, " parameter"]:
         """Give the sum of the survivors, once they have agreed.
 
         Raises
@@ -203,7 +203,7 @@ class SumTrips:
         """
         if self._closing is None:
             raise MessageError("nobody has agreed yet")
-        return self._closing.total()
+        return await self._closing.total()
 
     def _first_without(self, book: SumBook, name: str, num_rounds: int) -> int:
         """Give the round from which on a member's keys are missing: this one or the next; 0 where they are there."""
@@ -213,7 +213,7 @@ class SumTrips:
                 return number
         return 0
 
-    def _ask_before(
+    async def _ask_before(
         self,
         step: str,
         message_type: str,
@@ -227,7 +227,7 @@ class SumTrips:
             return
         began, threshold = time.monotonic(), self._session.threshold
         trip = self._trip(message_type, contents, read)
-        wait_for(
+        await wait_for(
             trip,
             is_enough=lambda: len(known()) >= threshold,
             patience_seconds=BRIEF_SECONDS,

@@ -6,6 +6,7 @@ a round without. Nobody waits in here: whoever made it looks as often as it like
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from flwr.serverapp import Grid
 from common.errors import MessageError
 from common.message.wire import to_wire
 from server.round.collection import MOST_FAILURES, Cause, Refusal, refuse_error
-from server.round.news import wait_for_news
+from server.round.news import count_news, wait_for_news
 
 Answer = TypeVar("Answer")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.2
@@ -136,18 +137,25 @@ class Trip(Generic[Answer]):
 
 
 class Pauses:
-    """Pauses between two looks: until something comes, or, where nobody tells, ever longer while nothing does."""
+    """Pauses between two looks: until something comes, or, where nobody tells, ever longer while nothing does.
+
+    Rounds of several cohorts are held side by side, and a pause is where they take turns.
+    """
 
     def __init__(self, grid: Grid) -> None:
         self._grid, self._seconds = grid, FIRST_PAUSE_SECONDS
 
-    def wait(self, *, came: bool) -> None:
-        """Wait before the next look."""
+    async def wait(self, *, came: bool) -> None:
+        """Wait before the next look; not where something came for somebody in the turns of the others."""
+        before = count_news(self._grid)
+        await asyncio.sleep(0)
+        if count_news(self._grid) != before:
+            return
         self._seconds = FIRST_PAUSE_SECONDS if came else min(1.5 * self._seconds, LONGEST_PAUSE_SECONDS)
         wait_for_news(self._grid, shortest=self._seconds, longest=LONGEST_PAUSE_SECONDS)
 
 
-def wait_for(
+async def wait_for(
     trip: Trip[Answer],
     *,
     is_enough: Callable[[], bool],
@@ -171,4 +179,4 @@ def wait_for(
         is_patient = time.monotonic() < until
         if trip.is_over or (is_enough() and not (is_patient and trip.pending - set(not_awaited))):
             return
-        pauses.wait(came=came)
+        await pauses.wait(came=came)

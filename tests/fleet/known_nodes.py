@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from server.process.superlink import SuperLink
@@ -14,8 +15,8 @@ class KnownNodes(SuperLink):
     nodes_by_key: dict[str, int] = field(default_factory=dict)
     out: list[int] = field(default_factory=list)
 
-    def register(self, node_key: str) -> int:
-        return self.nodes_by_key[node_key]
+    def register(self, node_keys: Sequence[str]) -> list[int]:
+        return [self.nodes_by_key[key] for key in node_keys]
 
     def unregister(self, node_id: int) -> None:
         """Note who is shut out."""

@@ -107,11 +107,11 @@ class Coordinator:
         return code
 
     @contextmanager
-    def running(self, member: Knocker) -> Iterator[None]:
+    def running(self, member: Knocker, *, seconds: float = 60) -> Iterator[None]:
         """Run `up` until the block ends, and see that it ends well."""
         self.start()
         try:
-            await_gateway(self, member)
+            await_gateway(self, member, seconds=seconds)
             yield
         finally:
             code = self.stop()

@@ -66,8 +66,12 @@ class ScriptedMerchant(threading.Thread):
                 self.errors.append(str(error))
                 self._over.wait(0.3)
 
-    def stop(self) -> None:
+    def leave(self) -> None:
+        """Take nothing more; what is under way is done."""
         self._over.set()
+
+    def stop(self) -> None:
+        self.leave()
         self.join(60)
         self.gateway.close()
 

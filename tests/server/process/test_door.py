@@ -258,7 +258,7 @@ def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.
     with pytest.raises(ConfigError, match="LimitNOFILE"):
         gateway.count_connections()
     raised: list[tuple[int, int]] = []
-    others = door.MOST_UNSHAKEN + gateway.UPSTREAM_CONNECTIONS + gateway.OTHER_FILES
+    others = door.MOST_UNSHAKEN + gateway.LINES + gateway.OTHER_FILES
     monkeypatch.setattr(gateway.resource, "getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr(gateway.resource, "setrlimit", lambda _, both: raised.append(both))
     assert gateway.count_connections() == 4096 - others
@@ -270,5 +270,5 @@ def test_a_limit_of_files_that_is_too_small_is_one_sentence(monkeypatch: pytest.
 def test_the_service_may_open_the_files_that_the_gateway_needs() -> None:
     text = Path("docs/deploy/hansa-server.service").read_text()
     stated = int(text.partition("LimitNOFILE=")[2].split()[0])
-    needed = gateway.MOST_CONNECTIONS + door.MOST_UNSHAKEN + gateway.UPSTREAM_CONNECTIONS + gateway.OTHER_FILES
+    needed = gateway.MOST_CONNECTIONS + door.MOST_UNSHAKEN + gateway.LINES + gateway.OTHER_FILES
     assert stated >= needed

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import torch
@@ -23,32 +24,79 @@ from flwr.server.superlink.linkstate import linkstate_factory
 from flwr.supercore.constant import NOOP_FEDERATION_ID, TaskType
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.main import create_app
+from starlette.requests import Request
+from starlette.responses import Response
 
 from certs.authority import make_authority
 from certs.key import NODE_CURVE, TLS_CURVE, read_or_make_curve_key
 from certs.request import public_pem
 from client.daemon.gateway_client import GatewayClient
 from client.daemon.gateway_error import GatewayError
+from client.daemon.transport import TIMEOUT_SECONDS
 from common.errors import MessageError
 from common.message.protocol import HEADER, write_spoken
 from common.message.vector import pack_vector
 from fleet.superlink import free_port
-from server.process import parcel
+from server.process import waiting
+from server.process.headers import NEWS, PULL_PARCEL
 from server.process.lean_grid import LeanGrid
 from server.process.memory_state import MemoryState
+from server.process.news import Bulletin, Issue
 from server.process.parcel import ANSWERS, ASK, Parcels
+from server.process.upstream import Upstream
+from server.process.waiting import AGAIN, Gone, WaitingRoom, while_there
 
 SOON = 1.5  # seconds; a question that is not woken up takes twice that
 
 
 class Speaking:
-    """Say what the gateway says of the protocol, and count what comes."""
+    """Hold questions for messages back and say what is spoken, as the gateway does, and count what comes."""
 
     def __init__(self, app: Parcels) -> None:
-        self._app, self.asked = app, list[str]()
+        self._parcels, self.asked = app, list[str]()
+        self.room = WaitingRoom()
+        self.upstream: Upstream | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    def open_line(self, address: str, authority: bytes) -> None:
+        """Have the questions of merchants wait, who then ask over a line of their own."""
+        self.upstream = Upstream(address, authority=authority, word="")
+
+    async def close_line(self) -> None:
+        if self._listening is not None and self.upstream is not None:
+            self._listening.cancel()
+            await self.upstream.__aexit__(None, None, None)
+
+    async def _app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        waits = scope["type"] == "http" and scope["path"] == PULL_PARCEL and self.upstream is not None
+        if not waits or (b"x-waited", b"1") in scope["headers"]:
+            await self._parcels(scope, receive, send)
+            return
+        assert self.upstream is not None
+        if self._listening is None:
+            await self.upstream.__aenter__()
+            self._listening = asyncio.create_task(self.room.listen(self.upstream.ask_news))
+        request = Request(scope, receive)
+        body = await request.body()
+        headers = [
+            (n, v) for n, v in request.headers.items() if n.startswith("flwr") or n in ("content-type", "accept")
+        ]
+
+        async def ask() -> aiohttp.ClientResponse | None:
+            assert self.upstream is not None
+            return await self.upstream.ask(scope["path"], [*headers, ("x-waited", "1")], body)
+
+        node_id = PullMessagesRequest.FromString(body).node.node_id
+        try:
+            answer = await while_there(receive, self.room.take(node_id, ask, is_lost=AGAIN in body))
+        except Gone:
+            return
+        assert answer is not None
+        kind = answer.headers.get("content-type", "")
+        await Response(await answer.read(), answer.status, media_type=kind)(scope, receive, send)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"] != NEWS:
             self.asked.append(scope["path"])
 
         async def say(message: dict[str, Any]) -> None:
@@ -118,7 +166,12 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
             timeout_graceful_shutdown=1,
         )
     )
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+
+    async def serve() -> None:
+        await server.serve()
+        await app.close_line()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     while not server.started:
         assert thread.is_alive()
@@ -126,6 +179,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     grid = LeanGrid(f"127.0.0.1:{port}", authority=authority.pem, token=token)
     grid.set_run(run)
     context = ssl.create_default_context(cadata=authority.pem.decode())
+    app.open_line(f"127.0.0.1:{port}", authority.pem)
     line = Line(state, app, f"127.0.0.1:{port}", authority.pem, context, grid)
     yield line
     for client in line.opened:
@@ -138,7 +192,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parcel, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.05)
 
 
 def ask(line: Line, node_id: int, text: str = "what is it", *, ttl: float = 60.0) -> str:
@@ -183,7 +237,8 @@ def test_a_question_and_its_answer_are_one_request_each(line: Line) -> None:
     assert reply.metadata.reply_to_message_id == message_id
     asked = [path for path in line.app.asked[before:] if "runtime" not in path]
     push = "/v1/hansa/push-parcel"
-    assert asked == [ASK, "/v1/hansa/pull-parcel", push, push, ANSWERS, push]
+    pull = [PULL_PARCEL, PULL_PARCEL]  # by the merchant, and on its behalf
+    assert asked == [ASK, *pull, push, push, ANSWERS, push]
     assert line.grid.pull_messages([message_id]) == []
     assert message_id not in line.state.object_store, "what was answered is let go of"
 
@@ -191,12 +246,12 @@ def test_a_question_and_its_answer_are_one_request_each(line: Line) -> None:
 def test_whoever_waits_is_told_at_once(line: Line) -> None:
     node_id, client = line.merchant()
     taken: list[Message | None] = []
-    waiting = threading.Thread(target=lambda: taken.append(take(client)))
-    waiting.start()
+    asking = threading.Thread(target=lambda: taken.append(take(client)))
+    asking.start()
     time.sleep(0.3)
     began = time.monotonic()
     message_id = ask(line, node_id)
-    waiting.join(30)
+    asking.join(30)
     assert time.monotonic() - began < SOON
     (message,) = taken
     assert message is not None
@@ -206,6 +261,69 @@ def test_whoever_waits_is_told_at_once(line: Line) -> None:
     line.grid.await_news(5.0)
     assert 0.2 < time.monotonic() - began < SOON
     assert [said(reply) for reply in line.grid.pull_messages([message_id])] == ["that"]
+
+
+def test_who_waits_asks_the_superlink_nothing_until_there_is_news(line: Line) -> None:
+    node_id, client = line.merchant()
+    assert client.pull() is None
+    before = len(line.app.asked)
+    began = time.monotonic()
+    asking = threading.Thread(target=client.pull)
+    asking.start()
+    time.sleep(0.3)
+    assert line.app.asked[before:] == [PULL_PARCEL], "the merchant's own alone"
+    ask(line, node_id)
+    asking.join(30)
+    assert time.monotonic() - began < SOON
+    assert line.app.asked[before:].count(PULL_PARCEL) == 2
+
+
+def test_whoever_asks_or_answers_is_there(line: Line, quick: None) -> None:
+    node_id, client = line.merchant()
+    node = line.state.nodes[node_id]
+    node.online_until = time.time() + 5.0
+    assert client.pull() is None
+    assert node.online_until > time.time() + 30.0
+    ask(line, node_id)
+    message = take(client)
+    assert message is not None
+    node.online_until = time.time() + 5.0
+    answer(client, message)
+    assert node.online_until > time.time() + 30.0
+    client.deactivate()
+    assert client.pull() is None
+    assert node_id not in line.state.get_nodes(line.grid.run.run_id), "who said goodbye is not called back by a look"
+
+
+def test_two_messages_are_two_answers_at_once(line: Line) -> None:
+    node_id, client = line.merchant()
+    asked = {ask(line, node_id, "the first"), ask(line, node_id, "the second")}
+    began = time.monotonic()
+    taken = [take(client), take(client)]
+    assert time.monotonic() - began < SOON
+    assert {message.metadata.message_id for message in taken if message is not None} == asked
+
+
+def test_the_more_wait_the_longer_each_does() -> None:
+    room = WaitingRoom()
+    assert room.seconds == waiting.SHORTEST_SECONDS
+    room._waiting.update(range(500))
+    assert room.seconds == 10
+    room._waiting.update(range(5000))
+    assert room.seconds == waiting.LONGEST_SECONDS < TIMEOUT_SECONDS, "or merchants would give up before"
+
+
+def test_another_superlink_may_have_something_for_everybody() -> None:
+    first, second = Bulletin(), Bulletin()
+    first.note([1, 2])
+    read = Issue.from_bytes(first.since(Issue()).to_bytes())
+    assert read.node_ids is None, "nobody knows what was before"
+    first.note([3, 1, 3])
+    issue = Issue.from_bytes(first.since(read).to_bytes())
+    assert issue.node_ids == (3, 1)
+    assert first.since(issue).node_ids == ()
+    second.note([1])
+    assert second.since(issue).node_ids is None
 
 
 def test_nothing_is_a_short_wait(line: Line, quick: None) -> None:
@@ -265,14 +383,14 @@ def test_of_one_merchant_two_questions_wait_and_no_more(line: Line) -> None:
     line.opened += others
     for other in others:
         other.connect()
-    waiting = [threading.Thread(target=client.pull) for client in (first, others[0])]
-    for thread in waiting:
+    asking = [threading.Thread(target=client.pull) for client in (first, others[0])]
+    for thread in asking:
         thread.start()
     time.sleep(0.3)
     began = time.monotonic()
     assert others[1].pull() is None
     assert time.monotonic() - began < SOON
-    for thread in waiting:
+    for thread in asking:
         thread.join(30)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -120,10 +121,10 @@ def make_scene(folder: Path) -> Scene:
 def test_no_more_are_asked_than_are_needed_and_the_first_in_line(scene: Scene) -> None:
     order = list(reversed(scene.session.names))
     closing = scene.closing(order)
-    assert closing.hold()
+    assert asyncio.run(closing.hold())
     assert scene.whom(AGREE) == order[:5]
     assert sorted(scene.whom(REVEAL)) == sorted(order[:5])
-    np.testing.assert_array_equal(closing.total(), scene.expected())
+    np.testing.assert_array_equal(asyncio.run(closing.total()), scene.expected())
     assert len(scene.asked) == 10, "the others are left alone where there is a sum"
 
 
@@ -135,42 +136,42 @@ def test_another_is_asked_at_once_for_each_that_declines(
     names = scene.session.names
     scene.declining = {(kind, names[0]), (kind, names[3])}
     closing = scene.closing(names)
-    assert closing.hold()
+    assert asyncio.run(closing.hold())
     assert scene.whom(AGREE) == list(names)
-    np.testing.assert_array_equal(closing.total(), scene.expected())
+    np.testing.assert_array_equal(asyncio.run(closing.total()), scene.expected())
 
 
 def test_all_are_asked_where_some_do_not_come(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sum_closing, "SPARE_SECONDS", 0.2)
     scene.silent = {scene.session.names[1]}
     began, closing = time.monotonic(), scene.closing(scene.session.names)
-    assert closing.hold()
+    assert asyncio.run(closing.hold())
     assert time.monotonic() - began >= 0.2
     assert set(scene.whom(AGREE)) == set(scene.session.names) - scene.silent
-    np.testing.assert_array_equal(closing.total(), scene.expected())
+    np.testing.assert_array_equal(asyncio.run(closing.total()), scene.expected())
 
 
 def test_where_what_came_gives_no_sum_the_others_are_asked(scene: Scene) -> None:
     order = list(reversed(scene.session.names))
     scene.lying = {order[0]}
     closing = scene.closing(order)
-    assert closing.hold()
+    assert asyncio.run(closing.hold())
     assert len(scene.whom(REVEAL)) == 5
-    np.testing.assert_array_equal(closing.total(), scene.expected())
+    np.testing.assert_array_equal(asyncio.run(closing.total()), scene.expected())
     assert len(scene.whom(REVEAL)) == 7
 
 
 def test_where_nobody_has_another_share_to_tell_it_stays_with_what_there_is(scene: Scene) -> None:
     scene.lying = set(scene.session.names[:5])
     closing = scene.closing(scene.session.names[:5])
-    assert closing.hold()
+    assert asyncio.run(closing.hold())
     with pytest.raises(MessageError):
-        closing.total()
+        asyncio.run(closing.total())
 
 
 def test_with_too_few_it_ends_before_its_time(scene: Scene) -> None:
     scene.declining = {(REVEAL, name) for name in scene.session.names[:3]}
     began, closing = time.monotonic(), scene.closing(scene.session.names)
-    assert not closing.hold()
+    assert not asyncio.run(closing.hold())
     assert time.monotonic() - began < 10
     assert closing.agreed_seconds is not None

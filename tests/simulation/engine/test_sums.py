@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ from server.round.optimizer import ServerState, start_state
 from server.round.sum_book import SumBook
 from server.round.sum_federation import HeldSum
 from simulation.engine.batch import Cohort, federate
+from simulation.engine.grid import InProcessGrid, make_context
 from simulation.engine.in_process import split
 from simulation.engine.seeded_noise import SeededNoise
 from simulation.engine.sums import make_cohorts, make_grid, make_sessions, make_sum_app, name_of, run_sum_rounds
@@ -62,6 +64,27 @@ class DroppingApp(ClientApp):
         return self._app(message, context)
 
 
+class SlowGrid(InProcessGrid):
+    """Every reply takes a moment; what is asked is noted, by kind and name."""
+
+    def __init__(self, apps: Mapping[str, ClientApp]) -> None:
+        nodes = enumerate(sorted(apps.items()), start=2)
+        super().__init__({name: (app, make_context(place)) for place, (name, app) in nodes})
+        self.asked: list[tuple[str, str]] = []
+        self._names = {node: name for name, node in self.node_ids.items()}
+        self._due: dict[str, float] = {}
+
+    def push_messages(self, messages: Iterable[Message]) -> list[str]:
+        asked = list(messages)
+        self.asked += [(one.metadata.message_type, self._names[one.metadata.dst_node_id]) for one in asked]
+        ids = super().push_messages(asked)
+        self._due |= dict.fromkeys(ids, time.monotonic() + 0.05)
+        return ids
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        return super().pull_messages([one for one in message_ids if time.monotonic() >= self._due[one]])
+
+
 @dataclass
 class Street:
     """Merchants of a sum, and where each of them drops out."""
@@ -77,6 +100,7 @@ class Street:
     states: list[ServerState] = field(default_factory=list)
     sessions: tuple[Session, ...] = ()
     absent: set[str] = field(default_factory=set)  # who never accepted
+    grid: Callable[[Mapping[str, ClientApp]], InProcessGrid] = make_grid
 
     def model(self) -> DemandGRU:
         sizes = {"num_features": self.series.num_features, "num_future": self.series.num_future}
@@ -108,7 +132,7 @@ class Street:
             cohorts = make_cohorts(self.sessions, mechanism, **terms)
             for sums in cohorts:
                 sums.names = {node: name for node, name in sums.names.items() if name not in self.absent}
-            return run_sum_rounds(make_grid(apps), cohorts, start_state(get_vector(self.model())), on_round=self._note)
+            return run_sum_rounds(self.grid(apps), cohorts, start_state(get_vector(self.model())), on_round=self._note)
 
     def _note(self, state: ServerState, held: HeldSum) -> None:
         self.held.append(held)
@@ -257,6 +281,26 @@ def test_cohorts_sum_each_for_itself_and_together_they_are_the_fast_engine(town:
     assert gone == [{whole[0]}, set(cut)]
     assert street.held[0].failure == ""
     assert "spent" in street.held[1].failure
+    torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
+
+
+def test_cohorts_are_held_side_by_side(town: Callable[..., Street]) -> None:
+    street, grids = town(8, rounds=1), list[SlowGrid]()
+
+    def make(apps: Mapping[str, ClientApp]) -> InProcessGrid:
+        grids.append(SlowGrid(apps))
+        return grids[0]
+
+    street.grid = make
+    final = street.run()
+    asked = grids[0].asked
+    first, second = (set(session.names) for session in street.sessions)
+    masked = {name: place for place, (kind, name) in enumerate(asked) if kind == "train"}
+    agreed = {name: place for place, (kind, name) in enumerate(asked) if kind == AGREE}
+    for own, other in ((first, second), (second, first)):
+        last_masked = max(place for name, place in masked.items() if name in own)
+        assert last_masked < min(place for name, place in agreed.items() if name in other)
+    assert len(street.held[0].survivors) == 8
     torch.testing.assert_close(final.average, street.fast().average, rtol=0, atol=1e-6)
 
 
