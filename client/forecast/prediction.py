@@ -16,7 +16,7 @@ import torch
 from client.daemon.store import Model
 from client.data.rows import read
 from client.forecast.candidate import ReleasedModels, Served, serve
-from client.forecast.view import View, look
+from client.forecast.view import View
 from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel, find_active
 from common.errors import ConfigError, DataError
@@ -126,7 +126,7 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     gaps = find_gaps(present, plan.data, day, plan.model.horizon_days)
     require_told(gaps)
     return ReleasedContext(
-        view=look(plan, present, day),
+        view=View(plan, present, day),
         models=_choose_models(model, rehearsal, origin),
         idle_days=_count_idle_days(panel, plan, end),
         idle_days_before=_count_idle_days(panel, plan, day),

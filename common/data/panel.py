@@ -75,8 +75,8 @@ class Panel:
         """Index of a calendar date."""
         return (day - self.start).days
 
-    def select(self, entities: np.ndarray) -> Panel:
-        """Keep some entities, by index or mask."""
+    def select(self, entities: np.ndarray | slice) -> Panel:
+        """Keep some entities, by index or mask; of a slice the panel shares its memory with this one."""
         rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
         told = None if self.told is None else self.told[entities]
         return replace(self, told=told, **{name: getattr(self, name)[entities] for name in rows})

@@ -53,7 +53,7 @@ class Trial:
     @property
     def view(self) -> View:
         """Give what everyone's entities together show before the horizon."""
-        return View(self.plan, self.panel, self.day, self.series)
+        return View(self.plan, self.panel, self.day)
 
     @property
     def merchants(self) -> tuple[str, ...]:
