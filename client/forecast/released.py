@@ -22,7 +22,9 @@ class Blocks(Protocol):
     """Entities at an origin: a `Series`, whose features are all there, or an `Ahead`, which works them out in turn."""
 
     @property
-    def num_entities(self) -> int: ...
+    def num_entities(self) -> int:
+        """Count them."""
+        ...
 
     def blocks(self, size: int) -> Iterator[Examples]:
         """Cut the windows that end at the origin, of so many entities at a time; at least one block."""

@@ -78,12 +78,20 @@ class Panel:
     def select(self, entities: np.ndarray | slice) -> Panel:
         """Keep some entities, by index or mask; of a slice the panel shares its memory with this one."""
         rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
-        told = None if self.told is None else self.told[entities]
-        return replace(self, told=told, **{name: getattr(self, name)[entities] for name in rows})
+        told = None if self.told is None else _keep(self.told, entities)
+        return replace(self, told=told, **{name: _keep(getattr(self, name), entities) for name in rows})
 
     def deal(self, merchants: np.ndarray) -> Panel:
         """Give every entity the merchant named at its place."""
         return replace(self, merchants=merchants)
+
+
+def _keep(values: np.ndarray, entities: np.ndarray | slice) -> np.ndarray:
+    """Keep some entities' values; what is the same for all stays in memory once."""
+    if values.strides[0] or len(values) < 2:
+        kept: np.ndarray = values[entities]
+        return kept
+    return np.broadcast_to(values[0], (len(np.empty(len(values), bool)[entities]), *values.shape[1:]))
 
 
 def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None) -> Panel:
@@ -95,9 +103,7 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
     if len(usable.rows) == 0:
         return empty_panel(plan)
     rows, days = usable.rows, usable.day
-    pairs = pd.MultiIndex.from_arrays([usable.merchants, usable.entities])
-    entity, unique = pd.factorize(pairs, sort=True)
-    names = np.array([list(pair) for pair in unique], dtype=object)
+    entity, names = _number_entities(usable)
     grid = _Grid(entity, days, num_entities=len(names), num_days=(plan.end - plan.start).days + 1)
     first_day = np.full(len(names), grid.num_days)
     np.minimum.at(first_day, entity, days)
@@ -127,6 +133,14 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
         censored=_sold_out(grid, rows, plan) & open_days,
         told=known.told,
     )
+
+
+def _number_entities(usable: UsableRows) -> tuple[Int[np.ndarray, " row"], np.ndarray]:
+    """Give each row the number of its entity, in the order of merchants and names, and each number its pair of them."""
+    merchant, merchants = pd.factorize(usable.merchants, sort=True)
+    name, names = pd.factorize(usable.entities, sort=True)
+    entity, pairs = pd.factorize(merchant * len(names) + name, sort=True)
+    return entity, np.stack([merchants[pairs // len(names)], names[pairs % len(names)]], axis=1)
 
 
 def _parts_of_rows(grid: _Grid, rows: pd.DataFrame, plan: DataPlan) -> Iterator[Part]:

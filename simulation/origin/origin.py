@@ -88,7 +88,7 @@ def load_rows(plan: Plan, data_root: Path) -> pd.DataFrame:
     """Read or draw the cells of the plan's table, with its lookups."""
     if plan.data.source == "synthetic":
         return draw_panel(SyntheticSettings())
-    return read_rows(plan.data, data_root)[0].rows
+    return read_rows(plan.data, data_root, whole=True)[0].rows
 
 
 def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
