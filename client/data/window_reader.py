@@ -129,7 +129,8 @@ class WindowReader:
         table = pyarrow.csv.read_csv(
             pa.BufferReader(content), read_options=read, parse_options=self._parse, convert_options=self._convert
         )
-        return table.rename_columns([self.header.columns[place] for place in self._places])
+        names = [self.header.columns[place] for place in self._places]
+        return table.combine_chunks().rename_columns(names)  # without the room that the parser leaves for more
 
     def _make_table(self, rows: Sequence[Row]) -> pa.Table:
         cells = [[row.cells[place] for row in rows if row.cells is not None] for place in self._places]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from common.data.calendar import DayTables, Part, attribute_columns, calendar_pa
 from common.data.cells import as_names, as_numbers
 from common.data.usable import UsableRows
 from common.plan.schema import WEEKDAYS, DataPlan, Measure
+
+BLOCK_ENTITIES = 2048  # that are summed at a time
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,14 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
         for attribute in plan.static
         for column in attribute_columns(rows[attribute.column].iloc[first_row], attribute)
     ]
-    open_days = _open_days(grid, plan, first_day)
+    open_days, target = _open_days(grid, plan, first_day), grid.measure(rows, plan.target)
     return Panel(
         start=plan.start,
         channels=tuple(plan.observed),
         covariates=plan.covariates,
         entities=names[:, 1],
         merchants=names[:, 0],
-        target=grid.measure(rows, plan.target) * open_days,
+        target=np.multiply(target, open_days, out=target),
         observed=_stack([grid.measure(rows, measure) for measure in plan.observed.values()], grid.shape),
         known=known.values,
         static=_stack(static, (len(names),)),
@@ -139,6 +142,8 @@ def _number_entities(usable: UsableRows) -> tuple[Int[np.ndarray, " row"], np.nd
     """Give each row the number of its entity, in the order of merchants and names, and each number its pair of them."""
     merchant, merchants = pd.factorize(usable.merchants, sort=True)
     name, names = pd.factorize(usable.entities, sort=True)
+    if len(merchants) == 1:
+        return name, np.stack([np.repeat(merchants, len(names)), names], axis=1)
     entity, pairs = pd.factorize(merchant * len(names) + name, sort=True)
     return entity, np.stack([merchants[pairs // len(names)], names[pairs % len(names)]], axis=1)
 
@@ -193,24 +198,39 @@ class _Grid:
         num_entities: int,
         num_days: int,
     ) -> None:
-        self.entity, self.day = entity, day
         self.num_days = num_days
         self.shape = (num_entities, num_days)
-        self.cell = entity.astype(np.int64) * num_days + day
+        self.order = np.argsort(entity, kind="stable")
+        ends = np.searchsorted(entity, np.arange(0, num_entities + BLOCK_ENTITIES, BLOCK_ENTITIES), sorter=self.order)
+        self.bounds = list(pairwise(ends.tolist()))
+        cell = entity * np.int64(num_days)
+        cell += day
+        self.cell = cell[self.order]
 
     def sum(self, values: np.ndarray) -> Float[np.ndarray, "entity day"]:
-        size = self.shape[0] * self.shape[1]
-        return np.bincount(self.cell, values, minlength=size).astype(np.float32).reshape(self.shape)
+        """Sum in float64, row after row of a cell, some entities at a time."""
+        total = np.empty(self.shape, np.float32)
+        for number, (begin, end) in enumerate(self.bounds):
+            first = number * BLOCK_ENTITIES
+            block = total[first : first + BLOCK_ENTITIES]
+            cells = self.cell[begin:end] - first * self.num_days
+            part = np.bincount(cells, values[self.order[begin:end]], minlength=block.size)
+            block[:] = part.reshape(block.shape)
+        return total
 
     def has_row(self) -> Bool[np.ndarray, "entity day"]:
-        return self.sum(np.ones(len(self.cell))) > 0
+        there = np.zeros(self.shape, bool)
+        there.reshape(-1)[self.cell] = True
+        return there
 
     def measure(self, rows: pd.DataFrame, measure: Measure) -> Float[np.ndarray, "entity day"]:
         if measure.aggregate == "rows":
             return self.sum(np.ones(len(rows)))
         if measure.aggregate == "distinct":
             names = as_names(rows[measure.column])
-            first = ~pd.DataFrame({"cell": self.cell, "name": names}).duplicated().to_numpy()
+            cells = np.empty_like(self.cell)
+            cells[self.order] = self.cell
+            first = ~pd.DataFrame({"cell": cells, "name": names}).duplicated().to_numpy()
             return self.sum((first & (names != "")).astype(float))
         total = self.sum(np.nan_to_num(as_numbers(rows[measure.column])))  # NaN: an amount that is not known yet
         if measure.aggregate == "mean":
@@ -248,4 +268,6 @@ def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:
 def _stack(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     if not columns:
         return np.zeros((*shape, 0), np.float32)
-    return np.stack(columns, axis=-1).astype(np.float32)
+    if len(columns) == 1:  # which saves a copy
+        return columns[0].astype(np.float32, copy=False)[..., None]
+    return np.stack(columns, axis=-1).astype(np.float32, copy=False)

@@ -221,7 +221,7 @@ def name_merchants(rows: pd.DataFrame, plan: DataPlan) -> np.ndarray:
         return as_names(rows[plan.merchant])
     if plan.deal and plan.deal.by == "group":
         return np.array([group[: plan.deal.characters] for group in as_names(rows[plan.deal.column])], dtype=object)
-    return np.full(len(rows), "all", dtype=object)
+    return np.broadcast_to(np.array("all", dtype=object), len(rows))
 
 
 def require_columns(there: Sequence[str], plan: DataPlan) -> None:
