@@ -203,9 +203,8 @@ class _Grid:
         self.order = np.argsort(entity, kind="stable")
         ends = np.searchsorted(entity, np.arange(0, num_entities + BLOCK_ENTITIES, BLOCK_ENTITIES), sorter=self.order)
         self.bounds = list(pairwise(ends.tolist()))
-        cell = entity * np.int64(num_days)
-        cell += day
-        self.cell = cell[self.order]
+        self.cell = entity * np.int64(num_days)
+        self.cell += day
 
     def sum(self, values: np.ndarray) -> Float[np.ndarray, "entity day"]:
         """Sum in float64, row after row of a cell, some entities at a time."""
@@ -213,8 +212,8 @@ class _Grid:
         for number, (begin, end) in enumerate(self.bounds):
             first = number * BLOCK_ENTITIES
             block = total[first : first + BLOCK_ENTITIES]
-            cells = self.cell[begin:end] - first * self.num_days
-            part = np.bincount(cells, values[self.order[begin:end]], minlength=block.size)
+            rows = self.order[begin:end]
+            part = np.bincount(self.cell[rows] - first * self.num_days, values[rows], minlength=block.size)
             block[:] = part.reshape(block.shape)
         return total
 
@@ -228,9 +227,7 @@ class _Grid:
             return self.sum(np.ones(len(rows)))
         if measure.aggregate == "distinct":
             names = as_names(rows[measure.column])
-            cells = np.empty_like(self.cell)
-            cells[self.order] = self.cell
-            first = ~pd.DataFrame({"cell": cells, "name": names}).duplicated().to_numpy()
+            first = ~pd.DataFrame({"cell": self.cell, "name": names}).duplicated().to_numpy()
             return self.sum((first & (names != "")).astype(float))
         total = self.sum(np.nan_to_num(as_numbers(rows[measure.column])))  # NaN: an amount that is not known yet
         if measure.aggregate == "mean":
