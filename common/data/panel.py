@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,8 +82,8 @@ class Panel:
     def select(self, entities: np.ndarray | slice) -> Panel:
         """Keep some entities, by index or mask; of a slice the panel shares its memory with this one."""
         rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
-        told = None if self.told is None else _keep(self.told, entities)
-        return replace(self, told=told, **{name: _keep(getattr(self, name), entities) for name in rows})
+        kept: dict[str, Any] = {name: _keep(getattr(self, name), entities) for name in rows}
+        return replace(self, told=None if self.told is None else _keep(self.told, entities), **kept)
 
     def deal(self, merchants: np.ndarray) -> Panel:
         """Give every entity the merchant named at its place."""

@@ -155,7 +155,7 @@ def rehearse(trial: Trial) -> Trial:
         origin=earlier.origin,
         day=earlier.day,
         panel=earlier.panel,
-        series=earlier.series,
+        series=build_series(earlier.panel, trial.plan.model, earlier.day),
         cohort=declare_cohort(earlier.panel, trial.plan),
         outcome=observe(earlier.panel, trial.plan.model, earlier.day),
     )
