@@ -1,7 +1,7 @@
 """Faults of reading: time zones, ends of the history, Parquet, encodings, names and who takes part."""
 
 from collections import Counter
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,13 +74,13 @@ def column_emptied(patch: Patch) -> None:
 def one_encoding(patch: Patch) -> None:
     """Take a file that is not all UTF-8 for Latin-1: everyone's names change for the bytes of one."""
 
-    def faulty(path: Path) -> BytesIO:
+    def faulty(path: Path) -> BufferedReader:
         content = path.read_bytes()
         try:
             content.decode()
         except UnicodeDecodeError:
             content = content.decode("latin-1").encode()
-        return BytesIO(content)
+        return BufferedReader(BytesIO(content))
 
     patch.setattr(table, "open_file", faulty)
 
