@@ -1,9 +1,8 @@
 """Faults of reading: time zones, ends of the history, Parquet, encodings, names and who takes part."""
 
 from collections import Counter
-from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -74,13 +73,15 @@ def column_emptied(patch: Patch) -> None:
 def one_encoding(patch: Patch) -> None:
     """Take a file that is not all UTF-8 for Latin-1: everyone's names change for the bytes of one."""
 
-    def faulty(path: Path) -> BufferedReader:
+    def faulty(path: Path) -> BinaryIO:
         content = path.read_bytes()
         try:
             content.decode()
         except UnicodeDecodeError:
             content = content.decode("latin-1").encode()
-        return BufferedReader(BytesIO(content))
+        other = path.with_suffix(".latin")
+        other.write_bytes(content)
+        return other.open("rb")
 
     patch.setattr(table, "open_file", faulty)
 
