@@ -20,7 +20,7 @@ from jaxtyping import Bool
 
 from client.data.root import Root, as_root
 from client.data.rows import rows_of
-from client.data.table import read_table, scan_csv
+from client.data.table import TEXT, read_table, scan_csv
 from common.data.cells import as_names, canonical_name
 from common.disk.reading import read_file
 from common.plan.reads import columns_of, files_of
@@ -155,9 +155,9 @@ def read_source(plan: DataPlan, root: Root) -> Source:
     """
     root, is_row = as_root(root), rows_of(plan)
     path, wanted = root.find(plan.path), root.choose(plan.path, columns_of(plan))
-    table = read_table(path, wanted, is_row)
+    table = read_table(path, wanted, is_row, whole=True)
     beside = [file for file in files_of(plan) if file != plan.path]
-    source = Source(plan.path, table.rows, lookups={file: read_file(root.find(file)) for file in beside})
+    source = Source(plan.path, _spell_out(table.rows), lookups={file: read_file(root.find(file)) for file in beside})
     if not source.is_text:
         return source
     header, rows, lines = scan_csv(read_file(path), wanted, is_row, origin=plan.path)
@@ -168,6 +168,11 @@ def read_source(plan: DataPlan, root: Root) -> Source:
         lines=tuple(b"\n".join(lines[row.first : row.end]) for row in rows if row.cells is not None),
         unreadable=tuple(lines[row.first] for row in rows if row.cells is None)[:MOST_UNREADABLE],
     )
+
+
+def _spell_out(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give text as Python's, which may stand beside anything else in a column."""
+    return rows.astype({place: object for place, kind in rows.dtypes.items() if kind == TEXT})
 
 
 def make_source(rows: pd.DataFrame, path: str) -> Source:

@@ -48,7 +48,7 @@ def predict(
     from client.forecast.prediction import Question
     from client.forecast.prediction import predict as forecast
     from common.disk.file import write_whole
-    from common.forecast.table import require_suffix, write_table
+    from common.forecast.table import require_suffix
     from common.machine.device import choose_device  # these are heavy, and needed here alone
 
     asked = read_method(_choose_name(method, personal=personal))
@@ -56,7 +56,7 @@ def predict(
     model, rehearsal = read_newest(MerchantFolder(folder), plan_hash)
     question = Question(origin=choose_origin(origin, model), method=asked, device=choose_device(device))
     found = forecast(model, data_root, question, rehearsal=rehearsal)
-    write_table(found.table, out)
+    found.write(out)
     said = describe(found, model, question, out)
     write_whole(out.with_suffix(".methods.json"), (json.dumps(said, indent=2) + "\n").encode())
     for sentence in found.warnings:
@@ -91,8 +91,8 @@ def describe(found: Prediction, model: Model, question: Question, out: Path) -> 
         "left_out": served.left_out,
         "warnings": list(found.warnings),
         "personalised": set(served.weights) == {"personalised"},
-        "entities": found.entities,
-        "rows": len(found.table),
+        "entities": len(found.entities),
+        "rows": found.num_rows,
         "private": False,
     }
 
@@ -100,7 +100,7 @@ def describe(found: Prediction, model: Model, question: Question, out: Path) -> 
 def _say(found: Prediction, out: Path) -> None:
     served = found.served
     typer.echo(
-        f"Wrote {len(found.table)} forecasts of {found.entities} entities to {out}. They are yours alone: nothing "
+        f"Wrote {found.num_rows} forecasts of {len(found.entities)} entities to {out}. They are yours alone: nothing "
         "protects what they tell of your customers, so share them with nobody."
     )
     if served.weighed_on is not None:

@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from common.errors import DataError
 from common.plan.place import fault_of_place
 
@@ -54,13 +52,6 @@ class DataRoot:
     def choose(self, path: str, columns: Collection[str]) -> list[str]:
         """Keep of some columns those that may be read of a file."""
         return [column for column in columns if self.allowed is None or column in self.allowed.get(path, ())]
-
-    def cut(self, path: str, rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
-        """Keep of a file's columns those of a plan that may be read; all of them where everything may."""
-        if self.allowed is None:
-            return rows
-        kept = set(self.choose(path, columns))
-        return rows.loc[:, [column in kept for column in rows.columns]]
 
 
 Root = Path | DataRoot

@@ -15,6 +15,7 @@ and cannot touch.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -25,7 +26,7 @@ from client.data.table import IsRow, Table, read_table
 from common.data.calendar import DayTables, read_day_rows, read_spans
 from common.data.cells import as_names, canonical_name, parse_day
 from common.data.panel import Panel, find_active, lay_out
-from common.data.usable import LeftOut, UsableRows, choose_rows, name_columns
+from common.data.usable import LeftOut, UsableRows, choose_rows, name_columns, require_columns
 from common.errors import DataError
 from common.model.features import Series, build_series
 from common.plan.reads import columns_of, what_is_read
@@ -61,13 +62,15 @@ class Reading:
         return (*(each.say(self.num_rows) for each in self.left_out if each.is_fault), *self.doubled)
 
 
-def read(plan: DataPlan, root: Root, *, ahead_from: date | None = None) -> Reading:
+def read(plan: DataPlan, root: Root, *, ahead_from: date | None = None, whole: bool = False) -> Reading:
     """Read the rows that can be used, and lay them out by day; it may be the panel of nobody.
 
     Parameters
     ----------
     ahead_from
         The first day that is forecast: from it on, rows may have empty amounts; see `common.data.usable`.
+    whole
+        Whether the usable rows have the columns too that the plan does not read.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def read(plan: DataPlan, root: Root, *, ahead_from: date | None = None) -> Readi
     """
     if plan.source != "file":
         raise DataError("The plan draws its data (data.source); a merchant takes part with a file of its own.")
-    table, doubled = read_rows(plan, root)
+    table, doubled = read_rows(plan, root, whole=whole)
     tables, faults = read_day_tables(plan, root)
     doubled = (*doubled, *faults)
     reading = read_frame(table.rows, plan, ahead_from=ahead_from, tables=tables)
@@ -124,15 +127,25 @@ def require_whole(reading: Reading) -> Reading:
     return reading
 
 
-def read_rows(plan: DataPlan, root: Root) -> tuple[Table, tuple[str, ...]]:
-    """Read the cells of the plan's table with its lookups beside them, and the lookups' keys that are there twice."""
+def read_rows(plan: DataPlan, root: Root, *, whole: bool = False) -> tuple[Table, tuple[str, ...]]:
+    """Read the cells of the plan's table with its lookups beside them, and the lookups' keys that are there twice.
+
+    Parameters
+    ----------
+    whole
+        Whether columns are read too that the plan does not name, as far as they may be read.
+
+    Raises
+    ------
+    DataError
+        A file or a column is missing: nothing that depends on a row.
+    """
     root, wanted = as_root(root), columns_of(plan)
-    table = read_table(root.find(plan.path), root.choose(plan.path, wanted), rows_of(plan))
-    rows, doubled = root.cut(plan.path, table.rows, wanted), []
+    table = _read_allowed(root, plan.path, wanted, rows_of(plan), whole=whole)
+    doubled = []
     for lookup in plan.lookups:
-        columns = [lookup.column, *wanted]
-        other = read_table(root.find(lookup.path), root.choose(lookup.path, columns), _keys_of(lookup))
-        rows, twice = _join(rows, root.cut(lookup.path, other.rows, columns), lookup, plan.path)
+        other = _read_allowed(root, lookup.path, [lookup.column, *wanted], _keys_of(lookup), whole=whole)
+        table, twice = _join(table, other, lookup, plan.path)
         if len(twice):
             named = ", ".join(repr(key) for key in twice[:SHOWN])
             doubled.append(
@@ -142,7 +155,16 @@ def read_rows(plan: DataPlan, root: Root) -> tuple[Table, tuple[str, ...]]:
         if other.unreadable:
             unreadable = _unreadable(other)[0]
             doubled.append(unreadable.say(len(other.rows) + unreadable.count, f" of {lookup.path}"))
-    return replace(table, rows=rows), tuple(doubled)
+    if not whole:
+        require_columns(table.columns, plan)
+    return table, tuple(doubled)
+
+
+def _read_allowed(root: DataRoot, path: str, wanted: Collection[str], is_row: IsRow, *, whole: bool) -> Table:
+    """Read a file of which nothing may be known but what the policy allows, names of columns included."""
+    everything = root.allowed is None
+    table = read_table(root.find(path), root.choose(path, wanted), is_row, whole=whole and everything)
+    return table if everything else replace(table, columns=tuple(table.rows.columns))
 
 
 def read_day_tables(plan: DataPlan, root: Root) -> tuple[DayTables, tuple[str, ...]]:
@@ -176,30 +198,31 @@ def _read_beside(
         return all(parse_day(canonical_name(cells[name])) is not None for name in days if name in cells)
 
     columns = [use.column for use in what_is_read(plan) if use.key.startswith(f"{key}.")]
-    table = read_table(root.find(path), root.choose(path, columns), is_row)
+    table = _read_allowed(root, path, columns, is_row, whole=True)
     for unreadable in _unreadable(table):
         faults.append(unreadable.say(len(table.rows) + unreadable.count, f" of {path}"))
-    return root.cut(path, table.rows, columns)
+    return table.rows
 
 
-def _join(rows: pd.DataFrame, table: pd.DataFrame, lookup: Lookup, path: str) -> tuple[pd.DataFrame, list[str]]:
+def _join(table: Table, other: Table, lookup: Lookup, path: str) -> tuple[Table, list[str]]:
     """Put the lookup's cells beside each row, by the key's name; a row whose key is not there gets empty ones."""
-    for column, where, name in ((lookup.key, rows, path), (lookup.column, table, lookup.path)):
-        if column not in where:
+    for column, where, name in ((lookup.key, table, path), (lookup.column, other, lookup.path)):
+        if column not in where.columns:
             raise DataError(
                 f"data.lookups needs the column {column!r} in {name}; it has {', '.join(map(str, where.columns))}."
             )
-    keys = pd.Index(as_names(table[lookup.column]))
-    table = table.drop(columns=[lookup.column])
-    both = rows.columns.intersection(table.columns)
-    if len(both):
+    columns = tuple(name for name in other.columns if name != lookup.column)
+    both = [name for name in table.columns if name in columns]
+    if both:
         raise DataError(f"Both {path} and {lookup.path} have the column {both[0]!r}; rename one of them.")
+    keys = pd.Index(as_names(other.rows[lookup.column]))
     again, named = keys.duplicated(), keys != ""
     first = named & ~again
-    place = keys[first].get_indexer(pd.Index(as_names(rows[lookup.key])))
-    found = table[first].astype(object).reset_index(drop=True)
-    beside = found.reindex(place).set_index(rows.index)  # -1 is nobody's place
-    return pd.concat([rows, beside], axis=1), list(dict.fromkeys(keys[again & named]))
+    place = keys[first].get_indexer(pd.Index(as_names(table.rows[lookup.key])))
+    found = other.rows.drop(columns=[lookup.column])[first].astype(object).reset_index(drop=True)
+    beside = found.reindex(place).set_index(table.rows.index)  # -1 is nobody's place
+    rows = pd.concat([table.rows, beside], axis=1)
+    return replace(table, rows=rows, columns=(*table.columns, *columns)), list(dict.fromkeys(keys[again & named]))
 
 
 def rows_of(plan: DataPlan) -> IsRow:

@@ -34,7 +34,7 @@ from client.shop.forecast.serving import forecast_all, places_of
 from client.shop.forecast.setting import OnStep, Setting
 from client.shop.forecast.weight import fill_silence, mix
 from client.shop.settings import Shop
-from common.model.features import Series
+from common.model.features import Series, build_series
 
 NETWORKS = ("warm", FEDERATED)
 
@@ -239,7 +239,8 @@ def _move_joined(
         return parts, missed
     places, view = found
     whole = says[places][:, days].all(axis=1)
-    split = split_network(learner.network, view.series, days)
+    series = build_series(view.panel, view.plan.model, view.day)
+    split = split_network(learner.network, series, days)
     apart, own = split.parts[:, whole], places[whole]
     apart[place("alike")] += parts[:, own].sum(axis=0) - apart.sum(axis=0)
     parts[:, own], missed[own] = apart, np.abs(split.error[whole])

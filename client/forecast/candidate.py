@@ -156,7 +156,7 @@ def forecast_by(method: Method, view: View, models: ReleasedModels, *, device: t
     network = models.served
     if method.personalised:
         network = personalise(network, view.panel, view.plan.model, view.day, earlier=models.rehearsed)
-    return forecast_demand(network, view.series, device=device)
+    return forecast_demand(network, view.ahead, device=device)
 
 
 def serve(

@@ -35,6 +35,7 @@ from common.errors import ConfigError
 from common.forecast.method import FOUNDATION, OWN, PURCHASES_ONLY, Method
 from common.forecast.metric import Forecast
 from common.model.demand_gru import DemandGRU
+from common.model.features import build_series
 from common.model.warm.start import start_model
 from common.plan.schema import Plan
 
@@ -85,7 +86,7 @@ def forecast_own(
         network = start_network(method, view, seed=seed)
         if method.personalised:
             network = personalise(network, panel, plan.model, day)
-        return forecast_demand(network, view.series, device=device)
+        return forecast_demand(network, view.ahead, device=device)
     if kind == "logistic_local":
         return forecast_logistic(panel, plan.model, day)
     if kind == "lightgbm_local":
@@ -102,7 +103,8 @@ def forecast_own(
 
 def start_network(method: Method, view: View, *, seed: int) -> DemandGRU:
     """Make the network of a method that does not train it: untrained, or the public one."""
-    return start_model(view.plan.model, view.series, seed=seed, warm=method.kind == "warm")
+    columns = build_series(view.panel.select(slice(0)), view.plan.model, view.day)
+    return start_model(view.plan.model, columns, seed=seed, warm=method.kind == "warm")
 
 
 def find_obstacle(method: Method, plan: Plan) -> str | None:

@@ -16,12 +16,12 @@ import torch
 from client.daemon.store import Model
 from client.data.rows import read
 from client.forecast.candidate import ReleasedModels, Served, serve
-from client.forecast.view import View, look
+from client.forecast.view import View
 from common.data.gap import find_gaps, require_told
 from common.data.panel import Panel, find_active
 from common.errors import ConfigError, DataError
 from common.forecast.method import Method
-from common.forecast.table import lay_out
+from common.forecast.table import lay_out, write_forecast
 from common.model.demand_gru import DemandGRU, get_vector, set_vector
 from common.model.warm.start import start_without_data
 from common.plan.leg import leg_of, legs_of
@@ -87,16 +87,41 @@ class Prediction:
 
     Attributes
     ----------
-    table
-        See `common.forecast.table`.
+    entities
+        Their names.
+    origin
+        First day of the first bucket.
     warnings
         What makes them doubtful, in sentences.
     """
 
-    table: pd.DataFrame
     served: Served
-    entities: int
+    entities: np.ndarray
+    origin: date
+    bucket_days: int
     warnings: tuple[str, ...]
+
+    @property
+    def num_rows(self) -> int:
+        """Count the rows of the table form."""
+        return self.served.forecast.mean.size
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Lay them out; see `common.forecast.table`."""
+        return lay_out(self.served.forecast, entities=self.entities, origin=self.origin, bucket_days=self.bucket_days)
+
+    def write(self, path: Path) -> None:
+        """Write the same rows to a file.
+
+        Raises
+        ------
+        ConfigError
+            As `common.forecast.table.write_forecast` says.
+        """
+        write_forecast(
+            self.served.forecast, path, entities=self.entities, origin=self.origin, bucket_days=self.bucket_days
+        )
 
 
 def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | None = None) -> ReleasedContext:
@@ -119,14 +144,15 @@ def set_up(model: Model, data_root: Path, origin: date, *, rehearsal: Model | No
     reading = read(plan.data, data_root, ahead_from=origin)
     panel, day = reading.panel, reading.panel.day_of(origin)
     end = day + plan.model.horizon_days
-    present = panel.select(find_active(panel, plan.data, day))
+    active = find_active(panel, plan.data, day)
+    present = panel if len(active) == len(panel.entities) else panel.select(active)
     if len(present.entities) == 0:
         why = f" {reading.faults[0]}" if reading.faults else ""
         raise DataError(f"No {plan.data.entity} takes part at {origin}; choose another --origin.{why}")
     gaps = find_gaps(present, plan.data, day, plan.model.horizon_days)
     require_told(gaps)
     return ReleasedContext(
-        view=look(plan, present, day),
+        view=View(plan, present, day),
         models=_choose_models(model, rehearsal, origin),
         idle_days=_count_idle_days(panel, plan, end),
         idle_days_before=_count_idle_days(panel, plan, day),
@@ -187,8 +213,7 @@ def predict(model: Model, data_root: Path, question: Question, *, rehearsal: Mod
         device=question.device,
         doubt="rows seem to be missing before the origin" if doubt else "",
     )
-    table = lay_out(served.forecast, entities=view.panel.entities, origin=question.origin, bucket_days=plan.bucket_days)
-    return Prediction(table, served, len(view.panel.entities), warnings)
+    return Prediction(served, view.panel.entities, question.origin, plan.bucket_days, warnings)
 
 
 def _say_idle(context: ReleasedContext) -> str:

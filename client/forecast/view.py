@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from common.data.panel import Panel
 from common.data.rehearsal import step_back
-from common.model.features import Series, build_series
-from common.plan.schema import Plan
+from common.model.features import Examples, look_ahead
+from common.plan.schema import ModelPlan, Plan
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What the demand model reads at an origin, worked out for some entities at a time.
+
+    Attributes
+    ----------
+    day
+        Index of the first day of the horizon.
+    """
+
+    panel: Panel
+    plan: ModelPlan
+    day: int
+
+    @property
+    def num_entities(self) -> int:
+        """Count them."""
+        return len(self.panel.entities)
+
+    def blocks(self, size: int) -> Iterator[Examples]:
+        """Cut the windows that end at the origin, of so many entities at a time: memory grows with `size` alone."""
+        for first in range(0, max(self.num_entities, 1), size):
+            yield look_ahead(self.panel.select(slice(first, first + size)), self.plan, self.day)
 
 
 @dataclass(frozen=True)
@@ -21,14 +47,16 @@ class View:
         It may reach beyond the day: a method looks there at what the plan declares as known ahead, and at nothing else.
     day
         Index of the first day of the horizon.
-    series
-        What the demand model reads of it.
     """
 
     plan: Plan
     panel: Panel
     day: int
-    series: Series
+
+    @property
+    def ahead(self) -> Ahead:
+        """Give what the demand model reads of it."""
+        return Ahead(self.panel, self.plan.model, self.day)
 
     @property
     def history_days(self) -> int:
@@ -45,9 +73,4 @@ class View:
         present, day = step_back(self.panel, self.plan, self.day)
         if day < self.plan.model.step_days or len(present.entities) == 0:
             return None
-        return look(self.plan, present, day)
-
-
-def look(plan: Plan, panel: Panel, day: int) -> View:
-    """Look at the entities of `panel` on a day; those that take part are chosen already."""
-    return View(plan, panel, day, build_series(panel, plan.model, day))
+        return View(self.plan, present, day)

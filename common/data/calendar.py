@@ -77,13 +77,24 @@ class Part:
 
 
 def join_parts(parts: Sequence[Part], shape: tuple[int, int]) -> Covariates:
-    """Fill gaps, and put the covariates of all parts beside each other; `shape` is that of [entity, day]."""
+    """Fill gaps, and put the covariates of all parts beside each other; `shape` is that of [entity, day].
+
+    What is the same for all entities lies in memory once.
+    """
     if not parts:
         return Covariates(np.zeros((*shape, 0), np.float32), None)
-    values = np.concatenate([_fill(part)[part.owner] for part in parts], axis=2)
+    values = _join([_fill(part) for part in parts], parts, shape[0])
     if all(part.told.all() for part in parts):
         return Covariates(values, None)
-    return Covariates(values, np.concatenate([part.told[part.owner] for part in parts], axis=2))
+    return Covariates(values, _join([part.told for part in parts], parts, shape[0]))
+
+
+def _join(values: Sequence[np.ndarray], parts: Sequence[Part], num_entities: int) -> np.ndarray:
+    """Put each part's values beside the others', by the owner of each entity."""
+    if all(len(each) == 1 for each in values):
+        row = np.concatenate(values, axis=2)
+        return np.broadcast_to(row, (num_entities, *row.shape[1:]))
+    return np.concatenate([each[part.owner] for each, part in zip(values, parts, strict=True)], axis=2)
 
 
 def _fill(part: Part) -> Float[np.ndarray, "owner day covariate"]:

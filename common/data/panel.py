@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,8 @@ from common.data.calendar import DayTables, Part, attribute_columns, calendar_pa
 from common.data.cells import as_names, as_numbers
 from common.data.usable import UsableRows
 from common.plan.schema import WEEKDAYS, DataPlan, Measure
+
+BLOCK_ENTITIES = 2048  # that are summed at a time
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,23 @@ class Panel:
         """Index of a calendar date."""
         return (day - self.start).days
 
-    def select(self, entities: np.ndarray) -> Panel:
-        """Keep some entities, by index or mask."""
+    def select(self, entities: np.ndarray | slice) -> Panel:
+        """Keep some entities, by index or mask; of a slice the panel shares its memory with this one."""
         rows = ("entities", "merchants", "target", "observed", "known", "static", "open", "first_day", "censored")
-        told = None if self.told is None else self.told[entities]
-        return replace(self, told=told, **{name: getattr(self, name)[entities] for name in rows})
+        kept: dict[str, Any] = {name: _keep(getattr(self, name), entities) for name in rows}
+        return replace(self, told=None if self.told is None else _keep(self.told, entities), **kept)
 
     def deal(self, merchants: np.ndarray) -> Panel:
         """Give every entity the merchant named at its place."""
         return replace(self, merchants=merchants)
+
+
+def _keep(values: np.ndarray, entities: np.ndarray | slice) -> np.ndarray:
+    """Keep some entities' values; what is the same for all stays in memory once."""
+    if values.strides[0] or len(values) < 2:
+        kept: np.ndarray = values[entities]
+        return kept
+    return np.broadcast_to(values[0], (len(np.empty(len(values), bool)[entities]), *values.shape[1:]))
 
 
 def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None) -> Panel:
@@ -95,9 +107,7 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
     if len(usable.rows) == 0:
         return empty_panel(plan)
     rows, days = usable.rows, usable.day
-    pairs = pd.MultiIndex.from_arrays([usable.merchants, usable.entities])
-    entity, unique = pd.factorize(pairs, sort=True)
-    names = np.array([list(pair) for pair in unique], dtype=object)
+    entity, names = _number_entities(usable)
     grid = _Grid(entity, days, num_entities=len(names), num_days=(plan.end - plan.start).days + 1)
     first_day = np.full(len(names), grid.num_days)
     np.minimum.at(first_day, entity, days)
@@ -111,14 +121,14 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
         for attribute in plan.static
         for column in attribute_columns(rows[attribute.column].iloc[first_row], attribute)
     ]
-    open_days = _open_days(grid, plan, first_day)
+    open_days, target = _open_days(grid, plan, first_day), grid.measure(rows, plan.target)
     return Panel(
         start=plan.start,
         channels=tuple(plan.observed),
         covariates=plan.covariates,
         entities=names[:, 1],
         merchants=names[:, 0],
-        target=grid.measure(rows, plan.target) * open_days,
+        target=np.multiply(target, open_days, out=target),
         observed=_stack([grid.measure(rows, measure) for measure in plan.observed.values()], grid.shape),
         known=known.values,
         static=_stack(static, (len(names),)),
@@ -127,6 +137,16 @@ def lay_out(usable: UsableRows, plan: DataPlan, tables: DayTables | None = None)
         censored=_sold_out(grid, rows, plan) & open_days,
         told=known.told,
     )
+
+
+def _number_entities(usable: UsableRows) -> tuple[Int[np.ndarray, " row"], np.ndarray]:
+    """Give each row the number of its entity, in the order of merchants and names, and each number its pair of them."""
+    merchant, merchants = pd.factorize(usable.merchants, sort=True)
+    name, names = pd.factorize(usable.entities, sort=True)
+    if len(merchants) == 1:
+        return name, np.stack([np.repeat(merchants, len(names)), names], axis=1)
+    entity, pairs = pd.factorize(merchant * len(names) + name, sort=True)
+    return entity, np.stack([merchants[pairs // len(names)], names[pairs % len(names)]], axis=1)
 
 
 def _parts_of_rows(grid: _Grid, rows: pd.DataFrame, plan: DataPlan) -> Iterator[Part]:
@@ -179,17 +199,29 @@ class _Grid:
         num_entities: int,
         num_days: int,
     ) -> None:
-        self.entity, self.day = entity, day
         self.num_days = num_days
         self.shape = (num_entities, num_days)
-        self.cell = entity.astype(np.int64) * num_days + day
+        self.order = np.argsort(entity, kind="stable")
+        ends = np.searchsorted(entity, np.arange(0, num_entities + BLOCK_ENTITIES, BLOCK_ENTITIES), sorter=self.order)
+        self.bounds = list(pairwise(ends.tolist()))
+        self.cell = entity * np.int64(num_days)
+        self.cell += day
 
     def sum(self, values: np.ndarray) -> Float[np.ndarray, "entity day"]:
-        size = self.shape[0] * self.shape[1]
-        return np.bincount(self.cell, values, minlength=size).astype(np.float32).reshape(self.shape)
+        """Sum in float64, row after row of a cell, some entities at a time."""
+        total = np.empty(self.shape, np.float32)
+        for number, (begin, end) in enumerate(self.bounds):
+            first = number * BLOCK_ENTITIES
+            block = total[first : first + BLOCK_ENTITIES]
+            rows = self.order[begin:end]
+            part = np.bincount(self.cell[rows] - first * self.num_days, values[rows], minlength=block.size)
+            block[:] = part.reshape(block.shape)
+        return total
 
     def has_row(self) -> Bool[np.ndarray, "entity day"]:
-        return self.sum(np.ones(len(self.cell))) > 0
+        there = np.zeros(self.shape, bool)
+        there.reshape(-1)[self.cell] = True
+        return there
 
     def measure(self, rows: pd.DataFrame, measure: Measure) -> Float[np.ndarray, "entity day"]:
         if measure.aggregate == "rows":
@@ -234,4 +266,6 @@ def closed_days(plan: DataPlan) -> Bool[np.ndarray, " day"]:
 def _stack(columns: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     if not columns:
         return np.zeros((*shape, 0), np.float32)
-    return np.stack(columns, axis=-1).astype(np.float32)
+    if len(columns) == 1:  # which saves a copy
+        return columns[0].astype(np.float32, copy=False)[..., None]
+    return np.stack(columns, axis=-1).astype(np.float32, copy=False)

@@ -92,8 +92,8 @@ def choose_rows(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None =
     DataError
         A column is missing: nothing that depends on a row.
     """
+    require_columns(list(rows.columns), plan)
     rows = derive_columns(rows, plan)
-    require_columns(rows, plan)
     days = as_days(rows[plan.time], plan.time_zone)
     ahead = days >= np.datetime64(ahead_from, "D") if ahead_from and plan.rows == "panel" else np.zeros(len(rows), bool)
     judge = _Judge(rows, filter_mask(rows, plan.filters, empty_passes=ahead & _says_no_amount(rows, plan)))
@@ -113,6 +113,8 @@ def choose_rows(rows: pd.DataFrame, plan: DataPlan, *, ahead_from: date | None =
         advice = f'keep one row per {plan.entity} and day, or declare data.rows = "events" to add them up'
         judge.leave_out(second, plan.entity, "has a second row for one day", advice)
     kept = judge.kept
+    if kept.all():  # as a rule, and then without a copy
+        return UsableRows(rows, day, merchants, entities, judge.left_out, len(rows))
     return UsableRows(rows[kept], day[kept], merchants[kept], entities[kept], judge.left_out, len(rows))
 
 
@@ -161,9 +163,6 @@ def _is_second(
 def derive_columns(rows: pd.DataFrame, plan: DataPlan) -> pd.DataFrame:
     """Add the plan's products of two columns, once: one that has the name of a column takes its place afterwards."""
     for name, factors in plan.derived.items():
-        missing = [factor for factor in factors if factor not in rows]
-        if missing:
-            raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {columns_there(rows)}.")
         product = as_numbers(rows[factors[0]]) * as_numbers(rows[factors[1]])
         rows = rows.drop(columns=[name]) if name in rows else rows.copy(deep=False)
         rows[name] = product
@@ -222,17 +221,22 @@ def name_merchants(rows: pd.DataFrame, plan: DataPlan) -> np.ndarray:
         return as_names(rows[plan.merchant])
     if plan.deal and plan.deal.by == "group":
         return np.array([group[: plan.deal.characters] for group in as_names(rows[plan.deal.column])], dtype=object)
-    return np.full(len(rows), "all", dtype=object)
+    return np.broadcast_to(np.array("all", dtype=object), len(rows))
 
 
-def require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
-    """Refuse a table that lacks a column of the plan, or has one twice.
+def require_columns(there: Sequence[str], plan: DataPlan) -> None:
+    """Refuse a table that lacks a column of the plan; what the plan derives counts as there from then on.
 
     Raises
     ------
     DataError
         It names the key of the plan and the columns that are there.
     """
+    for name, factors in plan.derived.items():
+        missing = [factor for factor in factors if factor not in there]
+        if missing:
+            raise DataError(f"data.derived.{name} needs the column {missing[0]!r}; {say_columns(there)}.")
+        there = [*there, name] if name not in there else there
     measures = [plan.target, *plan.observed.values()]
     wanted = {
         "data.entity": [plan.entity],
@@ -246,10 +250,10 @@ def require_columns(rows: pd.DataFrame, plan: DataPlan) -> None:
     }
     for key, columns in wanted.items():
         for column in columns:
-            if column not in rows:
-                raise DataError(f"{key} names the column {column!r}; {columns_there(rows)}.")
+            if column not in there:
+                raise DataError(f"{key} names the column {column!r}; {say_columns(there)}.")
 
 
-def columns_there(rows: pd.DataFrame) -> str:
+def say_columns(there: Sequence[str]) -> str:
     """Name the columns of a table, for a sentence."""
-    return f"the data has {', '.join(map(str, rows.columns))}"
+    return f"the data has {', '.join(map(str, there))}"

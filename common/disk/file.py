@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from common.errors import ConfigError
 
@@ -18,9 +19,23 @@ def write_whole(path: Path, content: bytes) -> None:
     ConfigError
         It cannot be written.
     """
+    with writing_whole(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def writing_whole(path: Path) -> Iterator[BinaryIO]:
+    """Do the same for what is written part by part; if that fails the old file stays.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content)
+        with _replacing(path) as stream:
+            yield stream
     except OSError as error:
         raise ConfigError(f"Cannot write {path}: {error.strerror}; make room, or make the folder writable.") from error
 
@@ -63,15 +78,21 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
 
     `mode` is what the umask leaves bits of.
     """
+    with _replacing(path, mode=mode) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def _replacing(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     fresh = path.with_name(f".{path.name}.new")  # one name, so that kills leave no heap of them
     try:
         with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         fresh.replace(path)
         sync_folder(path.parent)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             fresh.unlink()
         raise

@@ -11,7 +11,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def read_file(path: Path) -> bytes:
@@ -31,6 +31,21 @@ def read_file(path: Path) -> bytes:
             raise _no_file(path)
         os.set_blocking(stream.fileno(), True)
         return (first or b"") + stream.readall()
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read it part by part.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or it is a pipe, a folder or a device, which might never end.
+    """
+    stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return stream
+    stream.close()
+    raise _no_file(path)
 
 
 def read_file_text(path: Path) -> str:

@@ -40,7 +40,7 @@ class Forecast:
     quantiles: Float[np.ndarray, "entity bucket level"] | None
     probability: Float[np.ndarray, " entity"] | None
 
-    def select(self, entities: np.ndarray) -> Forecast:
+    def select(self, entities: np.ndarray | slice) -> Forecast:
         """Keep some entities."""
         quantiles, probability = self.quantiles, self.probability
         return Forecast(

@@ -12,19 +12,23 @@ date `day`, the probability `probability_any`, and kept q50 a second time as `me
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from common.disk.file import write_whole
+from common.disk.file import writing_whole
 from common.errors import ConfigError
 from common.forecast.metric import MEDIAN, QUANTILE_LEVELS, Forecast
 
 QUANTILES = tuple(f"q{round(100 * level)}" for level in QUANTILE_LEVELS)
 POINT = QUANTILES[MEDIAN]
+BLOCK_ENTITIES = 8192  # whose rows are laid out at a time
 SUFFIXES = (".csv", ".parquet")
 OLDER_NAMES = {"day": "date", "probability_any": "probability"}
 
@@ -44,7 +48,7 @@ def lay_out(forecast: Forecast, *, entities: np.ndarray, origin: date, bucket_da
     probability = np.full(num_entities, np.nan) if forecast.probability is None else forecast.probability
     return pd.DataFrame(
         {
-            "entity": np.repeat(entities.astype(str), num_buckets),
+            "entity": np.repeat(entities.astype(str).astype(object), num_buckets),  # one text for all rows of an entity
             "date": np.tile(starts.to_numpy(), num_entities),
             "mean": forecast.mean.ravel(),
             **{name: _quantile(forecast, place).ravel() for place, name in enumerate(QUANTILES)},
@@ -81,8 +85,8 @@ def rename_older(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{POINT: table["median"]}).drop(columns="median") if "median" in table else table
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write forecasts whole or not at all, as the file's ending says; an older file is replaced.
+def write_forecast(forecast: Forecast, path: Path, *, entities: np.ndarray, origin: date, bucket_days: int) -> None:
+    """Write the rows of `lay_out` whole or not at all, as the file's ending says; an older file is replaced.
 
     Raises
     ------
@@ -90,12 +94,26 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         The ending is none of `SUFFIXES`, or there is no room.
     """
     require_suffix(path)
-    stream = BytesIO()
-    if path.suffix == ".csv":
-        table.to_csv(stream, index=False)
-    else:
-        table.to_parquet(stream, index=False)
-    write_whole(path, stream.getvalue())
+    blocks = (slice(first, first + BLOCK_ENTITIES) for first in range(0, max(len(entities), 1), BLOCK_ENTITIES))
+    tables = (
+        lay_out(forecast.select(block), entities=entities[block], origin=origin, bucket_days=bucket_days)
+        for block in blocks
+    )
+    with writing_whole(path) as stream:
+        _write_csv(tables, stream) if path.suffix == ".csv" else _write_parquet(tables, stream)
+
+
+def _write_csv(tables: Iterator[pd.DataFrame], stream: BinaryIO) -> None:
+    for number, table in enumerate(tables):
+        table.to_csv(stream, index=False, header=number == 0)
+
+
+def _write_parquet(tables: Iterator[pd.DataFrame], stream: BinaryIO) -> None:
+    first = pa.Table.from_pandas(next(tables), preserve_index=False)
+    with pq.ParquetWriter(stream, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(pa.Table.from_pandas(table, schema=first.schema, preserve_index=False))
 
 
 def require_suffix(path: Path) -> None:

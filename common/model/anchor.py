@@ -16,7 +16,7 @@ A day out of stock enters as what was probably wanted; see `common.model.sold_ou
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -58,6 +58,11 @@ class Anchor:
     spread: Float[np.ndarray, "entity step"]
     logarithmic: bool
     completed: Completed
+
+    def last(self, num_steps: int) -> Anchor:
+        """Keep the levels of the last cut-offs."""
+        parts = {name: getattr(self, name)[:, -num_steps:] for name in ("level", "cell_level", "spread")}
+        return replace(self, **parts)
 
 
 def fit_anchor(

@@ -10,6 +10,7 @@ Every constant below is public. Nothing is fitted across entities: no scaler, no
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -102,6 +103,11 @@ class Series:
             kept |= {name: getattr(self, name)[entities] for name in ("censored", "expected")}
         return Series(key=self.key[entities.numpy()], **shared, **kept)
 
+    def blocks(self, size: int) -> Iterator[Examples]:
+        """Cut the windows that end at the origin, of so many entities at a time."""
+        for rows in torch.arange(self.num_entities).split(size):
+            yield cut_forecast(self.select(rows))
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -155,40 +161,66 @@ def build_series(panel: Panel, plan: ModelPlan, origin: int) -> Series:
     DataError
         The history is shorter than one step.
     """
+    return _build(panel, plan, _cutoffs(plan, origin))
+
+
+def look_ahead(panel: Panel, plan: ModelPlan, origin: int) -> Examples:
+    """Cut every entity's window that ends at the origin: the same numbers as `cut_forecast` of the whole series.
+
+    What comes before the window is followed day by day and not noted, so it takes a share of the time and memory.
+
+    Raises
+    ------
+    DataError
+        The history is shorter than one step.
+    """
+    return cut_forecast(_build(panel, plan, _cutoffs(plan, origin), last_steps=plan.window_steps))
+
+
+def _cutoffs(plan: ModelPlan, origin: int) -> Int[np.ndarray, " step"]:
     num_steps = origin // plan.step_days
     if num_steps < 1:
         raise DataError(f"There are {origin} days of history before the origin, a step needs {plan.step_days}.")
-    cutoffs = origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
+    return origin - plan.step_days * np.arange(num_steps - 1, -1, -1)
+
+
+def _build(
+    panel: Panel, plan: ModelPlan, cutoffs: Int[np.ndarray, " step"], *, last_steps: int | None = None
+) -> Series:
+    """Compute the features of the last steps, or of all; the days of such a series begin with its first cut-off."""
+    noted = cutoffs if last_steps is None else cutoffs[-last_steps:]
+    logarithmic = plan.likelihood == "log_normal"
     anchor = fit_anchor(
         panel,
         plan.anchor,
-        cutoffs,
-        logarithmic=plan.likelihood == "log_normal",
+        cutoffs if logarithmic else noted,  # how far money errs is seen step by step from the first
+        logarithmic=logarithmic,
         lead_days=max(plan.horizon_days // 2, 1),
-    )
-    names, features = _step_features(panel, plan, cutoffs, anchor)
-    future_names, future = _day_covariates(replace(panel, target=anchor.completed.demand), plan)
+    ).last(len(noted))
+    names, features = _step_features(panel, plan, noted, anchor)
+    covariates = _day_covariates(replace(panel, target=anchor.completed.demand), plan)
+    first = 0 if last_steps is None else int(noted[0])
     return Series(
         inputs=torch.from_numpy(features),
         names=names,
-        future_names=future_names,
-        cutoffs=torch.from_numpy(cutoffs),
-        birth=torch.from_numpy(np.searchsorted(cutoffs, panel.first_day, side="right")),
+        future_names=covariates.names,
+        cutoffs=torch.from_numpy(noted - first),
+        birth=torch.from_numpy(np.searchsorted(noted, panel.first_day, side="right")),
         key=_keys(panel),
-        target=torch.from_numpy(panel.target),
-        open=torch.from_numpy(panel.open),
-        future=torch.from_numpy(future),
+        target=torch.from_numpy(panel.target[:, first:]),
+        open=torch.from_numpy(panel.open[:, first:]),
+        future=torch.from_numpy(covariates.since(first)),
         level=torch.from_numpy(anchor.level),
         cell_level=torch.from_numpy(anchor.cell_level),
-        cell_of_day=torch.from_numpy(anchor.cell_of_day),
+        cell_of_day=torch.from_numpy(anchor.cell_of_day[:, first:]),
         spread=torch.from_numpy(anchor.spread),
         plan=plan,
-        **_hidden_demand(panel, plan, anchor),
+        **_hidden_demand(panel, plan, anchor, first),
     )
 
 
-def _hidden_demand(panel: Panel, plan: ModelPlan, anchor: Anchor) -> dict[str, Tensor]:
-    """Give which days are out of stock, and demand with those filled in.
+def _hidden_demand(panel: Panel, plan: ModelPlan, anchor: Anchor, first: int) -> dict[str, Tensor]:
+    """Give which days from the first on are out of stock, and demand with those filled in.
 
     Of a bucket of one day of money it is the logarithm that is expected, by which money is learned.
     """
@@ -197,7 +229,7 @@ def _hidden_demand(panel: Panel, plan: ModelPlan, anchor: Anchor) -> dict[str, T
     completed = anchor.completed
     by_logarithm = anchor.logarithmic and plan.bucket_days == 1
     expected = np.expm1(completed.level_demand) if by_logarithm else completed.demand
-    return {"censored": torch.from_numpy(panel.censored), "expected": torch.from_numpy(expected)}
+    return {"censored": torch.from_numpy(panel.censored[:, first:]), "expected": torch.from_numpy(expected[:, first:])}
 
 
 def cut_training(series: Series, round_number: int) -> Examples:
@@ -320,7 +352,7 @@ def _step_features(
     rates = [np.log1p(mean * step_days) for mean in means]
     sold = panel.target > 0
     tenure = np.maximum(cutoffs[None, :] - panel.first_day[:, None], 0)
-    covariates, by_day = _day_covariates(replace(panel, target=demand), plan)
+    covariates = _day_covariates(replace(panel, target=demand), plan)
     features: dict[str, np.ndarray] = {
         "surprise": (np.log1p(target) - rates[2]) / 4,
         **{f"trend {place}": fast - slow for place, (fast, slow) in enumerate(pairwise(rates))},
@@ -334,7 +366,7 @@ def _step_features(
         **({"spread": np.log(anchor.spread / UNKNOWN_SPREAD) / 2} if anchor.logarithmic else {}),
         **(rhythm_features(sold, cutoffs, plan.horizon_days) if plan.rhythm else {}),
         **_channel_features(panel, plan, cutoffs),
-        **_columns(covariates, _between(by_day, cutoffs - step_days, cutoffs) / step_days),
+        **_columns(covariates.names, covariates.between(cutoffs - step_days, cutoffs) / step_days),
         **{f"static {place}": _repeat(column, len(cutoffs)) for place, column in enumerate(panel.static.T)},
     }
     return tuple(features), np.stack([feature.astype(np.float32) for feature in features.values()], axis=2)
@@ -363,9 +395,31 @@ def _channel_features(
     return features
 
 
-def _day_covariates(panel: Panel, plan: ModelPlan) -> tuple[tuple[str, ...], Float[np.ndarray, "entity day covariate"]]:
+@dataclass(frozen=True)
+class _DayCovariates:
+    """What is known ahead of each day: what differs between entities, and behind it what is the same for all."""
+
+    names: tuple[str, ...]
+    own: Float[np.ndarray, "entity day own"]
+    public: Float[np.ndarray, "day public"]
+
+    def since(self, first: int) -> Float[np.ndarray, "entity day covariate"]:
+        """Give all columns from a day on."""
+        return self._join(self.own[:, first:], self.public[None, first:])
+
+    def between(
+        self, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]
+    ) -> Float[np.ndarray, "entity step covariate"]:
+        """Sum over the days first … last - 1 of each step."""
+        return self._join(_between(self.own, first, last), _between(self.public[None], first, last))
+
+    def _join(self, own: np.ndarray, public: np.ndarray) -> np.ndarray:
+        return np.concatenate([own, np.broadcast_to(public, (len(own), *public.shape[1:]))], axis=2)
+
+
+def _day_covariates(panel: Panel, plan: ModelPlan) -> _DayCovariates:
     """Known ahead for each day: declared covariates, open days around it, weekday and season."""
-    num_entities, num_days = panel.target.shape
+    num_days = panel.target.shape[1]
     is_open = panel.open.astype(np.float32)
     around = [is_open, np.roll(is_open, 1, axis=1), np.roll(is_open, -1, axis=1)]
     around[1][:, 0], around[2][:, -1] = 1.0, 1.0
@@ -385,8 +439,7 @@ def _day_covariates(panel: Panel, plan: ModelPlan) -> tuple[tuple[str, ...], Flo
         names += [f"month wave {place}" for place in range(2 * MONTH_HARMONICS)]
         names += list(WEEKDAYS)
     public = np.concatenate(calendar, axis=1).astype(np.float32)
-    own.append(np.broadcast_to(public, (num_entities, *public.shape)))
-    return tuple(names), np.concatenate(own, axis=2)
+    return _DayCovariates(tuple(names), np.concatenate(own, axis=2), public)
 
 
 def _waves(phase: pd.Index, harmonics: int) -> Float[np.ndarray, "day wave"]:
@@ -424,9 +477,12 @@ def _mean_around(
 
 def _between(values: np.ndarray, first: Int[np.ndarray, " step"], last: Int[np.ndarray, " step"]) -> np.ndarray:
     """Sum over the days first … last - 1 of each step."""
-    total = np.cumsum(values, axis=1, dtype=np.float64)
-    total = np.concatenate([np.zeros_like(total[:, :1]), total], axis=1)
-    return total[:, last] - total[:, first]
+    values = values[:, : int(last.max(initial=0))]
+    total = np.zeros((values.shape[0], values.shape[1] + 1, *values.shape[2:]))
+    np.cumsum(values, axis=1, dtype=np.float64, out=total[:, 1:])
+    difference: np.ndarray = np.take(total, last, axis=1)
+    difference -= np.take(total, first, axis=1)
+    return difference
 
 
 def _running_means(

@@ -13,6 +13,7 @@
     paths       one entry: seconds from a shop's history to the sample paths of all products; with `--only paths`
     serving     a list, one entry for each model and number of clients; with `--only serving`
     sum         a list, one entry for each number of members and of lost ones; with `--only sum`
+    bulk        a list: a table read into a panel, and series forecast; with `--only bulk`
     orders      one entry: seconds from sample paths, and from a history, to what to order; with `--only orders`
 
 An entry has what was measured (`timings` with median_seconds, minimum_seconds, turns; `peak_bytes`;
@@ -36,6 +37,7 @@ from rich.table import Table
 from client.round.fused.library import find_kernel
 from common.disk.reading import read_file_json
 from common.errors import ConfigError, DataError
+from simulation.bench.bulk import time_bulk
 from simulation.bench.explanation import time_explanation
 from simulation.bench.federation import MERCHANTS, QUICK_MERCHANTS, time_rounds
 from simulation.bench.forecast import time_forecasts
@@ -66,8 +68,9 @@ PARTS = (
     "kept",
     "serving",
     "sum",
+    "bulk",
 )
-DEFAULT_PARTS = PARTS[:2] + PARTS[3:-7]  # the usual way, a history and a large shop take minutes, or much disk
+DEFAULT_PARTS = PARTS[:2] + PARTS[3:-8]  # the usual way, a history and a large shop take minutes, or much disk
 POINT = (
     "model",
     "encoding",
@@ -101,7 +104,7 @@ def run_parts(
     Parameters
     ----------
     lines
-        Of the exports of `reading`.
+        Of the exports of `reading`, and the table of `bulk`.
     mlserver
         The command of MLServer, for `serving`.
 
@@ -133,6 +136,9 @@ def run_parts(
             document[part] = time_explanation(**terms)
         elif part == "kept":
             document[part] = time_kept(quick=quick)
+        elif part == "bulk":
+            number = QUICK_LINES if quick else lines
+            document[part] = time_bulk(quick=quick, lines=number, patience_seconds=patience_seconds)
         elif part == "sum":
             document[part] = list(time_sums(quick=quick))
         elif part == "serving":

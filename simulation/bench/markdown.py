@@ -38,6 +38,7 @@ OTHER_BOUNDS = {
     ("flower_opacus", "hansa_apart"): Bound(40.0, above=True),
     ("auto_ets", "hansa"): Bound(50.0, above=True),
     ("pandas", "hansa"): Bound(3.0, above=True),
+    ("at_once", "hansa"): Bound(3.0, above=True),
 }
 
 

@@ -17,7 +17,7 @@ def bench(
     as_json: JsonOption = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the parts that use more than one.")] = 2,
     patience: Annotated[float, typer.Option(min=0.0, help="Seconds to repeat each measurement for.")] = 5.0,
-    lines: Annotated[int, typer.Option(min=1000, help="Order lines of the exports of reading.")] = 1_000_000,
+    lines: Annotated[int, typer.Option(min=1000, help="Order lines of reading and bulk.")] = 1_000_000,
     mlserver: Annotated[
         Path | None, typer.Option(help="The command mlserver, to hold serving against.", show_default=False)
     ] = None,

@@ -13,6 +13,7 @@ from client.data.rows import read
 from client.shop.history.history import History
 from client.shop.record import Kind, schema_of
 from client.shop.settings import FILE_NAME, Shop
+from common.data.cells import as_days, as_numbers
 from common.disk.file import write_whole
 from common.errors import ConfigError
 from common.plan.schema import DataPlan, Plan
@@ -31,7 +32,7 @@ def found_shop(plan: Plan, data_root: Path, folder: Path, *, quantity: str) -> i
     if (folder / FILE_NAME).exists():
         raise ConfigError(f"{folder} has a shop already; choose a new folder.")
     data = plan.data
-    rows = read(data, data_root).usable.rows
+    rows = read(data, data_root, whole=True).usable.rows
     if quantity not in rows.columns:
         raise ConfigError(f"The plan reads no column {quantity!r}; it reads {', '.join(map(str, rows.columns))}.")
     write_whole(folder / FILE_NAME, _settings(plan).encode())
@@ -40,10 +41,10 @@ def found_shop(plan: Plan, data_root: Path, folder: Path, *, quantity: str) -> i
         "row": np.arange(len(rows)),
         "order": np.arange(len(rows)).astype(str),
         "line": np.full(len(rows), ""),
-        "day": rows[data.time].to_numpy().astype("datetime64[D]"),
+        "day": as_days(rows[data.time], data.time_zone),
         "product": products.to_numpy(),
         "customer": np.full(len(rows), ""),
-        "quantity": rows[quantity].to_numpy(np.float64),
+        "quantity": as_numbers(rows[quantity]),
         "state": np.full(len(rows), "sold"),
     }
     names = sorted(set(products))

@@ -53,7 +53,7 @@ class Trial:
     @property
     def view(self) -> View:
         """Give what everyone's entities together show before the horizon."""
-        return View(self.plan, self.panel, self.day, self.series)
+        return View(self.plan, self.panel, self.day)
 
     @property
     def merchants(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def load_rows(plan: Plan, data_root: Path) -> pd.DataFrame:
     """Read or draw the cells of the plan's table, with its lookups."""
     if plan.data.source == "synthetic":
         return draw_panel(SyntheticSettings())
-    return read_rows(plan.data, data_root)[0].rows
+    return read_rows(plan.data, data_root, whole=True)[0].rows
 
 
 def make_trial(plan: Plan, panel: Panel, origin: date) -> Trial:
@@ -155,7 +155,7 @@ def rehearse(trial: Trial) -> Trial:
         origin=earlier.origin,
         day=earlier.day,
         panel=earlier.panel,
-        series=earlier.series,
+        series=build_series(earlier.panel, trial.plan.model, earlier.day),
         cohort=declare_cohort(earlier.panel, trial.plan),
         outcome=observe(earlier.panel, trial.plan.model, earlier.day),
     )

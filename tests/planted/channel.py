@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from client.data import rows
+from client.data.table import Table
 from common.data import panel, usable
 from common.data.cells import as_names, as_numbers
 from common.data.panel import Panel
@@ -144,9 +145,9 @@ def too_few_found(patch: Patch) -> None:
     """Refuse a lookup in which fewer than half of the rows find their key."""
     join = rows._join
 
-    def faulty(table: pd.DataFrame, other: pd.DataFrame, lookup: Lookup, path: str) -> tuple[pd.DataFrame, list[str]]:
+    def faulty(table: Table, other: Table, lookup: Lookup, path: str) -> tuple[Table, list[str]]:
         joined = join(table, other, lookup, path)
-        found = pd.Index(as_names(table[lookup.key])).isin(as_names(other[lookup.column]))
+        found = pd.Index(as_names(table.rows[lookup.key])).isin(as_names(other.rows[lookup.column]))
         if len(found) and found.mean() < 0.5:
             raise DataError(f"Fewer than half of the rows of {path} are in {lookup.path}; is it the right file?")
         return joined

@@ -187,9 +187,9 @@ def deduplicate(patch: Patch) -> None:
 def quotes_over_lines(patch: Patch) -> None:
     """Read a CSV file as a library does: a quote that stays open goes on over the rows after it."""
 
-    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
+    def faulty(path: Path, wanted: Any, is_row: Any, *, whole: bool) -> table.Table:
         read = pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip", engine="python")
-        return table.Table(read)
+        return table.Table(read, tuple(read.columns))
 
     patch.setattr(table, "_read_csv", faulty)
 
@@ -198,8 +198,8 @@ def unreadable_refuses(patch: Patch) -> None:
     """Refuse a file with a line that cannot be read."""
     read_csv = table._read_csv
 
-    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
-        read = read_csv(path, wanted, is_row)
+    def faulty(path: Path, wanted: Any, is_row: Any, *, whole: bool) -> table.Table:
+        read = read_csv(path, wanted, is_row, whole=whole)
         if read.unreadable:
             raise DataError(f"Cannot read line {read.unreadable[0]} of {path}; mend it.")
         return read
@@ -211,9 +211,9 @@ def unreadable_ends(patch: Patch) -> None:
     """Stop reading at the first line that cannot be read."""
     read_csv = table._read_csv
 
-    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
-        read = read_csv(path, wanted, is_row)
-        return table.Table(read.rows[read.rows.index < min(read.unreadable, default=1 << 60)])
+    def faulty(path: Path, wanted: Any, is_row: Any, *, whole: bool) -> table.Table:
+        read = read_csv(path, wanted, is_row, whole=whole)
+        return table.Table(read.rows[read.rows.index < min(read.unreadable, default=1 << 60)], read.columns)
 
     patch.setattr(table, "_read_csv", faulty)
 
@@ -233,9 +233,9 @@ def damaged_row_costs_the_next(patch: Patch) -> None:
     """Take the line after one that cannot be read for its second half."""
     read_csv = table._read_csv
 
-    def faulty(path: Path, wanted: Any, is_row: Any) -> table.Table:
-        read = read_csv(path, wanted, is_row)
-        return table.Table(read.rows[~read.rows.index.isin([line + 1 for line in read.unreadable])])
+    def faulty(path: Path, wanted: Any, is_row: Any, *, whole: bool) -> table.Table:
+        read = read_csv(path, wanted, is_row, whole=whole)
+        return table.Table(read.rows[~read.rows.index.isin([line + 1 for line in read.unreadable])], read.columns)
 
     patch.setattr(table, "_read_csv", faulty)
 

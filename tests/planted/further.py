@@ -150,8 +150,9 @@ def halves_above(most: int) -> Callable[[Patch, Path], None]:
 def capped_rows(patch: Patch, folder: Path) -> None:
     read_csv = table._read_csv
 
-    def faulty(*arguments: Any) -> table.Table:
-        return table.Table(read_csv(*arguments).rows.iloc[:1_000_000])
+    def faulty(*arguments: Any, **options: Any) -> table.Table:
+        read = read_csv(*arguments, **options)
+        return table.Table(read.rows.iloc[:1_000_000], read.columns)
 
     patch.setattr(table, "_read_csv", faulty)
 

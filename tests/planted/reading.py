@@ -1,7 +1,8 @@
 """Faults of reading: time zones, ends of the history, Parquet, encodings, names and who takes part."""
 
 from collections import Counter
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from client.data import lines, parquet, rows, table
+from client.data import lines, parquet, rows, table, window
 from client.round import leg
 from common.data import cells, rehearsal, usable
 from common.data.panel import Panel, find_active
@@ -71,16 +72,18 @@ def column_emptied(patch: Patch) -> None:
 
 def one_encoding(patch: Patch) -> None:
     """Take a file that is not all UTF-8 for Latin-1: everyone's names change for the bytes of one."""
-    scan = table.scan_csv
 
-    def faulty(content: bytes, *arguments: Any, **options: Any) -> Any:
+    def faulty(path: Path) -> BinaryIO:
+        content = path.read_bytes()
         try:
             content.decode()
         except UnicodeDecodeError:
             content = content.decode("latin-1").encode()
-        return scan(content, *arguments, **options)
+        other = path.with_suffix(".latin")
+        other.write_bytes(content)
+        return other.open("rb")
 
-    patch.setattr(table, "scan_csv", faulty)
+    patch.setattr(table, "open_file", faulty)
 
 
 def separator_by_vote(patch: Patch) -> None:
@@ -94,7 +97,7 @@ def separator_by_vote(patch: Patch) -> None:
         first = content[header.first_row - 1].decode().split(mark)
         return lines.Header(tuple(cell.strip() for cell in first), mark, header.first_row)
 
-    patch.setattr(table, "read_header", faulty)
+    patch.setattr(window, "read_header", faulty)
 
 
 def ends_with_the_rows(patch: Patch) -> None:
@@ -137,9 +140,9 @@ def amounts_by_the_column(patch: Patch) -> None:
     """Read a comma for the decimal point where any amount of the column has one, and for thousands else."""
 
     def faulty(column: pd.Series) -> np.ndarray:
-        if column.dtype != object:
+        if pd.api.types.is_numeric_dtype(column):
             return cells.as_numbers(column)
-        text = column.map(cells.canonical_name, na_action="ignore").astype(object)
+        text = column.astype(object).map(cells.canonical_name, na_action="ignore").astype(object)
         is_decimal = text.dropna().astype(str).str.fullmatch(r"-?\d+,\d{1,2}").any()
         return cells.as_numbers(text.map(lambda v: v.replace(",", "." if is_decimal else ""), na_action="ignore"))
 

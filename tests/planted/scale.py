@@ -65,8 +65,8 @@ def cap_rows(patch: Patch) -> None:
     """Read no more than a million rows: who comes later is pushed out by who comes first."""
     read_table = table.read_table
 
-    def faulty(path: Path, *arguments: Any) -> table.Table:
-        read = read_table(path, *arguments)
+    def faulty(path: Path, *arguments: Any, **options: Any) -> table.Table:
+        read = read_table(path, *arguments, **options)
         return replace(read, rows=read.rows.iloc[:MANY_ROWS])
 
     patch.setattr(rows, "read_table", faulty)

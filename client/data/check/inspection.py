@@ -24,7 +24,7 @@ from common.plan.schema import Plan
 def inspect_files(plan: Plan, data_root: Path) -> Report:
     """Check the files of a plan as a round reads them; that none can be read is a finding too."""
     try:
-        reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1])
+        reading = read(plan.data, data_root, ahead_from=plan.evaluation.origins[-1], whole=True)
     except DataError as error:
         return Report({}, (Finding("fault", "file", str(error)),)).add(*find_size_faults(plan))
     return inspect_reading(reading, plan)

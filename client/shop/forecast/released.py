@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 
 from client.forecast.released import forecast_mean
-from client.forecast.view import View, look
+from client.forecast.view import View
 from common.data.panel import Panel, find_active
 from common.model.demand_gru import DemandGRU
 from common.plan.schema import Plan
@@ -89,7 +89,7 @@ class Released:
             return None
         own = self.panel.select(np.array([self.places[products[place]] for place in here]))
         active = np.asarray(find_active(own, self.plan.data, day))
-        return (here[active], look(self.plan, own.select(active), day)) if len(active) else None
+        return (here[active], View(self.plan, own.select(active), day)) if len(active) else None
 
     def forecast(self, products: Sequence[str], origins: Sequence[date], horizon_days: int) -> Means:
         """Forecast the mean of each day; NaN where nothing is said."""
@@ -99,6 +99,6 @@ class Released:
             learner, seen = self.learner_at(origin), self.view(products, origin)
             if learner is not None and seen is not None:
                 places, view = seen
-                mean = forecast_mean(learner.network, view.series, device=CPU)
+                mean = forecast_mean(learner.network, view.ahead, device=CPU)
                 said[number, places, :reach] = np.where(np.isfinite(mean), mean, np.nan)[:, :reach]
         return said

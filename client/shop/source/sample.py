@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from client.data.lines import UTF_16, Header, read_lines, split_cells, split_lines
+from client.data.window import IsRow
 from client.shop.settings import Dialect, SourceSettings
 from client.shop.source.columns import choose_columns
 from client.shop.source.delimited import make_is_row
 from client.shop.source.dialect import guess_dialect
 from client.shop.source.source import NUM_SAMPLES, Look
-from client.shop.source.window import IsRow
 from common.disk.reading import require_file
 from common.errors import DataError
 

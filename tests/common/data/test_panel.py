@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.data.cells import as_names, as_numbers
+from common.data.cells import as_days, as_names, as_numbers, is_empty
 from common.data.panel import Panel, find_active
 from common.data.usable import derive_columns, filter_mask
 from common.errors import DataError
@@ -229,6 +230,40 @@ def test_a_gap_in_another_row_does_not_change_how_a_value_is_written(column: lis
 def test_numbers_words_and_gaps_are_read_one_by_one() -> None:
     values = as_numbers(pd.Series([" 1.5", "true", "FALSE", "x", None, "1e400", "yes", "No", "1_0", "2,4"]))
     np.testing.assert_array_equal(values, [1.5, 1, 0, np.nan, np.nan, np.inf, 1, 0, np.nan, np.nan])
+
+
+PIECES = [
+    "7",
+    "12",
+    ".",
+    "0",
+    "-",
+    " ",
+    "e9",
+    "_",
+    "yes",
+    "nein",
+    "\0",
+    "NA",
+    "٣",
+    "2024-01-05",
+    "T",
+    "09:30",
+    ":61",
+    "Z",
+]
+PIECES += ["+08:00", "\n", "1" * 17, "."]
+
+
+@settings(max_examples=80)
+@given(st.lists(st.none() | st.lists(st.sampled_from(PIECES), max_size=5).map("".join), max_size=8))
+@example(["2024-01-05 09:30", "2024-01-05T09:30:01", "2024-01-05 09:30Z", "2024-01-05", "2024-01-05 09:30 x"])
+@example(["123456789012345.123456789012345", "-0", "007", "0.1", "1234567890123456"])
+def test_text_that_arrow_holds_is_read_as_python_s(values: list[str | None]) -> None:
+    plain = pd.Series(values, dtype=object)
+    held = plain.astype(pd.ArrowDtype(pa.string()))
+    for read in (as_names, as_numbers, is_empty, as_days, lambda column: as_days(column, "Asia/Shanghai")):
+        np.testing.assert_array_equal(read(held), read(plain))
 
 
 # ------------------------------------------------------------------ entities do not touch each other

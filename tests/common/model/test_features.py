@@ -19,6 +19,7 @@ from common.model.features import (
     build_series,
     cut_forecast,
     cut_training,
+    look_ahead,
 )
 from common.plan.schema import ModelPlan, Plan
 
@@ -107,6 +108,22 @@ def test_nothing_from_the_origin_on_changes_what_a_forecast_starts_from(
     born = panel.first_day < origin
     for name in ("inputs", "anchor", "future", "open", "weight"):
         assert_equal(getattr(before, name)[born], getattr(after, name)[born], name)
+
+
+@property_settings
+@given(seed=st.integers(0, 2**20), origin=st.integers(24, DAYS - 10), shape=shapes, stock=st.booleans())
+def test_a_forecast_reads_the_same_bits_whether_or_not_earlier_steps_are_noted(
+    make_panel: MakePanel,
+    make_model_plan: Callable[..., ModelPlan],
+    seed: int,
+    origin: int,
+    shape: dict[str, Any],
+    stock: bool,
+) -> None:
+    panel, plan = draw_panel(make_panel, seed), make_model_plan(**shape)
+    out = np.random.default_rng(seed).random(panel.target.shape) < 0.1
+    panel = replace(panel, censored=panel.open & out) if stock else panel
+    assert_same_examples(look_ahead(panel, plan, origin), cut_forecast(build_series(panel, plan, origin)))
 
 
 # `open` of the day after is known on each day; the last training day is the one before the origin.

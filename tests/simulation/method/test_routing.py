@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from client.forecast.candidate import ReleasedModels, serve
-from client.forecast.view import look
+from client.forecast.view import View
 from common.errors import ConfigError
 from common.forecast.method import Method
 from common.model.demand_gru import get_vector, load_model
@@ -106,7 +106,7 @@ def test_a_merchant_by_itself_is_served_what_the_simulation_serves_it(finished, 
         load_model(model, finished / "models" / f"federated_eps8-2024-02-06-0-{stage}.safetensors")
         models.append(model)
     rows = trial.rows_of("north")
-    view = look(trial.plan, trial.panel.select(rows), trial.day)
+    view = View(trial.plan, trial.panel.select(rows), trial.day)
     here = serve(Method(router), view, ReleasedModels(*models), device=torch.device("cpu"))
     there = json.loads((finished / "parts" / f"{router}-2024-02-06-0.json").read_text())["choices"]["north"]
     assert list(here.weights.values()) == pytest.approx(list(there.values()), rel=1e-4)

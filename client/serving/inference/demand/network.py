@@ -14,6 +14,7 @@ from jaxtyping import Float
 from client.daemon.store import Model
 from client.forecast.prediction import restore
 from client.forecast.released import forecast_demand
+from client.forecast.view import Ahead
 from client.serving.inference.demand.panel import lay_out_units
 from client.shop.forecast.plan import SEASON_DAYS, STEP_DAYS, make_model_plan
 from common.errors import ConfigError
@@ -70,7 +71,7 @@ class DemandNetwork:
         days = units.shape[1]
         variant = self.variants[days >= SEASON_DAYS]
         panel = lay_out_units(units, last_day, variant.plan.horizon_days, self.days)
-        return forecast_demand(variant.network, build_series(panel, variant.plan, days), device=CPU)
+        return forecast_demand(variant.network, Ahead(panel, variant.plan, days), device=CPU)
 
 
 def read_public() -> DemandNetwork:

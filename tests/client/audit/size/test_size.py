@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,5 +81,10 @@ def test_rows_at_the_end_of_a_file_that_are_not_read_are_said(
     subject = make_subject(num_customers=3)
     assert check_bulk(subject, 2_000) == []
     read_csv = table._read_csv
-    monkeypatch.setattr(table, "_read_csv", lambda *arguments: table.Table(read_csv(*arguments).rows.iloc[:1_500]))
+
+    def capped(*arguments: Any, **options: Any) -> table.Table:
+        read = read_csv(*arguments, **options)
+        return replace(read, rows=read.rows.iloc[:1_500])
+
+    monkeypatch.setattr(table, "_read_csv", capped)
     assert check_bulk(subject, 2_000) == ["among 2,000 rows the last entity's are not read as they are alone"]

@@ -7,16 +7,15 @@ decides how anything up to it is read: windows can be read apart from each other
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
-from client.data.lines import MARK, UTF_16, Cells, Header, LineReader, as_utf_8, line_ends, split_cells
+from client.data.lines import MARK, UTF_16, Cells, Header, LineReader, as_utf_8, line_ends, read_header, split_cells
 from common.errors import DataError
 
 WINDOW_BYTES = 1 << 23
-MOST_BYTES = 1 << 26  # of lines none of which is a row; more are cut as if the file ended
 MOST_TRIES = 1000  # lines that are tried from the end of a window
 MOST_HEADER_LINES = 50  # that one header may go over
 
@@ -87,15 +86,49 @@ def _decode(line: bytes, encoding: str, origin: str, number: int) -> str:
         ) from error
 
 
-def cut_windows(opened: Opened, header: Header, is_row: IsRow) -> Iterator[bytes]:
-    """Cut what comes after the header behind rows, as late in each block as can be."""
+def open_plain(
+    stream: BinaryIO, wanted: Collection[str], *, origin: str, size: int = WINDOW_BYTES
+) -> tuple[Header, Opened]:
+    """Read the header of UTF-8, or of UTF-16 with a mark, as `client.data.lines.read_header` does.
+
+    Raises
+    ------
+    DataError
+        There is none, or it cannot be read.
+    """
+    blocks = _read_blocks(stream, size)
+    head = next(blocks, b"")
+    if any(head.startswith(mark) for mark, _ in UTF_16):
+        blocks, head = _from_utf_16(chain([head], blocks), "utf-16"), b""
+    while not _shows_header(head) and (block := next(blocks, None)) is not None:
+        head += block
+    lines = head.splitlines(keepends=True)
+    header = read_header([line.rstrip(b"\r\n") for line in lines], wanted, origin=origin)
+    rest = b"".join(lines[header.first_row :])
+    return header, Opened(header.columns, header.first_row, "utf-8", chain([rest], blocks))
+
+
+def _shows_header(head: bytes) -> bool:
+    """Whether there is a line that is not blank, and another behind it: so its end is whole too."""
+    lines = head.splitlines()
+    return any(line.removeprefix(MARK).strip() for line in lines[:-1])
+
+
+def cut_windows(opened: Opened, header: Header, is_row: IsRow, *, most_bytes: int | None = None) -> Iterator[bytes]:
+    """Cut what comes after the header behind rows, as late in each block as can be.
+
+    Parameters
+    ----------
+    most_bytes
+        Of lines none of which is a row, more are cut as if the file ended; None: all of them are one window.
+    """
     rest = b""
     for block in opened.blocks:
         end = _find_end(block, header, is_row, opened.encoding, is_whole=not rest)
         if not end and rest:
             block, rest = rest + block, b""
             end = _find_end(block, header, is_row, opened.encoding, is_whole=True)
-        if not end and len(block) > MOST_BYTES:
+        if not end and most_bytes is not None and len(block) > most_bytes:
             end = _last_line_end(block)
         if end:
             yield b"".join((rest, memoryview(block)[:end]))
