@@ -35,6 +35,7 @@ class GradientFactorModule(GradSampleModule):  # type: ignore[misc]
 
     def __init__(self, model: Network) -> None:
         super().__init__(model, batch_first=True, loss_reduction="sum")
+        self.train()  # a model that has forecast is in the other mode, in which Opacus keeps no layer's inputs
         self._recurrent = [layer for layer in model.modules() if isinstance(layer, GRU)]
         self._products: list[GradientFactors] = []
         for gru in self._recurrent:

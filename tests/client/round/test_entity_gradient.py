@@ -90,6 +90,15 @@ def test_every_parameter_s_gradient_is_that_of_each_entity_alone(
     torch.testing.assert_close(losses, entity_losses(model, model.likelihood, examples))
 
 
+def test_a_model_that_has_forecast_before_has_the_same_gradients(model: DemandGRU, examples: Examples) -> None:
+    with hooked(model) as gradients_of:
+        expected, _ = gradients_of(examples)
+    model.eval()  # as between the legs of a federation, whose first model is forecast from
+    with hooked(model) as gradients_of:
+        gradients, _ = gradients_of(examples)
+    assert torch.equal(gradients, expected)
+
+
 # No. 16 of the privacy page: no layer couples the records of a batch.
 @pytest.mark.parametrize("company", [[2], [2, 3], [0, 2], [4, 3, 2, 1, 0], [2, 2, 2]])
 def test_an_entity_s_gradient_does_not_depend_on_its_company(

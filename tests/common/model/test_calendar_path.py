@@ -137,6 +137,22 @@ def test_a_forecast_from_a_window_without_data_is_a_number(make_plan, series):
         assert torch.isfinite(model(cut_forecast(series))).all()
 
 
+def test_the_whitening_depends_on_no_data(make_plan, make_panel, make_series, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "FOLDER", tmp_path)
+    plan = make_plan(model={"calendar": True}, federation={"start": "warm"})
+    target = np.random.default_rng(1).poisson(50.0, (5, 91)).astype(np.float32)
+    few, many = (make_series(panel, calendar=True) for panel in (make_panel(), make_panel(target=target)))
+    assert not torch.equal(few.target, many.target)
+    drawn = draw_model(plan.model, few, seed=5)
+    width = drawn.calendar.linear.in_features
+    spread = torch.diag(torch.linspace(1, 2, width))
+    start.save_warm(drawn, few, warm_path(plan.model), moments=CalendarMoments(torch.ones(width), spread))
+    one, other = (start_training(plan, series, seed=0, private=True).calendar for series in (few, many))
+    assert torch.equal(one.whitening, other.whitening)
+    assert torch.equal(one.center, other.center)
+    assert not torch.equal(one.whitening, torch.eye(width))
+
+
 def test_training_the_path_alone_starts_where_the_public_model_is(make_plan, series, tmp_path, monkeypatch):
     monkeypatch.setattr(start, "FOLDER", tmp_path)
     plan = make_plan(
