@@ -21,6 +21,7 @@ from server.folder import CoordinatorFolder, Settings
 from server.founding import make_federation
 from server.process.door import DoorServer
 from server.process.gateway import make_server
+from server.process.headers import NEWS
 from server.registry.registry import Registry
 from simulation.localhost.processes import free_port
 
@@ -57,9 +58,15 @@ class Recorder:
                 ]
                 while len(waiting) < length and (part := caller.recv(65536)):
                     waiting += part
-                self.seen.append((head, waiting[:length]))
+                if not is_own_question(head):
+                    self.seen.append((head, waiting[:length]))
                 waiting = waiting[length:]
                 caller.sendall(OK + b"content-length: %d\r\n\r\n" % len(self.answer) + self.answer)
+
+
+def is_own_question(head: bytes) -> bool:
+    """Whether the gateway asks for news on its own, for nobody: no merchant's key goes with it."""
+    return head.startswith(b"POST %s " % NEWS.encode()) and b"flwr-public-key" not in head.lower()
 
 
 @dataclass

@@ -177,6 +177,7 @@ MAY_DRAW = (
     "client/decision",
     "client/explanation",
     "client/feedback",
+    "client/forecast/method/foundation",
     "client/forecast/method/trees",
     "client/shop",
 )

@@ -24,6 +24,6 @@ def test_a_sum_is_measured_whole_and_with_members_lost(hansa_sim: Callable[..., 
         assert composed.pop("sum") - composed.pop("plain") == pytest.approx(sum(composed.values()))
         assert composed["keys"] == 5 * (1 + len("merchant-000") + 2 + 160)
         assert composed["bundles to it"] == composed["bundles of it"] == 4 * (1 + len("merchant-000") + 2 + 82)
-        assert 0 < composed["frames"] < 1100, "what stands around them does not grow with the members"
+        assert 0 < composed["frames"] < 1500, "what stands around them does not grow with the members"
     assert whole["held_bytes"] == 5 * 8 * 1001
     assert lossy["held_bytes"] == 4 * 8 * 1001
