@@ -70,7 +70,10 @@ class Daemon:
         self._handlers: tuple[Handlers, ClientApp] | None = None
         self._sent = SentLog(merchant.home.sent)
         self._idle_seconds, self._rest_seconds = idle_seconds, rest_seconds
-        self._is_awaited: bool | None = None  # not looked up since the latest message
+        self._is_awaited, self._asked_at = (
+            True,
+            -rest_seconds,
+        )  # whether rounds are to come, and when that was looked up
         self._stop, self._forgotten = threading.Event(), threading.Event()
         self._node_id = 0
         self._thread, self._is_asking = 0, False
@@ -171,7 +174,7 @@ class Daemon:
                 pause = min(pause * POLL_FACTOR, SLOWEST_POLL_SECONDS)
                 continue
             self._handle(envelope)
-            self._latest_activity, self._is_awaited = time.monotonic(), None
+            self._latest_activity, self._asked_at = time.monotonic(), -self._rest_seconds
             pause = QUICKEST_POLL_SECONDS
 
     def _pull(self) -> Envelope | None:
@@ -289,8 +292,10 @@ class Daemon:
     def _should_rest(self) -> bool:
         if self._handlers is None or time.monotonic() - self._latest_activity < self._rest_seconds:
             return False
-        if self._is_awaited is None:
-            self._is_awaited = self._merchant.is_awaited()
+        if (
+            time.monotonic() - self._asked_at >= self._rest_seconds
+        ):  # a plan that is heard of no more is given up in time
+            self._is_awaited, self._asked_at = self._merchant.is_awaited(), time.monotonic()
         return not self._is_awaited and self._merchant.can_start_anew()
 
     def _say_goodbye(self) -> None:

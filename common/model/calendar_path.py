@@ -30,6 +30,7 @@ CROSSED = "regime", "open before", "open after"  # mean another thing on every w
 TRENDS = 5  # of the first features of a step, what is new, three trends and the rate, is learned how they fade
 BESIDE = 2 + TRENDS  # columns behind those that a plan names: how far ahead, the anchor, and the fading trends
 UNKNOWN_CENTER, UNKNOWN_VARIANCE = 0.1, 0.1  # of a column that no invented world has: a mark now and then
+FARTHEST = 10.0  # standard deviations: what a column of another scale, or a slip of the keyboard, says at most
 FLOOR = 0.1  # of the mean variance: what hardly varies is not blown up to full size
 GAINS = {  # of each output, so that an entity's gradient in them is of one size
     "log_normal": (0.1, 0.5),
@@ -86,9 +87,9 @@ class CalendarPath(nn.Module):
         future: Float[Tensor, "entity position bucket covariate"],
         anchor: Float[Tensor, "entity position bucket"],
     ) -> Float[Tensor, "entity position bucket column"]:
-        """Return the columns of each bucket, whitened."""
+        """Return the columns of each bucket, whitened, and none farther out than `FARTHEST`."""
         white: Tensor = (self.columns(features, future, anchor) - self.center) @ self.whitening
-        return white
+        return white.clamp(-FARTHEST, FARTHEST)
 
     def say(self, white: Float[Tensor, "*row column"]) -> Float[Tensor, "*row output"]:
         """Return what is added to the outputs, of columns that are read."""

@@ -26,6 +26,16 @@ Result = TypeVar("Result")
 Ask = Callable[[], Awaitable[aiohttp.ClientResponse | None]]
 
 
+async def _is_read(answer: aiohttp.ClientResponse) -> bool:
+    """Read an answer to its end, so that its line is free again; whether it had one."""
+    try:
+        await answer.read()
+    except aiohttp.ClientError:
+        answer.close()
+        return False
+    return True
+
+
 class Gone(Exception):
     """Report that whoever asked has closed the connection."""
 
@@ -66,7 +76,8 @@ class WaitingRoom:
                     self._note(node_id, answer, event)
                     if is_late or answer is None or not is_without:
                         return answer
-                    await answer.read()  # so that its line is free again
+                    if not await _is_read(answer):
+                        return None
                     is_lost = False
                 await wait_for(event, until - clock.time())
         finally:

@@ -98,7 +98,11 @@ async def _hold_cohorts(
             sums.held = await hold_cohort(grid, sums, request, asking, others=others)
         return sums.held
 
-    return await asyncio.gather(*map(hold, cohorts))
+    ended = await asyncio.gather(*map(hold, cohorts), return_exceptions=True)  # no cohort's fault cuts another short
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ended if not isinstance(end, BaseException)]
 
 
 def _go_on(state: ServerState, cohorts: Sequence[SumCohort], held: Sequence[CohortRound]) -> ServerState | None:

@@ -85,11 +85,18 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Federation:
             merchant.start()
         # Whoever connects after the launch is first asked in a later round than the script counts on.
         assert all(merchant.connected.wait(60) for merchant in merchants)
+        await_seen(coordinator, ("alice", "bob", "mallory"))
         run_plan(coordinator, merchants)
         for merchant in merchants:
             merchant.stop()
     lines = Journal(coordinator.home.launch(1) / "journal.jsonl").read()
     return Federation(coordinator, merchants, {line["round"]: line for line in lines if line["event"] == "round"})
+
+
+def await_seen(coordinator: Coordinator, names: tuple[str, ...]) -> None:
+    """Wait until the coordinator knows who is connected, which it is at most two seconds late with: it asks them."""
+    log = coordinator.home.logs / "coordinator.log"
+    await_true(lambda: all(f"{name} has shown no peer key" in log.read_text() for name in names), seconds=60)
 
 
 def run_plan(coordinator: Coordinator, merchants: list[ScriptedMerchant]) -> None:

@@ -155,6 +155,7 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
             require_schema(file.metadata().get("schema", SCHEMA), origin=path)
             names, future_names = (json.loads(file.metadata()[key]) for key in ("names", "future_names"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+            told = [tensors.pop(f"{CALENDAR}{name}") for name in ("center", "covariance") if model.calendar is not None]
     except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path} is damaged or no warm model; make it again with `hansa-sim warm PLAN`.") from error
     columns = {
@@ -167,7 +168,6 @@ def _warm_up(model: DemandGRU, series: Series, path: Path) -> None:
             ("output.weight", "center", "scale"), _places(names, series.names, before=model.from_context.out_features)
         )
     if model.calendar is not None:
-        told = (tensors.pop(f"{CALENDAR}{name}") for name in ("center", "covariance"))
         places = _calendar_places(tuple(future_names), series.future_names)
         model.calendar.whiten(lay_moments(CalendarMoments(*told), places, width=len(model.calendar.center)))
     state = model.state_dict()

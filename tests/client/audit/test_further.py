@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from client.audit.canary import Effort, plant_canary
@@ -21,11 +22,13 @@ from planted.further import KIN, TEN
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit.md"
 AUDITS: dict[str, Callable[[AuditSubject], LevelReport]] = {
-    "l0": lambda subject: replay_neighbours(subject, most_violations=1),
+    "l0": lambda subject: replay_neighbours(subject, most_violations=1, generator=np.random.default_rng(0)),
     "l1": lambda subject: plant_canary(subject, Effort(runs=100, coordinates=50_000)),
     "restart": lambda _: check_keys(KeyEffort(streams=2_000, processes=0)),
     "ledger": lambda subject: walk_the_way(subject, processes=False, most_violations=1),
-    "channels": lambda subject: look_at_channels(subject, most_violations=1, neighbours=False),
+    "channels": lambda subject: look_at_channels(
+        subject, most_violations=1, neighbours=False, generator=np.random.default_rng(0)
+    ),
     "size": lambda subject: look_at_sizes(subject, most_violations=1),
     "bulk": look_at_bulk,
 }

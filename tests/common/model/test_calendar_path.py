@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import DataError
 from common.model.calendar_path import (
     BESIDE,
+    FARTHEST,
     TRENDS,
     UNKNOWN_CENTER,
     UNKNOWN_VARIANCE,
@@ -166,3 +168,21 @@ def test_training_the_path_alone_starts_where_the_public_model_is(make_plan, ser
     assert torch.equal(model.encoder.weight_ih_l0, drawn.encoder.weight_ih_l0)
     assert not get_vector(model).any()
     torch.testing.assert_close(model.calendar.whitening, torch.eye(width) / (4 + 0.1 * 4) ** 0.5)
+
+
+def test_a_column_of_another_scale_or_a_slip_says_no_more_than_ten_deviations(series):
+    path = CalendarPath("log_normal", series.future_names)
+    examples = cut_training(series, 1)
+    future = examples.future.clone()
+    future[..., 0] = 1e6
+    white = path.read(examples.inputs[:, examples.position], future, examples.anchor)
+    assert white.abs().max() == FARTHEST
+    assert torch.isfinite(path.say(white)).all()
+
+
+def test_a_public_model_without_the_moments_is_refused_in_one_sentence(make_plan, series, tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "FOLDER", tmp_path)
+    plan = make_plan(model={"calendar": True}, federation={"start": "warm"})
+    start.save_warm(draw_model(plan.model, series, seed=5), series, warm_path(plan.model))
+    with pytest.raises(DataError, match="damaged or no warm model"):
+        start_training(plan, series, seed=0, private=True)
