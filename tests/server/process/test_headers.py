@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from network.coordinator import Knocker
@@ -112,6 +112,7 @@ def apply(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=changes(), body=st.sampled_from([b"", b"abc"]))
+@example(wanted=[("change", 13, b"content-type", b"0, 0")], body=b"abc")
 def test_whatever_the_list_it_is_refused_or_arrives_as_judged_once_each(
     doorway: Doorway, alice: Knocker, bob: Knocker, wanted: list[tuple[str, int, bytes, bytes]], body: bytes
 ) -> None:
@@ -133,7 +134,8 @@ def test_whatever_the_list_it_is_refused_or_arrives_as_judged_once_each(
     assert {name for name, _ in found} == OURS | {name for name in said if name.decode() in PASSED_ON}
     assert all(said[name] == value for name, value in found if name not in OURS)
     assert said[b"flwr-public-key"] == own
-    assert doorway.recorder.seen[0][1] == body
+    stated = int(said[b"content-length"].partition(b",")[0])  # h11 joins "0, 0" too, and then no body follows
+    assert doorway.recorder.seen[0][1] == body[:stated]
 
 
 @pytest.mark.parametrize(
